@@ -1,0 +1,277 @@
+"""One tree of errors: what the proxy itself answers, and why.
+
+Every class is one row of the answer table (docs/errors.md): an HTTP status, a public code and a
+public message. The message is written for a stranger with a browser console: it never holds a
+secret, a network address or anything an upstream said. What the operator needs beside it travels
+in :attr:`ProxyError.reason` and goes to the log only.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+
+
+class NaapError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class ConfigError(NaapError):
+    """A configuration that must not start.
+
+    :ivar problems: one line a problem, each opening with the key's path.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class ProxyError(NaapError):
+    """A refusal or failure with a public face.
+
+    :param message: public text; the class default when ``None``.
+    :param reason: for the log only: which rule said no.
+    :param headers: extra response headers, as ``(name, value)`` pairs.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "INTERNAL_ERROR"
+    default: ClassVar[str] = "Internal error"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        reason: str = "",
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+        status: int | None = None,
+    ) -> None:
+        self.message = self.default if message is None else message
+        self.reason = reason or self.message
+        self.headers = headers
+        self.http_status = self.status if status is None else status
+        super().__init__(self.message)
+
+    @property
+    def type(self) -> str:
+        """The error family, in the words of the OpenAI API, so that its clients map it."""
+        return _TYPES.get(
+            self.http_status, "api_error" if self.http_status >= 500 else "invalid_request_error"
+        )
+
+    def to_json(self) -> bytes:
+        """The answer's body: ``{"success": false, "error": {...}}``."""
+        error = {"message": self.message, "code": self.code, "type": self.type, "param": None}
+        return json.dumps({"success": False, "error": error}).encode()
+
+
+class InternalError(ProxyError):
+    """A bug of ours or of a plugin's handler."""
+
+
+class BadRequest(ProxyError):
+    """A request that is not well-formed HTTP for this server."""
+
+    status, code, default = 400, "BAD_REQUEST", "Malformed request"
+
+
+class RequestTimeout(ProxyError):
+    """The browser did not finish sending its request in time (RFC 9110 section 15.5.9)."""
+
+    status, code, default = 408, "REQUEST_TIMEOUT", "The request was not received in time"
+
+
+class NotFound(ProxyError):
+    """No route answers this path."""
+
+    status, code, default = 404, "NOT_FOUND", "No such route"
+
+
+class MethodNotAllowed(ProxyError):
+    """The route exists, the method does not. Carries ``Allow`` (RFC 9110 section 15.5.6)."""
+
+    status, code, default = 405, "METHOD_NOT_ALLOWED", "Method not allowed"
+
+
+class OriginNotAllowed(ProxyError):
+    """The Origin is not in ``cors_origins``."""
+
+    status, code, default = 403, "ORIGIN_NOT_ALLOWED", "Origin is not allowed"
+
+
+class MisdirectedRequest(ProxyError):
+    """The Host is not in ``server_names`` (RFC 9110 section 15.5.20)."""
+
+    status, code, default = 421, "MISDIRECTED_REQUEST", "This server does not answer for that host"
+
+
+class Unauthorized(ProxyError):
+    """No user behind the request."""
+
+    status, code, default = 401, "UNAUTHORIZED", "Missing or invalid authorization token"
+
+    def __init__(self, message: str | None = None, *, reason: str = "") -> None:
+        super().__init__(
+            message, reason=reason, headers=((b"WWW-Authenticate", b'Bearer realm="naap-proxy"'),)
+        )
+
+
+class InvalidToken(Unauthorized):
+    """A token that does not verify."""
+
+    code = "INVALID_TOKEN"
+
+
+class CsrfFailed(ProxyError):
+    """A cookie session without the matching X-CSRF-Token."""
+
+    status, code, default = 403, "CSRF_FAILED", "Missing or invalid CSRF token"
+
+
+class Forbidden(ProxyError):
+    """``authorize`` said no, or raised."""
+
+    status, code, default = 403, "FORBIDDEN", "Proxy request not authorized"
+
+
+class RateLimited(ProxyError):
+    """Over the limit.
+
+    :param retry_after: whole seconds until a request will be let through again.
+    """
+
+    status, code, default = 429, "RATE_LIMITED", "Too many requests, please try again later"
+
+    def __init__(self, retry_after: int, *, reason: str = "") -> None:
+        super().__init__(reason=reason, headers=((b"Retry-After", b"%d" % retry_after),))
+
+
+class MissingTarget(ProxyError):
+    """The header that names the upstream URL is absent."""
+
+    status, code, default = 400, "MISSING_TARGET", "Missing target URL header"
+
+
+class InvalidTarget(ProxyError):
+    """The header holds something that is not a URL we accept."""
+
+    status, code, default = 400, "INVALID_TARGET", "Invalid target URL"
+
+
+class HostNotAllowed(ProxyError):
+    """The host is not on the route's list."""
+
+    status, code, default = 400, "HOST_NOT_ALLOWED", "Host is not in the allowed list"
+
+
+class SchemeNotAllowed(ProxyError):
+    """The scheme is not on the route's list."""
+
+    status, code, default = 400, "SCHEME_NOT_ALLOWED", "Scheme is not in the allowed list"
+
+
+class PortNotAllowed(ProxyError):
+    """The port is not on the route's list."""
+
+    status, code, default = 400, "PORT_NOT_ALLOWED", "Port is not in the allowed list"
+
+
+class AddressNotAllowed(ProxyError):
+    """The host resolves to an address this server must not reach. Never names the address."""
+
+    status, code = 400, "ADDRESS_NOT_ALLOWED"
+    default = "Host resolves to an address that is not allowed"
+
+
+class BodyRequired(ProxyError):
+    """The method needs a body and none came."""
+
+    status, code, default = 400, "BODY_REQUIRED", "Request body is required"
+
+
+class InvalidJson(ProxyError):
+    """A JSON route got something else."""
+
+    status, code, default = 400, "INVALID_JSON", "Request body is not valid JSON"
+
+
+class UnsupportedMediaType(ProxyError):
+    """The declared content type is not the route's."""
+
+    status, code, default = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported content type"
+
+
+class BodyTooLarge(ProxyError):
+    """The body is over the route's limit."""
+
+    status, code, default = 413, "BODY_TOO_LARGE", "Request body is too large"
+
+
+class HeadersTooLarge(ProxyError):
+    """The request's header block is over the server's limit (RFC 6585 section 5)."""
+
+    status, code, default = 431, "HEADERS_TOO_LARGE", "Request headers are too large"
+
+
+class UriTooLong(ProxyError):
+    """The request target is over the server's limit (RFC 9110 section 15.5.15)."""
+
+    status, code, default = 414, "URI_TOO_LONG", "Request target is too long"
+
+
+class UpstreamStatus(ProxyError):
+    """The upstream answered 4xx/5xx on a route with ``errors = "envelope"``.
+
+    :param status: the upstream's status, which is passed on.
+    :param text: what it said, already capped and scrubbed.
+    """
+
+    code = "UPSTREAM_ERROR"
+
+    def __init__(
+        self, status: int, text: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        super().__init__(
+            f"External API returned {status}: {text}",
+            reason=f"upstream answered {status}",
+            headers=headers,
+            status=status,
+        )
+
+
+class BadGateway(ProxyError):
+    """No DNS answer, refused, TLS failure or bad framing."""
+
+    status, code, default = 502, "BAD_GATEWAY", "External proxy failed"
+
+
+class UpstreamTimeout(ProxyError):
+    """A deadline passed before the upstream's response head."""
+
+    status, code, default = 504, "UPSTREAM_TIMEOUT", "External API request timed out"
+
+
+class Unavailable(ProxyError):
+    """Shutting down, or no capacity. Carries ``Retry-After``."""
+
+    status, code, default = 503, "UNAVAILABLE", "Server is busy or shutting down"
+
+    def __init__(
+        self, message: str | None = None, *, reason: str = "", retry_after: int = 1
+    ) -> None:
+        super().__init__(
+            message, reason=reason, headers=((b"Retry-After", b"%d" % retry_after),)
+        )
+
+
+class UpstreamCut(NaapError):
+    """The upstream's reply ended before it was complete. Has no HTTP face: the head is out."""

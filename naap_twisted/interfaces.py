@@ -1,0 +1,101 @@
+"""Every interface of the house, in one file: the seams along which it is taken apart and tested."""
+
+from __future__ import annotations
+
+from zope.interface import Attribute, Interface
+from twisted.web.iweb import IRequest
+from twisted.web.resource import IResource
+
+
+class IHeadResource(IResource):
+    """A resource that renders at the end of the request's *headers*.
+
+    Our site renders every other resource once the whole body is there, as twisted.web does, so
+    that ``request.content`` and ``request.args`` work for it. A provider of this interface gets
+    the request earlier and reads ``request.body`` itself.
+    """
+
+
+class IDownstreamRequest(IRequest):
+    """The browser's request on our site: a ``twisted.web.server.Request`` with four more things."""
+
+    body = Attribute("The request body as a stream: an IRequestBody.")
+    record = Attribute("The naap_twisted.observe.record.ExchangeRecord of this exchange.")
+
+    def render(resource):  # type: ignore[no-untyped-def]
+        """Let *resource* answer: at once if it is an IHeadResource, else when the body is in."""
+
+    def refuse(error):  # type: ignore[no-untyped-def]
+        """Send a ProxyError as the contract's JSON answer and finish. No-op once a head is out."""
+
+    def abort():  # type: ignore[no-untyped-def]
+        """Cut the connection: an answer that began can not be completed."""
+
+
+class IRequestBody(Interface):
+    """A request body on its way in, with back-pressure to the browser's socket."""
+
+    length = Attribute("Declared bytes (Content-Length), or None for a chunked body.")
+    received = Attribute("Bytes taken from the wire so far.")
+
+    def collect(limit):  # type: ignore[no-untyped-def]
+        """Deferred[bytes] with the whole body; BodyTooLarge past *limit* bytes, at once if declared."""
+
+    def start(sink):  # type: ignore[no-untyped-def]
+        """Begin delivery to *sink*: dataReceived(bytes)*, then bodyEnded() or bodyFailed(error)."""
+
+    def pause():  # type: ignore[no-untyped-def]
+        """Stop delivery soon: stop reading from the browser."""
+
+    def resume():  # type: ignore[no-untyped-def]
+        """Go on."""
+
+
+class IRouteTable(Interface):
+    """What the CORS wrapper may know of the routes behind it."""
+
+    def cors_for(path):  # type: ignore[no-untyped-def]
+        """A model.RouteCors for the raw request path (bytes), or None when no route is there."""
+
+
+class IAuthenticator(Interface):
+    """Request -> user. The seam that session, JWT and users' own authentication stand behind."""
+
+    def authenticate(request):  # type: ignore[no-untyped-def]
+        """A model.User, None when the request carries no credentials, or a Deferred/coroutine of it.
+
+        Raises errors.InvalidToken for credentials that do not verify, errors.Unavailable when
+        that can't be told now.
+        """
+
+
+class IRateLimiter(Interface):
+    """Counts requests against a RateLimit; one instance per limit."""
+
+    def hit(key):  # type: ignore[no-untyped-def]
+        """Count one request of *key* (str) and return a model.RateDecision, or a Deferred of it."""
+
+
+class IResolver(Interface):
+    """Host name to addresses."""
+
+    def resolve(host):  # type: ignore[no-untyped-def]
+        """Deferred[tuple[ipaddress address, ...]] of every A and AAAA answer, at least one.
+
+        Fails with errors.BadGateway when there is no answer.
+        """
+
+
+class IUpstream(Interface):
+    """The API side: sends what was vetted, and only that."""
+
+    def send(outbound):  # type: ignore[no-untyped-def]
+        """Deferred[twisted.web.iweb.IResponse] at the response head of a model.OutboundRequest.
+
+        Cancelling it, or ``abort()`` of the body's transport, ends the upstream exchange at once.
+        Fails with errors.BadGateway, UpstreamTimeout, AddressNotAllowed or Unavailable.
+        The request body's own failure (a browser that left, BodyTooLarge) passes through unchanged.
+        """
+
+    def close():  # type: ignore[no-untyped-def]
+        """Drop idle connections. Returns a Deferred that fires when they are gone."""

@@ -1,0 +1,171 @@
+"""Frozen values: what the rooms of the house hand to one another.
+
+A request changes type at each door. ``Target`` is a URL that parsed; ``VettedTarget`` is one that
+the egress policy let through, and only :mod:`naap_twisted.egress` makes it; ``OutboundRequest`` is
+what may go to the wire, and it takes nothing but a ``VettedTarget``.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Union
+
+from attrs import field, frozen
+from twisted.web.iweb import IBodyProducer
+
+from .secret import Secret
+
+Network = Union[IPv4Network, IPv6Network]
+HeaderValue = Union[bytes, Secret]
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@frozen
+class User:
+    """Who calls.
+
+    :ivar id: the identity provider's stable id; never empty.
+    """
+
+    id: str
+    email: str | None = None
+    roles: tuple[str, ...] = ()
+
+
+@frozen
+class ExposeHeader:
+    """An upstream response header relayed under another name, readable by the page.
+
+    :ivar from_: the upstream's name, such as ``Location``.
+    :ivar to: the name the browser sees, such as ``X-WHIP-Resource``.
+    """
+
+    from_: str
+    to: str
+
+
+@frozen
+class RateLimit:
+    """At most ``requests`` in any ``window`` seconds."""
+
+    requests: int = 200
+    window: float = 900.0
+
+
+@frozen
+class Target:
+    """An absolute http(s) URL, parsed once; every later step uses these fields.
+
+    :ivar scheme: ``"http"`` or ``"https"``.
+    :ivar host: lower-case ASCII, without trailing dot; an IPv6 literal without its brackets.
+    :ivar port: 1 to 65535, the scheme's own where the URL names none.
+    :ivar path: path and query exactly as received, opening with ``/``.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str = field(repr=False)
+
+    @property
+    def authority(self) -> str:
+        """The Host header's value: the port is named only where it is not the default."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """Scheme and authority; safe to log."""
+        return f"{self.scheme}://{self.authority}"
+
+    @property
+    def url(self) -> str:
+        """The whole URL. Its query may hold a token: not for logs."""
+        return self.origin + self.path
+
+
+@frozen
+class AllowedNetwork:
+    """One entry of ``allow_networks``: private addresses that may be reached.
+
+    :ivar port: the only port, or ``None`` for every port.
+    """
+
+    network: Network
+    port: int | None = None
+
+
+@frozen
+class VettedTarget:
+    """A target the egress policy let through.
+
+    :ivar rule: the allow-list entry that matched, for ``explain`` and the log.
+    :ivar allow_networks: non-public networks whose addresses may be connected to.
+    """
+
+    target: Target
+    rule: str
+    allow_networks: tuple[AllowedNetwork, ...] = ()
+
+
+@frozen
+class Timeouts:
+    """Absolute deadlines per phase, in seconds. ``None`` is no limit.
+
+    :ivar connect: DNS, TCP and TLS together.
+    :ivar head: from sending until the response head.
+    :ivar idle: between two pieces of the response body, or of the request body.
+    :ivar total: the whole exchange.
+    """
+
+    connect: float = 10.0
+    head: float = 30.0
+    idle: float | None = 300.0
+    total: float | None = None
+
+
+@frozen
+class OutboundRequest:
+    """What is sent upstream.
+
+    :ivar headers: name and value in order, Host, Content-Length and Transfer-Encoding excluded:
+        framing belongs to the connection. A value may be a :class:`~naap_twisted.secret.Secret`.
+    :ivar body: whole bytes, a producer that streams, or ``None``.
+    """
+
+    method: bytes
+    target: VettedTarget
+    headers: tuple[tuple[bytes, HeaderValue], ...] = field(repr=False)
+    body: bytes | IBodyProducer | None = field(default=None, repr=False)
+    timeouts: Timeouts = Timeouts()
+
+
+@frozen
+class RouteCors:
+    """What a preflight for one path may allow.
+
+    :ivar methods: the route's methods, OPTIONS excluded, such as ``(b"POST",)``.
+    :ivar allow_headers: header names the route itself needs (its ``target_url_header``).
+    :ivar allow_patterns: patterns such as ``X-Stainless-*``; a requested header that matches is
+        allowed by its own name.
+    :ivar expose_headers: response header names the page may read, X-Request-ID excluded.
+    """
+
+    methods: tuple[bytes, ...]
+    allow_headers: tuple[str, ...] = ()
+    allow_patterns: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+
+
+@frozen
+class RateDecision:
+    """One answer of a rate limiter.
+
+    :ivar retry_after: whole seconds until the next request will pass; 0 when allowed.
+    :ivar remaining: requests left in the window.
+    """
+
+    allowed: bool
+    limit: int
+    remaining: int
+    retry_after: int = 0

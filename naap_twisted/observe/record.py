@@ -1,0 +1,33 @@
+"""What one exchange leaves behind: the fields of its log line. Never a header, a query or a body."""
+
+from __future__ import annotations
+
+from attrs import define, field
+
+from ..model import User
+
+
+@define
+class ExchangeRecord:
+    """Filled in as the request goes along; written as one log line at its end.
+
+    :ivar request_id: ours or the caller's sane one.
+    :ivar client: the caller's address as the rate limit sees it.
+    :ivar route: the mount's path, never the raw request path of a branch.
+    :ivar target: scheme and authority of the upstream, never path or query.
+    :ivar phases: seconds spent per phase of the spine, in order.
+    :ivar outcome: ``"ok"``, an error code, ``"client_gone"`` or ``"upstream_cut"``.
+    :ivar reason: the operator's side of a refusal.
+    """
+
+    request_id: str = ""
+    client: str = ""
+    route: str = ""
+    user: User | None = None
+    target: str = ""
+    outcome: str = "ok"
+    reason: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+    started: float = 0.0
+    phases: dict[str, float] = field(factory=dict)

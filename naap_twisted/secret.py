@@ -1,0 +1,63 @@
+"""A value that must not be seen: API keys and everything that holds one.
+
+``repr``, ``str``, ``format``, logging and pickle give a placeholder. :meth:`Secret.reveal` is
+called where bytes go to the wire and nowhere else; tests/test_layers.py lists the callers.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import NoReturn
+
+REDACTED = "[redacted]"
+
+
+class Secret:
+    """One secret byte string.
+
+    :param value: the secret; text is encoded as UTF-8.
+    :param source: where it came from (``"env:OPENAI_API_KEY"``), which may be shown.
+    :raises ValueError: the value is empty, or holds CR, LF, NUL or another control byte, so that
+        it could not stand in a header (RFC 9110 section 5.5).
+    """
+
+    __slots__ = ("_value", "source")
+
+    def __init__(self, value: str | bytes, source: str = "code") -> None:
+        raw = value.encode("utf-8") if isinstance(value, str) else bytes(value)
+        if not raw.strip():
+            raise ValueError(f"secret from {source} is empty")
+        if any((byte < 32 and byte != 9) or byte == 127 for byte in raw):
+            raise ValueError(f"secret from {source} holds a control character")
+        self._value = raw
+        self.source = source
+
+    def reveal(self) -> bytes:
+        """The bytes themselves. Only the wire may have them."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"<Secret {self.source} {REDACTED}>"
+
+    def __str__(self) -> str:
+        return REDACTED
+
+    def __format__(self, spec: str) -> str:
+        return REDACTED
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value, other._value)
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is never pickled or copied to another process")
+
+    def __copy__(self) -> Secret:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Secret:
+        return self
