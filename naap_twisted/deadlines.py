@@ -1,0 +1,75 @@
+"""Absolute deadlines at the price of one coarse tick.
+
+A ``callLater`` and its cancellation for each phase of each request costs more than the phase's own
+bookkeeping. Here a watched object carries a plain ``deadline`` attribute that moves as it goes from
+phase to phase, and one timer looks at all of them a few times a second. A deadline is thus met late
+by up to one tick and never early.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+TICK = 0.1
+NEVER = float("inf")
+
+
+class Watched(Protocol):
+    """Something with a deadline.
+
+    :ivar deadline: a point on the clock, in its seconds, or :data:`NEVER`.
+    """
+
+    deadline: float
+
+    def deadline_passed(self) -> None:
+        """Called once a tick for as long as the deadline lies in the past."""
+
+
+class Ticker:
+    """Looks at every watched object once a tick; stands still while there is none.
+
+    :param clock: its ``seconds()`` is the time that deadlines are written in.
+    """
+
+    def __init__(self, clock: IReactorTime, tick: float = TICK) -> None:
+        self._clock = clock
+        self._tick = tick
+        self._watched: set[Watched] = set()
+        self._call: IDelayedCall | None = None
+
+    def now(self) -> float:
+        """The clock's seconds."""
+        return self._clock.seconds()
+
+    def __len__(self) -> int:
+        return len(self._watched)
+
+    def watch(self, thing: Watched) -> None:
+        """Begin to look at *thing*."""
+        self._watched.add(thing)
+        if self._call is None:
+            self._call = self._clock.callLater(self._tick, self._look)
+
+    def unwatch(self, thing: Watched) -> None:
+        """Stop looking; no-op for a stranger."""
+        self._watched.discard(thing)
+
+    def stop(self) -> None:
+        """Forget everything and leave no delayed call behind."""
+        self._watched.clear()
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _look(self) -> None:
+        self._call = None
+        now = self._clock.seconds()
+        late = [thing for thing in self._watched if thing.deadline <= now]
+        for thing in late:
+            if thing in self._watched:
+                thing.deadline_passed()
+        if self._watched and self._call is None:
+            self._call = self._clock.callLater(self._tick, self._look)

@@ -1,0 +1,409 @@
+"""One browser connection: bytes to requests, answers to bytes (RFC 9112).
+
+The rules of its states:
+
+- HEAD: waiting for, or inside, a request head. Nothing is in flight.
+- BODY: a request is in flight and its body is still coming in.
+- ANSWER: the body is in; the answer is not out. Reading goes on, bounded, so that a browser that
+  leaves is noticed; what arrives waits for its turn.
+- LINGER: the last answer is out and said ``Connection: close``; the unread rest of the request is
+  drained so that a reset does not destroy the answer on its way.
+- CLOSED.
+
+A request is handed on at the end of its *head*.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from zope.interface import implementer
+
+from ..deadlines import NEVER
+from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
+from ..framing.body import BodyDecoder, body_decoder
+from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge
+from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_request
+from .body import BrowserGone, RequestBody
+from .liveness import peer_closed
+
+if TYPE_CHECKING:
+    from .request import DownstreamRequest
+    from .site import DownstreamSite
+
+_LIVENESS_INTERVAL = 0.5
+
+
+class State(enum.Enum):
+    """See the module's docstring."""
+
+    HEAD = 0
+    BODY = 1
+    ANSWER = 2
+    LINGER = 3
+    CLOSED = 4
+
+
+@implementer(IPushProducer)
+class Channel(Protocol):
+    """One connection. Also what ``twisted.web.http.Request`` calls its channel."""
+
+    transport: Any
+    site: DownstreamSite
+
+    def __init__(self, site: DownstreamSite) -> None:
+        self.site = site
+        self.factory = site
+        self._limits = site.limits
+        self._state = State.HEAD
+        self._head = HeadBuffer(site.limits.head)
+        self._request: DownstreamRequest | None = None
+        self._body = RequestBody(None, 0)
+        self._decoder: BodyDecoder | None = None
+        self._pipelined = b""
+        self._advancing = False
+        self._close_after = False
+        self._owes_continue = False
+        self._reading = True
+        self._blocked = False
+        self._producer: Any = None
+        self._pull = False
+        self._lingered = 0
+        self._body_clock = 0.0
+        self.deadline = NEVER
+
+    # The transport's side.
+
+    def connectionMade(self) -> None:
+        self._peer = self.transport.getPeer()
+        self._host = self.transport.getHost()
+        self._secure = ISSLTransport(self.transport, None) is not None
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+        self.deadline = self.site.ticker.now() + self._limits.head_timeout
+        self.site.ticker.watch(self)
+        self.site.connection_opened(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._advance(data)
+
+    def connectionLost(self, reason: Failure = Failure(BrowserGone())) -> None:  # noqa: B008
+        self._state = State.CLOSED
+        self.site.ticker.unwatch(self)
+        self.site.connection_closed(self)
+        self._body.fail(BrowserGone())
+        request, self._request = self._request, None
+        if request is not None:
+            request.connectionLost(reason)
+
+    def _advance(self, data: bytes) -> None:
+        if self._advancing:
+            self._pipelined += data
+            return
+        self._advancing = True
+        try:
+            while data and self._state is not State.CLOSED:
+                data = self._step(data)
+                if not data and self._state is State.HEAD and not self._blocked:
+                    data, self._pipelined = self._pipelined, b""
+        finally:
+            self._advancing = False
+
+    def _step(self, data: bytes) -> bytes:
+        if self._state is State.HEAD:
+            return self._read_head(data)
+        if self._state is State.BODY:
+            return self._read_body(data)
+        if self._state is State.ANSWER:
+            self._pipelined += data
+            if len(self._pipelined) > self._limits.pipelined:
+                self.abort()
+        elif self._state is State.LINGER:
+            self._lingered += len(data)
+            if self._lingered > self._limits.linger:
+                self.abort()
+        return b""
+
+    # Reading a request.
+
+    def _read_head(self, data: bytes) -> bytes:
+        if not self._head:
+            # One stray CRLF between requests is forgiven (RFC 9112 section 2.2).
+            if data[:2] == b"\r\n":
+                data = data[2:]
+            self.deadline = self.site.ticker.now() + self._limits.head_timeout
+        try:
+            found = self._head.feed(data)
+            if found is None:
+                check_request_line(self._head.peek())
+                return b""
+            head = parse_request(found[0], self._limits.head)
+            if len(head.target) > self._limits.uri:
+                raise HeadTooLarge("request target too long")
+        except HeadTooLarge as error:
+            uri = "target" in str(error)
+            self._refuse((UriTooLong if uri else HeadersTooLarge)(reason=str(error)))
+            return b""
+        except FramingError as error:
+            self._refuse(BadRequest(reason=str(error)))
+            return b""
+        return self._begin(head, found[1])
+
+    def _begin(self, head: RequestHead, rest: bytes) -> bytes:
+        self._close_after = not head.keep_alive or head.minor == 0 or self.site.draining
+        length = None if head.body == CHUNKED else head.body
+        body = self._body = RequestBody(self, length)
+        self._owes_continue = head.expect_continue and not body.complete
+        self.deadline = NEVER
+        if body.complete:
+            self._state = State.ANSWER
+            self._decoder = None
+        else:
+            self._state = State.BODY
+            self._decoder = body_decoder(head.body)
+            self._body_clock = self.site.ticker.now()
+            if rest:
+                # What came with the head is fed first: most bodies are then complete, and an
+                # early refusal needs no closed connection.
+                rest = self._read_body(rest)
+                if self._state is State.CLOSED:
+                    return b""
+            if not body.complete:
+                self.pause_body(body)
+        request = self._request = self.site.requestFactory(self, head, body)
+        request.process()
+        return rest
+
+    def _read_body(self, data: bytes) -> bytes:
+        assert self._decoder is not None
+        self._owes_continue = False
+        body = self._body
+        try:
+            pieces, rest = self._decoder.feed(data)
+        except FramingError as error:
+            self._close_after = True
+            refusal = BadRequest(reason=str(error))
+            body.fail(refusal)
+            if self._request is None:
+                self._refuse(refusal)
+            return b""
+        if rest is not None:
+            # Known before the last piece is handed on, so that its reader sees a complete body.
+            body.complete = True
+            self._state = State.ANSWER
+            self._decoder = None
+            self.deadline = NEVER
+        for piece in pieces:
+            body.feed(piece)
+        if rest is None:
+            return b""
+        body.end()
+        self._read(True)
+        return rest
+
+    def want_body(self, body: RequestBody) -> None:
+        """Somebody takes the body: read on, and say 100 if the browser waits for it."""
+        if body is not self._body or self._state is not State.BODY:
+            return
+        if self._owes_continue:
+            self._owes_continue = False
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not self._reading:
+            # The clock of the minimum rate stands still while we are the ones who wait.
+            self._body_clock = self.site.ticker.now() - body.received / self._limits.body_rate
+        self._read(True)
+        self.deadline = self._body_due()
+
+    def pause_body(self, body: RequestBody) -> None:
+        """Nobody takes the body now."""
+        if body is self._body and self._state is State.BODY:
+            self._read(False)
+            self.deadline = self.site.ticker.now() + _LIVENESS_INTERVAL
+
+    def _body_due(self) -> float:
+        limits = self._limits
+        return self._body_clock + limits.body_grace + self._body.received / limits.body_rate
+
+    def _read(self, wanted: bool) -> None:
+        if wanted is not self._reading:
+            self._reading = wanted
+            if wanted:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    # Deadlines.
+
+    def deadline_passed(self) -> None:
+        """The ticker's call: what was due is not there."""
+        now = self.site.ticker.now()
+        if self._blocked:
+            self.abort()
+        elif self._state is State.BODY and not self._reading:
+            if peer_closed(self.transport):
+                self.abort()
+            else:
+                self.deadline = now + _LIVENESS_INTERVAL
+        elif self._state is State.BODY:
+            self.deadline = self._body_due()
+            if self.deadline <= now:
+                self.deadline = NEVER
+                self._close_after = True
+                self._body.fail(RequestTimeout(reason="body too slow"))
+        elif self._state is State.HEAD and self._head:
+            self._refuse(RequestTimeout(reason="head too slow"))
+        else:
+            self.abort()
+
+    # The request's side: what twisted.web.http.Request asks of its channel.
+
+    def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
+        """Write a response head. The version is ours, whatever the request's was."""
+        if not self._body.complete or self.site.draining:
+            self._close_after = True
+        parts = [b"HTTP/1.1 ", code, b" ", reason, b"\r\n"]
+        for name, values in headers.getAllRawHeaders():
+            for value in values:
+                parts += (name, b": ", value, b"\r\n")
+        parts.append(b"Connection: close\r\n\r\n" if self._close_after else b"\r\n")
+        self.transport.write(b"".join(parts))
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def writeSequence(self, iovec: list[bytes]) -> None:
+        self.transport.write(b"".join(iovec))
+
+    def getPeer(self) -> IAddress:
+        return self._peer  # type: ignore[no-any-return]
+
+    def getHost(self) -> IAddress:
+        return self._host  # type: ignore[no-any-return]
+
+    def isSecure(self) -> bool:
+        return self._secure
+
+    def requestDone(self, request: DownstreamRequest) -> None:
+        """The answer is out: go on to the next request, or close."""
+        if request is not self._request:
+            return
+        self._request = None
+        self._body.discard()
+        if not self._close_after and self._body.complete and not self.site.draining:
+            self._state = State.HEAD
+            self.deadline = self.site.ticker.now() + self._limits.keep_alive
+            if self._blocked:
+                self._read(False)
+            elif self._pipelined and not self._advancing:
+                data, self._pipelined = self._pipelined, b""
+                self._advance(data)
+        elif self._body.complete:
+            self.loseConnection()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        self._state = State.LINGER
+        self.deadline = self.site.ticker.now() + self._limits.linger_timeout
+        self.transport.unregisterProducer()
+        self._read(True)
+        if not self._secure:
+            self.transport.loseWriteConnection()
+
+    def _refuse(self, error: ProxyError) -> None:
+        """Answer bytes that never became a request; the connection can't be trusted afterwards."""
+        self.site.refused(self, error)
+        payload = error.to_json()
+        self._state = State.LINGER
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+            b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
+            b"Connection: close\r\n\r\n%s"
+            % (error.http_status, error.code.replace("_", " ").encode(), len(payload), payload)
+        )
+        self._linger()
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        """Twisted's word for a form that does not parse."""
+        if self._request is not None:
+            self._close_after = True
+            self._request.refuse(BadRequest(reason="malformed form"))
+
+    def loseConnection(self) -> None:
+        """Close once everything written is out; a reader that takes nothing is cut off."""
+        self._state = State.LINGER
+        if not self._blocked:
+            self.deadline = self.site.ticker.now() + self._limits.write_timeout
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Reset the connection: whatever was in flight is visibly incomplete."""
+        self._state = State.CLOSED
+        self.transport.abortConnection()
+
+    def abortConnection(self) -> None:
+        """The transport's word for :meth:`abort`."""
+        self.abort()
+
+    @property
+    def idle(self) -> bool:
+        """Between requests: closing now loses nothing."""
+        return self._state is State.HEAD and not self._head
+
+    # Flow control towards the browser.
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Whoever produces the answer's body."""
+        if self._producer is not None:
+            raise RuntimeError("a producer is already registered")
+        self._producer = producer
+        self._pull = not streaming
+        if self._pull:
+            self.transport.unregisterProducer()
+            self.transport.registerProducer(producer, False)
+        elif self._blocked:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None and self._pull and self._state is not State.CLOSED:
+            self.transport.unregisterProducer()
+            self.transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full."""
+        if self._state is State.CLOSED:
+            return
+        self._blocked = True
+        self.deadline = self.site.ticker.now() + self._limits.write_timeout
+        if self._producer is not None:
+            self._producer.pauseProducing()
+        elif self._state is State.HEAD:
+            self._read(False)
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again."""
+        if self._state is State.CLOSED:
+            return
+        self._blocked = False
+        self.deadline = NEVER
+        if self._producer is not None:
+            self._producer.resumeProducing()
+        if self._state is State.HEAD:
+            self.deadline = self.site.ticker.now() + self._limits.keep_alive
+            self._read(True)
+            data, self._pipelined = self._pipelined, b""
+            self._advance(data)
+        elif self._state is State.BODY:
+            self.deadline = self._body_due() if self._reading else self.site.ticker.now()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost follows."""
+        if self._producer is not None:
+            self._producer.stopProducing()

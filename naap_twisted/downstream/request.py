@@ -1,0 +1,167 @@
+"""One exchange on a connection: a ``twisted.web.server.Request`` that exists before its body does."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from io import SEEK_END, BytesIO
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import parse_qs, unquote
+from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET, Request
+from zope.interface import implementer
+
+from ..errors import InternalError, ProxyError
+from ..framing.head import RequestHead
+from ..interfaces import IDownstreamRequest, IHeadResource
+from ..observe.record import ExchangeRecord
+from .body import BrowserGone, RequestBody
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .site import DownstreamSite
+
+
+@implementer(IDownstreamRequest)
+class DownstreamRequest(Request):
+    """A browser's request.
+
+    :ivar body: the body as a stream; :attr:`content` and :attr:`args` are filled from it for
+        resources that are not :class:`~naap_twisted.interfaces.IHeadResource`.
+    :ivar record: what the log line will say.
+    :ivar relayed: the answer is an upstream's; its bytes must not be touched.
+    :ivar compression: asked for an encoder right before the head of an answer of our own.
+    """
+
+    _log = Logger()
+    relayed = False
+    compression: Callable[[DownstreamRequest], Any] | None = None
+    site: DownstreamSite
+    _awaiting: IResource | None = None
+
+    def __init__(self, channel: Channel, head: RequestHead, body: RequestBody) -> None:
+        super().__init__(channel, parsePOSTFormSubmission=True)
+        self.method = head.method
+        self.uri = head.target
+        self.path, _, query = head.target.partition(b"?")
+        self.clientproto = b"HTTP/1.1" if head.minor else b"HTTP/1.0"
+        self.args = parse_qs(query, 1) if query else {}
+        add = self.requestHeaders.addRawHeader
+        for name, value in head.fields:
+            add(name, value)
+        self.body = body
+        self.site = channel.site
+        self.record = ExchangeRecord(started=channel.site.ticker.now())
+
+    def process(self) -> None:
+        """Hand the request to the site's resources. Called at the end of the head."""
+        if self._awaiting is not None:
+            # Called by requestReceived, the second time, with content and args in place.
+            super().render(self._awaiting)
+            return
+        self.prepath = []
+        self.postpath = list(map(unquote, self.path[1:].split(b"/")))
+        self.responseHeaders.setRawHeaders(b"Date", [self.site.http_date()])
+        self.parseCookies()
+        try:
+            self.render(self.site.getResourceFor(self))
+        except BaseException:
+            self.processingFailed(Failure())
+
+    def render(self, resource: IResource) -> None:
+        """Let *resource* answer: at once, or, for any but a head resource, when the body is in."""
+        if IHeadResource.providedBy(resource):
+            if resource.render(self) is not NOT_DONE_YET:
+                raise RuntimeError("a head resource answers through the request")
+        elif self.content is not None:
+            super().render(resource)
+        else:
+            self._render_with_body(resource)
+
+    def _render_with_body(self, resource: IResource) -> None:
+        self._awaiting = resource
+
+        def ready(content: bytes) -> None:
+            self.content = BytesIO(content)
+            self.content.seek(0, SEEK_END)
+            # Twisted's own reading of forms, so that request.args is what its users know.
+            self.requestReceived(self.method, self.uri, self.clientproto)
+
+        def failed(failure: Failure) -> None:
+            if failure.check(ProxyError):
+                self.refuse(failure.value)
+            else:
+                self.processingFailed(failure)
+
+        self.body.collect(self.site.limits.form).addCallback(ready).addErrback(failed)
+
+    def refuse(self, error: ProxyError) -> None:
+        """Send *error* as this request's answer; once a head is out, cut the connection."""
+        self.record.outcome = error.code
+        self.record.reason = error.reason
+        if self._disconnected or self.finished or isinstance(error, BrowserGone):
+            return
+        if self.startedWriting:
+            self.abort()
+            return
+        payload = error.to_json()
+        self.setResponseCode(error.http_status)
+        headers = self.responseHeaders
+        headers.setRawHeaders(b"Content-Type", [b"application/json"])
+        headers.setRawHeaders(b"Content-Length", [b"%d" % len(payload)])
+        headers.setRawHeaders(b"X-Content-Type-Options", [b"nosniff"])
+        headers.setRawHeaders(b"Cache-Control", [b"no-store"])
+        for name, value in error.headers:
+            headers.setRawHeaders(name, [value])
+        self.write(payload)
+        self.finish()
+
+    def abort(self) -> None:
+        """Reset the connection, so that the browser sees the answer as incomplete."""
+        if self.channel is not None and not self.finished:
+            self.channel.abort()
+
+    def write(self, data: bytes) -> None:
+        if not self.startedWriting and not self._inFakeHead:
+            if self.compression is not None and not self.relayed:
+                self._encoder = self.compression(self)
+        self.record.bytes_out += len(data)
+        super().write(data)
+
+    def finish(self) -> None:
+        if self._disconnected:
+            # Twisted raises here; a handler that raced with a leaving browser did nothing wrong.
+            return
+        if self.finished:
+            warnings.warn("request.finish called twice", stacklevel=2)
+            return
+        super().finish()
+        self._ended()
+
+    def connectionLost(self, reason: Failure) -> None:
+        if not self.finished and self.record.outcome == "ok":
+            self.record.outcome = "client_gone"
+        super().connectionLost(reason)
+        self._ended()
+
+    def _ended(self) -> None:
+        self.record.bytes_in = self.body.received
+        self.site.exchange_ended(self)
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """A handler raised: log it, answer with a fixed text."""
+        if reason.check(ProxyError):
+            self.refuse(reason.value)
+            return reason
+        self._log.failure(
+            "Unhandled error in the handler of {route}", reason, route=self.record.route
+        )
+        self.refuse(InternalError())
+        return reason
+
+    def __repr__(self) -> str:
+        # Twisted's shows the query string, and reprs end up in logs.
+        return f"<{type(self).__name__} {self.method.decode('ascii')} {self.record.route!r}>"

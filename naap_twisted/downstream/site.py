@@ -1,0 +1,117 @@
+"""The listening side: a ``twisted.web.server.Site`` whose connections are ours."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.logger import Logger
+from twisted.web.http import datetimeToString
+from twisted.web.resource import IResource
+from twisted.web.server import Site
+
+from ..deadlines import Ticker
+from ..errors import ProxyError
+from .channel import Channel
+from .limits import DownstreamLimits
+from .request import DownstreamRequest
+
+
+class DownstreamSite(Site):
+    """Serves *resource* over HTTP/1.1 and hands requests on at the end of their head.
+
+    :param resource: the root; any ``IResource`` works.
+    :param limits: bounds of connections and requests.
+    :param observer: called with every finished :class:`DownstreamRequest`.
+    :ivar draining: set while shutting down: answers say ``Connection: close``.
+    :ivar open: the connections that are open now.
+    """
+
+    _log = Logger()
+    requestFactory = DownstreamRequest
+
+    def __init__(
+        self,
+        resource: IResource,
+        *,
+        limits: DownstreamLimits | None = None,
+        reactor: IReactorTime | None = None,
+        observer: Callable[[DownstreamRequest], None] | None = None,
+    ) -> None:
+        super().__init__(resource, reactor=reactor)
+        self.limits = limits or DownstreamLimits()
+        self.ticker = Ticker(self.reactor)
+        self.draining = False
+        self.open: set[Channel] = set()
+        self._per_address: dict[str, int] = {}
+        self._observer = observer
+        self._date = (0, b"")
+
+    def buildProtocol(self, addr: IAddress | None) -> Channel | None:
+        """A connection, or ``None`` (closed at once) over the bounds."""
+        host = getattr(addr, "host", "")
+        limits = self.limits
+        if (
+            len(self.open) >= limits.connections
+            or self._per_address.get(host, 0) >= limits.connections_per_address
+        ):
+            self._log.warn("connection refused: too many are open", peer=host)
+            return None
+        return Channel(self)
+
+    def connection_opened(self, channel: Channel) -> None:
+        """Count it."""
+        self.open.add(channel)
+        host = getattr(channel.getPeer(), "host", "")
+        self._per_address[host] = self._per_address.get(host, 0) + 1
+
+    def connection_closed(self, channel: Channel) -> None:
+        """Forget it."""
+        if channel not in self.open:
+            return
+        self.open.discard(channel)
+        host = getattr(channel.getPeer(), "host", "")
+        left = self._per_address.get(host, 1) - 1
+        if left:
+            self._per_address[host] = left
+        else:
+            self._per_address.pop(host, None)
+
+    def exchange_ended(self, request: DownstreamRequest) -> None:
+        """An answer is out, or its browser left."""
+        if self._observer is not None:
+            self._observer(request)
+
+    def refused(self, channel: Channel, error: ProxyError) -> None:
+        """Bytes that never became a request were answered with *error*."""
+        peer = getattr(channel.getPeer(), "host", "")
+        self._log.info("request refused: {reason}", reason=error.reason, peer=peer)
+
+    def http_date(self) -> bytes:
+        """The Date header's value, made once a second (RFC 9110 section 6.6.1)."""
+        now = int(time.time())
+        if self._date[0] != now:
+            self._date = (now, datetimeToString(now))
+        return self._date[1]
+
+    def drain(self) -> None:
+        """Close idle connections and let no other be reused."""
+        self.draining = True
+        for channel in list(self.open):
+            if channel.idle:
+                channel.loseConnection()
+
+    def startFactory(self) -> None:
+        """No access log file of Twisted's: the observer writes the log."""
+
+    def stopFactory(self) -> None:
+        """Nothing of Twisted's to close."""
+
+    def log(self, request: Any) -> None:
+        """Twisted's hook at the end of an answer; ours is :meth:`exchange_ended`."""
+
+    def acceptableProtocols(self) -> list[bytes]:
+        """ALPN: HTTP/1.1 only."""
+        return [b"http/1.1"]

@@ -1,0 +1,136 @@
+"""Message bodies: by length, chunked, or until the connection closes (RFC 9112 sections 6 and 7)."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from .fields import FramingError, HeadTooLarge, parse_fields
+from .head import CHUNKED, UNTIL_CLOSE
+
+# Size in hex, then an optional extension, which is ignored but bounded and kept printable.
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]*;[\t\x20-\x7e\x80-\xff]{0,255})?)\r\n")
+_MAX_CHUNK_LINE = 300
+_MAX_TRAILERS = 8 * 1024
+_MAX_TRAILER_LINES = 20
+
+
+class BodyDecoder(Protocol):
+    """One body's worth of bytes."""
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
+        """Payload pieces in *data*, and what follows the body once it has ended, else ``None``.
+
+        :raises FramingError: the bytes are not a body of this kind.
+        """
+
+    def eof(self) -> bool:
+        """Whether a close here ends the body completely."""
+
+
+def body_decoder(announced: int) -> BodyDecoder:
+    """The decoder for what a head announced: bytes, CHUNKED or UNTIL_CLOSE."""
+    if announced == CHUNKED:
+        return ChunkedDecoder()
+    if announced == UNTIL_CLOSE:
+        return CloseDecoder()
+    return LengthDecoder(announced)
+
+
+class LengthDecoder:
+    """Content-Length."""
+
+    def __init__(self, length: int) -> None:
+        self.left = length
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
+        size = len(data)
+        if size < self.left:
+            self.left -= size
+            return [data], None
+        cut, self.left = self.left, 0
+        if size == cut:
+            return ([data] if data else []), b""
+        return ([data[:cut]] if cut else []), data[cut:]
+
+    def eof(self) -> bool:
+        return self.left == 0
+
+
+class CloseDecoder:
+    """Until the peer closes: only a response may be framed so."""
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
+        return ([data] if data else []), None
+
+    def eof(self) -> bool:
+        return True
+
+
+class ChunkedDecoder:
+    """Chunked transfer coding. Trailer fields are checked, bounded and dropped."""
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._left = 0  # payload bytes left in the current chunk
+        self._need_crlf = False
+        self._in_trailers = False
+        self._done = False
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
+        if self._buffer:
+            data, self._buffer = self._buffer + data, b""
+        pieces: list[bytes] = []
+        position, size = 0, len(data)
+        while position < size:
+            if self._in_trailers:
+                return pieces, self._trailers(data[position:])
+            if self._left:
+                stop = min(size, position + self._left)
+                pieces.append(data[position:stop] if position or stop < size else data)
+                self._left -= stop - position
+                position = stop
+                self._need_crlf = self._left == 0
+            elif self._need_crlf:
+                if data[position : position + 2] != b"\r\n":
+                    if data[position:] == b"\r":
+                        break
+                    raise FramingError("chunk does not end in CRLF")
+                position += 2
+                self._need_crlf = False
+            else:
+                after = self._chunk_line(data, position)
+                if after < 0:
+                    break
+                position = after
+        self._buffer = data[position:]
+        return pieces, None
+
+    def _chunk_line(self, data: bytes, position: int) -> int:
+        match = _CHUNK_LINE.match(data, position)
+        if match is None:
+            if data.find(b"\n", position) >= 0 or len(data) - position > _MAX_CHUNK_LINE:
+                raise FramingError("malformed chunk size")
+            return -1
+        self._left = int(match[1], 16)
+        self._in_trailers = self._left == 0
+        return match.end()
+
+    def _trailers(self, data: bytes) -> bytes | None:
+        if data.startswith(b"\r\n"):
+            self._done = True
+            return data[2:]
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            if len(data) > _MAX_TRAILERS:
+                raise HeadTooLarge("trailers too large")
+            if not b"\r\n".startswith(data) and b"\n" in data:
+                parse_fields(data[: data.rfind(b"\n") + 1], _MAX_TRAILER_LINES)
+            self._buffer = data
+            return None
+        parse_fields(data[: end + 2], _MAX_TRAILER_LINES)
+        self._done = True
+        return data[end + 4 :]
+
+    def eof(self) -> bool:
+        return self._done

@@ -1,0 +1,148 @@
+"""Request and response heads, and the body length they announce (RFC 9112 sections 3, 4 and 6)."""
+
+from __future__ import annotations
+
+import re
+
+from attrs import field, frozen
+
+from .fields import Fields, FramingError, HeadLimits, one_value, parse_fields, tokens
+
+_REQUEST_LINE = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
+)
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+# RFC 3986 host and port, by alphabet; what a name means is decided elsewhere.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_LENGTH = re.compile(rb"[0-9]{1,15}")
+_BODILESS_STATUS = frozenset((204, 304))
+
+CHUNKED = -1
+UNTIL_CLOSE = -2
+
+
+@frozen
+class RequestHead:
+    """A request head that passed the gate.
+
+    :ivar target: origin-form or ``*``, as received.
+    :ivar minor: the minor version of HTTP/1.
+    :ivar body: bytes announced, or :data:`CHUNKED`.
+    :ivar keep_alive: the connection may serve another request (RFC 9112 section 9.3).
+    """
+
+    method: bytes
+    target: bytes = field(repr=False)
+    minor: int
+    fields: Fields = field(repr=False)
+    host: bytes
+    body: int
+    keep_alive: bool
+    expect_continue: bool
+
+
+@frozen
+class ResponseHead:
+    """A response head that passed the gate.
+
+    :ivar body: bytes announced, :data:`CHUNKED` or :data:`UNTIL_CLOSE`.
+    """
+
+    status: int
+    fields: Fields = field(repr=False)
+    body: int
+    keep_alive: bool
+
+
+def check_request_line(partial: bytes) -> None:
+    """Refuse early what can no longer become a request head.
+
+    :raises FramingError: the first line is complete and is not a request line (HTTP/0.9, TLS).
+    """
+    end = partial.find(b"\n")
+    if end >= 0 and _REQUEST_LINE.fullmatch(partial, 0, end + 1) is None:
+        raise FramingError("malformed request line")
+
+
+def parse_request(block: bytes, limits: HeadLimits) -> RequestHead:
+    """Read one request head.
+
+    :raises FramingError: anything two parsers could disagree about.
+    """
+    match = _REQUEST_LINE.match(block)
+    if match is None:
+        raise FramingError("malformed request line")
+    method, target, minor = match.groups()
+    fields = parse_fields(block[match.end() :], limits.lines)
+    host = one_value(fields, b"host")
+    if method == b"CONNECT":
+        raise FramingError("CONNECT is not served")
+    if not (target.startswith(b"/") or (target == b"*" and method == b"OPTIONS")):
+        # Absolute-form is legal for proxies of the other kind; here it only invites confusion
+        # between it and Host.
+        raise FramingError("request target is not in origin-form")
+    if host is None:
+        if minor == b"1":
+            raise FramingError("no Host header")
+        host = b""
+    elif _HOST.fullmatch(host) is None:
+        raise FramingError("malformed Host header")
+    body = _announced(fields, minor)
+    if body == UNTIL_CLOSE:
+        body = 0
+    return RequestHead(
+        method=method,
+        target=target,
+        minor=int(minor),
+        fields=fields,
+        host=host,
+        body=body,
+        keep_alive=_keep_alive(fields, minor),
+        expect_continue=minor == b"1" and b"100-continue" in tokens(fields, b"expect"),
+    )
+
+
+def parse_response(block: bytes, method: bytes, limits: HeadLimits) -> ResponseHead:
+    """Read one response head to a request with *method*.
+
+    :raises FramingError: anything two parsers could disagree about.
+    """
+    match = _STATUS_LINE.match(block)
+    if match is None:
+        raise FramingError("malformed status line")
+    minor, status = match[1], int(match[2])
+    fields = parse_fields(block[match.end() :], limits.lines)
+    body = _announced(fields, minor)
+    if method == b"HEAD" or status in _BODILESS_STATUS or status < 200:
+        if body == CHUNKED and status != 304 and method != b"HEAD":
+            raise FramingError(f"Transfer-Encoding on a {status}")
+        if body > 0 and status == 204:
+            raise FramingError("Content-Length on a 204")
+        body = 0
+    keep_alive = _keep_alive(fields, minor) and body != UNTIL_CLOSE
+    return ResponseHead(status=status, fields=fields, body=body, keep_alive=keep_alive)
+
+
+def _announced(fields: Fields, minor: bytes) -> int:
+    length = one_value(fields, b"content-length")
+    encoding = one_value(fields, b"transfer-encoding")
+    if encoding is not None:
+        if length is not None:
+            raise FramingError("both Content-Length and Transfer-Encoding")
+        if minor != b"1":
+            raise FramingError("Transfer-Encoding in HTTP/1.0")
+        if encoding.lower() != b"chunked":
+            raise FramingError("Transfer-Encoding is not exactly chunked")
+        return CHUNKED
+    if length is None:
+        return UNTIL_CLOSE
+    if _LENGTH.fullmatch(length) is None:
+        raise FramingError("malformed Content-Length")
+    return int(length)
+
+
+def _keep_alive(fields: Fields, minor: bytes) -> bool:
+    options = tokens(fields, b"connection")
+    if b"close" in options:
+        return False
+    return minor == b"1" or b"keep-alive" in options
