@@ -21,12 +21,20 @@ class IDownstreamRequest(IRequest):
 
     body = Attribute("The request body as a stream: an IRequestBody.")
     record = Attribute("The naap_twisted.observe.record.ExchangeRecord of this exchange.")
+    relayed = Attribute("True once the answer is an upstream's: its bytes must not be touched.")
+    compression = Attribute("Callable[[request], encoder | None] for an answer of ours, or None.")
 
     def render(resource):  # type: ignore[no-untyped-def]
         """Let *resource* answer: at once if it is an IHeadResource, else when the body is in."""
 
     def refuse(error):  # type: ignore[no-untyped-def]
         """Send a ProxyError as the contract's JSON answer and finish. No-op once a head is out."""
+
+    def notifyFinish():  # type: ignore[no-untyped-def]
+        """Deferred that fires with None when the answer is out, and fails when the browser left."""
+
+    def processingFailed(reason):  # type: ignore[no-untyped-def]
+        """Log a Failure of a handler and answer with a fixed text."""
 
     def abort():  # type: ignore[no-untyped-def]
         """Cut the connection: an answer that began can not be completed."""

@@ -1,0 +1,85 @@
+"""Header names: the CORS registry, hop-by-hop names, and the patterns that options take. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+#: Request headers that a preflight allows on every route (the seed's CORS_ALLOWED_HEADERS).
+CORS_ALLOWED_HEADERS = (
+    "Content-Type",
+    "Authorization",
+    "X-CSRF-Token",
+    "X-Correlation-ID",
+    "X-Plugin-Name",
+    "X-Request-ID",
+    "X-Trace-ID",
+    "X-Team-ID",
+    "X-WHIP-URL",
+    "X-Target-URL",
+)
+
+#: Lower-case names that belong to one connection and are never forwarded (RFC 9110 section 7.6.1).
+#: A message's Connection header may name more.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"keep-alive",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+    }
+)
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+
+def is_token(name: str | bytes) -> bool:
+    """Whether *name* can be a header name (``token``, RFC 9110 section 5.6.2)."""
+    text = name.decode("latin-1") if isinstance(name, bytes) else name
+    return _TOKEN.fullmatch(text) is not None
+
+
+class HeaderPatterns:
+    """A compiled list of header names and prefixes: ``Accept``, ``X-RateLimit-*``.
+
+    :param patterns: each an exact name, or a non-empty prefix and one trailing ``*``. Case does
+        not count.
+    :ivar names: the exact names, as spelled in *patterns*.
+    :ivar prefixes: the prefixes as spelled, without their ``*``.
+    :raises ValueError: anything else; a lone ``*`` too, for it would let every header through.
+    """
+
+    __slots__ = ("_exact", "_starts", "names", "prefixes")
+
+    def __init__(self, patterns: Sequence[str] = ()) -> None:
+        for pattern in patterns:
+            stem = pattern.removesuffix("*")
+            if "*" in stem or not is_token(stem):
+                raise ValueError(
+                    f"{pattern!r} is neither a header name nor a prefix such as 'X-RateLimit-*'"
+                )
+        self.names = tuple(pattern for pattern in patterns if not pattern.endswith("*"))
+        self.prefixes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+        self._exact = frozenset(name.lower().encode("ascii") for name in self.names)
+        self._starts = tuple(prefix.lower().encode("ascii") for prefix in self.prefixes)
+
+    def __bool__(self) -> bool:
+        return bool(self.names or self.prefixes)
+
+    def match(self, name: bytes) -> bool:
+        """Whether *name*, in any case, is one of the names or opens with one of the prefixes."""
+        lowered = name.lower()
+        return lowered in self._exact or lowered.startswith(self._starts)
+
+
+def header_matches(pattern: str, name: bytes) -> bool:
+    """Whether *name* matches one *pattern*.
+
+    :raises ValueError: as :class:`HeaderPatterns`.
+    """
+    return HeaderPatterns((pattern,)).match(name)

@@ -1,0 +1,1 @@
+"""Rate limiters: one interface (IRateLimiter), an embedded store and a shared one."""

@@ -1,0 +1,216 @@
+"""CORS (Fetch standard, "CORS protocol"): which pages may call us, and what they may read.
+
+A preflight is answered here, without auth and before the rate limit. An Origin that is not allowed
+goes no further, so that a refused page costs no upstream work. Private Network Access is never
+granted: a public page that asks for it gets an answer without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+
+from attrs import frozen
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+
+from ..clients import NOBODY, TrustedProxies
+from ..errors import NotFound, OriginNotAllowed
+from ..headers import CORS_ALLOWED_HEADERS, HeaderPatterns, is_token
+from ..interfaces import IDownstreamRequest, IRouteTable
+from ..model import RouteCors
+from .base import Wrapper, is_https
+from .origins import Origins
+from .server_names import host_of
+
+#: More names than any page's preflight asks for.
+_MOST_REQUESTED = 64
+_NO_ROUTE = RouteCors(methods=())
+
+
+@frozen
+class Plan:
+    """What is constant for one route, ready for the wire.
+
+    :ivar methods: the route's and OPTIONS.
+    :ivar headers: allowed request headers; *listed* holds them in lower case.
+    :ivar patterns: prefixes by which further requested headers are allowed.
+    :ivar expose: response headers that the page may read.
+    :ivar expose_options: the same for an OPTIONS answer: WHIP clients look for PATCH in its lists.
+    :ivar own_options: the route answers OPTIONS itself.
+    """
+
+    methods: bytes
+    headers: bytes
+    listed: frozenset[bytes]
+    patterns: HeaderPatterns
+    expose: bytes
+    expose_options: bytes
+    own_options: bool
+
+    @classmethod
+    def compile(cls, route: RouteCors, extra: HeaderPatterns) -> Plan:
+        """The plan of *route*, with *extra* names and patterns allowed on every route.
+
+        :raises ValueError: a pattern of the route that is none.
+        """
+        own = HeaderPatterns(route.allow_patterns)
+        # The registry first: its spelling wins over a route's.
+        headers = _unique(CORS_ALLOWED_HEADERS, extra.names, route.allow_headers, own.names)
+        expose = _unique(("X-Request-ID",), route.expose_headers)
+        return cls(
+            methods=b", ".join(dict.fromkeys((*route.methods, b"OPTIONS"))),
+            headers=_join(headers),
+            listed=frozenset(name.lower().encode("ascii") for name in headers),
+            patterns=HeaderPatterns([f"{stem}*" for stem in (*extra.prefixes, *own.prefixes)]),
+            expose=_join(expose),
+            expose_options=_join(_unique(expose, ("Allow", "Access-Control-Allow-Methods"))),
+            own_options=b"OPTIONS" in route.methods,
+        )
+
+    def headers_for(self, requested: Sequence[bytes]) -> bytes:
+        """Access-Control-Allow-Headers for the values of Access-Control-Request-Headers.
+
+        A requested name is given back only if a pattern allows it by that very name.
+        """
+        if not self.patterns or not requested:
+            return self.headers
+        names = (name.strip() for name in b",".join(requested).split(b",")[:_MOST_REQUESTED])
+        more = dict.fromkeys(
+            name
+            for name in names
+            if name.lower() not in self.listed and self.patterns.match(name) and is_token(name)
+        )
+        return b", ".join((self.headers, *more))
+
+
+class Cors(Wrapper):
+    """Answers preflights, refuses foreign origins, marks the rest of the answers.
+
+    Listed origins are echoed, with credentials; every answer then has ``Vary: Origin``. Under
+    ``"*"`` every answer says ``*``, without credentials. ``null`` is never let in: any sandboxed
+    frame has it. A page of our own origin is always let in.
+
+    :param routes: the methods and headers of each path.
+    :param origins: ``"*"``, or origins such as ``"https://app.example.org"``.
+    :param extra_headers: ``cors_headers``: names and patterns allowed on every route.
+    :param max_age: seconds a browser may remember a preflight.
+    :param trusted: proxies whose X-Forwarded-Proto is believed when telling our own origin.
+    :raises ValueError: an origin or a header pattern that is none.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        inner: IResource,
+        routes: IRouteTable,
+        origins: Sequence[str] | str = "*",
+        extra_headers: Sequence[str] = (),
+        *,
+        max_age: int = 600,
+        trusted: TrustedProxies = NOBODY,
+    ) -> None:
+        super().__init__(inner)
+        self._routes = routes
+        self._origins = Origins(origins)
+        self._max_age = [b"%d" % max_age]
+        self._trusted = trusted
+        extra = HeaderPatterns(extra_headers)
+        # Routes are few and compare by value; the bound is for tables that make them up.
+        self._plan = lru_cache(maxsize=1024)(lambda route: Plan.compile(route, extra))
+
+    def admit(self, request: IDownstreamRequest) -> bool:
+        """Goes on with actual requests of allowed origins, and with requests of no page."""
+        response = request.responseHeaders
+        if not self._origins.any:
+            response.addRawHeader(b"Vary", b"Origin")
+        origins = request.requestHeaders.getRawHeaders(b"origin")
+        options = request.method == b"OPTIONS"
+        if origins is None and not options and not self._origins.any:
+            return True
+        if origins is not None and not self._is_allowed(origins, request):
+            self._tell(origins)
+            request.refuse(OriginNotAllowed(reason="the origin is not in cors_origins"))
+            return False
+        route = self._routes.cors_for(request.path)
+        plan = self._plan(route or _NO_ROUTE)
+        self._mark(request, origins, plan.expose)
+        if not options:
+            return True
+        preflight = origins is not None and request.requestHeaders.hasHeader(
+            b"access-control-request-method"
+        )
+        if route is None and preflight:
+            request.refuse(NotFound())
+            return False
+        if route is None or (plan.own_options and not preflight):
+            return True
+        self._answer_options(request, plan, preflight)
+        return False
+
+    def _is_allowed(self, values: Sequence[bytes], request: IDownstreamRequest) -> bool:
+        if len(values) != 1:
+            return False
+        origin = values[0]
+        return self._origins.allows(origin) or self._is_own(origin, request)
+
+    def _is_own(self, origin: bytes, request: IDownstreamRequest) -> bool:
+        """Whether the page was served by this very scheme, host and port."""
+        host = host_of(request)
+        if host is None:
+            return False
+        if origin == b"https://" + host.authority:
+            # Browsers send no http request from an https page: somebody ends TLS in front of us.
+            return True
+        return origin == b"http://" + host.authority and not is_https(request, self._trusted)
+
+    def _mark(
+        self, request: IDownstreamRequest, origins: Sequence[bytes] | None, expose: bytes
+    ) -> None:
+        put = request.responseHeaders.setRawHeaders
+        if self._origins.any:
+            put(b"Access-Control-Allow-Origin", [b"*"])
+        elif origins is not None:
+            put(b"Access-Control-Allow-Origin", [origins[0]])
+            put(b"Access-Control-Allow-Credentials", [b"true"])
+        else:
+            return
+        put(b"Access-Control-Expose-Headers", [expose])
+
+    def _answer_options(self, request: IDownstreamRequest, plan: Plan, preflight: bool) -> None:
+        headers = request.responseHeaders
+        put = headers.setRawHeaders
+        requested = request.requestHeaders.getRawHeaders(b"access-control-request-headers", [])
+        put(b"Access-Control-Allow-Methods", [plan.methods])
+        put(b"Access-Control-Allow-Headers", [plan.headers_for(requested)])
+        if preflight:
+            put(b"Access-Control-Max-Age", self._max_age)
+            headers.removeHeader(b"access-control-expose-headers")
+        else:
+            put(b"Allow", [plan.methods])
+            if headers.hasHeader(b"access-control-expose-headers"):
+                put(b"Access-Control-Expose-Headers", [plan.expose_options])
+        request.setResponseCode(204)
+        request.finish()
+
+    def _tell(self, values: Sequence[bytes]) -> None:
+        """Log the one line of config that would have let the page in."""
+        line = self._origins.line_allowing(values[0]) if len(values) == 1 else None
+        if line is None:
+            self._log.warn("Refused a request whose Origin no setting can allow")
+        else:
+            self._log.warn("Refused an origin; to allow it: {line}", line=line)
+
+
+def _unique(*groups: Iterable[str]) -> tuple[str, ...]:
+    """Names in order, each once whatever its case; the first spelling stays."""
+    seen: dict[str, str] = {}
+    for group in groups:
+        for name in group:
+            seen.setdefault(name.lower(), name)
+    return tuple(seen.values())
+
+
+def _join(names: Iterable[str]) -> bytes:
+    return ", ".join(names).encode("ascii")

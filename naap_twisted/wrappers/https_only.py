@@ -1,0 +1,73 @@
+"""Plain http goes to https; https says that it stays so (HSTS, RFC 6797)."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Set
+
+from twisted.web.resource import IResource
+
+from ..clients import NOBODY, TrustedProxies
+from ..errors import BadRequest
+from ..interfaces import IDownstreamRequest
+from .base import Wrapper, is_https
+from .server_names import host_of
+
+_ORIGIN_FORM = re.compile(rb"/[\x21-\x7e]*")
+
+
+class HttpsOnly(Wrapper):
+    """Redirects plain-http requests and sets Strict-Transport-Security on secure answers.
+
+    GET and HEAD get 301; other methods 308, which keeps method and body. The Host is given back
+    only when it is a well-formed one, without the port: that port speaks plain http.
+
+    :param redirect: ``False`` lets plain http through.
+    :param hsts: seconds, or ``None`` for no header. Never sent over plain http (section 7.2).
+    :param trusted: proxies whose X-Forwarded-Proto is believed.
+    :param exempt: paths that answer over plain http too: the load balancer's health check.
+    :param https_port: where https is served, named in the URL if not 443.
+    :raises ValueError: *hsts* is negative or not finite.
+    """
+
+    def __init__(
+        self,
+        inner: IResource,
+        *,
+        redirect: bool,
+        hsts: float | None = None,
+        trusted: TrustedProxies = NOBODY,
+        exempt: Set[bytes] = frozenset({b"/healthz"}),
+        https_port: int = 443,
+    ) -> None:
+        super().__init__(inner)
+        if hsts is not None and (not math.isfinite(hsts) or hsts < 0):
+            raise ValueError("hsts must be zero seconds or more")
+        self._redirect = redirect
+        self._hsts = None if hsts is None else [b"max-age=%d" % hsts]
+        self._trusted = trusted
+        self._exempt = exempt
+        self._port = b"" if https_port == 443 else b":%d" % https_port
+
+    def admit(self, request: IDownstreamRequest) -> bool:
+        """Goes on over https, or where plain http is let through."""
+        if is_https(request, self._trusted):
+            if self._hsts is not None:
+                request.responseHeaders.setRawHeaders(b"Strict-Transport-Security", self._hsts)
+            return True
+        if not self._redirect or request.path in self._exempt:
+            return True
+        self._send_away(request)
+        return False
+
+    def _send_away(self, request: IDownstreamRequest) -> None:
+        host = host_of(request)
+        if host is None or not _ORIGIN_FORM.fullmatch(request.uri):
+            request.refuse(BadRequest(reason="no https URL for this Host and target"))
+            return
+        request.setResponseCode(301 if request.method in (b"GET", b"HEAD") else 308)
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"Location", [b"https://" + host.name + self._port + request.uri])
+        headers.setRawHeaders(b"Content-Length", [b"0"])
+        request.finish()

@@ -1,0 +1,62 @@
+"""The ``cors_origins`` setting: which Origin values it lets in. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+# An origin as browsers write it: no path, no user, no wildcard. Extensions and app shells have
+# schemes of their own.
+_ORIGIN = re.compile(
+    r"([a-z][a-z0-9+.-]*)://((?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\]))"
+    r"(?::([0-9]{1,5}))?"
+)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+_LONGEST = 300
+
+
+def parse_origin(text: str) -> str | None:
+    """*text* as a browser would serialize that origin (RFC 6454 section 6.2), or ``None``."""
+    match = _ORIGIN.fullmatch(text.lower()) if len(text) <= _LONGEST else None
+    if match is None:
+        return None
+    scheme, host, port = match.groups()
+    suffix = "" if port in (None, _DEFAULT_PORTS.get(scheme)) else f":{int(port)}"
+    return f"{scheme}://{host}{suffix}"
+
+
+class Origins:
+    """``"*"``, or a list of origins.
+
+    :ivar any: every origin is let in, ``null`` excepted.
+    :raises ValueError: a list with something that is no origin; ``*`` and ``null`` are none.
+    """
+
+    def __init__(self, origins: Sequence[str] | str) -> None:
+        listed = (origins,) if isinstance(origins, str) else tuple(origins)
+        self.any = listed == ("*",)
+        self._listed: dict[bytes, None] = {}
+        for text in () if self.any else listed:
+            origin = parse_origin(text)
+            if origin is None:
+                raise ValueError(
+                    f"{text!r} is not an origin; write scheme, host and port only, such as"
+                    " 'https://app.example.org' or 'http://localhost:3000'"
+                )
+            self._listed[origin.encode("ascii")] = None
+
+    def allows(self, origin: bytes) -> bool:
+        """Whether a page of *origin*, the Origin header's value, may call us."""
+        return origin != b"null" if self.any else origin in self._listed
+
+    def line_allowing(self, origin: bytes) -> str | None:
+        """The config line that would let *origin* in, or ``None`` where none can.
+
+        Safe to log: what is no origin is not quoted.
+        """
+        parsed = parse_origin(origin.decode("latin-1"))
+        if parsed is None or self.any:
+            return None
+        names = [listed.decode("ascii") for listed in self._listed]
+        return f"cors_origins = {json.dumps([*names, parsed])}"

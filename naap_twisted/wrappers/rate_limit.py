@@ -1,0 +1,93 @@
+"""The per-address limit: the first thing that costs a caller for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET
+
+from ..clients import rate_key
+from ..errors import ProxyError, Unavailable
+from ..errors import RateLimited as OverLimit
+from ..interfaces import IDownstreamRequest, IRateLimiter
+from ..model import RateDecision
+from .base import Wrapper
+
+
+class RateLimited(Wrapper):
+    """Counts each request of ``record.client`` and answers 429 with Retry-After past the limit.
+
+    A limiter that fails closes the door (503): a limit that can be switched off by breaking its
+    store is none.
+
+    :param exempt: paths that are never counted: the health check.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        inner: IResource,
+        limiter: IRateLimiter,
+        *,
+        exempt: Set[bytes] = frozenset({b"/healthz"}),
+    ) -> None:
+        super().__init__(inner)
+        self._limiter = limiter
+        self._exempt = exempt
+
+    def render(self, request: IDownstreamRequest) -> int:
+        """Go on at once, or when a limiter that asks elsewhere has answered."""
+        if request.path in self._exempt:
+            request.render(self.inner)
+            return NOT_DONE_YET
+        try:
+            decision = self._limiter.hit(rate_key(request.record.client))
+        except Exception:
+            self._failed(Failure(), request)
+            return NOT_DONE_YET
+        if isinstance(decision, Deferred):
+            self._wait(decision, request)
+        else:
+            self._decided(decision, request)
+        return NOT_DONE_YET
+
+    def _wait(self, pending: Deferred[RateDecision], request: IDownstreamRequest) -> None:
+        gone = False
+
+        def leave(_: object) -> None:
+            nonlocal gone
+            gone = True
+            pending.cancel()
+
+        def decided(decision: RateDecision) -> None:
+            if not gone:
+                self._decided(decision, request)
+
+        def failed(failure: Failure) -> None:
+            if not gone:
+                self._failed(failure, request)
+
+        def broken(failure: Failure) -> None:
+            request.processingFailed(failure)
+
+        request.notifyFinish().addErrback(leave)
+        pending.addCallbacks(decided, failed).addErrback(broken)
+
+    def _decided(self, decision: RateDecision, request: IDownstreamRequest) -> None:
+        if decision.allowed:
+            request.render(self.inner)
+        else:
+            reason = f"over {decision.limit} requests"
+            request.refuse(OverLimit(decision.retry_after, reason=reason))
+
+    def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
+        if isinstance(failure.value, ProxyError):
+            request.refuse(failure.value)
+            return
+        self._log.failure("The rate limiter failed", failure)
+        request.refuse(Unavailable(reason="the rate limiter failed"))

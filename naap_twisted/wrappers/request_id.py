@@ -1,0 +1,47 @@
+"""Every exchange gets an id and its caller's address, before any other layer can refuse it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from twisted.web.resource import IResource
+
+from ..clients import NOBODY, TrustedProxies, effective_client
+from ..interfaces import IDownstreamRequest
+from .base import Wrapper, peer_of
+
+# What a log line, a header and a URL take without quoting.
+_SANE = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
+_SOURCES = (b"x-request-id", b"x-correlation-id")
+
+
+class RequestId(Wrapper):
+    """Fills ``record.request_id`` and ``record.client``; answers with ``X-Request-ID``.
+
+    The id is the caller's X-Request-ID, else its X-Correlation-ID, if it came once and holds 1 to
+    128 of ``A-Z a-z 0-9 . _ ~ -``; else 128 random bits in hex: a microsecond, and unlike a
+    counter it tells callers nothing about each other.
+
+    :param trusted: proxies whose X-Forwarded-For is believed.
+    """
+
+    def __init__(self, inner: IResource, *, trusted: TrustedProxies = NOBODY) -> None:
+        super().__init__(inner)
+        self._trusted = trusted
+
+    def admit(self, request: IDownstreamRequest) -> bool:
+        """Always goes on."""
+        headers = request.requestHeaders
+        record = request.record
+        record.client = effective_client(peer_of(request), headers, self._trusted)
+        for name in _SOURCES:
+            values = headers.getRawHeaders(name)
+            if values is not None and len(values) == 1 and _SANE.fullmatch(values[0]):
+                request_id = values[0].decode("ascii")
+                break
+        else:
+            request_id = secrets.token_hex(16)
+        record.request_id = request_id
+        request.responseHeaders.setRawHeaders(b"X-Request-ID", [request_id.encode("ascii")])
+        return True

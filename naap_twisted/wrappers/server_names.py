@@ -1,0 +1,76 @@
+"""The Host header: read once, strictly, and compared with the names this server answers for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from attrs import frozen
+from twisted.web.resource import IResource
+
+from ..errors import MisdirectedRequest
+from ..interfaces import IDownstreamRequest
+from .base import Wrapper
+
+_LONGEST = 262  # 255 of a DNS name, ":" and a port, one trailing dot
+_HOST = re.compile(
+    rb"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?)(?::([0-9]{1,5}))?"
+)
+
+
+@frozen
+class Host:
+    """A valid Host value.
+
+    :ivar name: lower-case, no trailing dot; an IPv6 literal keeps its brackets.
+    :ivar port: the digits given, or ``b""``.
+    """
+
+    name: bytes
+    port: bytes = b""
+
+    @property
+    def authority(self) -> bytes:
+        """Name and port as a URL writes them."""
+        return self.name + b":" + self.port if self.port else self.name
+
+
+def parse_host(value: bytes) -> Host | None:
+    """``uri-host [":" port]`` (RFC 9110 section 7.2) with the characters of real names only."""
+    match = _HOST.fullmatch(value) if len(value) <= _LONGEST else None
+    if match is None:
+        return None
+    return Host(match[1].lower().removesuffix(b"."), match[2] or b"")
+
+
+def host_of(request: IDownstreamRequest) -> Host | None:
+    """The request's host, or ``None`` where it is missing, repeated or malformed."""
+    values = request.requestHeaders.getRawHeaders(b"host")
+    return parse_host(values[0]) if values is not None and len(values) == 1 else None
+
+
+class ServerNames(Wrapper):
+    """Refuses a Host that is not one of *names*, whatever its port, with 421.
+
+    That is also what stops DNS rebinding: a page of ``evil.example`` whose name was made to point
+    here still sends ``Host: evil.example``.
+
+    :param names: host names or address literals, without scheme and port.
+    :raises ValueError: a name that no Host header could hold.
+    """
+
+    def __init__(self, inner: IResource, names: Sequence[str]) -> None:
+        super().__init__(inner)
+        hosts = [(name, parse_host(name.encode("utf-8"))) for name in names]
+        for name, host in hosts:
+            if host is None or host.port:
+                raise ValueError(f"{name!r} is not a host name without port")
+        self._names = frozenset(host.name for _, host in hosts if host is not None)
+
+    def admit(self, request: IDownstreamRequest) -> bool:
+        """Goes on if the Host is ours."""
+        host = host_of(request)
+        if host is not None and host.name in self._names:
+            return True
+        request.refuse(MisdirectedRequest(reason="Host is not in server_names"))
+        return False

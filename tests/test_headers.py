@@ -1,0 +1,86 @@
+"""Tests of naap_twisted.headers."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.headers import (
+    CORS_ALLOWED_HEADERS,
+    HOP_BY_HOP,
+    HeaderPatterns,
+    header_matches,
+    is_token,
+)
+
+
+class RegistryTests(SynchronousTestCase):
+    def test_is_the_contracts(self) -> None:
+        """The registry is the contract's list, in its order and spelling."""
+        self.assertEqual(
+            ",".join(CORS_ALLOWED_HEADERS),
+            "Content-Type,Authorization,X-CSRF-Token,X-Correlation-ID,X-Plugin-Name,"
+            "X-Request-ID,X-Trace-ID,X-Team-ID,X-WHIP-URL,X-Target-URL",
+        )
+
+    def test_hop_by_hop_names_are_lower_case(self) -> None:
+        """Lookups are made with lower-case names."""
+        self.assertEqual(HOP_BY_HOP, {name.lower() for name in HOP_BY_HOP})
+        self.assertIn(b"transfer-encoding", HOP_BY_HOP)
+        self.assertNotIn(b"content-length", HOP_BY_HOP)
+
+
+class TokenTests(SynchronousTestCase):
+    def test_token(self) -> None:
+        """A header name is one or more tchars (RFC 9110 section 5.6.2)."""
+        for name in ("X-Target-URL", "a", "!#$%&'*+-.^_`|~09"):
+            self.assertTrue(is_token(name), name)
+            self.assertTrue(is_token(name.encode()), name)
+
+    def test_no_token(self) -> None:
+        """Separators, controls, spaces, non-ASCII letters and nothing are no names."""
+        for name in ("", "a b", "a:", "a\n", "a\r\nb", "(a)", "a,b", "a/b", "é", "a\x00", '"a"'):
+            self.assertFalse(is_token(name), repr(name))
+            self.assertFalse(is_token(name.encode("latin-1")), repr(name))
+
+
+class HeaderPatternsTests(SynchronousTestCase):
+    TABLE = [
+        ("Accept", b"accept", True),
+        ("Accept", b"ACCEPT", True),
+        ("Accept", b"accept-language", False),
+        ("Accept", b"accep", False),
+        ("X-RateLimit-*", b"x-ratelimit-reset", True),
+        ("X-RateLimit-*", b"X-RATELIMIT-", True),
+        ("X-RateLimit-*", b"x-ratelimit", False),
+        ("X-RateLimit-*", b"a-x-ratelimit-reset", False),
+        ("x*", b"X", True),
+        ("x*", b"y", False),
+    ]
+
+    def test_one_pattern(self) -> None:
+        """A pattern is the whole name, or an opening of it; case does not count."""
+        for pattern, name, expected in self.TABLE:
+            self.assertEqual(header_matches(pattern, name), expected, (pattern, name))
+
+    def test_many(self) -> None:
+        """Any of the patterns is enough."""
+        patterns = HeaderPatterns(["Retry-After", "openai-*", "X-RateLimit-*"])
+        names = [b"retry-after", b"OpenAI-Model", b"x-ratelimit-limit", b"retry", b"set-cookie"]
+        self.assertEqual([patterns.match(name) for name in names], [True, True, True, False, False])
+
+    def test_none_match_nothing(self) -> None:
+        """An empty list matches no header, and is false."""
+        self.assertFalse(HeaderPatterns().match(b"accept"))
+        self.assertFalse(HeaderPatterns())
+        self.assertTrue(HeaderPatterns(["x-*"]))
+
+    def test_keeps_the_spelling(self) -> None:
+        """Names and prefixes can be shown as they were written."""
+        patterns = HeaderPatterns(["X-One", "X-Two-*"])
+        self.assertEqual((patterns.names, patterns.prefixes), (("X-One",), ("X-Two-",)))
+
+    def test_refuses_all_else(self) -> None:
+        """Only exact names and one trailing star; a lone star would let Cookie through."""
+        for pattern in ("*", "", "**", "X-**", "*-Id", "X-*-Id", "a b", "a:", "X-\n*", "é"):
+            with self.assertRaises(ValueError, msg=repr(pattern)):
+                HeaderPatterns(["Accept", pattern])

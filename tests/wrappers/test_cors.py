@@ -1,0 +1,338 @@
+"""Tests of naap_twisted.wrappers.cors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.logger import formatEvent, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
+
+from naap_twisted.clients import TrustedProxies
+from naap_twisted.errors import NotFound, OriginNotAllowed
+from naap_twisted.headers import CORS_ALLOWED_HEADERS
+from naap_twisted.interfaces import IRouteTable
+from naap_twisted.model import RouteCors
+from naap_twisted.wrappers.cors import Cors
+
+from ..support import Answer, FakeRequest
+
+ROUTES = {
+    b"/chat": RouteCors(methods=(b"POST",)),
+    b"/whip": RouteCors(
+        methods=(b"POST", b"PATCH", b"DELETE"),
+        allow_headers=("X-Stream-URL", "x-target-url"),
+        expose_headers=("Location", "X-WHIP-Resource", "x-request-id"),
+    ),
+    b"/pinned": RouteCors(
+        methods=(b"GET", b"POST"), allow_patterns=("X-Stainless-*", "OpenAI-Organization")
+    ),
+    b"/own": RouteCors(methods=(b"GET", b"OPTIONS")),
+}
+LISTED = "https://app.example"
+REGISTRY = list(CORS_ALLOWED_HEADERS)
+
+
+@implementer(IRouteTable)
+class Table:
+    """ROUTES, counting the questions."""
+
+    asked = 0
+
+    def cors_for(self, path: bytes) -> RouteCors | None:
+        self.asked += 1
+        return ROUTES.get(path)
+
+
+class CorsTestCase(SynchronousTestCase):
+    def send(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: dict[str, str | list[str]] | None = None,
+        *,
+        origins: Any = (LISTED,),
+        extra: tuple[str, ...] = (),
+        secure: bool = False,
+        **options: Any,
+    ) -> FakeRequest:
+        request = FakeRequest(method, uri, headers, secure=secure)
+        Cors(Answer(), Table(), origins, extra, **options).render(request)
+        return request
+
+    def preflight(self, uri: bytes = b"/chat", **options: Any) -> FakeRequest:
+        headers = {
+            "Origin": LISTED,
+            "Access-Control-Request-Method": "POST",
+            **options.pop("headers", {}),
+        }
+        return self.send(b"OPTIONS", uri, headers, **options)
+
+    def assertRefused(self, request: FakeRequest) -> None:
+        self.assertIsInstance(request.refused, OriginNotAllowed)
+        self.assertEqual(request.rendered, [])
+        self.assertIsNone(request.sent("Access-Control-Allow-Origin"))
+        self.assertIsNone(request.sent("Access-Control-Allow-Credentials"))
+
+
+class PreflightTests(CorsTestCase):
+    def test_answer(self) -> None:
+        """204 without a body, answered here: the inner resource never hears of it."""
+        request = self.preflight()
+        self.assertEqual((request.code, request.written, request.finished), (204, [], 1))
+        self.assertEqual(request.rendered, [])
+        self.assertEqual(request.sent("Access-Control-Allow-Origin"), LISTED)
+        self.assertEqual(request.sent("Access-Control-Allow-Credentials"), "true")
+        self.assertEqual(request.sent("Vary"), "Origin")
+        self.assertEqual(request.sent("Access-Control-Allow-Methods"), "POST, OPTIONS")
+        self.assertEqual(request.sent_list("Access-Control-Allow-Headers"), REGISTRY)
+        self.assertEqual(request.sent("Access-Control-Max-Age"), "600")
+
+    def test_methods(self) -> None:
+        """The route's own and OPTIONS, once; whatever method was asked for."""
+        request = self.preflight(b"/whip", headers={"Access-Control-Request-Method": "OPTIONS"})
+        methods = request.sent("Access-Control-Allow-Methods")
+        self.assertEqual(methods, "POST, PATCH, DELETE, OPTIONS")
+        methods = self.preflight(b"/own").sent("Access-Control-Allow-Methods")
+        self.assertEqual(methods, "GET, OPTIONS")
+
+    def test_route_headers(self) -> None:
+        """A route's target header is allowed with no other edit; the registry's spelling wins."""
+        allowed = self.preflight(b"/whip").sent_list("Access-Control-Allow-Headers")
+        self.assertEqual(allowed, [*REGISTRY, "X-Stream-URL"])
+
+    def test_extra_headers(self) -> None:
+        """``cors_headers`` are allowed on every route, patterns only by a requested name."""
+        request = self.preflight(
+            headers={"Access-Control-Request-Headers": "x-my-custom-header,x-app-version,x-other"},
+            extra=("X-My-Custom-Header", "X-App-*"),
+        )
+        allowed = request.sent_list("Access-Control-Allow-Headers")
+        self.assertEqual(allowed, [*REGISTRY, "X-My-Custom-Header", "x-app-version"])
+
+    def test_route_patterns(self) -> None:
+        """A pinned route allows the names the official client sends, and no star."""
+        asked = "authorization, x-stainless-lang , X-Stainless-OS,x-evil,x-stainless-lang"
+        request = self.preflight(b"/pinned", headers={"Access-Control-Request-Headers": asked})
+        self.assertEqual(
+            request.sent_list("Access-Control-Allow-Headers"),
+            [*REGISTRY, "OpenAI-Organization", "x-stainless-lang", "X-Stainless-OS"],
+        )
+        elsewhere = self.preflight(headers={"Access-Control-Request-Headers": asked})
+        self.assertEqual(elsewhere.sent_list("Access-Control-Allow-Headers"), REGISTRY)
+
+    def test_requested_junk(self) -> None:
+        """Only header names are given back, and only so many."""
+        many = ",".join(f"x-stainless-{number}" for number in range(500))
+        for asked, count in [
+            ("x-stainless-a b", 0),
+            ("x-stainless-<script>", 0),
+            ("x-stainless-é", 0),
+            (",,,", 0),
+            (many, 64),
+        ]:
+            request = self.preflight(b"/pinned", headers={"Access-Control-Request-Headers": asked})
+            allowed = request.sent_list("Access-Control-Allow-Headers")
+            self.assertEqual(len(allowed), len(REGISTRY) + 1 + count, asked[:40])
+
+    def test_unknown_path(self) -> None:
+        """404, marked so that the browser can tell it from a refused origin."""
+        request = self.preflight(b"/nowhere")
+        self.assertIsInstance(request.refused, NotFound)
+        self.assertEqual(request.sent("Access-Control-Allow-Origin"), LISTED)
+        self.assertEqual(request.rendered, [])
+
+    def test_own_options_handler(self) -> None:
+        """A resource that answers OPTIONS itself still gets no preflight."""
+        self.assertEqual(self.preflight(b"/own").rendered, [])
+
+    def test_private_network(self) -> None:
+        """A page on the internet is not let into this network."""
+        request = self.preflight(headers={"Access-Control-Request-Private-Network": "true"})
+        self.assertEqual(request.code, 204)
+        self.assertIsNone(request.sent("Access-Control-Allow-Private-Network"))
+
+    def test_max_age(self) -> None:
+        """How long a browser remembers it is an option."""
+        self.assertEqual(self.preflight(max_age=5).sent("Access-Control-Max-Age"), "5")
+
+
+class OptionsTests(CorsTestCase):
+    """OPTIONS that is no preflight, as WHIP clients send it."""
+
+    def test_known_path(self) -> None:
+        """Answered without auth; the page may read the lists it came for."""
+        request = self.send(b"OPTIONS", b"/whip", {"Origin": LISTED, "Authorization": "Bearer x"})
+        self.assertEqual((request.code, request.written, request.rendered), (204, [], []))
+        for name in ("Allow", "Access-Control-Allow-Methods"):
+            self.assertEqual(request.sent(name), "POST, PATCH, DELETE, OPTIONS")
+        exposed = request.sent_list("Access-Control-Expose-Headers")
+        self.assertEqual(exposed[-2:], ["Allow", "Access-Control-Allow-Methods"])
+        self.assertIn("X-Stream-URL", request.sent_list("Access-Control-Allow-Headers"))
+
+    def test_without_origin(self) -> None:
+        """A caller that is no page gets the same lists."""
+        request = self.send(b"OPTIONS", b"/chat")
+        self.assertEqual((request.code, request.sent("Allow")), (204, "POST, OPTIONS"))
+        self.assertIsNone(request.sent("Access-Control-Allow-Origin"))
+        self.assertIsNone(request.sent("Access-Control-Expose-Headers"))
+
+    def test_foreign_origin(self) -> None:
+        """It is an actual request: a page that is not allowed gets nothing."""
+        self.assertRefused(self.send(b"OPTIONS", b"/whip", {"Origin": "https://evil.example"}))
+
+    def test_passes_on(self) -> None:
+        """An unknown path, ``*`` and a resource with an OPTIONS of its own are the inner one's."""
+        for uri in (b"/nowhere", b"*", b"/own"):
+            self.assertEqual(len(self.send(b"OPTIONS", uri).rendered), 1, uri)
+
+
+class ActualRequestTests(CorsTestCase):
+    def test_listed(self) -> None:
+        """The origin is echoed, with credentials and what the page may read."""
+        request = self.send(b"POST", b"/whip", {"Origin": LISTED})
+        self.assertEqual(len(request.rendered), 1)
+        self.assertEqual(request.sent("Access-Control-Allow-Origin"), LISTED)
+        self.assertEqual(request.sent("Access-Control-Allow-Credentials"), "true")
+        self.assertEqual(request.sent("Vary"), "Origin")
+        self.assertEqual(
+            request.sent("Access-Control-Expose-Headers"), "X-Request-ID, Location, X-WHIP-Resource"
+        )
+
+    def test_preflight_words_stay_out(self) -> None:
+        """Lists that only a preflight needs are not sent with every answer."""
+        request = self.send(b"POST", b"/chat", {"Origin": LISTED})
+        for name in ("Methods", "Headers"):
+            self.assertIsNone(request.sent(f"Access-Control-Allow-{name}"))
+        self.assertIsNone(request.sent("Access-Control-Max-Age"))
+
+    def test_unknown_path(self) -> None:
+        """The 404 to come must be readable too."""
+        request = self.send(b"GET", b"/nowhere", {"Origin": LISTED})
+        self.assertEqual(len(request.rendered), 1)
+        self.assertEqual(request.sent("Access-Control-Allow-Origin"), LISTED)
+        self.assertEqual(request.sent("Access-Control-Expose-Headers"), "X-Request-ID")
+
+    def test_no_origin(self) -> None:
+        """A caller that is no page is not asked; caches still learn that Origin matters."""
+        request = self.send(b"POST", b"/chat")
+        self.assertEqual(len(request.rendered), 1)
+        self.assertEqual(request.sent("Vary"), "Origin")
+        self.assertIsNone(request.sent("Access-Control-Allow-Origin"))
+
+    def test_no_origin_costs_no_lookup(self) -> None:
+        """Server-to-server traffic does not pay for CORS."""
+        table = Table()
+        Cors(Answer(), table, [LISTED]).render(FakeRequest(b"POST", b"/chat"))
+        self.assertEqual(table.asked, 0)
+
+    def test_foreign(self) -> None:
+        """Any other origin is refused before the inner resource, preflight or not."""
+        for origin in [
+            "https://evil.example",
+            "http://app.example",
+            "https://app.example:8443",
+            "https://app.example.evil.example",
+            "null",
+            "",
+            [LISTED, LISTED],
+            [LISTED, "https://evil.example"],
+        ]:
+            request = self.send(b"POST", b"/chat", {"Origin": origin})
+            self.assertRefused(request)
+            self.assertEqual(request.sent("Vary"), "Origin")
+            self.assertRefused(self.preflight(headers={"Origin": origin}))
+
+
+class OwnOriginTests(CorsTestCase):
+    def own(self, origin: str, host: str | list[str], **options: Any) -> FakeRequest:
+        headers = {"Origin": origin, "Host": host, **options.pop("headers", {})}
+        return self.send(b"POST", b"/chat", headers, **options)
+
+    def test_allowed(self) -> None:
+        """A page that this server gave out may call it, listed or not."""
+        for origin, host, secure in [
+            ("http://localhost:4020", "localhost:4020", False),
+            ("http://localhost:4020", "LOCALHOST:4020", False),
+            ("https://api.example", "api.example", True),
+            # TLS ends in front of us.
+            ("https://api.example", "api.example", False),
+        ]:
+            self.assertEqual(len(self.own(origin, host, secure=secure).rendered), 1, origin)
+
+    def test_not_quite(self) -> None:
+        """Another port, host or scheme is another origin; so is a Host that is none."""
+        for origin, host, secure in [
+            ("http://localhost:4021", "localhost:4020", False),
+            ("http://localhost", "localhost:4020", False),
+            ("http://xlocalhost:4020", "localhost:4020", False),
+            # What http served can have been changed on the way.
+            ("http://api.example", "api.example", True),
+            ("https://a/b", "a/b", True),
+            ("null", "null", False),
+        ]:
+            self.assertRefused(self.own(origin, host, secure=secure))
+        self.assertRefused(self.own("http://a", ["a", "a"]))
+        self.assertRefused(self.send(b"POST", b"/chat", {"Origin": "http://"}))
+
+    def test_behind_a_proxy(self) -> None:
+        """Where a trusted proxy took the request over TLS, an http page is another origin."""
+        headers = {"X-Forwarded-Proto": "https"}
+        origin, host = "http://api.example", "api.example"
+        trusted = TrustedProxies(["192.0.2.7"])
+        self.assertRefused(self.own(origin, host, headers=headers, trusted=trusted))
+        self.assertEqual(len(self.own(origin, host, headers=headers).rendered), 1)
+
+
+class AnyOriginTests(CorsTestCase):
+    def test_star(self) -> None:
+        """Every answer is the same for every origin: a star, no credentials, no Vary."""
+        for headers in ({"Origin": "https://whatever.example"}, {}):
+            request = self.send(b"POST", b"/chat", headers, origins="*")
+            self.assertEqual(len(request.rendered), 1)
+            self.assertEqual(request.sent("Access-Control-Allow-Origin"), "*")
+            self.assertEqual(request.sent("Access-Control-Expose-Headers"), "X-Request-ID")
+            self.assertIsNone(request.sent("Access-Control-Allow-Credentials"))
+            self.assertIsNone(request.sent("Vary"))
+
+    def test_preflight(self) -> None:
+        """Headers are listed by name: ``*`` does not cover Authorization (Fetch standard)."""
+        request = self.preflight(origins="*")
+        self.assertEqual(request.sent("Access-Control-Allow-Origin"), "*")
+        self.assertEqual(request.sent_list("Access-Control-Allow-Headers"), REGISTRY)
+        self.assertIsNone(request.sent("Access-Control-Allow-Credentials"))
+
+    def test_null(self) -> None:
+        """null is never let in."""
+        self.assertRefused(self.send(b"POST", b"/chat", {"Origin": "null"}, origins="*"))
+
+
+class LogTests(CorsTestCase):
+    def refused_with(self, origin: str | list[str]) -> str:
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.send(b"POST", b"/chat", {"Origin": origin})
+        (event,) = events
+        self.assertEqual(event["log_level"].name, "warn")
+        return formatEvent(event)
+
+    def test_names_the_line(self) -> None:
+        """Whoever owns the server reads what to write, whole."""
+        said = self.refused_with("http://localhost:5173")
+        self.assertIn('cors_origins = ["https://app.example", "http://localhost:5173"]', said)
+
+    def test_holds_no_junk(self) -> None:
+        """Text that is no origin is not repeated: the log is not the caller's to write."""
+        for origin in ("null", "evil\x1b[2J{0}", "a" * 9999, [LISTED, "evil"]):
+            said = self.refused_with(origin)
+            self.assertNotIn("evil", said)
+            self.assertLess(len(said), 100)
+
+
+class SettingsTests(CorsTestCase):
+    def test_refuses(self) -> None:
+        """A bad origin or pattern stops the start."""
+        for origins, extra in [(["https://a.example/"], ()), (["null"], ()), ("*", ("*",))]:
+            with self.assertRaises(ValueError, msg=(origins, extra)):
+                Cors(Answer(), Table(), origins, extra)

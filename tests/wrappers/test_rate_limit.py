@@ -1,0 +1,140 @@
+"""Tests of naap_twisted.wrappers.rate_limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+from zope.interface import implementer
+
+from naap_twisted import errors
+from naap_twisted.interfaces import IRateLimiter
+from naap_twisted.limits.memory import MemoryRateLimiter
+from naap_twisted.model import RateDecision, RateLimit
+from naap_twisted.wrappers.rate_limit import RateLimited
+
+from ..support import Answer, FakeRequest
+
+PASS = RateDecision(True, 10, 9)
+STOP = RateDecision(False, 10, 0, retry_after=7)
+
+
+@implementer(IRateLimiter)
+class Scripted:
+    """Answers with *result*, raising exceptions."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+        self.keys: list[str] = []
+
+    def hit(self, key: str) -> Any:
+        self.keys.append(key)
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+class Broken(Resource):
+    """A handler with a bug."""
+
+    def render(self, request: Any) -> bytes:
+        raise ZeroDivisionError
+
+
+def limited(limiter: Any, request: FakeRequest | None = None) -> FakeRequest:
+    request = request or FakeRequest()
+    request.record.client = "2001:db8:1:2:3::"
+    RateLimited(Answer(), limiter).render(request)
+    return request
+
+
+class RateLimitedTests(SynchronousTestCase):
+    def assertRetryAfter(self, request: FakeRequest, seconds: bytes) -> None:
+        self.assertIsInstance(request.refused, errors.RateLimited)
+        self.assertIn((b"Retry-After", seconds), request.refused.headers)
+        self.assertEqual(request.rendered, [])
+
+    def test_passes_and_stops(self) -> None:
+        """The limiter's word decides; a refusal says when to come back."""
+        self.assertEqual(len(limited(Scripted(PASS)).rendered), 1)
+        self.assertRetryAfter(limited(Scripted(STOP)), b"7")
+
+    def test_counts_by_network(self) -> None:
+        """The key is the client's rate key, not its single IPv6 address."""
+        limiter = Scripted(PASS)
+        limited(limiter)
+        self.assertEqual(limiter.keys, ["2001:db8:1:2::/64"])
+
+    def test_exempt(self) -> None:
+        """The health check is not counted; the path counts, not the query."""
+        limiter = Scripted(STOP)
+        self.assertEqual(len(limited(limiter, FakeRequest(uri=b"/healthz?a")).rendered), 1)
+        self.assertEqual(limiter.keys, [])
+        self.assertIsNotNone(limited(limiter, FakeRequest(uri=b"/healthz/")).refused)
+
+    def test_with_the_embedded_store(self) -> None:
+        """Two pass, the third waits for the window."""
+        clock = Clock()
+        limiter = MemoryRateLimiter(RateLimit(2, 60.0), clock)
+        outcomes = [limited(limiter).refused is None for _ in range(3)]
+        self.assertEqual(outcomes, [True, True, False])
+        clock.advance(60)
+        self.assertIsNone(limited(limiter).refused)
+
+
+class SlowLimiterTests(SynchronousTestCase):
+    def test_waits(self) -> None:
+        """A limiter that asks elsewhere holds the request until it knows."""
+        for decision in (PASS, STOP):
+            pending: Deferred[RateDecision] = Deferred()
+            request = limited(Scripted(pending))
+            self.assertEqual((request.rendered, request.refused), ([], None))
+            pending.callback(decision)
+            self.assertEqual(bool(request.rendered), decision.allowed)
+            self.assertEqual(request.refused is None, decision.allowed)
+
+    def test_client_gone(self) -> None:
+        """A caller that leaves cancels the question, and nothing answers it."""
+        cancelled: list[Any] = []
+        request = limited(Scripted(Deferred(cancelled.append)))
+        request.processingFailed(Failure(ConnectionDone()))
+        self.assertEqual(len(cancelled), 1)
+        self.assertEqual((request.rendered, request.refused), ([], None))
+
+    def test_client_gone_late_word(self) -> None:
+        """A limiter that answers a cancelled question all the same changes nothing."""
+        request = limited(Scripted(Deferred(lambda pending: pending.callback(PASS))))
+        request.processingFailed(Failure(ConnectionDone()))
+        self.assertEqual((request.rendered, request.refused), ([], None))
+
+    def test_a_bug_behind_it(self) -> None:
+        """A handler that raises after the wait is reported as one that raised at once is."""
+        pending: Deferred[RateDecision] = Deferred()
+        request = FakeRequest()
+        RateLimited(Broken(), Scripted(pending)).render(request)
+        request._finishedDeferreds = None
+        pending.callback(PASS)
+        self.assertIsNotNone(request.failure.check(ZeroDivisionError))
+
+
+class FailingLimiterTests(SynchronousTestCase):
+    def test_own_word(self) -> None:
+        """A ProxyError of the limiter is the answer."""
+        error = errors.Unavailable(retry_after=3)
+        self.assertIs(limited(Scripted(error)).refused, error)
+
+    def test_closed(self) -> None:
+        """Any other failure is logged and closes the door, at once or later."""
+        pending: Deferred[RateDecision] = Deferred()
+        later = limited(Scripted(pending))
+        pending.errback(OSError("store is gone"))
+        for request in (limited(Scripted(OSError("store is gone"))), later):
+            self.assertIsInstance(request.refused, errors.Unavailable)
+            self.assertNotIn("store", request.refused.message)
+            self.assertEqual(request.rendered, [])
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)

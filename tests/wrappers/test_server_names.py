@@ -1,0 +1,95 @@
+"""Tests of naap_twisted.wrappers.server_names."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.errors import MisdirectedRequest
+from naap_twisted.wrappers.server_names import Host, ServerNames, host_of, parse_host
+
+from ..support import Answer, FakeRequest
+
+
+class ParseHostTests(SynchronousTestCase):
+    def test_good(self) -> None:
+        """Names, addresses and ports; lower-cased, without the trailing dot."""
+        for value, expected in [
+            (b"example.org", Host(b"example.org")),
+            (b"EXAMPLE.org.", Host(b"example.org")),
+            (b"localhost:4020", Host(b"localhost", b"4020")),
+            (b"192.0.2.1:80", Host(b"192.0.2.1", b"80")),
+            (b"[::1]:80", Host(b"[::1]", b"80")),
+            (b"[2001:DB8::1]", Host(b"[2001:db8::1]")),
+            (b"my_service", Host(b"my_service")),
+            (b"a", Host(b"a")),
+        ]:
+            self.assertEqual(parse_host(value), expected)
+
+    def test_bad(self) -> None:
+        """Whatever could mean another host, or break out of a URL."""
+        for value in (
+            b"",
+            b":80",
+            b"a:",
+            b"a:b",
+            b"a:123456",
+            b"user@evil.example",
+            b"a/b",
+            b"a\\b",
+            b"a b",
+            b"a\n",
+            b"a,b",
+            b"a?b",
+            b"a#b",
+            b"-a",
+            b"::1",
+            b"[::1",
+            b"[evil]",
+            b"\xc3\xa9",
+            b"a%2e",
+            b"a" * 263,
+        ):
+            self.assertIsNone(parse_host(value), value)
+
+    def test_one_only(self) -> None:
+        """A request with no Host, or two, has none."""
+        self.assertIsNone(host_of(FakeRequest()))
+        self.assertIsNone(host_of(FakeRequest(headers={"Host": ["a", "a"]})))
+        self.assertEqual(host_of(FakeRequest(headers={"Host": "a"})), Host(b"a"))
+
+    def test_authority(self) -> None:
+        """Name and port as they stand in a URL."""
+        self.assertEqual(Host(b"a", b"80").authority, b"a:80")
+        self.assertEqual(Host(b"a").authority, b"a")
+
+
+class ServerNamesTests(SynchronousTestCase):
+    def ask(self, headers: dict[str, str | list[str]]) -> FakeRequest:
+        request = FakeRequest(headers=headers)
+        ServerNames(Answer(), ["api.example.org", "[::1]"]).render(request)
+        return request
+
+    def test_ours(self) -> None:
+        """Our names pass, in any case and on any port."""
+        for value in ("api.example.org", "API.Example.ORG:4020", "api.example.org.", "[::1]:4020"):
+            self.assertEqual(len(self.ask({"Host": value}).rendered), 1, value)
+
+    def test_others(self) -> None:
+        """Other names, their neighbours and no name get 421."""
+        for headers in [
+            {"Host": "evil.example"},
+            {"Host": "example.org"},
+            {"Host": "x.api.example.org"},
+            {"Host": "api.example.org@evil.example"},
+            {"Host": ["api.example.org", "api.example.org"]},
+            {},
+        ]:
+            request = self.ask(headers)
+            self.assertIsInstance(request.refused, MisdirectedRequest, headers)
+            self.assertEqual(request.rendered, [])
+
+    def test_refuses_bad_names(self) -> None:
+        """A name that no Host could equal is a mistake in the config."""
+        for name in ("", "a:80", "https://a", "a/b", "*.example.org", "é.example"):
+            with self.assertRaises(ValueError, msg=name):
+                ServerNames(Answer(), [name])
