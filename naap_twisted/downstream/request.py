@@ -125,9 +125,8 @@ class DownstreamRequest(Request):
             self.channel.abort()
 
     def write(self, data: bytes) -> None:
-        if not self.startedWriting and not self._inFakeHead:
-            if self.compression is not None and not self.relayed:
-                self._encoder = self.compression(self)
+        if data and not self.startedWriting and self.compression is not None and not self.relayed:
+            self._encoder = self.compression(self)
         self.record.bytes_out += len(data)
         super().write(data)
 

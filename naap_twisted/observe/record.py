@@ -16,6 +16,8 @@ class ExchangeRecord:
     :ivar route: the mount's path, never the raw request path of a branch.
     :ivar target: scheme and authority of the upstream, never path or query.
     :ivar phases: seconds spent per phase of the spine, in order.
+    :ivar status: what the browser got; 0 when it left before the head.
+    :ivar upstream_status: what the upstream answered; 0 when it was not asked.
     :ivar outcome: ``"ok"``, an error code, ``"client_gone"`` or ``"upstream_cut"``.
     :ivar reason: the operator's side of a refusal.
     """
@@ -27,6 +29,8 @@ class ExchangeRecord:
     target: str = ""
     outcome: str = "ok"
     reason: str = ""
+    status: int = 0
+    upstream_status: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     started: float = 0.0

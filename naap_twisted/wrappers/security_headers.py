@@ -7,9 +7,9 @@ from twisted.web.resource import IResource
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper
 
-#: An answer of an API runs nothing and stands in no frame, even when opened as a page. This is
-#: also what keeps HTML that an upstream sent from running scripts as our origin.
-CONTENT_SECURITY_POLICY = "default-src 'none'; frame-ancestors 'none'"
+#: No frames, no plugins, no foreign base. Scripts and styles stay as they are, so that stock Klein
+#: pages work; what is relayed from an upstream gets the sandbox of naap_twisted.relay instead.
+CONTENT_SECURITY_POLICY = "frame-ancestors 'none'; base-uri 'self'; object-src 'none'"
 
 _CONSTANT = (
     (b"X-Content-Type-Options", [b"nosniff"]),

@@ -1,0 +1,37 @@
+"""An external-API proxy: a browser calls OpenAI, Stripe or a WebRTC endpoint, the key stays here.
+
+The layers, along the way of a request:
+
+- :mod:`.downstream` and :mod:`.framing`: bytes to requests, handed on at the end of their headers
+- :mod:`.wrappers`: what needs neither target nor user: request id, https, CORS, limits
+- :mod:`.routing` and :mod:`.server`: Klein's url map, mounts, listening
+- :mod:`.external_proxy`: the spine, calling the pure rooms :mod:`.target`, :mod:`.egress`,
+  :mod:`.body`, :mod:`.rewrite` in order, with :mod:`.auth` before them
+- :mod:`.upstream`: vetted targets to connections and answers; :mod:`.relay` carries them back
+- :mod:`.config`, :mod:`.service`, :mod:`.cli`: how it is started
+
+Start with :func:`create_plugin_server` and :func:`create_external_proxy`.
+"""
+
+from .errors import ConfigError, NaapError, ProxyError
+from .external_proxy import ExternalProxy, create_external_proxy
+from .model import ExposeHeader, RateLimit, User
+from .secret import Secret
+from .server import PluginServer, create_plugin_server
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ConfigError",
+    "ExposeHeader",
+    "ExternalProxy",
+    "NaapError",
+    "PluginServer",
+    "ProxyError",
+    "RateLimit",
+    "Secret",
+    "User",
+    "__version__",
+    "create_external_proxy",
+    "create_plugin_server",
+]

@@ -1,0 +1,1 @@
+"""Who calls: the first door and the authenticators behind it."""

@@ -1,0 +1,110 @@
+"""The first door: request to user, for proxies and plain Klein routes alike."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+from twisted.logger import Logger
+
+from ..errors import Forbidden, ProxyError, Unauthorized
+from ..interfaces import IAuthenticator, IDownstreamRequest
+
+#: ``"user"``, ``"anyone"``, or what a plugin decides: sync, async or Deferred.
+Authorize = str | Callable[[IDownstreamRequest], Any]
+
+
+class Gate:
+    """Finds out who calls, and turns away who must not.
+
+    :param authenticator: ``None`` knows nobody.
+    :param required: whether a request needs a user where its route does not say otherwise.
+    :param public_routes: exact request paths that need none.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        authenticator: IAuthenticator | None,
+        *,
+        required: bool,
+        public_routes: Sequence[str] = (),
+    ) -> None:
+        self._authenticator = authenticator
+        self.required = required
+        self._public = frozenset(path.encode() for path in public_routes)
+
+    @property
+    def default(self) -> str:
+        """What ``authorize`` means where a route leaves it out."""
+        return "user" if self.required else "anyone"
+
+    def is_public(self, path: bytes) -> bool:
+        """Whether *path* is open to anyone."""
+        return path in self._public
+
+    async def identify(self, request: IDownstreamRequest) -> None:
+        """Put the user, if there is one, into the request's record.
+
+        :raises InvalidToken: credentials came and do not verify.
+        """
+        if self._authenticator is not None and request.record.user is None:
+            request.record.user = await settle(self._authenticator.authenticate(request))
+
+    async def admit(self, request: IDownstreamRequest, authorize: Authorize | None) -> None:
+        """Let the request pass, or raise.
+
+        :raises Unauthorized: a user is needed and there is none.
+        :raises Forbidden: a callable *authorize* said no, or raised.
+        """
+        rule: Authorize = self.default if authorize is None else authorize
+        if rule == "anyone":
+            await self._identify_if_it_can(request)
+            return
+        await self.identify(request)
+        if request.record.user is None and (rule == "user" or self.required):
+            raise Unauthorized()
+        if callable(rule):
+            await self._ask(rule, request)
+
+    async def _identify_if_it_can(self, request: IDownstreamRequest) -> None:
+        if self._authenticator is None:
+            return
+        try:
+            await self.identify(request)
+        except ProxyError:
+            # Open to anyone: bad credentials are no reason to turn away whom none would admit.
+            request.record.user = None
+
+    async def _ask(
+        self, rule: Callable[[IDownstreamRequest], Any], request: IDownstreamRequest
+    ) -> None:
+        try:
+            allowed = await settle(rule(request))
+        except (ProxyError, CancelledError):
+            raise
+        except Exception as error:
+            # The plugin's word for "no" (the seed's getUserApiKey throws), or its bug: the log
+            # tells them apart, the browser need not.
+            self._log.warn(
+                "authorize raised {error_type} on {route}",
+                error_type=type(error).__name__,
+                route=request.record.route,
+            )
+            raise Forbidden(reason=f"authorize raised {type(error).__name__}") from None
+        if not allowed:
+            raise Forbidden(reason="authorize said no")
+
+
+async def settle(value: Any) -> Any:
+    """The outcome of what may be a plain value, a coroutine or a Deferred."""
+    while isawaitable(value):
+        value = await _awaited(value)
+    return value
+
+
+async def _awaited(value: Awaitable[Any]) -> Any:
+    return await value

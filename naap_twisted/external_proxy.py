@@ -1,0 +1,224 @@
+"""The spine: one request's way from the browser to an external API and back.
+
+authorize -> target -> egress -> body -> headers -> upstream -> relay. Each step turns one value
+into the next; :meth:`ExternalProxy.serve` calls them in order and is the place to start reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from .auth.gate import Authorize, Gate, settle
+from .errors import (
+    ConfigError,
+    InternalError,
+    InvalidTarget,
+    MethodNotAllowed,
+    MissingTarget,
+    ProxyError,
+    UpstreamCut,
+)
+from .interfaces import IDownstreamRequest, IHeadResource, IUpstream
+from .model import AllowedNetwork, ExposeHeader, HeaderValue, OutboundRequest, Target
+from .observe.phases import PhaseClock
+from .relay import refuse_with, relay
+from .rewrite import Guard, injected_headers
+from .route import ForwardHeaders, Route, RouteOptions, compile_route
+from .target import parse_target
+
+
+@frozen
+class Bindings:
+    """What a proxy gets from the server it is mounted on."""
+
+    path: str
+    gate: Gate
+    upstream: IUpstream
+    allow_networks: tuple[AllowedNetwork, ...] = ()
+    #: The mount's full path as it stands in a request target, such as ``b"/api/v1/openai"``.
+    prefix: bytes = b""
+
+
+@implementer(IHeadResource)
+class ExternalProxy(Resource):
+    """A proxy route as a resource. Made by :func:`create_external_proxy`, mounted by a server.
+
+    :ivar route: its compiled options.
+    :ivar egress: its policy, the server's ``allow_networks`` included once it is mounted.
+    """
+
+    isLeaf = True
+    _bound: Bindings
+
+    def __init__(
+        self, route: Route, *, logger: Logger | None = None, upstream: IUpstream | None = None
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.route = route
+        self.egress = route.egress(())
+        self._upstream = upstream
+        self._log = logger or Logger()
+
+    def bind(self, bindings: Bindings) -> None:
+        """Called by the server's ``mount``.
+
+        :raises ConfigError: it is mounted already.
+        """
+        if hasattr(self, "_bound"):
+            raise ConfigError(f"{bindings.path}: this proxy is mounted at {self._bound.path} already")
+        self._bound = bindings
+        self.egress = self.route.egress(bindings.allow_networks)
+        self._upstream = self._upstream or bindings.upstream
+
+    def render(self, request: IDownstreamRequest) -> int:
+        """Begin the exchange; the answer goes out through the request."""
+        request.record.route = self._bound.path
+        exchange = Deferred.fromCoroutine(self.serve(request))
+        request.notifyFinish().addErrback(lambda _: exchange.cancel())
+        exchange.addErrback(self._failed, request)
+        return NOT_DONE_YET
+
+    async def serve(self, request: IDownstreamRequest) -> None:
+        """THE WAY OF A REQUEST."""
+        clock = PhaseClock(request.record)
+        if request.method not in self.route.methods:
+            allow = b", ".join((*self.route.methods, b"OPTIONS"))
+            raise MethodNotAllowed(headers=((b"Allow", allow),))
+        await self._bound.gate.admit(request, self.route.authorize)
+        clock.mark("authorize")
+        target = self._target(request)
+        vetted = self.egress.vet(target)
+        request.record.target = target.origin
+        body, content_type = await self.route.body.open(request)
+        clock.mark("body")
+        injected, guard = await self._keys(request)
+        headers = self.route.request_rewrite.outbound(
+            request.requestHeaders.getAllRawHeaders(),
+            injected,
+            content_type=content_type,
+            request_id=request.record.request_id,
+        )
+        outbound = OutboundRequest(request.method, vetted, headers, body, self.route.timeouts)
+        clock.mark("headers")
+        assert self._upstream is not None
+        response = await self._upstream.send(outbound)
+        clock.mark("upstream")
+        request.record.upstream_status = response.code
+        carry = refuse_with if self.route.envelope and response.code >= 400 else relay
+        await carry(request, response, target, self.route.response_rewrite, guard)
+        clock.mark("relay")
+
+    def _target(self, request: IDownstreamRequest) -> Target:
+        if self.route.pinned is not None:
+            remainder: bytes = request.uri[len(self._bound.prefix) :]
+            return self.route.pinned.join(remainder)
+        values = request.requestHeaders.getRawHeaders(self.route.target_url_header.encode("ascii"))
+        if not values:
+            raise MissingTarget(f"Missing {self.route.target_url_header} header")
+        if len(values) > 1:
+            raise InvalidTarget(
+                f"Invalid URL in {self.route.target_url_header} header", reason="the header is repeated"
+            )
+        return parse_target(values[0], self.route.target_url_header)
+
+    async def _keys(
+        self, request: IDownstreamRequest
+    ) -> tuple[tuple[tuple[bytes, HeaderValue], ...], Guard]:
+        route = self.route
+        if not callable(route.forward):
+            return route.fixed_headers, route.guard
+        injected = injected_headers(await settle(route.forward(request)) or {})
+        return injected, Guard(injected)
+
+    def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
+        if failure.check(CancelledError, UpstreamCut):
+            return  # the browser left, or its connection was aborted: nobody to answer
+        error = failure.value
+        if not isinstance(error, ProxyError):
+            self._log.failure("Proxy route {route} failed", failure, route=request.record.route)
+            error = InternalError()
+        request.refuse(error)
+
+
+def create_external_proxy(
+    *,
+    allowed_hosts: Sequence[str] = (),
+    target: str | None = None,
+    target_url_header: str = "X-Target-URL",
+    content_type: str | Sequence[str] = "application/json",
+    body_limit: int | str = "1mb",
+    timeout: float | str = 30.0,
+    connect_timeout: float | str = 10.0,
+    idle_timeout: float | str | None = 300.0,
+    total_timeout: float | str | None = None,
+    forward_headers: ForwardHeaders | None = None,
+    expose_headers: Sequence[ExposeHeader] = (),
+    response_headers: Sequence[str] = (),
+    pass_headers: Sequence[str] | None = None,
+    authorize: Authorize | None = None,
+    methods: Sequence[str] = ("POST",),
+    allowed_schemes: Sequence[str] = ("https",),
+    allowed_ports: Sequence[int] | None = None,
+    errors: str | None = None,
+    allow_networks: Sequence[AllowedNetwork | str] = (),
+    logger: Logger | None = None,
+    upstream: IUpstream | None = None,
+) -> ExternalProxy:
+    """A proxy route, ready for :meth:`PluginServer.mount` (the seed's ``createExternalProxy``).
+
+    :param allowed_hosts: exact names, or ``.example.org`` / ``*.example.org`` for subdomains.
+    :param target: a pinned base URL instead of hosts and header; the route is then a branch, and
+        stock SDK clients work with it as their base URL.
+    :param target_url_header: the request header that names the upstream URL.
+    :param content_type: the media type (or types) taken; ``"*/*"`` for any.
+    :param body_limit: request body bytes, or text such as ``"500kb"``.
+    :param timeout: seconds until the response head, once the request is sent.
+    :param connect_timeout: seconds for DNS, TCP and TLS together.
+    :param idle_timeout: seconds between two pieces of a body.
+    :param total_timeout: seconds for the whole exchange.
+    :param forward_headers: server-side keys, as a mapping or a callable (sync, async, Deferred) of
+        the request. Set last; no browser header overrides them.
+    :param expose_headers: upstream headers relayed under other names.
+    :param response_headers: upstream headers relayed under their own names, ``X-Prefix-*`` too.
+    :param pass_headers: browser headers that go upstream; default Accept and conditionals.
+    :param authorize: ``"user"``, ``"anyone"``, or a callable of the request; raise or a false
+        value denies. Default: ``"user"`` where the server requires auth.
+    :param methods: the methods proxied.
+    :param errors: ``"envelope"`` wraps upstream errors in ours, ``"passthrough"`` relays them;
+        default ``"passthrough"`` where *target* is set.
+    :param allow_networks: non-public networks that may be reached, ``"127.0.0.1/32:9100"``.
+    :param upstream: another way out, for tests.
+    :raises ConfigError: naming every option that can't be.
+    """
+    route = compile_route(
+        RouteOptions(
+            allowed_hosts=allowed_hosts,
+            target=target,
+            target_url_header=target_url_header,
+            content_type=content_type,
+            body_limit=body_limit,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            idle_timeout=idle_timeout,
+            total_timeout=total_timeout,
+            forward_headers=forward_headers,
+            expose_headers=expose_headers,
+            response_headers=response_headers,
+            pass_headers=pass_headers,
+            authorize=authorize,
+            methods=methods,
+            allowed_schemes=allowed_schemes,
+            allowed_ports=allowed_ports,
+            errors=errors,
+            allow_networks=allow_networks,
+        )
+    )
+    return ExternalProxy(route, logger=logger, upstream=upstream)

@@ -1,0 +1,100 @@
+"""One structured line an exchange, and JSON lines for everything (``twisted.logger``).
+
+``twistd --logger naap_twisted.observe.log.json_lines -n naap-proxy ...`` writes every event as one
+JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+from twisted.logger import (
+    FileLogObserver,
+    ILogObserver,
+    Logger,
+    LogLevel,
+    extractField,
+    formatEvent,
+    formatTime,
+)
+from zope.interface import provider
+
+if TYPE_CHECKING:
+    from ..downstream.request import DownstreamRequest
+
+_LONGEST = 4000
+
+
+class AccessLog:
+    """Writes the line of each finished exchange.
+
+    Its fields are those of :class:`~naap_twisted.observe.record.ExchangeRecord`: never a header's
+    value, a query string, a path below a branch or a body.
+    """
+
+    def __init__(self, logger: Logger | None = None) -> None:
+        self._log = logger or Logger("naap.access")
+
+    def __call__(self, request: DownstreamRequest) -> None:
+        fields = access_fields(request)
+        self._log.info("{line}", line=json.dumps(fields, separators=(",", ":")), access=fields)
+
+
+def access_fields(request: DownstreamRequest) -> dict[str, Any]:
+    """The line's fields; times in milliseconds, sizes in bytes."""
+    record = request.record
+    fields: dict[str, Any] = {
+        "request_id": record.request_id,
+        "method": request.method.decode("ascii", "replace"),
+        "route": record.route,
+        "status": request.code if request.startedWriting else 0,
+        "outcome": record.outcome,
+        "bytes_in": record.bytes_in,
+        "bytes_out": record.bytes_out,
+        "ms": _ms(request.site.ticker.now() - record.started),
+    }
+    if record.target:
+        fields["target"] = record.target
+    if record.upstream_status:
+        fields["upstream_status"] = record.upstream_status
+    if record.outcome != "ok" and record.reason:
+        fields["reason"] = record.reason
+    if record.user is not None:
+        fields["user"] = record.user.id
+    if record.phases:
+        fields["phases"] = {name: _ms(seconds) for name, seconds in record.phases.items()}
+    return fields
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def json_observer(out: TextIO) -> FileLogObserver:
+    """An observer that writes every event to *out* as one JSON object a line."""
+
+    def line(event: Any) -> str:
+        level = event.get("log_level", LogLevel.info)
+        fields: dict[str, Any] = {
+            "time": formatTime(event.get("log_time")),
+            "level": level.name,
+            "system": event.get("log_namespace", "-"),
+        }
+        if "access" in event:
+            fields.update(event["access"])
+        else:
+            fields["message"] = formatEvent(event)[:_LONGEST]
+        if "log_failure" in event:
+            fields["error"] = extractField("log_failure.type", event).__name__
+            fields["traceback"] = event["log_failure"].getTraceback()[-_LONGEST:]
+        return json.dumps(fields) + "\n"
+
+    return FileLogObserver(out, line)
+
+
+@provider(ILogObserver)
+def json_lines() -> FileLogObserver:
+    """For twistd's ``--logger``."""
+    return json_observer(sys.stdout)

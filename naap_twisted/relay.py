@@ -1,0 +1,171 @@
+"""Upstream response to browser: bytes as they come, flow control, and honest endings.
+
+A cut reply is never a complete reply: when the upstream's body breaks off, the browser's
+connection is aborted. When the browser leaves, the upstream exchange is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
+from zope.interface import implementer
+
+from .errors import UpstreamCut, UpstreamStatus
+from .framing.fields import Fields
+from .interfaces import IDownstreamRequest
+from .model import Target
+from .rewrite import Guard, ResponseRewrite
+
+_ERROR_TEXT = 2048
+_EXPOSED_ALWAYS = b"X-Request-ID"
+# A relayed body is somebody else's: opened as a document it must not act with our origin's rights.
+_SANDBOX = b"sandbox; default-src 'none'"
+
+
+def response_fields(response: IResponse) -> Fields:
+    """A response's header fields with lower-case names, whoever's response it is."""
+    fields = getattr(response, "fields", None)
+    if fields is None:
+        fields = [
+            (name.lower(), value)
+            for name, values in response.headers.getAllRawHeaders()
+            for value in values
+        ]
+    return fields  # type: ignore[no-any-return]
+
+
+async def relay(
+    request: IDownstreamRequest,
+    response: IResponse,
+    target: Target,
+    rewrite: ResponseRewrite,
+    guard: Guard,
+) -> None:
+    """Carry *response* to the browser, to its end.
+
+    :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
+    """
+    headers, exposed = rewrite.apply(response_fields(response), target, guard)
+    request.relayed = True
+    request.setResponseCode(response.code)
+    _set_headers(request, headers, exposed)
+    put = request.responseHeaders.setRawHeaders
+    put(b"X-Content-Type-Options", [b"nosniff"])
+    put(b"Content-Security-Policy", [_SANDBOX])
+    if response.length is not UNKNOWN_LENGTH and response.code not in (204, 304):
+        put(b"Content-Length", [b"%d" % response.length])
+    passage = _Passage(request)
+    # The head goes out now: the first event of a stream may be long in coming.
+    request.write(b"")
+    response.deliverBody(passage)
+    await passage.done
+
+
+async def refuse_with(
+    response: IResponse,
+    request: IDownstreamRequest,
+    target: Target,
+    rewrite: ResponseRewrite,
+    guard: Guard,
+) -> None:
+    """Turn an upstream's error into the contract's envelope.
+
+    :raises UpstreamStatus: always; its text is capped and scrubbed.
+    """
+    headers, exposed = rewrite.apply(response_fields(response), target, guard)
+    kept = [(name, value) for name, value in headers if name in exposed]
+    _set_headers(request, kept, exposed)
+    taker = _Beginning(_ERROR_TEXT)
+    response.deliverBody(taker)
+    text = guard.clean(await taker.done).decode("utf-8", "replace")
+    readable = "".join(char if char.isprintable() else " " for char in text).strip()
+    raise UpstreamStatus(response.code, readable)
+
+
+def _set_headers(
+    request: IDownstreamRequest, headers: list[tuple[bytes, bytes]], exposed: list[bytes]
+) -> None:
+    response_headers = request.responseHeaders
+    seen = set()
+    for name, value in headers:
+        if name in seen:
+            response_headers.addRawHeader(name, value)
+        else:
+            seen.add(name)
+            response_headers.setRawHeaders(name, [value])
+    if exposed and response_headers.hasHeader(b"access-control-allow-origin"):
+        response_headers.setRawHeaders(
+            b"Access-Control-Expose-Headers", [b", ".join((_EXPOSED_ALWAYS, *exposed))]
+        )
+
+
+@implementer(IPushProducer)
+class _Passage(Protocol):
+    """Body bytes from one side to the other, no faster than the slower of them."""
+
+    transport: Any
+
+    def __init__(self, request: IDownstreamRequest) -> None:
+        self._request = request
+        self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
+        self._over = False
+
+    def connectionMade(self) -> None:
+        self._request.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._request.write(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._over:
+            return
+        self._over = True
+        request = self._request
+        if reason.check(ResponseDone, PotentialDataLoss):
+            request.unregisterProducer()
+            request.finish()
+            self.done.callback(None)
+        else:
+            request.record.outcome = "upstream_cut"
+            request.abort()
+            self.done.errback(UpstreamCut(reason.getErrorMessage()))
+
+    def pauseProducing(self) -> None:
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The browser is gone."""
+        if not self._over:
+            self._over = True
+            self.transport.abortConnection()
+
+
+class _Beginning(Protocol):
+    """The first bytes of a body; the rest is not waited for."""
+
+    transport: Any
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._data = b""
+        self.done: Deferred[bytes] = Deferred(lambda _: self.transport.abortConnection())
+
+    def dataReceived(self, data: bytes) -> None:
+        self._data += data
+        if len(self._data) >= self._most and not self.done.called:
+            self.done.callback(self._data[: self._most])
+            self.transport.abortConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.done.called:
+            self.done.callback(self._data)

@@ -1,0 +1,302 @@
+"""Both header rewrites: what of a browser's request goes upstream, what of an answer comes back.
+
+Both are allow-lists. Keys that the server adds are set last, and nothing from the browser can take
+their place. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import urljoin
+
+from attrs import frozen
+
+from .errors import ConfigError
+from .framing.fields import Fields
+from .headers import HOP_BY_HOP, HeaderPatterns, is_token
+from .model import ExposeHeader, HeaderValue, Target
+from .secret import REDACTED, Secret
+
+USER_AGENT = b"naap-proxy"
+
+#: Sent upstream where the browser has them (RFC 9110 sections 12.5.1 and 13.1).
+DEFAULT_PASS = (
+    "Accept",
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Unmodified-Since",
+)
+#: What official API clients send beside; a pinned route passes it on.
+PINNED_PASS = (*DEFAULT_PASS, "X-Stainless-*", "OpenAI-Beta", "Idempotency-Key")
+#: What official API clients read; a pinned route relays and exposes it.
+PINNED_RELAY = (
+    "Retry-After",
+    "Retry-After-Ms",
+    "X-Should-Retry",
+    "X-RateLimit-*",
+    "OpenAI-*",
+)
+#: What WHIP clients read (RFC 9725).
+SDP_RELAY = ("Link", "ETag", "Accept-Patch", "Accept-Post", "Retry-After", "Location")
+
+_ALWAYS_RELAYED = frozenset(
+    {
+        b"content-type",
+        b"content-encoding",
+        b"content-language",
+        b"content-disposition",
+        b"content-range",
+        b"accept-ranges",
+        b"etag",
+        b"last-modified",
+        b"location",
+    }
+)
+# The connection's, ours, or another origin's claims about itself.
+_NEVER_RELAYED = HOP_BY_HOP | {
+    b"content-length",
+    b"set-cookie",
+    b"set-cookie2",
+    b"server",
+    b"date",
+    b"via",
+    b"alt-svc",
+    b"strict-transport-security",
+    b"content-security-policy",
+    b"content-security-policy-report-only",
+    b"x-frame-options",
+    b"clear-site-data",
+    b"www-authenticate",
+}
+_FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+_MOST_DECISIONS = 512
+_SHORTEST_GUARDED = 8
+
+
+def is_never_relayed(name: bytes) -> bool:
+    """Whether no option can make a response header of this (lower-case) name pass."""
+    return name in _NEVER_RELAYED or name.startswith(b"access-control-")
+
+
+def checked_patterns(option: str, patterns: Sequence[str]) -> HeaderPatterns:
+    """Compile an option's header patterns.
+
+    :raises ConfigError: one of them is none.
+    """
+    try:
+        return HeaderPatterns(patterns)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from None
+
+
+def injected_headers(
+    values: Mapping[str, str | bytes | Secret],
+) -> tuple[tuple[bytes, HeaderValue], ...]:
+    """Server-side keys as they are sent.
+
+    :raises ValueError: a name is no token, belongs to framing, or a value can't stand in a header.
+    """
+    pairs: list[tuple[bytes, HeaderValue]] = []
+    for name, value in values.items():
+        if not is_token(name) or name.lower().encode() in _FRAMING:
+            raise ValueError(f"{name!r} can not be set as a header")
+        secret = value if isinstance(value, Secret) else Secret(value, f"header {name}")
+        pairs.append((name.encode("ascii"), secret))
+    return tuple(pairs)
+
+
+class Guard:
+    """Finds injected secrets in what an upstream sends back (reflection).
+
+    Short values are left alone: they are version strings and the like, not keys.
+    """
+
+    def __init__(self, injected: Iterable[tuple[bytes, HeaderValue]]) -> None:
+        self._needles = sorted(
+            {
+                needle
+                for _, value in injected
+                if isinstance(value, Secret)
+                for needle in (value.reveal(), value.reveal().rpartition(b" ")[2])
+                if len(needle) >= _SHORTEST_GUARDED
+            },
+            key=len,
+            reverse=True,
+        )
+
+    def clean(self, data: bytes) -> bytes:
+        """*data* with every secret replaced by ``[redacted]``."""
+        for needle in self._needles:
+            if needle in data:
+                data = data.replace(needle, REDACTED.encode())
+        return data
+
+
+class RequestRewrite:
+    """A route's rule for request headers.
+
+    :param passed: names and prefixes of browser headers that go upstream.
+    :raises ConfigError: a pattern is none.
+    """
+
+    def __init__(self, passed: Sequence[str]) -> None:
+        self._passed = checked_patterns("pass_headers", passed)
+
+    def outbound(
+        self,
+        browser: Iterable[tuple[bytes, Sequence[bytes]]],
+        injected: Sequence[tuple[bytes, HeaderValue]],
+        *,
+        content_type: bytes | None,
+        request_id: str,
+    ) -> tuple[tuple[bytes, HeaderValue], ...]:
+        """The headers to send, framing excluded.
+
+        :param browser: the browser's headers, by name.
+        :param content_type: of the body, if there is one.
+        """
+        out: list[tuple[bytes, HeaderValue]] = []
+        ours = {name.lower() for name, _ in injected}
+        ours.update((b"content-type", b"x-request-id"))
+        nominated: set[bytes] = set()
+        has_agent = b"user-agent" in ours
+        kept: list[tuple[bytes, bytes, Sequence[bytes]]] = []
+        for name, values in browser:
+            lower = name.lower()
+            if lower == b"connection":
+                nominated = {
+                    part.strip().lower() for value in values for part in value.split(b",")
+                }
+            elif (
+                lower not in ours
+                and lower not in _FRAMING
+                and b"_" not in lower
+                and self._passed.match(lower)
+            ):
+                kept.append((lower, name, values))
+        for lower, name, values in kept:
+            if lower in nominated:
+                continue
+            has_agent = has_agent or lower == b"user-agent"
+            out.extend((name, value) for value in values)
+        if content_type is not None and not any(n.lower() == b"content-type" for n, _ in injected):
+            out.append((b"Content-Type", content_type))
+        if not has_agent:
+            out.append((b"User-Agent", USER_AGENT))
+        out.append((b"X-Request-ID", request_id.encode("ascii")))
+        out.extend(injected)
+        return tuple(out)
+
+
+@frozen
+class _Decision:
+    """What becomes of one upstream header name.
+
+    :ivar names: the names it is relayed under; none: dropped.
+    :ivar exposed: those of them that the page may read.
+    """
+
+    names: tuple[bytes, ...] = ()
+    exposed: tuple[bytes, ...] = ()
+    absolute: bool = False
+
+
+class ResponseRewrite:
+    """A route's rule for response headers.
+
+    :param relayed: names and prefixes relayed under their own names and exposed.
+    :param exposed_as: upstream names relayed under other names, and exposed.
+    :param content_type: for an answer that names none.
+    :param pinned: the upstream's X-Request-ID comes back as X-Upstream-Request-ID.
+    :raises ConfigError: a name that may never be relayed, or is none.
+    """
+
+    def __init__(
+        self,
+        relayed: Sequence[str],
+        exposed_as: Sequence[ExposeHeader],
+        *,
+        content_type: bytes,
+        pinned: bool,
+    ) -> None:
+        self._relayed = checked_patterns("response_headers", relayed)
+        self._exposed_as: dict[bytes, list[bytes]] = {}
+        problems = [
+            f"response_headers: {name} is never relayed"
+            for name in self._relayed.names
+            if is_never_relayed(name.lower().encode())
+        ]
+        for index, pair in enumerate(exposed_as):
+            lower = pair.from_.lower().encode()
+            if not (is_token(pair.from_) and is_token(pair.to)):
+                problems.append(f"expose_headers[{index}]: not a header name")
+            elif is_never_relayed(lower) or is_never_relayed(pair.to.lower().encode()):
+                problems.append(f"expose_headers[{index}]: {pair.from_} is never relayed")
+            self._exposed_as.setdefault(lower, []).append(pair.to.encode())
+        if problems:
+            raise ConfigError(*problems)
+        if pinned:
+            self._exposed_as.setdefault(b"x-request-id", []).append(b"X-Upstream-Request-ID")
+        self._content_type = content_type
+        self._private = b"cache-control" not in {n.lower().encode() for n in self._relayed.names}
+        self._decisions: dict[bytes, _Decision] = {}
+
+    def apply(
+        self, fields: Fields, target: Target, guard: Guard
+    ) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
+        """``(headers, exposed names)`` for the browser; framing is the caller's."""
+        nominated = frozenset[bytes]()
+        for name, value in fields:
+            if name == b"connection":
+                nominated |= {part.strip().lower() for part in value.split(b",")}
+        out: list[tuple[bytes, bytes]] = []
+        exposed: list[bytes] = []
+        typed = False
+        for name, value in fields:
+            decision = self._decisions.get(name) or self._decide(name)
+            if not decision.names or name in nominated:
+                continue
+            if decision.absolute:
+                value = absolute_location(value, target)
+            value = guard.clean(value)
+            typed = typed or name == b"content-type"
+            out.extend((new, value) for new in decision.names)
+            exposed.extend(new for new in decision.exposed if new not in exposed)
+        if not typed:
+            out.append((b"Content-Type", self._content_type))
+        if self._private:
+            out.append((b"Cache-Control", b"private, no-store"))
+        return out, exposed
+
+    def _decide(self, name: bytes) -> _Decision:
+        names: list[bytes] = []
+        exposed: list[bytes] = list(self._exposed_as.get(name, ()))
+        if not is_never_relayed(name):
+            if self._relayed.match(name) and not (
+                name == b"x-request-id"  # the browser's X-Request-ID is ours
+            ):
+                names.append(_spelled(name))
+                exposed.insert(0, _spelled(name))
+            elif name in _ALWAYS_RELAYED:
+                names.append(_spelled(name))
+        names.extend(self._exposed_as.get(name, ()))
+        if is_never_relayed(name):
+            names = exposed = []
+        decision = _Decision(tuple(names), tuple(exposed), name == b"location")
+        if len(self._decisions) < _MOST_DECISIONS:
+            self._decisions[name] = decision
+        return decision
+
+
+def _spelled(name: bytes) -> bytes:
+    return {b"etag": b"ETag"}.get(name, name.title())
+
+
+def absolute_location(value: bytes, target: Target) -> bytes:
+    """A Location resolved against the upstream URL (RFC 9110 section 10.2.2)."""
+    try:
+        return urljoin(target.url, value.decode("ascii")).encode("ascii")
+    except ValueError:
+        # Not a URL in ASCII: as the upstream sent it, for the client to judge.
+        return value

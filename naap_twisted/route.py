@@ -1,0 +1,257 @@
+"""A proxy route's options, checked and compiled once, before the first request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from attrs import field, frozen
+
+from .addresses import parse_allow_network
+from .auth.gate import Authorize
+from .body import ANY_TYPE, BodyPolicy
+from .egress import EgressPolicy
+from .errors import ConfigError
+from .headers import is_token
+from .interfaces import IDownstreamRequest
+from .model import AllowedNetwork, ExposeHeader, HeaderValue, RouteCors, Timeouts
+from .rewrite import (
+    DEFAULT_PASS,
+    PINNED_PASS,
+    PINNED_RELAY,
+    SDP_RELAY,
+    Guard,
+    RequestRewrite,
+    ResponseRewrite,
+    injected_headers,
+)
+from .secret import Secret
+from .target import PinnedBase
+from .units import parse_duration, parse_size
+
+ForwardHeaders = Mapping[str, "str | bytes | Secret"] | Callable[[IDownstreamRequest], Any]
+_OCTETS = b"application/octet-stream"
+_UNPROXIED = ("CONNECT", "TRACE", "OPTIONS")
+
+
+@frozen
+class RouteOptions:
+    """What :func:`~naap_twisted.create_external_proxy` was given; see there."""
+
+    allowed_hosts: Sequence[str]
+    target: str | None
+    target_url_header: str
+    content_type: str | Sequence[str]
+    body_limit: int | str
+    timeout: float | str
+    connect_timeout: float | str
+    idle_timeout: float | str | None
+    total_timeout: float | str | None
+    forward_headers: ForwardHeaders | None = field(repr=False)
+    expose_headers: Sequence[ExposeHeader]
+    response_headers: Sequence[str]
+    pass_headers: Sequence[str] | None
+    authorize: Authorize | None
+    methods: Sequence[str]
+    allowed_schemes: Sequence[str]
+    allowed_ports: Sequence[int] | None
+    errors: str | None
+    allow_networks: Sequence[AllowedNetwork | str]
+
+
+@frozen
+class Route:
+    """A route ready to run.
+
+    :ivar methods: what it answers, OPTIONS excluded.
+    :ivar pinned: its fixed upstream base; the route is then a branch.
+    :ivar forward: the callable that makes the server-side headers, else the mapping.
+    :ivar fixed_headers: the server-side headers where no callable makes them.
+    """
+
+    methods: tuple[bytes, ...]
+    pinned: PinnedBase | None
+    target_url_header: str
+    body: BodyPolicy
+    timeouts: Timeouts
+    forward: ForwardHeaders | None = field(repr=False)
+    fixed_headers: tuple[tuple[bytes, HeaderValue], ...] = field(repr=False)
+    guard: Guard = field(repr=False)
+    request_rewrite: RequestRewrite
+    response_rewrite: ResponseRewrite
+    authorize: Authorize | None
+    envelope: bool
+    cors: RouteCors
+    egress: Callable[[Sequence[AllowedNetwork]], EgressPolicy]
+
+    @property
+    def injects(self) -> tuple[str, ...]:
+        """Names of the headers the server adds; ``("(callable)",)`` where code decides."""
+        if callable(self.forward):
+            return ("(callable)",)
+        return tuple(name.decode("ascii") for name, _ in self.fixed_headers)
+
+
+class _Problems:
+    """Collects what is wrong instead of stopping at the first."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    @contextmanager
+    def under(self, key: str = "") -> Iterator[None]:
+        """Note a ValueError or ConfigError raised inside, under *key*."""
+        try:
+            yield
+        except ConfigError as error:
+            self.lines.extend(error.problems)
+        except ValueError as error:
+            self.lines.append(f"{key}: {error}")
+
+
+def compile_route(options: RouteOptions) -> Route:
+    """Check *options* and build the route.
+
+    :raises ConfigError: one line a problem, each opening with the option's name.
+    """
+    problems = _Problems()
+    pinned: PinnedBase | None = None
+    networks: tuple[AllowedNetwork, ...] = ()
+    fixed: tuple[tuple[bytes, HeaderValue], ...] = ()
+    kinds = _content_types(options.content_type, problems)
+    limit, timeouts = 1, Timeouts()
+    with problems.under("target"):
+        pinned = None if options.target is None else PinnedBase.parse(options.target)
+        if pinned is not None and options.allowed_hosts:
+            problems.lines.append("allowed_hosts: not used where target is set; leave it out")
+    with problems.under("allow_networks"):
+        networks = tuple(
+            parse_allow_network(entry) if isinstance(entry, str) else entry
+            for entry in options.allow_networks
+        )
+    with problems.under("body_limit"):
+        limit = parse_size(options.body_limit)
+    with problems.under("forward_headers"):
+        if options.forward_headers is not None and not callable(options.forward_headers):
+            fixed = injected_headers(options.forward_headers)
+    timeouts = _timeouts(options, problems)
+    _check_words(options, problems)
+    policy = _egress_maker(options, pinned, networks)
+    with problems.under():
+        if options.target is None or pinned is not None:
+            policy(())
+    rewrites: list[Any] = []
+    with problems.under():
+        rewrites.append(_request_rewrite(options, pinned))
+    with problems.under():
+        rewrites.append(_response_rewrite(options, pinned, kinds))
+    if problems.lines:
+        raise ConfigError(*problems.lines)
+    return Route(
+        methods=tuple(method.encode("ascii") for method in options.methods),
+        pinned=pinned,
+        target_url_header=options.target_url_header,
+        body=BodyPolicy(kinds, limit, required=pinned is None),
+        timeouts=timeouts,
+        forward=options.forward_headers,
+        fixed_headers=fixed,
+        guard=Guard(fixed),
+        request_rewrite=rewrites[0],
+        response_rewrite=rewrites[1],
+        authorize=options.authorize,
+        envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
+        cors=_cors(options, pinned),
+        egress=policy,
+    )
+
+
+def _content_types(given: str | Sequence[str], problems: _Problems) -> tuple[str, ...]:
+    kinds = (given,) if isinstance(given, str) else tuple(given)
+    for kind in kinds:
+        main, slash, sub = kind.partition("/")
+        if kind != ANY_TYPE and not (slash and is_token(main) and is_token(sub)):
+            problems.lines.append(f'content_type: {kind!r} is not a media type, nor "*/*"')
+    if not kinds:
+        problems.lines.append("content_type: expected at least one media type")
+    return kinds or (ANY_TYPE,)
+
+
+def _timeouts(options: RouteOptions, problems: _Problems) -> Timeouts:
+    def seconds(key: str, value: float | str) -> float:
+        with problems.under(key):
+            return parse_duration(value)
+        return 1.0
+
+    def maybe(key: str, value: float | str | None) -> float | None:
+        return None if value is None else seconds(key, value)
+
+    return Timeouts(
+        connect=seconds("connect_timeout", options.connect_timeout),
+        head=seconds("timeout", options.timeout),
+        idle=maybe("idle_timeout", options.idle_timeout),
+        total=maybe("total_timeout", options.total_timeout),
+    )
+
+
+def _check_words(options: RouteOptions, problems: _Problems) -> None:
+    lines = problems.lines
+    if isinstance(options.methods, str) or not options.methods:
+        lines.append('methods: expected a list such as ["POST"]')
+    else:
+        lines.extend(
+            f"methods[{index}]: {method!r} can not be proxied"
+            for index, method in enumerate(options.methods)
+            if not is_token(method) or method != method.upper() or method in _UNPROXIED
+        )
+    if not is_token(options.target_url_header):
+        lines.append(f"target_url_header: {options.target_url_header!r} is not a header name")
+    if options.errors not in (None, "envelope", "passthrough"):
+        lines.append(f'errors: expected "envelope" or "passthrough", not {options.errors!r}')
+    if not (options.authorize in (None, "user", "anyone") or callable(options.authorize)):
+        lines.append(
+            f'authorize: expected "user", "anyone" or a callable, not {options.authorize!r}'
+        )
+
+
+def _egress_maker(
+    options: RouteOptions, pinned: PinnedBase | None, networks: tuple[AllowedNetwork, ...]
+) -> Callable[[Sequence[AllowedNetwork]], EgressPolicy]:
+    def make(more: Sequence[AllowedNetwork]) -> EgressPolicy:
+        opened = (*networks, *more)
+        if pinned is None:
+            return EgressPolicy(
+                options.allowed_hosts, options.allowed_schemes, options.allowed_ports, opened
+            )
+        base = pinned.base
+        return EgressPolicy((base.host,), (base.scheme,), (base.port,), opened)
+
+    return make
+
+
+def _request_rewrite(options: RouteOptions, pinned: PinnedBase | None) -> RequestRewrite:
+    if options.pass_headers is not None:
+        return RequestRewrite(options.pass_headers)
+    return RequestRewrite(PINNED_PASS if pinned else DEFAULT_PASS)
+
+
+def _response_rewrite(
+    options: RouteOptions, pinned: PinnedBase | None, kinds: tuple[str, ...]
+) -> ResponseRewrite:
+    relayed = [*options.response_headers, *(PINNED_RELAY if pinned else ())]
+    relayed += SDP_RELAY if "application/sdp" in kinds else ()
+    return ResponseRewrite(
+        relayed,
+        options.expose_headers,
+        content_type=_OCTETS if kinds[0] == ANY_TYPE else kinds[0].encode("ascii"),
+        pinned=pinned is not None,
+    )
+
+
+def _cors(options: RouteOptions, pinned: PinnedBase | None) -> RouteCors:
+    passed = tuple(options.pass_headers or ())
+    return RouteCors(
+        methods=tuple(method.encode("ascii") for method in options.methods),
+        allow_headers=() if pinned else (options.target_url_header,),
+        allow_patterns=(*PINNED_PASS[-3:], *passed) if pinned else passed,
+    )

@@ -1,0 +1,243 @@
+"""From request path to resource: Klein's url map, asked once per path and method.
+
+Klein stays the router. A mounted proxy is an ordinary Klein route whose handler returns a resource;
+this resource asks the same url map one step earlier, because a proxy must get its request at the
+end of the headers and every other handler must get it with its body.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from attrs import frozen
+from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+from twisted.web.http import unquote
+from twisted.web.resource import IResource, Resource, getChildForRequest
+from twisted.web.server import NOT_DONE_YET
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as KleinMethodNotAllowed
+from werkzeug.exceptions import NotFound as KleinNotFound
+from zope.interface import implementer
+
+from .auth.gate import Gate
+from .errors import ConfigError, MethodNotAllowed, NotFound, ProxyError
+from .external_proxy import Bindings, ExternalProxy
+from .interfaces import IDownstreamRequest, IHeadResource, IRouteTable, IUpstream
+from .model import AllowedNetwork, RouteCors
+
+_ANY_METHOD = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE")
+_MOST_CACHED = 1024
+
+
+@frozen
+class Mount:
+    """One mounted resource.
+
+    :ivar path: below the base path, as mounted.
+    :ivar full_path: as it stands in a request target.
+    """
+
+    path: str
+    full_path: str
+    resource: IResource
+
+    @property
+    def proxy(self) -> ExternalProxy | None:
+        """The resource if it is a proxy."""
+        return self.resource if isinstance(self.resource, ExternalProxy) else None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """What it answers; empty for a resource that decides for itself."""
+        proxy = self.proxy
+        return () if proxy is None else tuple(m.decode("ascii") for m in proxy.route.methods)
+
+
+@frozen
+class Match:
+    """What the url map says of one method and path."""
+
+    mount: Mount | None = None
+    error: ProxyError | None = None
+    rule: str = ""
+
+
+@implementer(IHeadResource, IRouteTable)
+class Routes(Resource):
+    """The innermost layer: proxies, Klein routes, and what stands beside the base path.
+
+    :param base_path: ``"/api/v1"``, or ``""``.
+    :ivar klein: the application whose url map decides.
+    :ivar beside: resources outside the base path, by first path segment.
+    """
+
+    isLeaf = True
+
+    def __init__(self, klein: Klein, base_path: str, gate: Gate) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.klein = klein
+        self.base_path = base_path
+        self.beside: dict[bytes, IResource] = {}
+        self.mounts: list[Mount] = []
+        self._gate = gate
+        self._base = base_path.encode("ascii")
+        self._segments = [part for part in self._base.split(b"/") if part]
+        self._klein_resource = klein.resource()
+        self._by_endpoint: dict[str, Mount] = {}
+        self._matches: dict[tuple[bytes, bytes], Match] = {}
+        self._cors: dict[bytes, RouteCors | None] = {}
+        self._known = 0
+
+    def mount(
+        self,
+        path: str,
+        resource: IResource,
+        upstream: IUpstream,
+        allow_networks: tuple[AllowedNetwork, ...],
+    ) -> Mount:
+        """Add *resource* at *path* below the base path.
+
+        :raises ConfigError: the path is no path, or taken for one of the methods.
+        """
+        if not path.startswith("/") or path != path.rstrip("/") or "<" in path or "//" in path:
+            raise ConfigError(f"path: {path!r} must open with / and not end with one")
+        full = self.base_path + path
+        mount = Mount(path, full, resource)
+        proxy = mount.proxy
+        for other in self.mounts:
+            shared = not mount.methods or not other.methods or set(mount.methods) & set(other.methods)
+            if other.path == path and shared:
+                raise ConfigError(f"path: {path!r} is mounted twice")
+        if proxy is not None:
+            proxy.bind(Bindings(full, self._gate, upstream, allow_networks, full.encode("ascii")))
+        branch = proxy is None or proxy.route.pinned is not None
+        endpoint = f"{path} {' '.join(mount.methods)}".strip()
+        options: dict[str, Any] = {"methods": list(mount.methods)} if mount.methods else {}
+        decorate: Any = self.klein.route(
+            path, branch=branch, endpoint=endpoint, strict_slashes=False, **options
+        )
+
+        def handler(request: object, **rest: object) -> IResource:
+            return resource
+
+        handler.__name__ = endpoint
+        decorate(handler)
+        self.mounts.append(mount)
+        self._by_endpoint[endpoint] = self._by_endpoint[endpoint + "_branch"] = mount
+        return mount
+
+    def render(self, request: IDownstreamRequest) -> int:
+        """Find the resource and let it answer."""
+        below = self._below_base(request.path)
+        if below is None:
+            self._render_beside(request)
+            return NOT_DONE_YET
+        match = self._match(request.method, below)
+        if match.error is not None:
+            request.refuse(match.error)
+        elif match.mount is not None and match.mount.proxy is not None:
+            request.render(match.mount.proxy)
+        else:
+            request.record.route = self.base_path + match.rule
+            self._render_klein(request)
+        return NOT_DONE_YET
+
+    def _render_klein(self, request: IDownstreamRequest) -> None:
+        """A stock handler: the same first door, then Klein itself, with the body in place."""
+        rule = "anyone" if self._gate.is_public(request.path) else None
+        admitted = Deferred.fromCoroutine(self._gate.admit(request, rule))
+        request.notifyFinish().addErrback(lambda _: admitted.cancel())
+
+        def go(_: object) -> None:
+            request.prepath = list(self._segments)
+            request.postpath = request.postpath[len(self._segments) :]
+            request.render(self._klein_resource)
+
+        def stop(failure: Failure) -> None:
+            if not failure.check(CancelledError):
+                request.processingFailed(failure)
+
+        admitted.addCallback(go).addErrback(stop)
+
+    def _render_beside(self, request: IDownstreamRequest) -> None:
+        first = request.postpath[0] if request.postpath else b""
+        resource = self.beside.get(first)
+        if resource is None:
+            request.refuse(NotFound())
+            return
+        request.record.route = "/" + first.decode("ascii", "replace")
+        request.prepath = [first]
+        request.postpath = request.postpath[1:]
+        request.render(getChildForRequest(resource, request))
+
+    def _below_base(self, path: bytes) -> bytes | None:
+        base = self._base
+        if not path.startswith(base):
+            return None
+        below = path[len(base) :]
+        return below if below[:1] == b"/" or not base else (b"/" if not below else None)
+
+    def _match(self, method: bytes, below: bytes) -> Match:
+        if self._known != len(self.klein.endpoints):  # a route was added since
+            self._known = len(self.klein.endpoints)
+            self._matches.clear()
+            self._cors.clear()
+        match = self._matches.get((method, below))
+        if match is None:
+            match = self._ask_klein(method, below)
+            if len(self._matches) >= _MOST_CACHED:
+                self._matches.clear()
+            self._matches[method, below] = match
+        return match
+
+    def _ask_klein(self, method: bytes, below: bytes) -> Match:
+        try:
+            path = unquote(below).decode("utf-8")
+            rule, _ = self._adapter(path).match(method=method.decode("ascii"), return_rule=True)
+        except (KleinNotFound, UnicodeDecodeError):
+            return Match() if self.klein._error_handlers else Match(error=NotFound())
+        except KleinMethodNotAllowed as error:
+            if self.klein._error_handlers:
+                return Match()
+            allow = ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"})).encode("ascii")
+            return Match(error=MethodNotAllowed(headers=((b"Allow", allow),)))
+        except HTTPException:
+            return Match()  # a redirect to the canonical path: Klein answers it
+        return Match(mount=self._by_endpoint.get(str(rule.endpoint)), rule=rule.rule)
+
+    def _adapter(self, path: str) -> Any:
+        return self.klein.url_map.bind("localhost", path_info=path)
+
+    def cors_for(self, path: bytes) -> RouteCors | None:
+        """What a preflight for *path* may allow; ``None`` where nothing is."""
+        below = self._below_base(path)
+        if below is None:
+            first = unquote_to_bytes(path[1:].split(b"/", 1)[0])
+            return RouteCors((b"GET", b"HEAD")) if first in self.beside else None
+        self._match(b"GET", below)
+        if below not in self._cors:
+            if len(self._cors) >= _MOST_CACHED:
+                self._cors.clear()
+            self._cors[below] = self._find_cors(below)
+        return self._cors[below]
+
+    def _find_cors(self, below: bytes) -> RouteCors | None:
+        methods = [m for m in _ANY_METHOD if self._ask_klein(m, below).error is None]
+        try:
+            listed = self._adapter(unquote(below).decode("utf-8")).allowed_methods()
+            methods += [m.encode("ascii") for m in sorted(listed) if m.encode() not in methods]
+        except UnicodeDecodeError:
+            return None
+        methods = [method for method in methods if method != b"OPTIONS"]
+        found = {id(m): m for m in (self._ask_klein(method, below).mount for method in methods) if m}
+        routes = [mount.proxy.route.cors for mount in found.values() if mount.proxy is not None]
+        if not methods:
+            return None
+        return RouteCors(
+            methods=tuple(methods),
+            allow_headers=tuple(name for route in routes for name in route.allow_headers),
+            allow_patterns=tuple(name for route in routes for name in route.allow_patterns),
+        )

@@ -1,0 +1,119 @@
+"""A server's options, checked before anything is built from them, and the wrapper chain they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from .addresses import parse_allow_network
+from .clients import TrustedProxies
+from .config.listen import parse_listen
+from .downstream.limits import DownstreamLimits
+from .errors import ConfigError
+from .interfaces import IAuthenticator, IHeadResource
+from .limits.memory import MemoryRateLimiter
+from .model import AllowedNetwork, RateLimit
+from .routing import Routes
+from .wrappers.compression import Compression
+from .wrappers.cors import Cors
+from .wrappers.https_only import HttpsOnly
+from .wrappers.rate_limit import RateLimited
+from .wrappers.request_id import RequestId
+from .wrappers.security_headers import SecurityHeaders
+from .wrappers.server_names import ServerNames
+
+_NOTHING: Any = None
+
+
+@frozen(kw_only=True)
+class ServerOptions:
+    """What :func:`create_plugin_server` was given; see there."""
+
+    name: str
+    port: int
+    host: str
+    listen: Sequence[str]
+    base_path: str
+    cors_origins: Sequence[str] | str
+    cors_headers: Sequence[str]
+    require_auth: bool
+    authenticator: IAuthenticator | None
+    public_routes: Sequence[str]
+    compression: bool
+    security_headers: bool
+    https_redirect: bool
+    hsts: float | None
+    rate_limit: RateLimit | None
+    trusted_proxies: Sequence[str]
+    server_names: Sequence[str]
+    allow_networks: Sequence[AllowedNetwork | str]
+    ca_file: str | None
+    drain_timeout: float
+    limits: DownstreamLimits
+
+
+def networks_of(entries: Sequence[AllowedNetwork | str]) -> tuple[AllowedNetwork, ...]:
+    """``allow_networks`` entries as values.
+
+    :raises ValueError: an entry that is none.
+    """
+    return tuple(
+        parse_allow_network(entry) if isinstance(entry, str) else entry for entry in entries
+    )
+
+
+def wrapped(routes: Routes, options: ServerOptions, reactor: Any) -> IHeadResource:
+    """The wrapper chain, innermost first."""
+    trusted = TrustedProxies(options.trusted_proxies)
+    root: Any = routes
+    if options.compression:
+        root = Compression(root)
+    if options.rate_limit is not None:
+        root = RateLimited(root, MemoryRateLimiter(options.rate_limit, reactor))
+    root = Cors(root, routes, options.cors_origins, options.cors_headers, trusted=trusted)
+    if options.security_headers:
+        root = SecurityHeaders(root)
+    if options.https_redirect or options.hsts is not None:
+        root = HttpsOnly(
+            root, redirect=options.https_redirect, hsts=options.hsts, trusted=trusted
+        )
+    if options.server_names:
+        root = ServerNames(root, options.server_names)
+    return RequestId(root, trusted=trusted)
+
+
+def problems_in(options: ServerOptions) -> list[str]:
+    """What is wrong with *options*, one line a problem, each opening with the option's name."""
+    problems: list[str] = []
+
+    def attempt(key: str, build: Callable[[], object]) -> None:
+        try:
+            build()
+        except ConfigError as error:
+            problems.extend(error.problems)
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
+
+    if not options.name:
+        problems.append("name: must not be empty")
+    if not 0 <= options.port <= 65535:
+        problems.append("port: must be a number from 0 to 65535")
+    base = options.base_path
+    if base and (not base.startswith("/") or base.endswith("/") or not base.isascii()):
+        problems.append('base_path: must open with / and not end with one, or be ""')
+    attempt("cors_origins", lambda: Cors(_NOTHING, _NOTHING, options.cors_origins))
+    attempt("cors_headers", lambda: Cors(_NOTHING, _NOTHING, "*", options.cors_headers))
+    attempt("trusted_proxies", lambda: TrustedProxies(options.trusted_proxies))
+    attempt("server_names", lambda: ServerNames(_NOTHING, options.server_names))
+    attempt("allow_networks", lambda: networks_of(options.allow_networks))
+    for index, text in enumerate(options.listen):
+        attempt(f"listen[{index}]", lambda text=text: parse_listen(text))
+    if options.rate_limit is not None and (
+        options.rate_limit.requests < 1 or options.rate_limit.window <= 0
+    ):
+        problems.append("rate_limit: requests and window must be more than zero")
+    return problems
+
+

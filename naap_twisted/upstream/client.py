@@ -1,0 +1,91 @@
+"""The upstream side's front: sends an outbound request, on a pooled connection or a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from zope.interface import implementer
+
+from ..deadlines import NEVER, Ticker
+from ..interfaces import IResolver, IUpstream
+from ..model import OutboundRequest, VettedTarget
+from .connection import StaleConnection
+from .connector import Connector
+from .pool import Pool, PoolLimits
+from .resolver import SystemResolver
+from .response import UpstreamResponse
+from .tls import TlsContexts
+
+# RFC 9110 section 9.2.1. Only these may be sent twice: a stale connection does not tell whether
+# the upstream saw the first.
+_SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+
+
+@implementer(IUpstream)
+class UpstreamClient:
+    """Connections to upstreams, shared by the routes of one server.
+
+    :param ca_file: PEM file of further trust anchors.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        resolver: IResolver | None = None,
+        ca_file: str = "",
+        limits: PoolLimits | None = None,
+        ticker: Ticker | None = None,
+    ) -> None:
+        self.ticker = ticker or Ticker(reactor)
+        self.pool = Pool(limits)
+        self.connector = Connector(
+            reactor, resolver or SystemResolver(reactor), TlsContexts(ca_file), self.ticker
+        )
+
+    def send(self, outbound: OutboundRequest) -> Deferred[UpstreamResponse]:
+        """See :class:`~naap_twisted.interfaces.IUpstream`."""
+        total = outbound.timeouts.total
+        total_at = NEVER if total is None else self.ticker.now() + total
+        key = pool_key(outbound.target)
+        connection = self.pool.take(key)
+        if connection is None:
+            return Deferred.fromCoroutine(self._send_on_new(outbound, key, total_at))
+        answer = connection.exchange(outbound, total_at)
+        if outbound.method in _SAFE and outbound.body is None:
+            return Deferred.fromCoroutine(self._retry_if_stale(answer, outbound, key, total_at))
+        return answer
+
+    async def _send_on_new(
+        self, outbound: OutboundRequest, key: Hashable, total_at: float
+    ) -> UpstreamResponse:
+        timeout = min(outbound.timeouts.connect, total_at - self.ticker.now())
+        connection = await self.connector.connect(
+            outbound.target, self.pool, key, max(timeout, 0.001)
+        )
+        return await connection.exchange(outbound, total_at)
+
+    async def _retry_if_stale(
+        self,
+        answer: Deferred[UpstreamResponse],
+        outbound: OutboundRequest,
+        key: Hashable,
+        total_at: float,
+    ) -> UpstreamResponse:
+        try:
+            return await answer
+        except StaleConnection:
+            return await self._send_on_new(outbound, key, total_at)
+
+    def close(self) -> Deferred[None]:
+        """Drop idle connections."""
+        self.pool.close()
+        return succeed(None)
+
+
+def pool_key(vetted: VettedTarget) -> Hashable:
+    """What a connection may be reused for: one origin, under one address policy."""
+    target = vetted.target
+    return target.scheme, target.host, target.port, vetted.allow_networks

@@ -1,0 +1,308 @@
+"""One connection to an upstream: one exchange at a time (RFC 9112).
+
+Its rules: a connection goes back to the pool only when both messages ended cleanly and not a byte
+followed; anything else closes it. The head of the answer is handed on as soon as it is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any, Protocol as Shape
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IConsumer, IHandshakeListener, ISSLTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface import implementer
+
+from ..deadlines import NEVER, Ticker
+from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
+from ..framing.body import BodyDecoder, body_decoder
+from ..framing.fields import FramingError, HeadBuffer, HeadLimits
+from ..framing.head import parse_response
+from ..model import OutboundRequest
+from .response import UpstreamResponse
+from .wire import CHUNKED_END, chunk, serialise_head
+
+_LIMITS = HeadLimits(size=64 * 1024, lines=200)
+_MAX_INTERIM = 8
+
+
+class Keeper(Shape):
+    """Who keeps connections between exchanges: the pool."""
+
+    def released(self, connection: UpstreamConnection) -> None:
+        """*connection* may be reused."""
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """*connection* is closed."""
+
+
+class StaleConnection(BadGateway):
+    """A reused connection closed before a byte of the answer: the request may be sent again."""
+
+
+@implementer(IConsumer, IHandshakeListener)
+class UpstreamConnection(Protocol):
+    """Speaks HTTP/1.1 as a client.
+
+    :param key: what it may be reused for.
+    :ivar ready: fires with the connection once TCP and TLS are up.
+    :ivar reused: it has served an exchange before.
+    """
+
+    transport: Any
+
+    def __init__(self, ticker: Ticker, keeper: Keeper, key: Hashable) -> None:
+        self._ticker = ticker
+        self._keeper = keeper
+        self.key = key
+        self.ready: Deferred[UpstreamConnection] = Deferred(lambda _: self.abort())
+        self.reused = False
+        self.closed = False
+        self.deadline = NEVER
+        self._outbound: OutboundRequest | None = None
+        self._answer: Deferred[UpstreamResponse] | None = None
+        self._response: UpstreamResponse | None = None
+        self._decoder: BodyDecoder | None = None
+        self._head = HeadBuffer(_LIMITS)
+        self._interim = 0
+        self._keep_alive = False
+        self._producer: IBodyProducer | None = None
+        self._total_at = NEVER
+        self._reading = True
+        self._heard = False
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        if not ISSLTransport.providedBy(self.transport):
+            self._is_ready()
+
+    def handshakeCompleted(self) -> None:
+        """TLS is up and the certificate fits the name."""
+        self._is_ready()
+
+    def _is_ready(self) -> None:
+        if not self.ready.called:
+            self.ready.callback(self)
+
+    # Sending.
+
+    def exchange(self, outbound: OutboundRequest, total_at: float) -> Deferred[UpstreamResponse]:
+        """Send *outbound*; fires at the head of its answer.
+
+        :param total_at: the exchange's last deadline, a point on the clock.
+        """
+        self._outbound = outbound
+        self._total_at = total_at
+        self._interim = 0
+        self._heard = False
+        answer = self._answer = Deferred(lambda _: self.abort())
+        head = serialise_head(outbound)
+        body = outbound.body
+        self._ticker.watch(self)
+        if body is None or isinstance(body, bytes):
+            self.transport.write(head + body if body else head)
+            self._sent()
+        else:
+            self.transport.write(head)
+            self._produce(body)
+        return answer
+
+    def _produce(self, body: IBodyProducer) -> None:
+        self._producer = body
+        self._due(self._outbound.timeouts.idle if self._outbound else None)
+        self.transport.registerProducer(body, True)
+        body.startProducing(self).addCallbacks(self._produced, self._production_failed)
+
+    def write(self, data: bytes) -> None:
+        """A piece of the request body."""
+        if self._producer is None or not data:
+            return
+        if self._response is None:
+            self._due(self._outbound.timeouts.idle if self._outbound else None)
+        unknown = self._producer.length is UNKNOWN_LENGTH
+        self.transport.write(chunk(data) if unknown else data)
+
+    def _produced(self, _: object) -> None:
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        self.transport.unregisterProducer()
+        if producer.length is UNKNOWN_LENGTH:
+            self.transport.write(CHUNKED_END)
+        self._sent()
+
+    def _production_failed(self, failure: Failure) -> None:
+        if self._producer is not None:
+            self._producer = None
+            self._fail(failure)
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        """Not used: the producer is the outbound request's own."""
+
+    def unregisterProducer(self) -> None:
+        """Not used."""
+
+    def _sent(self) -> None:
+        if self._response is None and self._outbound is not None:
+            self._due(self._outbound.timeouts.head)
+
+    # Receiving.
+
+    def dataReceived(self, data: bytes) -> None:
+        self._heard = True
+        try:
+            if self._response is None:
+                self._read_heads(data)
+            else:
+                self._read_body(data)
+        except FramingError as error:
+            self._fail(Failure(BadGateway(reason=f"bad framing from upstream: {error}")))
+
+    def _read_heads(self, data: bytes) -> None:
+        while self._response is None:
+            outbound = self._outbound
+            if outbound is None:
+                raise FramingError("bytes that answer nothing")
+            found = self._head.feed(data)
+            if found is None:
+                return
+            head, data = parse_response(found[0], outbound.method, _LIMITS), found[1]
+            if head.status < 200:
+                self._interim += 1
+                if head.status == 101 or self._interim > _MAX_INTERIM:
+                    raise FramingError(f"interim answer {head.status} not accepted")
+                if not data:
+                    return
+                continue
+            self._keep_alive = head.keep_alive
+            self._decoder = body_decoder(head.body)
+            response = self._response = UpstreamResponse(head, self._flow, self.abort)
+            self._due(outbound.timeouts.idle)
+            answer, self._answer = self._answer, None
+            if answer is not None:
+                answer.callback(response)
+            if not response.taken:
+                self._read(False)
+        if head.body == 0:
+            self._finish(data)
+        elif data and not self.closed:
+            self._read_body(data)
+
+    def _read_body(self, data: bytes) -> None:
+        response, decoder = self._response, self._decoder
+        if response is None or decoder is None:
+            return
+        if self._reading:
+            self._due(self._outbound.timeouts.idle if self._outbound else None)
+        pieces, rest = decoder.feed(data)
+        for piece in pieces:
+            response.feed(piece)
+        if rest is not None and not self.closed:
+            self._finish(rest)
+
+    def _finish(self, surplus: bytes) -> None:
+        response = self._response
+        if response is None or self.closed:
+            return
+        reusable = self._keep_alive and not surplus and self._producer is None
+        self._forget()
+        if reusable:
+            self._read(True)
+            self.reused = True
+            # Pooled before the relay is told, so that the next request in line finds it.
+            self._keeper.released(self)
+        else:
+            self.closed = True
+            self.transport.abortConnection()
+        response.end()
+
+    def _forget(self) -> None:
+        self._ticker.unwatch(self)
+        self.deadline = NEVER
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            self.transport.unregisterProducer()
+            producer.stopProducing()
+        self._outbound = self._response = self._decoder = None
+
+    # Flow, deadlines, endings.
+
+    def _flow(self, wanted: bool) -> None:
+        if self.closed or self._response is None:
+            return
+        self._read(wanted)
+        if wanted:
+            self._due(self._outbound.timeouts.idle if self._outbound else None)
+        else:
+            # The browser's reading is the channel's to time.
+            self.deadline = self._total_at
+
+    def _read(self, wanted: bool) -> None:
+        if wanted is not self._reading and not self.closed:
+            self._reading = wanted
+            if wanted:
+                self.transport.resumeProducing()
+            else:
+                self.transport.pauseProducing()
+
+    def _due(self, seconds: float | None) -> None:
+        self.deadline = (
+            self._total_at
+            if seconds is None
+            else min(self._ticker.now() + seconds, self._total_at)
+        )
+
+    def wait_idle(self, seconds: float) -> None:
+        """Close unless reused within *seconds*."""
+        self.deadline = self._ticker.now() + seconds
+        self._ticker.watch(self)
+
+    def deadline_passed(self) -> None:
+        """The ticker's call."""
+        if self._outbound is None:
+            self.abort()
+        else:
+            self._fail(Failure(UpstreamTimeout(reason="upstream deadline passed")))
+
+    def abort(self) -> None:
+        """Reset the connection; whoever waits for an answer is told by connectionLost."""
+        self.closed = True
+        self._ticker.unwatch(self)
+        if self.transport is not None:
+            self.transport.abortConnection()
+
+    def _fail(self, failure: Failure) -> None:
+        answer, self._answer = self._answer, None
+        response = self._response
+        self._forget()
+        self.abort()
+        if answer is not None and not answer.called:
+            answer.errback(failure)
+        elif response is not None:
+            response.end(Failure(UpstreamCut(str(failure.value))))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self.closed = True
+        if not self.ready.called:
+            self.ready.errback(BadGateway(reason=f"TLS or connection failed: {reason.value}"))
+        response, decoder = self._response, self._decoder
+        if (
+            response is not None
+            and decoder is not None
+            and decoder.eof()
+            and reason.check(ConnectionDone)
+        ):
+            self._forget()
+            response.end()
+        elif self._outbound is not None:
+            stale = self.reused and not self._heard
+            error = (StaleConnection if stale else BadGateway)(
+                reason=f"upstream closed early: {reason.type.__name__ if reason.type else ''}"
+            )
+            self._fail(Failure(error))
+        self._ticker.unwatch(self)
+        self._keeper.lost(self)

@@ -1,0 +1,170 @@
+"""A vetted target to an open connection: resolve once, judge every address, connect to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
+from twisted.internet.protocol import Factory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..addresses import judge
+from ..deadlines import Ticker
+from ..errors import AddressNotAllowed, BadGateway, ProxyError, UpstreamTimeout
+from ..interfaces import IResolver
+from ..model import VettedTarget
+from .connection import Keeper, UpstreamConnection
+from .resolver import Address
+from .tls import TlsContexts
+
+_STAGGER = 0.25  # RFC 8305 section 8: Connection Attempt Delay
+_MOST_ADDRESSES = 64
+
+
+class Connector:
+    """Opens connections.
+
+    :param reactor: ``IReactorTCP`` and ``IReactorTime``.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, reactor: Any, resolver: IResolver, tls: TlsContexts, ticker: Ticker
+    ) -> None:
+        self._reactor = reactor
+        self._resolver = resolver
+        self._tls = tls
+        self._ticker = ticker
+
+    def connect(
+        self, vetted: VettedTarget, keeper: Keeper, key: Hashable, timeout: float
+    ) -> Deferred[UpstreamConnection]:
+        """A connection that is up, TLS included.
+
+        :param timeout: seconds for DNS, TCP and TLS together.
+        Fails with :exc:`AddressNotAllowed`, :exc:`BadGateway` or :exc:`UpstreamTimeout`.
+        """
+        attempt: Deferred[UpstreamConnection] = Deferred.fromCoroutine(
+            self._connect(vetted, keeper, key)
+        )
+        attempt.addTimeout(timeout, self._reactor)
+        attempt.addErrback(_as_ours, vetted.target.origin)
+        return attempt
+
+    async def _connect(
+        self, vetted: VettedTarget, keeper: Keeper, key: Hashable
+    ) -> UpstreamConnection:
+        target = vetted.target
+        addresses = await self.vetted_addresses(vetted)
+        factory = Factory.forProtocol(
+            lambda: UpstreamConnection(self._ticker, keeper, key)  # type: ignore[arg-type]
+        )
+        factory.noisy = False
+
+        def start(address: Address) -> Deferred[Any]:
+            kind = TCP4ClientEndpoint if address.version == 4 else TCP6ClientEndpoint
+            endpoint: Any = kind(self._reactor, str(address), target.port)
+            if target.scheme == "https":
+                endpoint = wrapClientTLS(self._tls.for_host(target.host), endpoint)
+            return endpoint.connect(factory)  # type: ignore[no-any-return]
+
+        connection: UpstreamConnection = await race(addresses, start, self._reactor)
+        try:
+            peer = ip_address(connection.transport.getPeer().host.partition("%")[0])
+            if peer not in addresses:
+                raise BadGateway(reason="connected to another address than the vetted one")
+            return await connection.ready
+        except BaseException:
+            connection.abort()
+            raise
+
+    async def vetted_addresses(self, vetted: VettedTarget) -> tuple[Address, ...]:
+        """Every address of the target's host, each of which may be reached.
+
+        :raises AddressNotAllowed: one of them may not.
+        """
+        target = vetted.target
+        try:
+            addresses: tuple[Address, ...] = (ip_address(target.host),)
+        except ValueError:
+            addresses = await self._resolver.resolve(target.host)
+        for address in addresses:
+            verdict = judge(address, target.port, vetted.allow_networks)
+            if not verdict.allowed:
+                raise AddressNotAllowed(
+                    f'Host "{target.host}" resolves to an address that is not allowed',
+                    reason=f"{target.host} has an address that is {verdict.reason}",
+                )
+        return addresses[:_MOST_ADDRESSES]
+
+
+def race(
+    addresses: Sequence[Address], start: Callable[[Address], Deferred[Any]], clock: Any
+) -> Deferred[Any]:
+    """Happy eyeballs (RFC 8305 section 5): attempts in order, a quarter second apart.
+
+    Fires with the first connection; fails with the last attempt's failure. The losers are cancelled.
+    """
+    waiting = list(addresses)
+    running: list[Deferred[Any]] = []
+    timer: list[Any] = []
+
+    def stop_timer() -> None:
+        while timer:
+            call = timer.pop()
+            if call.active():
+                call.cancel()
+
+    def cancel_all(_: object = None) -> None:
+        stop_timer()
+        waiting.clear()
+        for attempt in list(running):
+            attempt.cancel()
+
+    result: Deferred[Any] = Deferred(cancel_all)
+
+    def attempt_next() -> None:
+        stop_timer()
+        if not waiting or result.called:
+            return
+        attempt = start(waiting.pop(0))
+        running.append(attempt)
+        if waiting:
+            timer.append(clock.callLater(_STAGGER, attempt_next))
+        attempt.addCallbacks(won, lost, callbackArgs=(attempt,), errbackArgs=(attempt,))
+
+    def won(connection: Any, attempt: Deferred[Any]) -> None:
+        running.remove(attempt)
+        if result.called:
+            connection.transport.abortConnection()
+            return
+        cancel_all()
+        result.callback(connection)
+
+    def lost(failure: Failure, attempt: Deferred[Any]) -> None:
+        running.remove(attempt)
+        if result.called:
+            return
+        if waiting:
+            attempt_next()
+        elif not running:
+            stop_timer()
+            result.errback(failure)
+
+    attempt_next()
+    return result
+
+
+def _as_ours(failure: Failure, origin: str) -> Failure:
+    """Foreign failures in our words; the browser's leaving stays what it is."""
+    if failure.check(TimeoutError):
+        return Failure(UpstreamTimeout(reason=f"connecting to {origin} took too long"))
+    if failure.check(ProxyError, CancelledError):
+        return failure
+    kind = failure.type.__name__ if failure.type else "unknown"
+    return Failure(BadGateway(reason=f"connecting to {origin} failed: {kind}"))

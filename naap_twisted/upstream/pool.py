@@ -1,0 +1,74 @@
+"""Idle upstream connections, bounded and short-lived."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from attrs import frozen
+
+from .connection import UpstreamConnection
+
+
+@frozen
+class PoolLimits:
+    """Bounds of the pool.
+
+    :ivar idle: seconds a connection waits for reuse; shorter than common servers' own (Node closes
+        after 5), so that it is we who close and no request races a close.
+    :ivar per_key: idle connections per origin and policy.
+    :ivar total: idle connections in all.
+    """
+
+    idle: float = 4.0
+    per_key: int = 64
+    total: int = 512
+
+
+class Pool:
+    """Keeps idle connections by key; hands out the one used last."""
+
+    def __init__(self, limits: PoolLimits | None = None) -> None:
+        self._limits = limits or PoolLimits()
+        self._idle: dict[Hashable, list[UpstreamConnection]] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def take(self, key: Hashable) -> UpstreamConnection | None:
+        """A live idle connection, or ``None``."""
+        waiting = self._idle.get(key)
+        while waiting:
+            connection = waiting.pop()
+            self._size -= 1
+            if not waiting:
+                del self._idle[key]
+            if not connection.closed:
+                return connection
+        return None
+
+    def released(self, connection: UpstreamConnection) -> None:
+        """Keep *connection* for reuse, or close it over the bounds."""
+        waiting = self._idle.get(connection.key, [])
+        if len(waiting) >= self._limits.per_key or self._size >= self._limits.total:
+            connection.abort()
+            return
+        self._idle.setdefault(connection.key, waiting).append(connection)
+        self._size += 1
+        connection.wait_idle(self._limits.idle)
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """Forget a connection that closed, waiting or not."""
+        waiting = self._idle.get(connection.key)
+        if waiting and connection in waiting:
+            waiting.remove(connection)
+            self._size -= 1
+            if not waiting:
+                del self._idle[connection.key]
+
+    def close(self) -> None:
+        """Close every idle connection."""
+        idle, self._idle, self._size = self._idle, {}, 0
+        for waiting in idle.values():
+            for connection in waiting:
+                connection.abort()

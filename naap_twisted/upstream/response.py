@@ -1,0 +1,120 @@
+"""An upstream's answer, as Twisted's ``IResponse`` with the raw fields beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IProtocol, IPushProducer
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
+from zope.interface import implementer
+
+from ..framing.fields import Fields
+from ..framing.head import ResponseHead
+
+_DONE = Failure(ResponseDone())
+
+
+@implementer(IResponse, IPushProducer)
+class UpstreamResponse:
+    """A response whose body is still coming.
+
+    It is also the transport of the protocol that takes the body: pausing it stops reading from
+    the upstream, :meth:`abortConnection` ends the exchange. The protocol's ``connectionLost`` gets
+    ``ResponseDone`` for a body that is complete and ``UpstreamCut`` for one that is not.
+
+    :ivar fields: ``(lower-case name, value)`` pairs in the upstream's order.
+    :ivar length: bytes announced, or ``UNKNOWN_LENGTH``.
+    """
+
+    version = (b"HTTP", 1, 1)
+    phrase = b""
+    request = None
+    previousResponse = None
+    disconnecting = False
+
+    def __init__(
+        self, head: ResponseHead, flow: Callable[[bool], None], abort: Callable[[], None]
+    ) -> None:
+        self.code = head.status
+        self.fields: Fields = head.fields
+        self.length: Any = head.body if head.body >= 0 else UNKNOWN_LENGTH
+        self._flow = flow
+        self._abort = abort
+        self._protocol: IProtocol | None = None
+        self._waiting: list[bytes] = []
+        self._end: Failure | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """The fields as Twisted's Headers."""
+        headers = Headers()
+        for name, value in self.fields:
+            headers.addRawHeader(name, value)
+        return headers
+
+    @property
+    def taken(self) -> bool:
+        """Whether somebody takes the body."""
+        return self._protocol is not None
+
+    def deliverBody(self, protocol: IProtocol) -> None:
+        """Give the body to *protocol*, what is here already at once."""
+        self._protocol = protocol
+        protocol.makeConnection(self)
+        waiting, self._waiting = self._waiting, []
+        for piece in waiting:
+            protocol.dataReceived(piece)
+        if self._end is not None:
+            protocol.connectionLost(self._end)
+        else:
+            self._flow(True)
+
+    def setPreviousResponse(self, response: object) -> None:
+        """Redirects are never followed here."""
+        raise NotImplementedError("an upstream response has no history")
+
+    # The connection's side.
+
+    def feed(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self._protocol is not None:
+            self._protocol.dataReceived(data)
+        else:
+            self._waiting.append(data)
+
+    def end(self, reason: Failure = _DONE) -> None:
+        """The body is over; *reason* says how."""
+        if self._end is not None:
+            return
+        self._end = reason
+        if self._protocol is not None:
+            self._protocol.connectionLost(reason)
+
+    # The body protocol's transport.
+
+    def pauseProducing(self) -> None:
+        """Stop reading from the upstream."""
+        if self._end is None:
+            self._flow(False)
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+        if self._end is None:
+            self._flow(True)
+
+    def stopProducing(self) -> None:
+        """Nobody wants the rest."""
+        self.abortConnection()
+
+    def loseConnection(self) -> None:
+        """Nobody wants the rest."""
+        self.abortConnection()
+
+    def abortConnection(self) -> None:
+        """End the exchange now; the connection is not used again."""
+        if self._end is None:
+            self._abort()

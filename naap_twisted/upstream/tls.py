@@ -1,0 +1,63 @@
+"""TLS towards upstreams: the certificate is verified by name, always."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet._sslverify import IOpenSSLTrustRoot
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.ssl import optionsForClientTLS
+from zope.interface import implementer
+
+from ..errors import ConfigError
+
+
+@implementer(IOpenSSLTrustRoot)
+class TrustRoots:
+    """The system's trust anchors, and those of one file more.
+
+    :param ca_file: a PEM file, or ``""``.
+    """
+
+    def __init__(self, ca_file: str = "") -> None:
+        self._ca_file = ca_file
+        if ca_file:
+            try:
+                SSL.Context(SSL.TLS_METHOD).load_verify_locations(ca_file)
+            except SSL.Error:
+                raise ConfigError(
+                    f"upstream.ca_file: {ca_file!r} can not be read as PEM certificates"
+                ) from None
+
+    def _addCACertsToContext(self, context: SSL.Context) -> None:
+        context.set_default_verify_paths()
+        if self._ca_file:
+            context.load_verify_locations(self._ca_file)
+
+
+class TlsContexts:
+    """One client context per host name, so that handshakes need not build one each.
+
+    :param most: contexts kept.
+    """
+
+    def __init__(self, ca_file: str = "", most: int = 256) -> None:
+        self._roots = TrustRoots(ca_file)
+        self._most = most
+        self._by_host: OrderedDict[str, IOpenSSLClientConnectionCreator] = OrderedDict()
+
+    def for_host(self, host: str) -> Any:
+        """The connection creator that verifies *host* (RFC 9525), name or address."""
+        creator = self._by_host.get(host)
+        if creator is None:
+            creator = optionsForClientTLS(
+                host, trustRoot=self._roots, acceptableProtocols=[b"http/1.1"]
+            )
+            self._by_host[host] = creator
+            if len(self._by_host) > self._most:
+                self._by_host.popitem(last=False)
+        else:
+            self._by_host.move_to_end(host)
+        return creator

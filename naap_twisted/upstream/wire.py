@@ -1,0 +1,46 @@
+"""An outbound request as bytes. The one place where secrets become bytes. Pure."""
+
+from __future__ import annotations
+
+from twisted.web.iweb import UNKNOWN_LENGTH
+
+from ..model import OutboundRequest
+from ..secret import Secret
+
+_BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
+CHUNKED_END = b"0\r\n\r\n"
+
+
+def serialise_head(outbound: OutboundRequest) -> bytes:
+    """Request line and fields, framing included (RFC 9112 sections 3, 6).
+
+    :raises ValueError: a name, value or path would break out of its line.
+    """
+    target = outbound.target.target
+    lines = [
+        b"%s %s HTTP/1.1" % (outbound.method, target.path.encode("ascii")),
+        b"Host: " + target.authority.encode("ascii"),
+    ]
+    for name, value in outbound.headers:
+        raw = value.reveal() if isinstance(value, Secret) else value
+        lines.append(b"%s: %s" % (name, raw))
+    body = outbound.body
+    if body is None:
+        if outbound.method in _BODY_METHODS:
+            lines.append(b"Content-Length: 0")
+    elif isinstance(body, bytes):
+        lines.append(b"Content-Length: %d" % len(body))
+    elif body.length is UNKNOWN_LENGTH:
+        lines.append(b"Transfer-Encoding: chunked")
+    else:
+        lines.append(b"Content-Length: %d" % body.length)
+    head = b"\r\n".join(lines)
+    breaks = len(lines) - 1
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
+        raise ValueError("a header would break out of its line")
+    return head + b"\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk (RFC 9112 section 7.1)."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
