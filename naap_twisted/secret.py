@@ -7,7 +7,10 @@ called where bytes go to the wire and nowhere else; tests/test_layers.py lists t
 from __future__ import annotations
 
 import hmac
+import os
 from typing import NoReturn
+
+from .errors import ConfigError
 
 REDACTED = "[redacted]"
 
@@ -31,6 +34,21 @@ class Secret:
             raise ValueError(f"secret from {source} holds a control character")
         self._value = raw
         self.source = source
+
+    @classmethod
+    def from_env(cls, name: str, prefix: str = "") -> Secret:
+        """The environment variable *name*, with *prefix* (such as ``"Bearer "``) before it.
+
+        :raises ConfigError: it is not set, empty or unfit for a header.
+        """
+        source = f"env:{name}"
+        value = os.environ.get(name)
+        if value is None or not value.strip():
+            raise ConfigError(f"{name}: the environment variable is not set")
+        try:
+            return cls(prefix + value, source)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from None
 
     def reveal(self) -> bytes:
         """The bytes themselves. Only the wire may have them."""

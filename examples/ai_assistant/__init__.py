@@ -1,0 +1,1 @@
+"""A page asks OpenAI; the key stays on the server."""

@@ -1,0 +1,126 @@
+"""What the demo prints when it is up: commands to paste. Pure."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from attrs import frozen
+
+ORIGIN = "http://localhost:3000"
+CHAT_PATH = "/assistant/openai-proxy"
+WHIP_PATH = "/daydream/whip-proxy"
+PINNED_PATH = "/openai"
+# Short enough to read in a terminal; a browser's own offer has a hundred lines.
+OFFER = (
+    "v=0",
+    "o=- 1 1 IN IP4 127.0.0.1",
+    "s=-",
+    "t=0 0",
+    "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+    "c=IN IP4 0.0.0.0",
+    "a=setup:actpass",
+    "a=mid:0",
+    "a=sendonly",
+    "a=rtpmap:111 opus/48000/2",
+)
+
+
+@frozen
+class Guide:
+    """Commands for one running demo.
+
+    :ivar root: scheme and authority of the proxy.
+    :ivar api: the same with the base path.
+    :ivar chat_url: the upstream's chat URL, as X-Target-URL names it.
+    :ivar whip_url: the upstream's WHIP URL, as X-WHIP-URL names it.
+    """
+
+    root: str
+    api: str
+    chat_url: str
+    whip_url: str
+
+    def chat(self, stream: bool = False) -> str:
+        """A chat request; *stream* asks for the answer word by word."""
+        document: dict[str, object] = {
+            "model": "demo-chat",
+            "messages": [{"role": "user", "content": "Hello, who are you?"}],
+        }
+        if stream:
+            document["stream"] = True
+        return _curl(
+            "-sSN" if stream else "-sS",
+            self.api + CHAT_PATH,
+            "-H",
+            "Content-Type: application/json",
+            "-H",
+            f"X-Target-URL: {self.chat_url}",
+            "-d",
+            json.dumps(document),
+        )
+
+    def whip(self) -> str:
+        """An SDP offer; ``-i`` shows 201 and X-WHIP-Resource."""
+        # printf writes the CRLFs that SDP has (RFC 8866 section 5) in every shell.
+        offer = "".join(rf"{line}\r\n" for line in OFFER)
+        command = _curl(
+            "-sSi",
+            self.api + WHIP_PATH,
+            "-H",
+            "Content-Type: application/sdp",
+            "-H",
+            f"X-WHIP-URL: {self.whip_url}",
+            "--data-binary",
+            "@-",
+        )
+        return f"printf {shlex.quote(offer)} |\n  {command}"
+
+    def preflight(self) -> str:
+        """What a browser asks first when a page of another origin calls the proxy."""
+        return _curl(
+            "-sSi",
+            self.api + CHAT_PATH,
+            "-X",
+            "OPTIONS",
+            "-H",
+            f"Origin: {ORIGIN}",
+            "-H",
+            "Access-Control-Request-Method: POST",
+            "-H",
+            "Access-Control-Request-Headers: X-Target-URL",
+        )
+
+    def health(self) -> str:
+        """The health check."""
+        return _curl("-sS", self.root + "/healthz")
+
+    def python(self) -> str:
+        """The official client, unmodified, against the pinned route."""
+        return (
+            "from openai import OpenAI\n"
+            f'client = OpenAI(base_url="{self.api}{PINNED_PATH}", api_key="not-needed")\n'
+            'question = [{"role": "user", "content": "Hello?"}]\n'
+            'answer = client.chat.completions.create(model="demo-chat", messages=question)\n'
+            "print(answer.choices[0].message.content)"
+        )
+
+    def text(self) -> str:
+        """The whole guide; ends in a newline."""
+        parts = [
+            f"The demo is up. Open {self.root}/ in a browser, or paste one of these.",
+            "# A chat answer, through the proxy:\n" + self.chat(),
+            "# The same, streamed word by word:\n" + self.chat(stream=True),
+            "# A WebRTC (WHIP) offer; see X-WHIP-Resource in the answer:\n" + self.whip(),
+            "# What a browser asks before it sends X-Target-URL:\n" + self.preflight(),
+            "# Health:\n" + self.health(),
+            "# Python, with the official client (pip install openai):\n" + self.python(),
+        ]
+        return "\n" + "\n\n".join(parts) + "\n\n"
+
+
+def _curl(flags: str, url: str, *arguments: str) -> str:
+    """A curl command, one option a line."""
+    pairs = zip(arguments[::2], arguments[1::2], strict=True)
+    options = [f"{option} {shlex.quote(value)}" for option, value in pairs]
+    return " \\\n  ".join([f"curl {flags} {shlex.quote(url)}", *options])

@@ -1,0 +1,231 @@
+"""An upstream that behaves like the OpenAI API, with canned answers; loopback only.
+
+A model's name asks for a failure: see :data:`MODELS`. Every other name is answered.
+"""
+
+# Half of twisted.web has no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest
+from twisted.web.server import Request, Site
+from werkzeug.exceptions import HTTPException
+
+from ..secret import Secret
+from . import answers
+from .credentials import presents
+
+MODELS = ("demo-chat", "demo-slow", "demo-401", "demo-429", "demo-500", "demo-cut")
+_LIMITS = {
+    b"x-ratelimit-limit-requests": b"60",
+    b"x-ratelimit-remaining-requests": b"59",
+    b"x-ratelimit-reset-requests": b"1s",
+}
+
+
+class ApiError(Exception):
+    """An error answer in OpenAI's shape: ``{"error": {message, type, param, code}}``."""
+
+    def __init__(
+        self, status: int, message: str, kind: str, code: str | None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        self.body = {
+            "error": {"message": message, "type": kind, "param": None, "code": code},
+        }
+
+
+def _wrong_key() -> ApiError:
+    # The key that came is never repeated, not even in part as the real API does.
+    return ApiError(401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key")
+
+
+_ASKED_FOR: dict[str, Callable[[], ApiError]] = {
+    "demo-401": _wrong_key,
+    "demo-429": lambda: ApiError(
+        429,
+        "Rate limit reached for the demo model.",
+        "requests",
+        "rate_limit_exceeded",
+        retry_after=1,
+    ),
+    "demo-500": lambda: ApiError(
+        500, "The demo upstream had an error, as you asked.", "server_error", None
+    ),
+}
+
+
+def _json(request: IRequest, document: answers.Json) -> bytes:
+    request.setHeader(b"content-type", b"application/json")
+    return json.dumps(document).encode()
+
+
+class OpenAIUpstream:
+    """The API.
+
+    :param authorization: the only ``Authorization`` value it accepts.
+    :param clock: paces the words and the slow head.
+    :param words_per_second: speed of a streamed answer.
+    :param slow_head: seconds before ``demo-slow`` begins to answer.
+    :ivar calls: requests that came, refused ones included.
+    :ivar aborts: answers given up because the caller went away.
+    :ivar completed: answers sent to their end.
+    """
+
+    app = Klein()
+
+    def __init__(
+        self,
+        authorization: Secret,
+        clock: IReactorTime,
+        *,
+        words_per_second: float = 20.0,
+        slow_head: float = 5.0,
+    ) -> None:
+        self._authorization = authorization
+        self._clock = clock
+        self._pause = 1.0 / words_per_second
+        self._slow_head = slow_head
+        self.calls = 0
+        self.aborts = 0
+        self.completed = 0
+
+    def site(self) -> Site:
+        """A stock site that serves it."""
+        return Site(self.app.resource())
+
+    @app.route("/v1/models", methods=["GET"])
+    def models(self, request: IRequest) -> bytes:
+        """The demo's model names."""
+        self._admit(request)
+        self.completed += 1
+        return _json(request, answers.model_list(MODELS, self._now()))
+
+    @app.route("/v1/embeddings", methods=["POST"])
+    async def embeddings(self, request: IRequest) -> bytes:
+        """Numbers that depend on the text and mean nothing."""
+        body = await self._begin(request)
+        self.completed += 1
+        return _json(request, answers.embeddings(body))
+
+    @app.route("/v1/responses", methods=["POST"])
+    async def responses(self, request: IRequest) -> bytes:
+        """The canned answer, in the shape of the Responses API; never streamed."""
+        body = await self._begin(request)
+        if body.get("stream") is True:
+            raise ApiError(
+                400,
+                "The demo streams /v1/chat/completions only.",
+                "invalid_request_error",
+                "unsupported_parameter",
+            )
+        self.completed += 1
+        return _json(request, self._answer(body).response())
+
+    @app.route("/v1/chat/completions", methods=["POST"])
+    async def chat(self, request: Request) -> bytes:
+        """The canned answer, at once or (``stream: true``) word by word."""
+        body = await self._begin(request)
+        answer = self._answer(body)
+        if body.get("stream") is True:
+            options = body.get("stream_options")
+            with_usage = isinstance(options, dict) and options.get("include_usage") is True
+            await self._stream(request, answer, with_usage)
+            return b""
+        self.completed += 1
+        return _json(request, answer.completion())
+
+    @app.handle_errors(ApiError)
+    def _refuse(self, request: IRequest, failure: Failure) -> bytes:
+        error = failure.value
+        assert isinstance(error, ApiError)
+        request.setResponseCode(error.status)
+        if error.retry_after is not None:
+            request.setHeader(b"retry-after", b"%d" % error.retry_after)
+            request.setHeader(b"retry-after-ms", b"%d" % (error.retry_after * 1000))
+            request.setHeader(b"x-ratelimit-remaining-requests", b"0")
+        return _json(request, error.body)
+
+    @app.handle_errors(HTTPException)
+    def _unknown(self, request: IRequest, failure: Failure) -> bytes:
+        code = getattr(failure.value, "code", None) or 500
+        request.setResponseCode(code)
+        # Not decoded back: the path belongs to a stranger.
+        error = ApiError(code, "Unknown request URL.", "invalid_request_error", "unknown_url")
+        return _json(request, error.body)
+
+    def _now(self) -> int:
+        return int(self._clock.seconds())
+
+    def _answer(self, body: answers.Json) -> answers.Answer:
+        return answers.Answer(
+            id=secrets.token_hex(12),
+            model=str(body.get("model", "demo-chat")),
+            created=self._now(),
+            question=answers.last_question(body),
+        )
+
+    def _admit(self, request: IRequest) -> None:
+        """Count the call, set what every answer carries, check the key."""
+        self.calls += 1
+        request.setHeader(b"x-request-id", b"req_" + secrets.token_hex(16).encode())
+        request.setHeader(b"openai-processing-ms", b"1")
+        request.setHeader(b"openai-version", b"2020-10-01")
+        for name, value in _LIMITS.items():
+            request.setHeader(name, value)
+        if not presents(request, self._authorization):
+            raise _wrong_key()
+
+    async def _begin(self, request: IRequest) -> answers.Json:
+        """Admit, parse, and do what the model's name asks for before a head goes out."""
+        self._admit(request)
+        try:
+            body: Any = json.loads(request.content.read())
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise ApiError(
+                400, "The body is not a JSON object.", "invalid_request_error", "invalid_json"
+            )
+        model = body.get("model")
+        if isinstance(model, str) and model in _ASKED_FOR:
+            raise _ASKED_FOR[model]()
+        if model == "demo-slow":
+            await self._wait(self._slow_head)
+        return body
+
+    async def _wait(self, seconds: float) -> None:
+        """Klein cancels the handler when its caller goes away: that is how an abort is seen."""
+        try:
+            await deferLater(self._clock, seconds)
+        except CancelledError:
+            self.aborts += 1
+            raise
+
+    async def _stream(self, request: Request, answer: answers.Answer, with_usage: bool) -> None:
+        request.setHeader(b"content-type", b"text/event-stream; charset=utf-8")
+        request.setHeader(b"cache-control", b"no-cache")
+        chunks = list(answer.chunks(with_usage))
+        cut_at = len(chunks) // 2 if answer.model == "demo-cut" else None
+        for index, chunk in enumerate(chunks):
+            if index == cut_at:
+                request.loseConnection()
+                # Not finished: a last chunk would make half an answer look whole.
+                await Deferred()
+            request.write(answers.sse(chunk))
+            await self._wait(self._pause)
+        request.write(answers.DONE)
+        self.completed += 1

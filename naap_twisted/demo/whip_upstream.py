@@ -1,0 +1,113 @@
+"""An upstream that answers WHIP (RFC 9725) offers; loopback only, no media behind it."""
+
+# Half of twisted.web has no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+
+from klein import Klein
+from twisted.web.iweb import IRequest
+from twisted.web.server import Site
+
+from ..secret import Secret
+from . import sdp
+from .credentials import presents
+
+OFFER_TYPE = b"application/sdp"
+FRAGMENT_TYPE = b"application/trickle-ice-sdpfrag"
+MAX_SESSIONS = 1000
+
+
+def _media_type(request: IRequest) -> bytes:
+    value = request.getHeader(b"content-type") or b""
+    return value.partition(b";")[0].strip().lower()
+
+
+class WhipUpstream:
+    """The endpoint and its sessions.
+
+    :param authorization: the only ``Authorization`` value it accepts.
+    :ivar calls: requests that came, refused ones included.
+    :ivar sessions: ETag by session id; the oldest goes when there are ``MAX_SESSIONS``.
+    """
+
+    app = Klein()
+
+    def __init__(self, authorization: Secret) -> None:
+        self._authorization = authorization
+        self.calls = 0
+        self.sessions: OrderedDict[str, bytes] = OrderedDict()
+
+    def site(self) -> Site:
+        """A stock site that serves it."""
+        return Site(self.app.resource())
+
+    @app.route("/whip/<room>", methods=["POST"])
+    def offer(self, request: IRequest, room: str) -> bytes:
+        """Open a session: 201, the answer, and where the session lives (section 4.2)."""
+        if not self._admitted(request):
+            return b""
+        if _media_type(request) != OFFER_TYPE:
+            return _refuse(request, 415, b"expected Content-Type: application/sdp")
+        try:
+            answer = sdp.answer_to(request.content.read().decode("utf-8", "replace"))
+        except sdp.NotAnOffer as error:
+            return _refuse(request, 400, str(error).encode())
+        session, etag = self._open()
+        request.setResponseCode(201)
+        request.setHeader(b"content-type", OFFER_TYPE)
+        request.setHeader(b"location", b"/whip/resource/" + session.encode())
+        request.setHeader(b"etag", etag)
+        request.setHeader(b"accept-patch", FRAGMENT_TYPE)
+        # Loopback as well: the demo asks nobody outside for anything.
+        request.setHeader(b"link", b'<stun:127.0.0.1:3478>; rel="ice-server"')
+        return answer.encode()
+
+    @app.route("/whip/resource/<session>", methods=["PATCH"])
+    def trickle(self, request: IRequest, session: str) -> bytes:
+        """Take further ICE candidates: 204 (section 4.3.2)."""
+        if not self._admitted(request):
+            return b""
+        if session not in self.sessions:
+            return _refuse(request, 404, b"no such session")
+        if _media_type(request) != FRAGMENT_TYPE:
+            return _refuse(request, 415, b"expected " + FRAGMENT_TYPE)
+        if_match = request.getHeader(b"if-match")
+        if if_match not in (None, b"*", self.sessions[session]):
+            return _refuse(request, 412, b"the session has another ETag")
+        request.setResponseCode(204)
+        return b""
+
+    @app.route("/whip/resource/<session>", methods=["DELETE"])
+    def close(self, request: IRequest, session: str) -> bytes:
+        """End the session: 200 (section 4.2)."""
+        if not self._admitted(request):
+            return b""
+        if self.sessions.pop(session, None) is None:
+            return _refuse(request, 404, b"no such session")
+        return b""
+
+    def _open(self) -> tuple[str, bytes]:
+        while len(self.sessions) >= MAX_SESSIONS:
+            self.sessions.popitem(last=False)
+        session = secrets.token_urlsafe(12)
+        etag = b'"' + secrets.token_hex(8).encode() + b'"'
+        self.sessions[session] = etag
+        return session, etag
+
+    def _admitted(self, request: IRequest) -> bool:
+        self.calls += 1
+        if presents(request, self._authorization):
+            return True
+        request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
+        _refuse(request, 401, b"")
+        return False
+
+
+def _refuse(request: IRequest, status: int, text: bytes) -> bytes:
+    request.setResponseCode(status)
+    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+    return text

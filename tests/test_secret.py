@@ -1,0 +1,65 @@
+"""Secrets do not show themselves."""
+
+import copy
+import os
+import pickle
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.errors import ConfigError
+from naap_twisted.secret import Secret
+
+KEY = "sk-canary"
+
+
+class Shown(SynchronousTestCase):
+    def test_redacted(self):
+        """Neither text form holds the value."""
+        secret = Secret(KEY, source="env:KEY")
+        for shown in (repr(secret), str(secret), f"{secret}", f"{secret:>40}", f"{[secret]}"):
+            self.assertNotIn(KEY, shown)
+            self.assertIn("[redacted]", shown)
+        self.assertIn("env:KEY", repr(secret))
+
+    def test_never_pickled(self):
+        """It does not go to another process; a copy is the same object."""
+        secret = Secret(KEY)
+        self.assertRaises(TypeError, pickle.dumps, secret)
+        self.assertIs(copy.deepcopy([secret])[0], secret)
+
+    def test_compared(self):
+        """Equal by value, never to plain text."""
+        self.assertEqual(Secret(KEY), Secret(KEY.encode()))
+        self.assertNotEqual(Secret(KEY), Secret(KEY + "x"))
+        self.assertNotEqual(Secret(KEY), KEY)
+        self.assertEqual(len({Secret(KEY), Secret(KEY)}), 1)
+
+    def test_unfit(self):
+        """Empty, or what could break out of a header (RFC 9110 section 5.5); text not repeated."""
+        for value in ("", " ", "a\rb", "a\nb", "a\0b", "a\x7fb", b"\x01"):
+            error = self.assertRaises(ValueError, Secret, value, "env:KEY")
+            self.assertIn("env:KEY", str(error))
+
+
+class FromEnvironment(SynchronousTestCase):
+    def test_value(self):
+        """The prefix goes before it; the source names the variable."""
+        self.patch(os, "environ", {"KEY": KEY})
+        secret = Secret.from_env("KEY", prefix="Bearer ")
+        self.assertEqual(secret.reveal(), f"Bearer {KEY}".encode())
+        self.assertEqual(secret.source, "env:KEY")
+
+    def test_problems(self):
+        """One line that names the variable and never its value; a prefix alone is no secret."""
+        for environment, said in [
+            ({}, "is not set"),
+            ({"KEY": ""}, "is not set"),
+            ({"KEY": "  "}, "is not set"),
+            ({"KEY": f"{KEY}\n"}, "control character"),
+        ]:
+            self.patch(os, "environ", environment)
+            error = self.assertRaises(ConfigError, Secret.from_env, "KEY", prefix="Bearer ")
+            (problem,) = error.problems
+            self.assertTrue(problem.startswith("KEY: "))
+            self.assertIn(said, problem)
+            self.assertNotIn(KEY, problem)
