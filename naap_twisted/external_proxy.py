@@ -17,6 +17,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from .auth.gate import Authorize, Gate, settle
+from .egress import EgressPolicy
 from .errors import (
     ConfigError,
     InternalError,
@@ -28,7 +29,6 @@ from .errors import (
 )
 from .interfaces import IDownstreamRequest, IHeadResource, IUpstream
 from .model import AllowedNetwork, ExposeHeader, HeaderValue, OutboundRequest, Target
-from .observe.phases import PhaseClock
 from .relay import refuse_with, relay
 from .rewrite import Guard, injected_headers
 from .route import ForwardHeaders, Route, RouteOptions, compile_route
@@ -52,18 +52,18 @@ class ExternalProxy(Resource):
     """A proxy route as a resource. Made by :func:`create_external_proxy`, mounted by a server.
 
     :ivar route: its compiled options.
-    :ivar egress: its policy, the server's ``allow_networks`` included once it is mounted.
+    :ivar egress: its policy, the server's ``allow_networks`` included; there once it is mounted.
     """
 
     isLeaf = True
     _bound: Bindings
+    egress: EgressPolicy
 
     def __init__(
         self, route: Route, *, logger: Logger | None = None, upstream: IUpstream | None = None
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.route = route
-        self.egress = route.egress(())
         self._upstream = upstream
         self._log = logger or Logger()
 
@@ -74,8 +74,8 @@ class ExternalProxy(Resource):
         """
         if hasattr(self, "_bound"):
             raise ConfigError(f"{bindings.path}: this proxy is mounted at {self._bound.path} already")
-        self._bound = bindings
         self.egress = self.route.egress(bindings.allow_networks)
+        self._bound = bindings
         self._upstream = self._upstream or bindings.upstream
 
     def render(self, request: IDownstreamRequest) -> int:
@@ -88,33 +88,32 @@ class ExternalProxy(Resource):
 
     async def serve(self, request: IDownstreamRequest) -> None:
         """THE WAY OF A REQUEST."""
-        clock = PhaseClock(request.record)
+        record = request.record
         if request.method not in self.route.methods:
             allow = b", ".join((*self.route.methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         await self._bound.gate.admit(request, self.route.authorize)
-        clock.mark("authorize")
+        record.mark("authorize")
         target = self._target(request)
         vetted = self.egress.vet(target)
-        request.record.target = target.origin
+        record.target = target.origin
         body, content_type = await self.route.body.open(request)
-        clock.mark("body")
+        record.mark("body")
         injected, guard = await self._keys(request)
         headers = self.route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
             content_type=content_type,
-            request_id=request.record.request_id,
+            request_id=record.request_id,
         )
         outbound = OutboundRequest(request.method, vetted, headers, body, self.route.timeouts)
-        clock.mark("headers")
+        record.mark("headers")
         assert self._upstream is not None
         response = await self._upstream.send(outbound)
-        clock.mark("upstream")
-        request.record.upstream_status = response.code
+        record.mark("upstream")
+        record.upstream_status = response.code
         carry = refuse_with if self.route.envelope and response.code >= 400 else relay
         await carry(request, response, target, self.route.response_rewrite, guard)
-        clock.mark("relay")
 
     def _target(self, request: IDownstreamRequest) -> Target:
         if self.route.pinned is not None:

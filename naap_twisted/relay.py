@@ -69,8 +69,8 @@ async def relay(
 
 
 async def refuse_with(
-    response: IResponse,
     request: IDownstreamRequest,
+    response: IResponse,
     target: Target,
     rewrite: ResponseRewrite,
     guard: Guard,
@@ -128,6 +128,7 @@ class _Passage(Protocol):
             return
         self._over = True
         request = self._request
+        request.record.mark("relay")
         if reason.check(ResponseDone, PotentialDataLoss):
             request.unregisterProducer()
             request.finish()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from ipaddress import ip_network
 from typing import Any
 
 from attrs import field, frozen
@@ -32,6 +33,7 @@ from .units import parse_duration, parse_size
 
 ForwardHeaders = Mapping[str, "str | bytes | Secret"] | Callable[[IDownstreamRequest], Any]
 _OCTETS = b"application/octet-stream"
+_EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
 _UNPROXIED = ("CONNECT", "TRACE", "OPTIONS")
 
 
@@ -140,7 +142,9 @@ def compile_route(options: RouteOptions) -> Route:
     policy = _egress_maker(options, pinned, networks)
     with problems.under():
         if options.target is None or pinned is not None:
-            policy(())
+            # The server's own allow_networks come with the mount; a host that needs them is
+            # judged again there.
+            policy(_EVERYWHERE)
     rewrites: list[Any] = []
     with problems.under():
         rewrites.append(_request_rewrite(options, pinned))

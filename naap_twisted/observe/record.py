@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 from attrs import define, field
 
 from ..model import User
@@ -35,3 +37,10 @@ class ExchangeRecord:
     bytes_out: int = 0
     started: float = 0.0
     phases: dict[str, float] = field(factory=dict)
+    _marked: float = field(factory=perf_counter)
+
+    def mark(self, phase: str) -> None:
+        """*phase* ends now; it began where the one before it ended."""
+        now = perf_counter()
+        self.phases[phase] = now - self._marked
+        self._marked = now

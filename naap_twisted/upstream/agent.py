@@ -1,0 +1,109 @@
+"""The same way out behind Twisted's and treq's interfaces.
+
+- :class:`VettedAgent` is an ``IAgent``: a plugin's own calls get the egress policy, address checks
+  and deadlines of a proxy route.
+- :class:`GuardedHTTPClient` is treq's ``HTTPClient`` over it, without what must not happen in a
+  service: one cookie jar for everybody and redirects that take custom headers along.
+- :class:`TreqUpstream` is the other direction: any treq client as a proxy's way out, so that
+  ``treq.testing.StubTreq`` can stand in for an upstream.
+"""
+
+from __future__ import annotations
+
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any
+
+from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from ..egress import EgressPolicy
+from ..interfaces import IUpstream
+from ..model import OutboundRequest, Timeouts
+from ..secret import Secret
+from ..target import parse_target
+
+_OURS = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection"))
+
+
+@implementer(IAgent)
+class VettedAgent:
+    """Twisted's agent over an upstream: parses, vets, sends. No redirects, cookies or decoding.
+
+    :param policy: which URLs may be asked.
+    """
+
+    def __init__(
+        self, upstream: IUpstream, policy: EgressPolicy, timeouts: Timeouts | None = None
+    ) -> None:
+        self._upstream = upstream
+        self._policy = policy
+        self._timeouts = timeouts or Timeouts()
+
+    def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: IBodyProducer | None = None,
+    ) -> Deferred[IResponse]:
+        """See ``IAgent``. Fails with the errors of :class:`~naap_twisted.interfaces.IUpstream`."""
+
+        def send() -> Any:
+            vetted = self._policy.vet(parse_target(uri, "the request's URL"))
+            pairs = tuple(
+                (name, value)
+                for name, values in (headers or Headers()).getAllRawHeaders()
+                for value in values
+                if name.lower() not in _OURS
+            )
+            return self._upstream.send(
+                OutboundRequest(method, vetted, pairs, bodyProducer, self._timeouts)
+            )
+
+        return maybeDeferred(send)
+
+
+class GuardedHTTPClient(HTTPClient):
+    """treq's client without a memory: no cookie is kept, no redirect followed unless asked for."""
+
+    def __init__(self, agent: IAgent) -> None:
+        jar = IndexableCookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        super().__init__(agent, jar)
+
+    def request(self, method: str, url: Any, **options: Any) -> Any:
+        """See :meth:`treq.client.HTTPClient.request`; ``allow_redirects`` is off by default."""
+        options.setdefault("allow_redirects", False)
+        return super().request(method, url, **options)
+
+
+@implementer(IUpstream)
+class TreqUpstream:
+    """Sends through a treq client; for tests (``treq.testing``) more than for service."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def send(self, outbound: OutboundRequest) -> Deferred[IResponse]:
+        """See :class:`~naap_twisted.interfaces.IUpstream`."""
+        headers = Headers()
+        for name, value in outbound.headers:
+            headers.addRawHeader(name, value.reveal() if isinstance(value, Secret) else value)
+        return self._client.request(  # type: ignore[no-any-return]
+            outbound.method.decode("ascii"),
+            outbound.target.target.url,
+            headers=headers,
+            data=outbound.body,
+            allow_redirects=False,
+            unbuffered=True,
+            cookies=CookieJar(),
+        )
+
+    def close(self) -> Deferred[None]:
+        """Nothing is kept open."""
+        return succeed(None)
+
+
