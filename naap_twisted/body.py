@@ -64,7 +64,7 @@ class BodyPolicy:
         return StreamedBody(body, self.limit), content_type
 
     def _check_type(self, request: IDownstreamRequest) -> bytes:
-        values = request.requestHeaders.getRawHeaders(b"content-type") or ()
+        values = request.requestHeaders.getRawHeaders(b"content-type") or []
         if len(values) == 1 and (self._any or _media_type(values[0]) in self._accepted):
             return bytes(values[0])
         if self._any and not values:

@@ -268,9 +268,7 @@ class Unavailable(ProxyError):
     def __init__(
         self, message: str | None = None, *, reason: str = "", retry_after: int = 1
     ) -> None:
-        super().__init__(
-            message, reason=reason, headers=((b"Retry-After", b"%d" % retry_after),)
-        )
+        super().__init__(message, reason=reason, headers=((b"Retry-After", b"%d" % retry_after),))
 
 
 class UpstreamCut(NaapError):

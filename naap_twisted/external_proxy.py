@@ -24,6 +24,7 @@ from .errors import (
     InvalidTarget,
     MethodNotAllowed,
     MissingTarget,
+    NotFound,
     ProxyError,
     UpstreamCut,
 )
@@ -73,7 +74,9 @@ class ExternalProxy(Resource):
         :raises ConfigError: it is mounted already.
         """
         if hasattr(self, "_bound"):
-            raise ConfigError(f"{bindings.path}: this proxy is mounted at {self._bound.path} already")
+            raise ConfigError(
+                f"{bindings.path}: this proxy is mounted at {self._bound.path} already"
+            )
         self.egress = self.route.egress(bindings.allow_networks)
         self._bound = bindings
         self._upstream = self._upstream or bindings.upstream
@@ -117,14 +120,18 @@ class ExternalProxy(Resource):
 
     def _target(self, request: IDownstreamRequest) -> Target:
         if self.route.pinned is not None:
-            remainder: bytes = request.uri[len(self._bound.prefix) :]
-            return self.route.pinned.join(remainder)
+            prefix = self._bound.prefix
+            if not request.uri.startswith(prefix):
+                # The router matched an encoded spelling; what follows it can't be told apart.
+                raise NotFound(reason="the mount's path came percent-encoded")
+            return self.route.pinned.join(request.uri[len(prefix) :])
         values = request.requestHeaders.getRawHeaders(self.route.target_url_header.encode("ascii"))
         if not values:
             raise MissingTarget(f"Missing {self.route.target_url_header} header")
         if len(values) > 1:
             raise InvalidTarget(
-                f"Invalid URL in {self.route.target_url_header} header", reason="the header is repeated"
+                f"Invalid URL in {self.route.target_url_header} header",
+                reason="the header is repeated",
             )
         return parse_target(values[0], self.route.target_url_header)
 

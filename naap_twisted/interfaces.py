@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from zope.interface import Attribute, Interface
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
+from zope.interface import Attribute, Interface
 
 
 class IHeadResource(IResource):
@@ -36,6 +36,12 @@ class IDownstreamRequest(IRequest):
     def processingFailed(reason):  # type: ignore[no-untyped-def]
         """Log a Failure of a handler and answer with a fixed text."""
 
+    def registerProducer(producer, streaming):  # type: ignore[no-untyped-def]
+        """Flow control of the answer's body, as twisted.web.http.Request has it."""
+
+    def unregisterProducer():  # type: ignore[no-untyped-def]
+        """The answer's body is complete, or over."""
+
     def abort():  # type: ignore[no-untyped-def]
         """Cut the connection: an answer that began can not be completed."""
 
@@ -47,10 +53,10 @@ class IRequestBody(Interface):
     received = Attribute("Bytes taken from the wire so far.")
 
     def collect(limit):  # type: ignore[no-untyped-def]
-        """Deferred[bytes] with the whole body; BodyTooLarge past *limit* bytes, at once if declared."""
+        """Deferred[bytes] of the whole body; BodyTooLarge past *limit*, at once if declared."""
 
     def start(sink):  # type: ignore[no-untyped-def]
-        """Begin delivery to *sink*: dataReceived(bytes)*, then bodyEnded() or bodyFailed(error)."""
+        """Deliver to *sink*: dataReceived(bytes)*, then bodyEnded() or bodyFailed(error)."""
 
     def pause():  # type: ignore[no-untyped-def]
         """Stop delivery soon: stop reading from the browser."""

@@ -8,15 +8,14 @@ what may go to the wire, and it takes nothing but a ``VettedTarget``.
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
-from typing import Union
 
 from attrs import field, frozen
 from twisted.web.iweb import IBodyProducer
 
 from .secret import Secret
 
-Network = Union[IPv4Network, IPv6Network]
-HeaderValue = Union[bytes, Secret]
+Network = IPv4Network | IPv6Network
+HeaderValue = bytes | Secret
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

@@ -38,7 +38,7 @@ def response_fields(response: IResponse) -> Fields:
             for name, values in response.headers.getAllRawHeaders()
             for value in values
         ]
-    return fields  # type: ignore[no-any-return]
+    return fields
 
 
 async def relay(

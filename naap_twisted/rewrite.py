@@ -165,9 +165,7 @@ class RequestRewrite:
         for name, values in browser:
             lower = name.lower()
             if lower == b"connection":
-                nominated = {
-                    part.strip().lower() for value in values for part in value.split(b",")
-                }
+                nominated = {part.strip().lower() for value in values for part in value.split(b",")}
             elif (
                 lower not in ours
                 and lower not in _FRAMING
@@ -273,9 +271,8 @@ class ResponseRewrite:
         names: list[bytes] = []
         exposed: list[bytes] = list(self._exposed_as.get(name, ()))
         if not is_never_relayed(name):
-            if self._relayed.match(name) and not (
-                name == b"x-request-id"  # the browser's X-Request-ID is ours
-            ):
+            # X-Request-ID is the proxy's own, whatever a pattern says.
+            if self._relayed.match(name) and name != b"x-request-id":
                 names.append(_spelled(name))
                 exposed.insert(0, _spelled(name))
             elif name in _ALWAYS_RELAYED:

@@ -153,7 +153,7 @@ def compile_route(options: RouteOptions) -> Route:
     if problems.lines:
         raise ConfigError(*problems.lines)
     return Route(
-        methods=tuple(method.encode("ascii") for method in options.methods),
+        methods=_methods(options),
         pinned=pinned,
         target_url_header=options.target_url_header,
         body=BodyPolicy(kinds, limit, required=pinned is None),
@@ -252,10 +252,18 @@ def _response_rewrite(
     )
 
 
+def _methods(options: RouteOptions) -> tuple[bytes, ...]:
+    methods = [method.encode("ascii") for method in options.methods]
+    # Who may GET may ask for the head alone (RFC 9110 section 9.3.2).
+    if b"GET" in methods and b"HEAD" not in methods:
+        methods.append(b"HEAD")
+    return tuple(methods)
+
+
 def _cors(options: RouteOptions, pinned: PinnedBase | None) -> RouteCors:
     passed = tuple(options.pass_headers or ())
     return RouteCors(
-        methods=tuple(method.encode("ascii") for method in options.methods),
+        methods=_methods(options),
         allow_headers=() if pinned else (options.target_url_header,),
         allow_patterns=(*PINNED_PASS[-3:], *passed) if pinned else passed,
     )

@@ -8,13 +8,12 @@ end of the headers and every other handler must get it with its body.
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes as unquote
 
 from attrs import frozen
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
-from twisted.web.http import unquote
 from twisted.web.resource import IResource, Resource, getChildForRequest
 from twisted.web.server import NOT_DONE_YET
 from werkzeug.exceptions import HTTPException
@@ -108,7 +107,9 @@ class Routes(Resource):
         mount = Mount(path, full, resource)
         proxy = mount.proxy
         for other in self.mounts:
-            shared = not mount.methods or not other.methods or set(mount.methods) & set(other.methods)
+            shared = (
+                not mount.methods or not other.methods or set(mount.methods) & set(other.methods)
+            )
             if other.path == path and shared:
                 raise ConfigError(f"path: {path!r} is mounted twice")
         if proxy is not None:
@@ -215,7 +216,7 @@ class Routes(Resource):
         """What a preflight for *path* may allow; ``None`` where nothing is."""
         below = self._below_base(path)
         if below is None:
-            first = unquote_to_bytes(path[1:].split(b"/", 1)[0])
+            first = unquote(path[1:].split(b"/", 1)[0])
             return RouteCors((b"GET", b"HEAD")) if first in self.beside else None
         self._match(b"GET", below)
         if below not in self._cors:
@@ -232,7 +233,9 @@ class Routes(Resource):
         except UnicodeDecodeError:
             return None
         methods = [method for method in methods if method != b"OPTIONS"]
-        found = {id(m): m for m in (self._ask_klein(method, below).mount for method in methods) if m}
+        found = {
+            id(m): m for m in (self._ask_klein(method, below).mount for method in methods) if m
+        }
         routes = [mount.proxy.route.cors for mount in found.values() if mount.proxy is not None]
         if not methods:
             return None

@@ -17,6 +17,7 @@ from twisted.web.resource import IResource
 
 from .auth.gate import Gate
 from .config.listen import parse_listen
+from .downstream.adapt import AnySite
 from .downstream.limits import DownstreamLimits
 from .downstream.site import DownstreamSite
 from .errors import ConfigError
@@ -79,8 +80,8 @@ class PluginServer(MultiService):
         return tuple(self._routes.mounts)
 
     def resource(self) -> IResource:
-        """All of it as a resource, for anybody's ``Site``; bodies stream on ours only."""
-        return self._root
+        """All of it as a resource, for anybody's ``Site``; request bodies stream on ours only."""
+        return AnySite(self._root)
 
     def site(self) -> DownstreamSite:
         """The site this server listens with; made once."""
@@ -148,12 +149,12 @@ class PluginServer(MultiService):
         """Where it listens now, as ``scheme://host:port``, else the endpoint strings."""
         found = []
         for description, service in zip(self.listen, self._ports, strict=True):
-            waiting = service._waitingForPort
-            result = getattr(waiting, "result", None)
-            host = result.getHost() if hasattr(result, "getHost") else None
+            port: Any = getattr(service._waitingForPort, "result", None)
+            host = port.getHost() if hasattr(port, "getHost") else None
             scheme = "https" if description.startswith("ssl:") else "http"
-            known = host is not None and hasattr(host, "port")
-            found.append(f"{scheme}://{host.host}:{host.port}" if known else description)
+            found.append(
+                f"{scheme}://{host.host}:{host.port}" if hasattr(host, "port") else description
+            )
         return found
 
     def stopService(self) -> Deferred[None]:
@@ -161,7 +162,7 @@ class PluginServer(MultiService):
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
-        await super().stopService()
+        await super().stopService()  # type: ignore[no-untyped-call]
         site = self.site()
         site.drain()
         steps = max(1, int(self._options.drain_timeout / _DRAIN_STEP))

@@ -1,8 +1,9 @@
-"""A server's options, checked before anything is built from them, and the wrapper chain they make."""
+"""A server's options, checked before anything is built, and the wrapper chain they make."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -76,9 +77,7 @@ def wrapped(routes: Routes, options: ServerOptions, reactor: Any) -> IHeadResour
     if options.security_headers:
         root = SecurityHeaders(root)
     if options.https_redirect or options.hsts is not None:
-        root = HttpsOnly(
-            root, redirect=options.https_redirect, hsts=options.hsts, trusted=trusted
-        )
+        root = HttpsOnly(root, redirect=options.https_redirect, hsts=options.hsts, trusted=trusted)
     if options.server_names:
         root = ServerNames(root, options.server_names)
     return RequestId(root, trusted=trusted)
@@ -109,11 +108,9 @@ def problems_in(options: ServerOptions) -> list[str]:
     attempt("server_names", lambda: ServerNames(_NOTHING, options.server_names))
     attempt("allow_networks", lambda: networks_of(options.allow_networks))
     for index, text in enumerate(options.listen):
-        attempt(f"listen[{index}]", lambda text=text: parse_listen(text))
+        attempt(f"listen[{index}]", partial(parse_listen, text))
     if options.rate_limit is not None and (
         options.rate_limit.requests < 1 or options.rate_limit.window <= 0
     ):
         problems.append("rate_limit: requests and window must be more than zero")
     return problems
-
-

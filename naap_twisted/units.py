@@ -24,7 +24,9 @@ def parse_size(value: object) -> int:
     else:
         match = _SIZE.fullmatch(value.strip())
         if match is None:
-            raise ValueError(f'{value!r} is not a size; write bytes, or text such as "500kb", "1mb"')
+            raise ValueError(
+                f'{value!r} is not a size; write bytes, or text such as "500kb", "1mb"'
+            )
         size = int(float(match[1]) * _SIZE_UNITS[match[2].lower()])
     if size <= 0:
         raise ValueError("must be more than zero")

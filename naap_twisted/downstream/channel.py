@@ -280,10 +280,10 @@ class Channel(Protocol):
         self.transport.write(b"".join(iovec))
 
     def getPeer(self) -> IAddress:
-        return self._peer  # type: ignore[no-any-return]
+        return self._peer
 
     def getHost(self) -> IAddress:
-        return self._host  # type: ignore[no-any-return]
+        return self._host
 
     def isSecure(self) -> bool:
         return self._secure

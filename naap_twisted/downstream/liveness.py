@@ -13,7 +13,7 @@ _CLOSED_STATES = frozenset((7, 8))  # CLOSE, CLOSE_WAIT
 
 
 def peer_closed(transport: object) -> bool:
-    """Whether the other end of a TCP or TLS transport has closed; False where that can't be told."""
+    """Whether the other end of a TCP or TLS transport has closed; False where unknown."""
     inner = transport
     for _ in range(4):  # TLS wraps at most a few transports around the TCP one
         handle = getattr(inner, "socket", None)

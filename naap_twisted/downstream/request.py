@@ -1,4 +1,4 @@
-"""One exchange on a connection: a ``twisted.web.server.Request`` that exists before its body does."""
+"""One exchange: a ``twisted.web.server.Request`` that exists before its body does."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Callable
 from io import SEEK_END, BytesIO
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes as unquote
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import parse_qs, unquote
+from twisted.web.http import parse_qs
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
@@ -18,6 +19,7 @@ from ..errors import InternalError, ProxyError
 from ..framing.head import RequestHead
 from ..interfaces import IDownstreamRequest, IHeadResource
 from ..observe.record import ExchangeRecord
+from .answer import send_refusal
 from .body import BrowserGone, RequestBody
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class DownstreamRequest(Request):
     _awaiting: IResource | None = None
 
     def __init__(self, channel: Channel, head: RequestHead, body: RequestBody) -> None:
-        super().__init__(channel, parsePOSTFormSubmission=True)
+        super().__init__(channel, parsePOSTFormSubmission=True)  # type: ignore[no-untyped-call]
         self.method = head.method
         self.uri = head.target
         self.path, _, query = head.target.partition(b"?")
@@ -60,14 +62,14 @@ class DownstreamRequest(Request):
         """Hand the request to the site's resources. Called at the end of the head."""
         if self._awaiting is not None:
             # Called by requestReceived, the second time, with content and args in place.
-            super().render(self._awaiting)
+            super().render(self._awaiting)  # type: ignore[no-untyped-call]
             return
         self.prepath = []
         self.postpath = list(map(unquote, self.path[1:].split(b"/")))
         self.responseHeaders.setRawHeaders(b"Date", [self.site.http_date()])
-        self.parseCookies()
+        self.parseCookies()  # type: ignore[no-untyped-call]
         try:
-            self.render(self.site.getResourceFor(self))
+            self.render(self.site.getResourceFor(self))  # type: ignore[no-untyped-call]
         except BaseException:
             self.processingFailed(Failure())
 
@@ -77,7 +79,7 @@ class DownstreamRequest(Request):
             if resource.render(self) is not NOT_DONE_YET:
                 raise RuntimeError("a head resource answers through the request")
         elif self.content is not None:
-            super().render(resource)
+            super().render(resource)  # type: ignore[no-untyped-call]
         else:
             self._render_with_body(resource)
 
@@ -88,13 +90,10 @@ class DownstreamRequest(Request):
             self.content = BytesIO(content)
             self.content.seek(0, SEEK_END)
             # Twisted's own reading of forms, so that request.args is what its users know.
-            self.requestReceived(self.method, self.uri, self.clientproto)
+            self.requestReceived(self.method, self.uri, self.clientproto)  # type: ignore[no-untyped-call]
 
         def failed(failure: Failure) -> None:
-            if failure.check(ProxyError):
-                self.refuse(failure.value)
-            else:
-                self.processingFailed(failure)
+            self.processingFailed(failure)
 
         self.body.collect(self.site.limits.form).addCallback(ready).addErrback(failed)
 
@@ -107,28 +106,18 @@ class DownstreamRequest(Request):
         if self.startedWriting:
             self.abort()
             return
-        payload = error.to_json()
-        self.setResponseCode(error.http_status)
-        headers = self.responseHeaders
-        headers.setRawHeaders(b"Content-Type", [b"application/json"])
-        headers.setRawHeaders(b"Content-Length", [b"%d" % len(payload)])
-        headers.setRawHeaders(b"X-Content-Type-Options", [b"nosniff"])
-        headers.setRawHeaders(b"Cache-Control", [b"no-store"])
-        for name, value in error.headers:
-            headers.setRawHeaders(name, [value])
-        self.write(payload)
-        self.finish()
+        send_refusal(self, error)
 
     def abort(self) -> None:
         """Reset the connection, so that the browser sees the answer as incomplete."""
         if self.channel is not None and not self.finished:
-            self.channel.abort()
+            self.channel.abort()  # type: ignore[attr-defined]
 
     def write(self, data: bytes) -> None:
         if data and not self.startedWriting and self.compression is not None and not self.relayed:
             self._encoder = self.compression(self)
         self.record.bytes_out += len(data)
-        super().write(data)
+        super().write(data)  # type: ignore[no-untyped-call]
 
     def finish(self) -> None:
         if self._disconnected:
@@ -137,13 +126,13 @@ class DownstreamRequest(Request):
         if self.finished:
             warnings.warn("request.finish called twice", stacklevel=2)
             return
-        super().finish()
+        super().finish()  # type: ignore[no-untyped-call]
         self._ended()
 
     def connectionLost(self, reason: Failure) -> None:
         if not self.finished and self.record.outcome == "ok":
             self.record.outcome = "client_gone"
-        super().connectionLost(reason)
+        super().connectionLost(reason)  # type: ignore[no-untyped-call]
         self._ended()
 
     def _ended(self) -> None:
@@ -152,7 +141,7 @@ class DownstreamRequest(Request):
 
     def processingFailed(self, reason: Failure) -> Failure:
         """A handler raised: log it, answer with a fixed text."""
-        if reason.check(ProxyError):
+        if isinstance(reason.value, ProxyError):
             self.refuse(reason.value)
             return reason
         self._log.failure(

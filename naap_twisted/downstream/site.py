@@ -30,7 +30,7 @@ class DownstreamSite(Site):
     """
 
     _log = Logger()
-    requestFactory = DownstreamRequest
+    requestFactory: Any = DownstreamRequest
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class DownstreamSite(Site):
         reactor: IReactorTime | None = None,
         observer: Callable[[DownstreamRequest], None] | None = None,
     ) -> None:
-        super().__init__(resource, reactor=reactor)
+        super().__init__(resource, reactor=reactor)  # type: ignore[no-untyped-call]
         self.limits = limits or DownstreamLimits()
         self.ticker = Ticker(self.reactor)
         self.draining = False
@@ -49,7 +49,9 @@ class DownstreamSite(Site):
         self._observer = observer
         self._date = (0, b"")
 
-    def buildProtocol(self, addr: IAddress | None) -> Channel | None:
+    def buildProtocol(  # type: ignore[override]
+        self, addr: IAddress | None
+    ) -> Channel | None:
         """A connection, or ``None`` (closed at once) over the bounds."""
         host = getattr(addr, "host", "")
         limits = self.limits

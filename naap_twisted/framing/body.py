@@ -1,4 +1,4 @@
-"""Message bodies: by length, chunked, or until the connection closes (RFC 9112 sections 6 and 7)."""
+"""Message bodies: by length, chunked, or until close (RFC 9112 sections 6 and 7)."""
 
 from __future__ import annotations
 

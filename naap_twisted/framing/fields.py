@@ -1,4 +1,4 @@
-"""Header blocks: finding their end, splitting them, and refusing what is not one (RFC 9112 section 5)."""
+"""Header blocks: finding their end, splitting them, refusing what is none (RFC 9112 section 5)."""
 
 from __future__ import annotations
 

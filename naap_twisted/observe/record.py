@@ -1,4 +1,4 @@
-"""What one exchange leaves behind: the fields of its log line. Never a header, a query or a body."""
+"""What an exchange leaves behind: the fields of its log line. Never header, query or body."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class TreqUpstream:
         headers = Headers()
         for name, value in outbound.headers:
             headers.addRawHeader(name, value.reveal() if isinstance(value, Secret) else value)
-        return self._client.request(  # type: ignore[no-any-return]
+        return self._client.request(
             outbound.method.decode("ascii"),
             outbound.target.target.url,
             headers=headers,
@@ -105,5 +105,3 @@ class TreqUpstream:
     def close(self) -> Deferred[None]:
         """Nothing is kept open."""
         return succeed(None)
-
-

@@ -7,7 +7,8 @@ followed; anything else closes it. The head of the answer is handed on as soon a
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Protocol as Shape
+from typing import Any
+from typing import Protocol as Shape
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -251,9 +252,7 @@ class UpstreamConnection(Protocol):
 
     def _due(self, seconds: float | None) -> None:
         self.deadline = (
-            self._total_at
-            if seconds is None
-            else min(self._ticker.now() + seconds, self._total_at)
+            self._total_at if seconds is None else min(self._ticker.now() + seconds, self._total_at)
         )
 
     def wait_idle(self, seconds: float) -> None:

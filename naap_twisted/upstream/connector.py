@@ -1,4 +1,4 @@
-"""A vetted target to an open connection: resolve once, judge every address, connect to one of them."""
+"""A vetted target to a connection: resolve once, judge every address, connect to one."""
 
 from __future__ import annotations
 
@@ -33,9 +33,7 @@ class Connector:
 
     _log = Logger()
 
-    def __init__(
-        self, reactor: Any, resolver: IResolver, tls: TlsContexts, ticker: Ticker
-    ) -> None:
+    def __init__(self, reactor: Any, resolver: IResolver, tls: TlsContexts, ticker: Ticker) -> None:
         self._reactor = reactor
         self._resolver = resolver
         self._tls = tls
@@ -61,9 +59,7 @@ class Connector:
     ) -> UpstreamConnection:
         target = vetted.target
         addresses = await self.vetted_addresses(vetted)
-        factory = Factory.forProtocol(
-            lambda: UpstreamConnection(self._ticker, keeper, key)  # type: ignore[arg-type]
-        )
+        factory = Factory.forProtocol(lambda: UpstreamConnection(self._ticker, keeper, key))
         factory.noisy = False
 
         def start(address: Address) -> Deferred[Any]:
@@ -71,7 +67,7 @@ class Connector:
             endpoint: Any = kind(self._reactor, str(address), target.port)
             if target.scheme == "https":
                 endpoint = wrapClientTLS(self._tls.for_host(target.host), endpoint)
-            return endpoint.connect(factory)  # type: ignore[no-any-return]
+            return endpoint.connect(factory)
 
         connection: UpstreamConnection = await race(addresses, start, self._reactor)
         try:
@@ -108,7 +104,7 @@ def race(
 ) -> Deferred[Any]:
     """Happy eyeballs (RFC 8305 section 5): attempts in order, a quarter second apart.
 
-    Fires with the first connection; fails with the last attempt's failure. The losers are cancelled.
+    Fires with the first connection, the others cancelled; fails with the last attempt's failure.
     """
     waiting = list(addresses)
     running: list[Deferred[Any]] = []

@@ -64,7 +64,7 @@ class UpstreamResponse:
     def deliverBody(self, protocol: IProtocol) -> None:
         """Give the body to *protocol*, what is here already at once."""
         self._protocol = protocol
-        protocol.makeConnection(self)
+        protocol.makeConnection(self)  # type: ignore[arg-type]
         waiting, self._waiting = self._waiting, []
         for piece in waiting:
             protocol.dataReceived(piece)

@@ -1,0 +1,116 @@
+"""Our resources on anybody's ``Site``: a stock request made to look like ours.
+
+A stock site hands a request on when its body is in, so nothing streams upwards here; everything
+else is the same.
+"""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from twisted.python.failure import Failure
+from twisted.web.http import Request
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import directlyProvides, providedBy
+
+from ..errors import InternalError, ProxyError
+from ..interfaces import IDownstreamRequest, IHeadResource
+from ..observe.record import ExchangeRecord
+from .answer import send_refusal
+from .body import RequestBody
+
+_OWN = frozenset(("_original", "body", "record", "relayed", "compression"))
+
+
+class AdaptedRequest:
+    """Delegates to a stock request what it does not know itself."""
+
+    def __init__(self, original: Request) -> None:
+        self._original = original
+        self.record = ExchangeRecord(started=monotonic())
+        self.relayed = False
+        self.compression: Any = None
+        self.body = _body_of(original)
+        # Klein handlers see the original; server.user() asks it for the record.
+        original.record = self.record  # type: ignore[attr-defined]
+        directlyProvides(self, IDownstreamRequest, providedBy(original))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN or name.startswith("__"):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._original, name, value)
+
+    def render(self, resource: IResource) -> None:
+        """Our resources get this request, others the one they know."""
+        if not IHeadResource.providedBy(resource):
+            self._original.render(resource)  # type: ignore[attr-defined]
+        elif resource.render(self) is not NOT_DONE_YET:
+            raise RuntimeError("a head resource answers through the request")
+
+    def write(self, data: bytes) -> None:
+        """Also counts."""
+        self.record.bytes_out += len(data)
+        self._original.write(data)
+
+    def finish(self) -> None:
+        """Never raises for a browser that left."""
+        if not self._original._disconnected and not self._original.finished:
+            self._original.finish()
+
+    def refuse(self, error: ProxyError) -> None:
+        """See :class:`~naap_twisted.interfaces.IDownstreamRequest`."""
+        self.record.outcome, self.record.reason = error.code, error.reason
+        if self._original._disconnected or self._original.finished:
+            return
+        if self._original.startedWriting:
+            self.abort()
+        else:
+            send_refusal(self, error)
+
+    def processingFailed(self, reason: Failure) -> Failure:
+        """See :class:`~naap_twisted.downstream.request.DownstreamRequest`."""
+        if isinstance(reason.value, ProxyError):
+            self.refuse(reason.value)
+        else:
+            self._original._log.failure("Unhandled error in a handler", reason)
+            self.refuse(InternalError())
+        return reason
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        transport: Any = self._original.transport
+        if transport is not None:
+            transport.abortConnection()
+
+
+class AnySite(Resource):
+    """*root*, a head resource, for any ``Site``."""
+
+    isLeaf = True
+
+    def __init__(self, root: IHeadResource) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._root = root
+
+    def render(self, request: Any) -> Any:
+        """Adapt the request unless it is ours already."""
+        ours = IDownstreamRequest.providedBy(request)
+        return self._root.render(request if ours else AdaptedRequest(request))
+
+
+def _body_of(request: Request) -> RequestBody:
+    content = request.content
+    data = content.read() if content is not None else b""
+    if content is not None:
+        content.seek(0)
+    body = RequestBody(None, len(data))
+    if data:
+        body.feed(data)
+        body.end()
+    return body
