@@ -76,7 +76,7 @@ class IAuthenticator(Interface):
     """Request -> user. The seam that session, JWT and users' own authentication stand behind."""
 
     def authenticate(request):  # type: ignore[no-untyped-def]
-        """A model.User, None when the request carries no credentials, or a Deferred/coroutine of it.
+        """A model.User, None without credentials, or a Deferred or coroutine of one of these.
 
         Raises errors.InvalidToken for credentials that do not verify, errors.Unavailable when
         that can't be told now.

@@ -150,7 +150,7 @@ class PluginServer(MultiService):
         found = []
         for description, service in zip(self.listen, self._ports, strict=True):
             port: Any = getattr(service._waitingForPort, "result", None)
-            host = port.getHost() if hasattr(port, "getHost") else None
+            host: Any = port.getHost() if hasattr(port, "getHost") else None
             scheme = "https" if description.startswith("ssl:") else "http"
             found.append(
                 f"{scheme}://{host.host}:{host.port}" if hasattr(host, "port") else description
