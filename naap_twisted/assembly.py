@@ -1,0 +1,155 @@
+"""A checked config to a server with its routes mounted. Opens no socket: starting it does."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from .config import Config, ProxyConfig, UpstreamConfig
+from .errors import ConfigError
+from .external_proxy import ExternalProxy, create_external_proxy
+from .server import PluginServer, create_plugin_server
+
+Authorize = str | Callable[..., Any] | None
+
+
+def import_object(reference: str) -> Any:
+    """The object that ``"package.module:name"`` names.
+
+    :raises ConfigError: one line: not such a reference, no such module, no such name, or the
+        module itself failed as it was imported.
+    """
+    module_name, _, name = reference.partition(":")
+    if not module_name or not name:
+        raise ConfigError(f'"{reference}" is not of the form package.module:name')
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"cannot import {module_name}: {type(error).__name__}: {error}{_place(error)}"
+        ) from error
+    for attribute in name.split("."):
+        if not hasattr(found, attribute):
+            raise ConfigError(f"{module_name} has no {name}")
+        found = getattr(found, attribute)
+    return found
+
+
+def _place(error: BaseException) -> str:
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if frame is None or frame.tb_frame.f_code.co_filename.startswith("<frozen"):
+        return ""
+    return f" ({frame.tb_frame.f_code.co_filename}, line {frame.tb_lineno})"
+
+
+def authorizers(config: Config) -> tuple[Authorize, ...]:
+    """Each route's ``authorize`` as the config says it, callables imported.
+
+    :raises ConfigError: one line for each that can't be had.
+    """
+    found: list[Authorize] = []
+    problems: list[str] = []
+    for index, route in enumerate(config.proxy):
+        if route.authorize is None or ":" not in route.authorize:
+            found.append(route.authorize)
+            continue
+        try:
+            imported = import_object(route.authorize)
+            if not callable(imported):
+                raise ConfigError(f"{route.authorize} is not callable")
+            found.append(imported)
+        except ConfigError as error:
+            problems += [f"proxy[{index}].authorize: {line}" for line in error.problems]
+    if problems:
+        raise ConfigError(*problems)
+    return tuple(found)
+
+
+def build_server(config: Config) -> PluginServer:
+    """The server that *config* describes, not started.
+
+    :raises ConfigError: one line a problem: an ``authorize`` that can't be imported, or what the
+        parts themselves refuse.
+    """
+    authorize = authorizers(config)
+    server = _build_empty(config)
+    problems: list[str] = []
+    for index, route in enumerate(config.proxy):
+        try:
+            server.mount(route.path, _build_proxy(route, authorize[index]))
+        except ConfigError as error:
+            problems += [f"proxy[{index}].{line}" for line in error.problems]
+    if problems:
+        raise ConfigError(*problems)
+    return server
+
+
+def _build_empty(config: Config) -> PluginServer:
+    server, upstream = config.server, config.upstream
+    try:
+        return create_plugin_server(
+            server.name,
+            listen=tuple(listen.description for listen in server.listen),
+            base_path=server.base_path,
+            cors_origins=server.cors_origins,
+            cors_headers=server.cors_headers,
+            require_auth=config.auth.mode != "none",
+            compression=server.compression,
+            security_headers=server.security_headers,
+            https_redirect=server.https_redirect,
+            hsts=server.hsts,
+            rate_limit=server.rate_limit,
+            trusted_proxies=server.trusted_proxies,
+            server_names=server.server_names,
+            allow_networks=upstream.allow_networks,
+            dns_servers=upstream.dns_servers,
+            ca_file=upstream.ca_file or None,
+            drain_timeout=server.drain_timeout,
+        )
+    except ConfigError as error:
+        raise ConfigError(*map(_server_line, error.problems)) from None
+
+
+def _server_line(line: str) -> str:
+    key = re.split(r"[:\[]", line, maxsplit=1)[0]
+    if "." in key:
+        return line
+    section = "upstream" if key in attrs.fields_dict(UpstreamConfig) else "server"
+    return f"{section}.{line}"
+
+
+def _build_proxy(route: ProxyConfig, authorize: Authorize) -> ExternalProxy:
+    where: dict[str, Any]
+    if route.target is not None:
+        where = {"target": route.target}
+    else:
+        where = {
+            "allowed_hosts": route.allowed_hosts,
+            "allowed_schemes": route.allowed_schemes,
+            "allowed_ports": route.allowed_ports,
+            "target_url_header": route.target_url_header or "X-Target-URL",
+        }
+    return create_external_proxy(
+        **where,
+        methods=route.methods,
+        content_type=route.content_type,
+        body_limit=route.body_limit,
+        timeout=route.timeout,
+        connect_timeout=route.connect_timeout,
+        idle_timeout=route.idle_timeout,
+        total_timeout=route.total_timeout,
+        errors=route.errors,
+        pass_headers=route.pass_headers,
+        response_headers=route.response_headers,
+        expose_headers=route.expose_headers,
+        forward_headers=route.forward_headers or None,
+        authorize=authorize,
+    )

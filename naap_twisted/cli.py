@@ -1,0 +1,127 @@
+"""``naap-proxy``: check a config, explain a decision, print a config to begin with.
+
+Exit status: 0 fine or allowed, 1 refused, 2 not understood.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+from twisted.internet import task
+from twisted.internet.defer import Deferred
+
+from .assembly import authorizers
+from .config import Config, ProxyConfig, load_config
+from .describe import describe
+from .errors import ConfigError
+from .explain import Step, explain
+from .upstream.resolver import SystemResolver
+
+ALLOWED, REFUSED, USAGE = 0, 1, 2
+EXAMPLE = "naap-proxy.example.toml"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the process's own arguments when ``None``. Returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except BrokenPipeError:
+        # The reader left (`| head`); nothing is wrong. Keep the interpreter's last flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ALLOWED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="naap-proxy", description=__doc__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    check = commands.add_parser("check", help="validate CONFIG and print what each route allows")
+    check.add_argument("config", metavar="CONFIG")
+    check.set_defaults(run=_check)
+
+    why = commands.add_parser("explain", help="say whether ROUTE would reach URL, and why")
+    why.add_argument("config", metavar="CONFIG")
+    why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
+    why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
+    why.set_defaults(run=_explain)
+
+    init = commands.add_parser("init", help="print a commented config")
+    init.set_defaults(run=_init)
+    return parser
+
+
+def _load(path: str) -> Config | None:
+    # As for twistd, so that an `authorize` beside the config is found.
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        config = load_config(path)
+        authorizers(config)
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return None
+    return config
+
+
+def _check(options: argparse.Namespace) -> int:
+    config = _load(options.config)
+    if config is None:
+        return REFUSED
+    print(f"{options.config}: ok\n")
+    print("\n".join(describe(config)))
+    return ALLOWED
+
+
+def _explain(options: argparse.Namespace) -> int:
+    config = _load(options.config)
+    if config is None:
+        return USAGE
+    route = _find(config, options.route)
+    if route is None:
+        known = ", ".join(known.path for known in config.proxy)
+        print(f"no route {options.route}; there is {known}", file=sys.stderr)
+        return USAGE
+    steps = _run(config, route, options.url)
+    for step in steps:
+        print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
+    allowed = all(step.passed for step in steps)
+    print(f"{'decision':8} {'allowed' if allowed else 'refused'}")
+    return ALLOWED if allowed else REFUSED
+
+
+def _find(config: Config, path: str) -> ProxyConfig | None:
+    for route in config.proxy:
+        if path in (route.path, config.server.base_path + route.path):
+            return route
+    return None
+
+
+def _run(config: Config, route: ProxyConfig, url: str) -> tuple[Step, ...]:
+    outcome: list[tuple[Step, ...]] = []
+
+    async def run(reactor: Any) -> None:
+        resolver = SystemResolver(reactor)
+        outcome.append(await explain(route, config.upstream, url, resolver, reactor))
+
+    try:
+        task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
+    except SystemExit as ended:
+        if not outcome:
+            raise ended
+    return outcome[0]
+
+
+def _init(options: argparse.Namespace) -> int:
+    print(example_config(), end="")
+    return ALLOWED
+
+
+def example_config() -> str:
+    """The commented config that ``naap-proxy init`` prints. It wants OPENAI_API_KEY set."""
+    return resources.files(__package__).joinpath(EXAMPLE).read_text(encoding="utf-8")

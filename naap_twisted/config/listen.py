@@ -1,0 +1,119 @@
+"""Endpoint strings (``tcp:4020:interface=127.0.0.1``) read without opening anything. Pure.
+
+The syntax is that of :func:`twisted.internet.endpoints.serverFromString`, which is not used here
+because it opens the key files of ``ssl:`` as it parses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from attrs import frozen
+
+from .values import text
+
+_ESCAPES = re.compile(r"(?:[^\\]|\\.)+", re.DOTALL)
+_PIECE = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)", re.DOTALL)
+_INET = ("port", "interface", "backlog")
+_TLS = ("privateKey", "certKey", "sslmethod", "extraCertChain", "dhParameters")
+# The arguments each kind of endpoint knows, the positional ones in order.
+_KINDS: dict[str, tuple[str, ...]] = {
+    "tcp": _INET,
+    "tcp6": ("port", "backlog", "interface"),
+    "ssl": ("port", *_TLS[:3], "interface", "backlog", *_TLS[3:]),
+    "unix": ("address", "mode", "backlog", "lockfile"),
+    "systemd": ("domain", "index", "name"),
+}
+
+
+@frozen
+class Listen:
+    """One listening address.
+
+    :ivar description: the endpoint string as written.
+    :ivar kind: ``"tcp"``, ``"tcp6"``, ``"ssl"``, ``"unix"`` or ``"systemd"``.
+    :ivar arguments: the endpoint's arguments by name.
+    """
+
+    description: str
+    kind: str
+    arguments: dict[str, str]
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can connect. When in doubt, no."""
+        if self.kind == "unix":
+            return True
+        interface = self.arguments.get("interface", "")
+        if interface == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(interface).is_loopback
+        except ValueError:
+            return False
+
+
+def _split(description: str) -> tuple[list[str], dict[str, str]]:
+    if _ESCAPES.fullmatch(description) is None:
+        raise ValueError("ends in the middle of an escape")
+    positional: list[str] = []
+    named: dict[str, str] = {}
+    # The last match is the empty one behind the end.
+    for piece in _PIECE.findall(description)[:-1]:
+        key, equals, value = piece.partition("=")
+        if equals:
+            named[key] = _unescape(value)
+        else:
+            positional.append(_unescape(key))
+    return positional, named
+
+
+def _unescape(piece: str) -> str:
+    return re.sub(r"\\(.)", r"\1", piece)
+
+
+def _numbers(arguments: dict[str, str]) -> None:
+    for key, highest in (("port", 65535), ("backlog", 65535), ("index", 1024)):
+        value = arguments.get(key, "0")
+        if not re.fullmatch("[0-9]{1,5}", value) or int(value) > highest:
+            raise ValueError(f"{key} must be a number from 0 to {highest}")
+
+
+def _interface(kind: str, value: str) -> None:
+    if value in ("", "localhost") and kind != "tcp6":
+        return
+    wanted = "an IPv6" if kind == "tcp6" else "an IP"
+    try:
+        version = ipaddress.ip_address(value or "::").version
+    except ValueError:
+        raise ValueError(f"interface must be {wanted} address") from None
+    if kind == "tcp6" and version != 6:
+        raise ValueError(f"interface must be {wanted} address")
+
+
+def parse_listen(value: object) -> Listen:
+    """Read one endpoint string.
+
+    :raises ValueError: not text, an unknown kind, unknown arguments or values that can't be.
+    """
+    description = text(value)
+    (kind, *positional), named = _split(description)
+    if kind not in _KINDS:
+        raise ValueError(
+            'is not an endpoint such as "tcp:4020:interface=127.0.0.1" or "ssl:443:..."'
+        )
+    known = _KINDS[kind]
+    if len(positional) > len(known):
+        raise ValueError("has too many parts")
+    arguments = dict(zip(known, positional, strict=False))
+    for key in named:
+        if key not in known or key in arguments:
+            raise ValueError(f"{key} is unknown or given twice; {kind} takes {', '.join(known)}")
+    arguments |= named
+    if not arguments.get(known[0]):
+        raise ValueError(f"needs {'a' if known[0] != 'address' else 'an'} {known[0]}")
+    _numbers(arguments)
+    if "interface" in known:
+        _interface(kind, arguments.get("interface", ""))
+    return Listen(description, kind, arguments)

@@ -1,0 +1,108 @@
+"""A config file, or its text, to a :class:`~naap_twisted.config.schema.Config`."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from .read import Problems, read_section, refuse_unknown
+from .rules import judge
+from .schema import AuthConfig, Config, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
+from .secrets import Surroundings, read_secret_file
+from .values import expected
+
+MAX_CONFIG_BYTES = 1024 * 1024
+
+
+def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Config:
+    """Read and check the file at *path*; relative paths inside start at its directory.
+
+    :param environ: the environment variables; the process's own when ``None``.
+    :raises ConfigError: with every problem there is, one line each.
+    """
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_CONFIG_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"config: cannot read {file}: {reason}") from None
+    if len(content) > MAX_CONFIG_BYTES:
+        raise ConfigError(f"config: {file} is over {MAX_CONFIG_BYTES} bytes")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"config: {file} is not UTF-8 text") from None
+    return parse_config(text, directory=file.parent, environ=environ)
+
+
+def parse_config(
+    text: str, *, directory: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Config:
+    """Check TOML *text*.
+
+    :param directory: where relative paths start; the current directory when ``None``.
+    :raises ConfigError: with every problem there is, one line each.
+    """
+    try:
+        document = tomllib.loads(text)
+    except RecursionError:
+        raise ConfigError("config: not TOML: nested too deeply") from None
+    except ValueError as error:
+        # tomllib's reasons give the place, never more than one character of the text.
+        raise ConfigError(f"config: not TOML: {error}") from None
+    problems = Problems()
+    surroundings = Surroundings(
+        (directory or Path()).absolute(), os.environ if environ is None else environ
+    )
+    config = _read(document, surroundings, problems)
+    _check_tls_keys(config, problems)
+    judge(config, problems)
+    if problems.lines:
+        raise ConfigError(*problems.lines)
+    return config
+
+
+def _read(document: dict[str, Any], surroundings: Surroundings, problems: Problems) -> Config:
+    refuse_unknown(document, ("server", "auth", "upstream", "redis", "proxy"), "", problems)
+    none_is_a_typo = bool(problems.lines)
+
+    def section(schema: Any, name: str) -> Any:
+        return read_section(schema, document.get(name, {}), name, surroundings, problems)
+
+    server = section(ServerConfig, "server")
+    auth = section(AuthConfig, "auth")
+    upstream = section(UpstreamConfig, "upstream")
+    redis = section(RedisConfig, "redis")
+    routes = document.get("proxy", [])
+    if not isinstance(routes, list):
+        problems.add("proxy", f"{expected('tables', routes)}; write [[proxy]]")
+        routes = []
+    elif not routes and not none_is_a_typo:
+        problems.add("proxy", "there is no [[proxy]] route")
+    return Config(
+        server=server,
+        auth=auth,
+        upstream=upstream,
+        redis=redis,
+        proxy=tuple(
+            read_section(ProxyConfig, route, f"proxy[{index}]", surroundings, problems)
+            for index, route in enumerate(routes)
+        ),
+    )
+
+
+def _check_tls_keys(config: Config, problems: Problems) -> None:
+    for index, listen in enumerate(config.server.listen):
+        if listen.kind != "ssl":
+            continue
+        try:
+            # As Twisted's own parser has it: the default name, and relative to where we run.
+            key = Path(listen.arguments.get("privateKey", "server.pem"))
+            read_secret_file(key, group_may_read=True)
+        except ValueError as error:
+            problems.add(f"server.listen[{index}]", str(error))

@@ -1,0 +1,161 @@
+"""Header values that hold ``${env:X}`` and ``${file:path}`` pieces, resolved to one Secret.
+
+Reads the environment and files, and says what is wrong with them without ever quoting a value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import field, frozen
+
+from ..secret import Secret
+from .http_values import header_name
+from .unbuilt import UNBUILT_REFERENCES
+from .values import Flaws, expected, flaws_of, text
+
+MAX_FILE_BYTES = 64 * 1024
+_REFERENCE = re.compile(r"\$\{([^}]*)\}")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@frozen
+class Surroundings:
+    """What a config may refer to.
+
+    :ivar directory: relative paths start here: the config file's own directory.
+    :ivar environ: the environment variables.
+    """
+
+    directory: Path
+    environ: Mapping[str, str] = field(repr=False)
+
+
+def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
+    """The bytes of a secret file, closing line ends removed.
+
+    :param group_may_read: lets mode 0640 pass, which is how Debian keeps TLS keys.
+    :raises ValueError: unreadable, not a regular file, too large, readable by others than its
+        owner, or owned by neither this process's user nor root.
+    """
+    try:
+        # Non-blocking, so that a named pipe is refused below and not waited for.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} is not a regular file")
+        if status.st_mode & (0o037 if group_may_read else 0o077):
+            raise ValueError(f"{path} is open to group or others; run: chmod 600 {path}")
+        if status.st_uid not in (os.geteuid(), 0):
+            raise ValueError(f"{path} belongs to another user")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    finally:
+        os.close(handle)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"{path} is over {MAX_FILE_BYTES} bytes")
+    return content.rstrip(b"\r\n")
+
+
+def _piece(reference: str, surroundings: Surroundings) -> bytes:
+    scheme, _, argument = reference.partition(":")
+    if scheme in UNBUILT_REFERENCES:
+        raise ValueError(UNBUILT_REFERENCES[scheme])
+    if scheme == "env" and _ENV_NAME.fullmatch(argument):
+        found = surroundings.environ.get(argument)
+        if found is None:
+            raise ValueError(f"environment variable {argument} is not set")
+        value, source = os.fsencode(found), f"environment variable {argument}"
+    elif scheme == "file" and argument:
+        path = surroundings.directory / argument
+        value, source = read_secret_file(path), str(path)
+    else:
+        raise ValueError("has a ${...} that is neither ${env:NAME} nor ${file:path}")
+    if not value.strip():
+        raise ValueError(f"{source} is empty")
+    return value
+
+
+def resolve(value: object, surroundings: Surroundings) -> Secret:
+    """One header value, text around its pieces kept. Plain text is a secret as well.
+
+    :raises ValueError: not text, or a piece that is unknown, unset, unreadable or empty.
+    """
+    if not isinstance(value, str):
+        raise expected("text", value)
+    if "${" in _REFERENCE.sub("", value):
+        raise ValueError("has a ${ without its }")
+    flaws: list[tuple[str, str]] = []
+
+    def piece(match: re.Match[str]) -> bytes:
+        try:
+            return _piece(match[1], surroundings)
+        except ValueError as error:
+            flaws.extend(flaws_of(error))
+            return b""
+
+    pieces: list[bytes] = []
+    at = 0
+    for match in _REFERENCE.finditer(value):
+        pieces += [value[at : match.start()].encode(), piece(match)]
+        at = match.end()
+    pieces.append(value[at:].encode())
+    if flaws:
+        raise Flaws(*flaws)
+    references = [match[1] for match in _REFERENCE.finditer(value)]
+    return Secret(b"".join(pieces).strip(b" \t"), source="+".join(references) or "config")
+
+
+def secret_headers(value: object, surroundings: Surroundings) -> Mapping[str, Secret]:
+    """The ``forward_headers`` table: name to value.
+
+    :raises ValueError: each bad name or value is a problem of its own.
+    """
+    if not isinstance(value, dict):
+        raise expected('a table such as { Authorization = "Bearer ${env:KEY}" }', value)
+    headers: dict[str, Secret] = {}
+    flaws: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for position, (name, template) in enumerate(value.items(), start=1):
+        try:
+            header_name(name)
+        except ValueError as error:
+            # A secret in the place of the name must not be quoted.
+            flaws += flaws_of(error, f"[name {position}]")
+            continue
+        if name.lower() in seen:
+            flaws.append((f".{name}", "is there twice; header names ignore case"))
+        seen.add(name.lower())
+        try:
+            headers[name] = resolve(template, surroundings)
+        except ValueError as error:
+            flaws += flaws_of(error, f".{name}")
+    if flaws:
+        raise Flaws(*flaws)
+    return headers
+
+
+def ca_file(value: object, surroundings: Surroundings) -> str:
+    """The absolute path of a PEM file with trust anchors, or ``""``."""
+    written = text(value)
+    if not written:
+        return ""
+    path = surroundings.directory / written
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise ValueError(f"{path} holds no PEM certificate")
+    return str(path.absolute())

@@ -1,0 +1,81 @@
+"""A config in words: what each route lets through. Names of headers, never their values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from .addresses import format_allow_network
+from .config import Config, ProxyConfig
+from .config.rules import effective_authorize
+from .model import DEFAULT_PORTS
+
+
+def describe(config: Config) -> tuple[str, ...]:
+    """The lines that ``naap-proxy check`` prints: the server, then each route."""
+    lines = [f"server {config.server.name}", *_table(_server_rows(config))]
+    for route in config.proxy:
+        branch = "/*" if route.target is not None else ""
+        path = config.server.base_path + route.path + branch
+        lines += ["", f"route {path}", *_table(_route_rows(config, route))]
+    return tuple(lines)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    return (f"  {name:18} {text}" for name, text in rows)
+
+
+def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
+    server, upstream = config.server, config.upstream
+    yield "listen", ", ".join(listen.description for listen in server.listen)
+    yield "auth", "off" if config.auth.mode == "none" else config.auth.mode
+    origins = server.cors_origins
+    yield "origins", "any, without credentials" if isinstance(origins, str) else ", ".join(origins)
+    limit = server.rate_limit
+    yield (
+        "rate limit",
+        (f"{limit.requests} requests in {_seconds(limit.window)} per address" if limit else "none"),
+    )
+    if server.server_names:
+        yield "server names", ", ".join(server.server_names)
+    if upstream.allow_networks:
+        yield "open networks", ", ".join(map(format_allow_network, upstream.allow_networks))
+
+
+def _route_rows(config: Config, route: ProxyConfig) -> Iterator[tuple[str, str]]:
+    yield "methods", ", ".join(route.methods)
+    if route.target is not None:
+        yield "pinned to", route.target
+    else:
+        yield "target from", route.target_url_header or "X-Target-URL"
+        yield "hosts", ", ".join(route.allowed_hosts)
+        yield "schemes", ", ".join(route.allowed_schemes)
+        ports = route.allowed_ports or [DEFAULT_PORTS[scheme] for scheme in route.allowed_schemes]
+        yield "ports", ", ".join(map(str, ports))
+    yield "content types", ", ".join(route.content_type)
+    yield "body limit", f"{route.body_limit} bytes"
+    yield "timeouts", _timeouts(route)
+    yield "authorize", effective_authorize(config, route)
+    passthrough = route.target is not None
+    yield "errors", route.errors or ("passthrough" if passthrough else "envelope")
+    yield from _header_rows(route)
+
+
+def _header_rows(route: ProxyConfig) -> Iterator[tuple[str, str]]:
+    injected = [f"{name} (from {value.source})" for name, value in route.forward_headers.items()]
+    yield "injected headers", ", ".join(injected) or "none"
+    if route.pass_headers is not None:
+        yield "passed headers", ", ".join(route.pass_headers) or "none"
+    exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
+    yield "relayed headers", ", ".join([*route.response_headers, *exposed]) or "none"
+
+
+def _timeouts(route: ProxyConfig) -> str:
+    total = "none" if route.total_timeout is None else _seconds(route.total_timeout)
+    return (
+        f"connect {_seconds(route.connect_timeout)}, head {_seconds(route.timeout)},"
+        f" idle {_seconds(route.idle_timeout)}, total {total}"
+    )
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:g}s"

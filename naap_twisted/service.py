@@ -1,0 +1,126 @@
+"""``twistd naap-proxy``: its options, and the service they ask for.
+
+What can not start ends here, before twistd goes to the background: one line a problem on stderr,
+exit status 1. twistd prints its whole help for a ``UsageError`` and a traceback for most other
+errors, but lets ``SystemExit`` pass: so that is what a bad config becomes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from twisted.application.service import IService
+from twisted.internet.error import CannotListenError
+from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.python import usage
+
+from .assembly import build_server, import_object
+from .config import load_config
+from .errors import ConfigError
+from .server import PluginServer
+
+DEMO_PORT = 4020
+
+
+class Options(usage.Options):
+    """Exactly one of ``--config``, ``--app`` and ``--demo``."""
+
+    synopsis = "(--config FILE | --app PACKAGE.MODULE:SERVER | --demo [--port PORT])"
+    longdesc = "Lets a browser call third-party APIs while the keys stay here."
+    optParameters = [
+        ["config", "c", None, "A TOML file; `naap-proxy init` prints one to begin with."],
+        ["app", "a", None, "A PluginServer built in code: package.module:name."],
+        ["port", "p", None, f"With --demo: the port on loopback (default {DEMO_PORT}).", int],
+    ]
+    optFlags = [["demo", "d", "Serve a demo on loopback: embedded upstreams and a page at /."]]
+
+    def postOptions(self) -> None:
+        """:raises UsageError: not exactly one source, or ``--port`` where it has no meaning."""
+        chosen = [name for name in ("config", "app", "demo") if self[name]]
+        if len(chosen) != 1:
+            raise usage.UsageError("give exactly one of --config FILE, --app MODULE:NAME, --demo")
+        if self["port"] is not None and not self["demo"]:
+            raise usage.UsageError("--port goes with --demo; elsewhere server.listen says it")
+        if self["port"] is not None and not 0 <= self["port"] <= 65535:
+            raise usage.UsageError("--port must be 0 to 65535")
+
+
+def makeService(options: Options) -> IService:
+    """The service that *options* ask for.
+
+    :raises SystemExit: it can't start; the text is one line a problem.
+    """
+    try:
+        return _make(options)
+    except ConfigError as error:
+        raise SystemExit("\n".join(error.problems)) from None
+
+
+def service_from_environment(variable: str = "NAAP_PROXY_CONFIG") -> IService:
+    """The service of the config file that an environment variable names; for ``.tac`` files.
+
+    :raises SystemExit: the variable is not set, or the config can't start.
+    """
+    path = os.environ.get(variable)
+    if not path:
+        raise SystemExit(f"{variable} is not set; it names the config file")
+    options = Options()  # type: ignore[no-untyped-call]
+    options["config"] = path
+    return makeService(options)
+
+
+def load_app(reference: str) -> PluginServer:
+    """The ``PluginServer`` that ``"package.module:name"`` names, the current directory included.
+
+    :raises ConfigError: it can't be imported, or is something else.
+    """
+    _import_from_here()
+    try:
+        app = import_object(reference)
+    except ConfigError as error:
+        raise ConfigError(*(f"--app: {line}" for line in error.problems)) from None
+    if not isinstance(app, PluginServer):
+        raise ConfigError(f"--app: {reference} is a {type(app).__name__}, not a PluginServer")
+    return app
+
+
+def run_server(server: PluginServer, reactor: Any) -> None:
+    """Serve until Ctrl-C, logging to stdout: what ``server.run()`` of a script does.
+
+    :raises SystemExit: the server can't start; the text is one line a problem.
+    """
+    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
+    try:
+        server.startService()
+    except ConfigError as error:
+        raise SystemExit("\n".join(error.problems)) from None
+    except CannotListenError as error:
+        raise SystemExit(str(error)) from None
+    reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
+    reactor.run()
+
+
+def _import_from_here() -> None:
+    # twistd run as a console script leaves its own directory, not the current one, on the path.
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+
+
+def _make(options: Options) -> IService:
+    if options["demo"]:
+        # The demo is not loaded into servers that don't show it.
+        from .demo import create_demo_service
+
+        port = options["port"]
+        return create_demo_service(DEMO_PORT if port is None else port)
+    if options["app"]:
+        server = load_app(options["app"])
+    else:
+        _import_from_here()
+        server = build_server(load_config(options["config"]))
+    # It checks again as it starts, but an error there is a traceback for twistd.
+    server.check_exposure()
+    return server

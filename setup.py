@@ -1,0 +1,52 @@
+"""Packaging. Tool settings are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+readme = Path(__file__).with_name("README.md")
+
+setup(
+    name="naap-twisted",
+    version="0.1.0",
+    description="Lets a browser call third-party APIs while the keys stay on the server.",
+    long_description=readme.read_text(encoding="utf-8") if readme.exists() else "",
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    # Named, so that an editable install puts this directory on sys.path: Twisted looks there for
+    # twisted/plugins, which must not have an __init__.py (see twisted.plugin.pluginPackagePaths).
+    package_dir={"": "."},
+    packages=[*find_packages(include=["naap_twisted", "naap_twisted.*"]), "twisted.plugins"],
+    package_data={
+        "naap_twisted": ["py.typed", "*.toml"],
+        "naap_twisted.demo": ["*.html", "static/*"],
+        "twisted.plugins": ["naap_proxy.py"],
+    },
+    install_requires=[
+        "twisted[tls]>=24.11",
+        "treq>=24.9",
+        "klein>=24.8",
+        "attrs>=23.2",
+        "pyopenssl>=24.0",
+        "service-identity>=24.1",
+        "idna>=3.7",
+        "publicsuffixlist>=1.0.2",
+        "zope.interface>=6.0",
+    ],
+    extras_require={
+        "test": ["hypothesis>=6.100", "openai>=1.40"],
+        "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "ruff>=0.6"],
+        "redis": ["txredisapi>=1.4.10"],
+        "webrtc": ["aiortc>=1.9"],
+        "bench": ["httpx>=0.27"],
+    },
+    entry_points={"console_scripts": ["naap-proxy = naap_twisted.cli:main"]},
+    zip_safe=False,
+    classifiers=[
+        "Framework :: Twisted",
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3.11",
+        "Typing :: Typed",
+    ],
+)

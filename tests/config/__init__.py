@@ -1,0 +1,1 @@
+"""naap_twisted/config, room by room."""

@@ -1,0 +1,115 @@
+"""A config becomes a server: what is mounted, and what is refused only here."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted import assembly
+from naap_twisted.errors import ConfigError
+from tests.config.support import config_of, proxy
+
+KEY = 'forward_headers = { Authorization = "Bearer ${env:KEY}" }'
+not_callable = "text"
+
+
+def authorize(request: object) -> bool:
+    """A route's ``authorize`` in the configs below."""
+    return request is not None
+
+
+class BuildTests(SynchronousTestCase):
+    def test_server(self) -> None:
+        """[server] and [auth] become the server's options."""
+        server = assembly.build_server(config_of())
+        self.assertEqual(server.listen, ("tcp:4020:interface=127.0.0.1",))
+        self.assertEqual(server.title, "ai")
+        self.assertFalse(server.require_auth)
+
+    def test_routes(self) -> None:
+        """Each [[proxy]] is mounted below the base path, with its own options."""
+        config = config_of(
+            proxy=proxy(KEY, 'methods = ["PUT", "PATCH"]', "timeout = 5", "idle_timeout = 6"),
+            more=(
+                '[[proxy]]\npath = "/b"\ntarget = "https://api.openai.com/v1"\n'
+                'errors = "envelope"\ntotal_timeout = "1m"'
+            ),
+        )
+        first, second = assembly.build_server(config).routes()
+        self.assertEqual((first.full_path, second.full_path), ("/api/v1/a", "/api/v1/b"))
+        self.assertEqual(first.methods, ("PUT", "PATCH"))
+        self.assertEqual(first.proxy.route.timeouts.head, 5.0)
+        self.assertEqual(first.proxy.route.timeouts.idle, 6.0)
+        self.assertEqual(first.proxy.route.injects, ("Authorization",))
+        self.assertEqual(second.proxy.route.timeouts.total, 60.0)
+        self.assertTrue(second.proxy.route.envelope)
+        self.assertEqual(second.proxy.route.pinned.base.host, "api.openai.com")
+
+    def test_target_header(self) -> None:
+        """A header of the route's own is what a preflight allows."""
+        config = config_of(proxy=proxy('target_url_header = "X-New-URL"'))
+        (mount,) = assembly.build_server(config).routes()
+        self.assertEqual(mount.proxy.route.cors.allow_headers, ("X-New-URL",))
+
+    def test_authorize(self) -> None:
+        """A callable is imported; words and nothing are passed on as they are."""
+        for written, built in (
+            (f"{__name__}:authorize", authorize),
+            ("anyone", "anyone"),
+        ):
+            config = config_of(proxy=proxy(f'authorize = "{written}"'))
+            self.assertEqual(assembly.authorizers(config), (built,))
+        self.assertEqual(assembly.authorizers(config_of()), (None,))
+
+    def test_authorize_that_is_none(self) -> None:
+        """One line for each that can't be had, with the route's key."""
+        routes = "\n".join(
+            proxy(f'path = "/{index}"', f'authorize = "{reference}"')
+            for index, reference in enumerate(
+                (f"{__name__}:nobody", "no_such_module:f", f"{__name__}:not_callable")
+            )
+        )
+        error = self.assertRaises(ConfigError, assembly.build_server, config_of(proxy=routes))
+        self.assertEqual(
+            [line.partition(": ")[0] for line in error.problems],
+            [f"proxy[{index}].authorize" for index in range(3)],
+        )
+
+    def test_what_the_parts_refuse(self) -> None:
+        """A line of the parts themselves gets the place in the config."""
+
+        def refuse(*args: object, **options: object) -> None:
+            raise ConfigError("ca_file: no", "listen[0]: no", "upstream.ca_file: no")
+
+        self.patch(assembly, "create_plugin_server", refuse)
+        error = self.assertRaises(ConfigError, assembly.build_server, config_of())
+        self.assertEqual(
+            error.problems, ("upstream.ca_file: no", "server.listen[0]: no", "upstream.ca_file: no")
+        )
+
+    def test_what_a_route_refuses(self) -> None:
+        """The same for a route."""
+
+        def refuse(**options: object) -> None:
+            raise ConfigError("timeout: no")
+
+        self.patch(assembly, "create_external_proxy", refuse)
+        error = self.assertRaises(ConfigError, assembly.build_server, config_of())
+        self.assertEqual(error.problems, ("proxy[0].timeout: no",))
+
+
+class ImportTests(SynchronousTestCase):
+    def test_found(self) -> None:
+        """A name, or a name inside a name."""
+        self.assertIs(assembly.import_object(f"{__name__}:authorize"), authorize)
+        inside = assembly.import_object(f"{__name__}:ImportTests.test_found")
+        self.assertIs(inside, ImportTests.test_found)
+
+    def test_refused(self) -> None:
+        """No colon, no module, no name: a line that says which."""
+        for reference, reason in (
+            ("json", "not of the form"),
+            (":x", "not of the form"),
+            ("no_such_module:x", "cannot import no_such_module: ModuleNotFoundError"),
+            ("json:nothing", "json has no nothing"),
+        ):
+            error = self.assertRaises(ConfigError, assembly.import_object, reference)
+            self.assertEqual(len(error.problems), 1)
+            self.assertIn(reason, error.problems[0])

@@ -1,0 +1,141 @@
+"""The console script: what it prints, and its exit status."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+import naap_twisted
+from naap_twisted import cli
+from naap_twisted.config import parse_config
+from naap_twisted.explain import Step
+from tests.config.support import proxy, text_of
+
+ROOT = Path(naap_twisted.__file__).parent.parent
+LOOPBACK = text_of(
+    upstream='[upstream]\nallow_networks = ["127.0.0.1/32:9100"]',
+    proxy=proxy('allowed_hosts = ["127.0.0.1"]', "allowed_ports = [9100, 9200]"),
+)
+
+
+class CliCase(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.out, self.err = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", self.out)
+        self.patch(sys, "stderr", self.err)
+        self.patch(sys, "path", list(sys.path))
+
+    def config(self, text: str) -> str:
+        path = Path(self.mktemp())
+        path.write_text(text)
+        return str(path)
+
+
+class CheckTests(CliCase):
+    def test_good(self) -> None:
+        """What each route allows, and status 0."""
+        self.assertEqual(cli.main(["check", self.config(text_of())]), 0)
+        self.assertIn("route /api/v1/a", self.out.getvalue())
+        self.assertEqual(self.err.getvalue(), "")
+
+    def test_bad(self) -> None:
+        """Each problem on a line of stderr, nothing on stdout, status 1."""
+        path = self.config(text_of(proxy=proxy("timeout = 0", "body_limit = 0")))
+        self.assertEqual(cli.main(["check", path]), 1)
+        self.assertEqual(
+            [line.partition(":")[0] for line in self.err.getvalue().splitlines()],
+            ["proxy[0].body_limit", "proxy[0].timeout"],
+        )
+        self.assertEqual(self.out.getvalue(), "")
+
+    def test_authorize_is_imported(self) -> None:
+        """A callable that can't be had is a problem before the start."""
+        path = self.config(text_of(proxy=proxy('authorize = "no_such_module:f"')))
+        self.assertEqual(cli.main(["check", path]), 1)
+        self.assertIn("proxy[0].authorize: cannot import no_such_module", self.err.getvalue())
+
+    def test_no_file(self) -> None:
+        """A file that is not there."""
+        self.assertEqual(cli.main(["check", "/nonexistent.toml"]), 1)
+        self.assertIn("cannot read", self.err.getvalue())
+
+    def test_usage(self) -> None:
+        """No command, or an unknown one: status 2."""
+        for arguments in ([], ["chek"], ["check"], ["explain", "a"]):
+            ended = self.assertRaises(SystemExit, cli.main, arguments)
+            self.assertEqual(ended.code, 2)
+
+
+class ExplainTests(CliCase):
+    def test_steps(self) -> None:
+        """One line a step, the decision last; its status is the answer."""
+        for passed, status, word in ((True, 0, "allowed"), (False, 1, "refused")):
+            self.patch(cli, "_run", lambda *_, ok=passed: (Step("host", ok, "because"),))
+            path = self.config(text_of())
+            self.assertEqual(cli.main(["explain", path, "/a", "https://x/"]), status)
+            self.assertEqual(self.out.getvalue().split()[-2:], ["decision", word])
+            self.assertIn("because", self.out.getvalue())
+
+    def test_route(self) -> None:
+        """A route is found with or without the base path; an unknown one is status 2."""
+        self.patch(cli, "_run", lambda *_: (Step("host", True, ""),))
+        path = self.config(text_of())
+        self.assertEqual(cli.main(["explain", path, "/api/v1/a", "https://x/"]), 0)
+        self.assertEqual(cli.main(["explain", path, "/b", "https://x/"]), 2)
+        self.assertIn("no route /b; there is /a", self.err.getvalue())
+
+    def test_bad_config(self) -> None:
+        """Without a config there is nothing to explain."""
+        self.assertEqual(cli.main(["explain", self.config(""), "/a", "https://x/"]), 2)
+        self.assertIn("auth.mode: ", self.err.getvalue())
+
+
+class ProcessTests(SynchronousTestCase):
+    def test_explain(self) -> None:
+        """The whole command with its own reactor, as the console script runs it."""
+        path = Path(self.mktemp()).absolute()
+        path.write_text(LOOPBACK)
+        program = "import sys; from naap_twisted.cli import main; sys.exit(main())"
+        for port, status, last in ((9100, 0, "allowed"), (9200, 1, "refused")):
+            done = subprocess.run(
+                [
+                    sys.executable,
+                    "-c",
+                    program,
+                    "explain",
+                    path,
+                    "/a",
+                    f"https://127.0.0.1:{port}/",
+                ],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            self.assertEqual((done.returncode, done.stderr), (status, ""))
+            self.assertEqual(done.stdout.split()[-1], last)
+            self.assertIn("loopback (RFC 1122)", done.stdout)
+
+
+class InitTests(CliCase):
+    def test_the_printed_config_is_good(self) -> None:
+        """With the one variable it names it passes ``check``."""
+        self.assertEqual(cli.main(["init"]), 0)
+        printed = self.out.getvalue()
+        self.patch(os, "environ", {"OPENAI_API_KEY": "sk-test"})
+        self.assertEqual(cli.main(["check", self.config(printed)]), 0, self.err.getvalue())
+
+    def test_what_is_commented_out_is_good_too(self) -> None:
+        """Every option that stands behind a # is a key of its section and parses."""
+        lines = []
+        for line in cli.example_config().splitlines():
+            key = line.removeprefix("# ").partition(" = ")[0]
+            option = line.startswith("# ") and " = " in line and key.isidentifier()
+            lines.append(line.removeprefix("# ") if option and key != "ca_file" else line)
+        text = "\n".join(lines).replace('dns_servers = ["9.9.9.9"]', "")
+        config = parse_config(text, environ={"OPENAI_API_KEY": "sk-test"})
+        self.assertEqual(config.proxy[0].pass_headers, ("Accept", "OpenAI-Organization"))
+        self.assertTrue(config.server.https_redirect)

@@ -1,0 +1,77 @@
+"""What ``check`` prints: everything that a route lets through, and no value of a header."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.describe import describe
+from tests.config.support import config_of, proxy
+
+
+class DescribeTests(SynchronousTestCase):
+    def test_route(self) -> None:
+        """Path, methods, hosts, schemes, ports, types, limits, auth and names of headers."""
+        lines = describe(
+            config_of(
+                proxy=proxy(
+                    'methods = ["POST", "PATCH"]',
+                    'forward_headers = { Authorization = "Bearer ${env:KEY}" }',
+                    'expose_headers = [{ from = "Location", to = "X-WHIP-Resource" }]',
+                    'response_headers = ["Retry-After"]',
+                    'pass_headers = ["Accept"]',
+                )
+            )
+        )
+        text = "\n".join(lines)
+        for wanted in (
+            "server ai",
+            "listen             tcp:4020:interface=127.0.0.1",
+            "auth               off",
+            "route /api/v1/a",
+            "methods            POST, PATCH",
+            "target from        X-Target-URL",
+            "hosts              api.openai.com",
+            "schemes            https",
+            "ports              443",
+            "content types      application/json",
+            "body limit         1048576 bytes",
+            "timeouts           connect 10s, head 30s, idle 300s, total none",
+            "authorize          anyone",
+            "errors             envelope",
+            "injected headers   Authorization (from env:KEY)",
+            "passed headers     Accept",
+            "relayed headers    Retry-After, Location as X-WHIP-Resource",
+        ):
+            self.assertIn(wanted, text)
+        self.assertNotIn("sk-canary", text)
+
+    def test_pinned(self) -> None:
+        """A pinned route is a branch, and passes its upstream's errors."""
+        text = "\n".join(
+            describe(
+                config_of(proxy='[[proxy]]\npath = "/a"\ntarget = "https://api.openai.com/v1"')
+            )
+        )
+        self.assertIn("route /api/v1/a/*", text)
+        self.assertIn("pinned to          https://api.openai.com/v1", text)
+        self.assertIn("errors             passthrough", text)
+        self.assertNotIn("target from", text)
+
+    def test_server(self) -> None:
+        """What is open is said."""
+        server = (
+            '[server]\nrate_limit = false\ncors_origins = ["http://localhost:3000"]\n'
+            'server_names = ["localhost"]'
+        )
+        text = "\n".join(
+            describe(
+                config_of(
+                    server=server, upstream='[upstream]\nallow_networks = ["127.0.0.1/32:9100"]'
+                )
+            )
+        )
+        for wanted in (
+            "origins            http://localhost:3000",
+            "rate limit         none",
+            "server names       localhost",
+            "open networks      127.0.0.1/32:9100",
+        ):
+            self.assertIn(wanted, text)
