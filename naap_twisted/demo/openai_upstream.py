@@ -19,12 +19,13 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
-from twisted.web.server import Request, Site
+from twisted.web.server import Request
 from werkzeug.exceptions import HTTPException
 
 from ..secret import Secret
 from . import answers
 from .credentials import presents
+from .site import UpstreamSite
 
 MODELS = ("demo-chat", "demo-slow", "demo-401", "demo-429", "demo-500", "demo-cut")
 _LIMITS = {
@@ -70,7 +71,7 @@ _ASKED_FOR: dict[str, Callable[[], ApiError]] = {
 
 def _json(request: IRequest, document: answers.Json) -> bytes:
     request.setHeader(b"content-type", b"application/json")
-    return json.dumps(document).encode()
+    return json.dumps(document).encode() + b"\n"
 
 
 class OpenAIUpstream:
@@ -103,9 +104,9 @@ class OpenAIUpstream:
         self.aborts = 0
         self.completed = 0
 
-    def site(self) -> Site:
-        """A stock site that serves it."""
-        return Site(self.app.resource())
+    def site(self) -> UpstreamSite:
+        """A site that serves it."""
+        return UpstreamSite(self.app.resource())
 
     @app.route("/v1/models", methods=["GET"])
     def models(self, request: IRequest) -> bytes:

@@ -10,11 +10,11 @@ from collections import OrderedDict
 
 from klein import Klein
 from twisted.web.iweb import IRequest
-from twisted.web.server import Site
 
 from ..secret import Secret
 from . import sdp
 from .credentials import presents
+from .site import UpstreamSite
 
 OFFER_TYPE = b"application/sdp"
 FRAGMENT_TYPE = b"application/trickle-ice-sdpfrag"
@@ -41,9 +41,9 @@ class WhipUpstream:
         self.calls = 0
         self.sessions: OrderedDict[str, bytes] = OrderedDict()
 
-    def site(self) -> Site:
-        """A stock site that serves it."""
-        return Site(self.app.resource())
+    def site(self) -> UpstreamSite:
+        """A site that serves it."""
+        return UpstreamSite(self.app.resource())
 
     @app.route("/whip/<room>", methods=["POST"])
     def offer(self, request: IRequest, room: str) -> bytes:

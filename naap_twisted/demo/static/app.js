@@ -55,6 +55,16 @@ function showError(failure) {
   ui.error.hidden = false;
 }
 
+// In the proxy's envelope the upstream's words follow its status; often they are JSON again.
+function readable(message) {
+  const [, opening, quoted] = /^([^{]*)({.*})\s*$/s.exec(message) ?? [];
+  try {
+    return opening + (JSON.parse(quoted).error.message ?? quoted);
+  } catch {
+    return message;
+  }
+}
+
 async function refusal(response, requestId) {
   let error = {};
   try {
@@ -62,7 +72,7 @@ async function refusal(response, requestId) {
   } catch {
     // Not JSON: the status line is all there is to say.
   }
-  const message = error.message ?? `The proxy answered ${response.status}.`;
+  const message = readable(error.message ?? `The proxy answered ${response.status}.`);
   return new CallFailed(message, error.code ?? `HTTP ${response.status}`, requestId);
 }
 
