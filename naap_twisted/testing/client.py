@@ -1,0 +1,209 @@
+"""A client that sends exactly the bytes it is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
+from twisted.internet.error import ConnectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
+
+from ..framing.body import body_decoder
+from ..framing.fields import HeadLimits
+from ..framing.head import ResponseHead, parse_response
+from .watchable import Watchable
+
+_LIMITS = HeadLimits(size=1024 * 1024, lines=1000)
+HeaderPairs = Mapping[str, str] | Sequence[tuple[str, str]]
+
+
+@define
+class Answer:
+    """A response as :class:`RawClient` read it.
+
+    :ivar complete: it ended where its framing says; ``False``: the connection broke off.
+    :ivar headers: Twisted's.
+    """
+
+    status: int
+    headers: Headers = field(repr=False)
+    body: bytes
+    complete: bool
+
+    def header(self, name: str) -> str | None:
+        """A header's value, several joined with a comma; ``None`` if it is absent."""
+        values = self.headers.getRawHeaders(name)
+        return None if values is None else ", ".join(values)
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+def request_bytes(
+    method: str, path: str, headers: HeaderPairs = (), body: bytes | None = None
+) -> bytes:
+    """An HTTP/1.1 request; Host and, with a *body*, Content-Length are added unless given."""
+    pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+    names = {name.lower() for name, _ in pairs}
+    if "host" not in names:
+        pairs.insert(0, ("Host", "localhost"))
+    if body is not None and not names & {"content-length", "transfer-encoding"}:
+        pairs.append(("Content-Length", str(len(body))))
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in pairs)]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
+
+
+class RawClient(Watchable):
+    """One connection to a server, without any opinion about HTTP in what it sends.
+
+    :ivar buffer: bytes that came and were not taken by a ``read`` yet.
+    :ivar closed: the connection is over.
+    :ivar clean: it was closed in order, not reset.
+    """
+
+    transport: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.buffer = bytearray()
+        self.closed = False
+        self.clean = False
+
+    @classmethod
+    async def connect(
+        cls, test: SynchronousTestCase, port: int, *, tls: Any = None, host: str = "127.0.0.1"
+    ) -> RawClient:
+        """Connect; *test* cleans up.
+
+        :param tls: an ``IOpenSSLClientConnectionCreator``, or ``None`` for plain TCP.
+        :raises Exception: the connection's own failure.
+        """
+        from twisted.internet import reactor
+
+        client = cls()
+        endpoint: Any = TCP4ClientEndpoint(reactor, host, port)
+        if tls is not None:
+            endpoint = wrapClientTLS(tls, endpoint)
+        factory = Factory.forProtocol(lambda: _Wire(client))
+        factory.noisy = False
+        await endpoint.connect(factory)
+        test.addCleanup(client.stop)
+        return client
+
+    def send(self, data: bytes) -> None:
+        """Write *data* as it is."""
+        self.transport.write(data)
+
+    def request(
+        self, method: str, path: str, headers: HeaderPairs = (), body: bytes | None = None
+    ) -> None:
+        """Send what :func:`request_bytes` makes of the arguments."""
+        self.send(request_bytes(method, path, headers, body))
+
+    def half_close(self) -> None:
+        """Say that nothing more will be sent (FIN), and go on reading."""
+        self.transport.loseWriteConnection()
+
+    def abort(self) -> None:
+        """Reset the connection."""
+        self.transport.abortConnection()
+
+    def pause(self) -> None:
+        """Read nothing from the socket."""
+        self.transport.pauseProducing()
+
+    def resume(self) -> None:
+        """Read again."""
+        self.transport.resumeProducing()
+
+    async def read(self, count: int) -> bytes:
+        """The next *count* bytes; fewer only where the connection ended."""
+        await self.until(lambda: len(self.buffer) >= count or self.closed)
+        return self._take(count)
+
+    async def read_until(self, delimiter: bytes) -> bytes:
+        """Everything up to and with *delimiter*, or what there is when the connection ends."""
+        await self.until(lambda: delimiter in self.buffer or self.closed)
+        found = self.buffer.find(delimiter)
+        return self._take(len(self.buffer) if found < 0 else found + len(delimiter))
+
+    async def read_to_end(self) -> bytes:
+        """The rest, once the connection is closed; see :attr:`clean`."""
+        await self.until(lambda: self.closed)
+        return self._take(len(self.buffer))
+
+    async def head(self, method: str = "GET") -> ResponseHead:
+        """The next final response head; interim ones are passed over.
+
+        :param method: of the request it answers.
+        :raises EOFError: the connection ended before it.
+        :raises FramingError: it is no response head.
+        """
+        while True:
+            block = await self.read_until(b"\r\n\r\n")
+            if not block.endswith(b"\r\n\r\n"):
+                raise EOFError(f"closed inside a head, after {len(block)} bytes")
+            head = parse_response(block[:-2], method.encode(), _LIMITS)
+            if head.status >= 200:
+                return head
+
+    async def answer(self, method: str = "GET") -> Answer:
+        """The next response, to its end or to the connection's.
+
+        :param method: of the request it answers.
+        :raises EOFError: the connection ended before its head.
+        :raises FramingError: its framing is broken.
+        """
+        head = await self.head(method)
+        headers = Headers()
+        for name, value in head.fields:
+            headers.addRawHeader(name, value)
+        body, complete = bytearray(), head.body == 0
+        decoder = body_decoder(head.body)
+        while not complete:
+            pieces, rest = decoder.feed(self._take(len(self.buffer)))
+            body += b"".join(pieces)
+            if rest is not None:
+                self.buffer[:0] = rest
+                complete = True
+            elif self.closed:
+                complete = self.clean and decoder.eof()
+                break
+            else:
+                await self.until(lambda: self.buffer or self.closed)
+        return Answer(head.status, headers, bytes(body), complete)
+
+    async def stop(self) -> None:
+        """Close at once; called at the test's end, too."""
+        if not self.closed:
+            self.abort()
+        await self.until(lambda: self.closed)
+
+    def _take(self, count: int) -> bytes:
+        taken = bytes(self.buffer[:count])
+        del self.buffer[:count]
+        return taken
+
+
+class _Wire(Protocol):
+    def __init__(self, client: RawClient) -> None:
+        self._client = client
+
+    def connectionMade(self) -> None:
+        self._client.transport = self.transport
+
+    def dataReceived(self, data: bytes) -> None:
+        self._client.buffer += data
+        self._client.changed()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._client.closed = True
+        self._client.clean = reason.check(ConnectionDone) is not None
+        self._client.changed()

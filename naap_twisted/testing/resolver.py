@@ -1,0 +1,35 @@
+"""Names without DNS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+
+from twisted.internet.defer import Deferred, fail, succeed
+from zope.interface import implementer
+
+from ..errors import BadGateway
+from ..interfaces import IResolver
+from ..upstream.resolver import Address
+
+
+@implementer(IResolver)
+class StaticResolver:
+    """Answers from a table.
+
+    :param hosts: name to one address, or to several.
+    :ivar asked: the names it was asked for, in order.
+    """
+
+    def __init__(self, hosts: Mapping[str, str | Sequence[str]]) -> None:
+        self._hosts = hosts
+        self.asked: list[str] = []
+
+    def resolve(self, host: str) -> Deferred[tuple[Address, ...]]:
+        """See :class:`~naap_twisted.interfaces.IResolver`; fails with BadGateway for a stranger."""
+        self.asked.append(host)
+        found = self._hosts.get(host, ())
+        texts = (found,) if isinstance(found, str) else tuple(found)
+        if not texts:
+            return fail(BadGateway(reason=f"no address for {host}"))
+        return succeed(tuple(ip_address(text) for text in texts))

@@ -1,0 +1,56 @@
+"""A plugin server that runs for one test."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import treq
+from twisted.internet.defer import Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import Agent
+
+from ..server import PluginServer
+from .client import Answer, HeaderPairs, RawClient
+
+
+class RunningServer:
+    """Starts *server* now and stops it at the test's end.
+
+    :param test: cleans up.
+    :param server: made with ``port=0``, or with a ``listen`` endpoint on port 0.
+    :param tls: what clients trust, an ``IOpenSSLClientConnectionCreator``; for ``ssl:`` endpoints.
+    :ivar port: the TCP port it listens on.
+    :ivar url: such as ``http://127.0.0.1:4711``.
+    """
+
+    def __init__(self, test: SynchronousTestCase, server: PluginServer, *, tls: Any = None) -> None:
+        self._test = test
+        self._tls = tls
+        self.server = server
+        server.startService()
+        test.addCleanup(server.stopService)
+        self.url = server.addresses()[0]
+        self.port = urlsplit(self.url).port or 0
+
+    async def client(self) -> RawClient:
+        """A new connection."""
+        return await RawClient.connect(self._test, self.port, tls=self._tls)
+
+    async def ask(
+        self, method: str, path: str, headers: HeaderPairs = (), body: bytes | None = None
+    ) -> Answer:
+        """One request on its own raw connection, which is closed after the answer."""
+        client = await self.client()
+        client.request(method, path, headers, body)
+        answer = await client.answer(method)
+        await client.stop()
+        return answer
+
+    def treq(self, method: str, path: str, **options: Any) -> Deferred[Any]:
+        """One request by treq: no redirects, no pool, no cookies kept; plain http only."""
+        from twisted.internet import reactor
+
+        options.setdefault("allow_redirects", False)
+        agent = Agent(reactor)
+        return treq.request(method, self.url + path, agent=agent, **options)
