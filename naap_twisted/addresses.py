@@ -124,7 +124,7 @@ def judge(
         if address.ipv4_mapped is not None:
             inner = judge(address.ipv4_mapped, port, allow_networks)
             return AddressVerdict(inner.allowed, f"IPv4-mapped: {inner.reason}", inner.opened_by)
-    entry = next((n for n in allow_networks if _opens(n, address, port)), None)
+    entry = next((n for n in allow_networks if opens(n, address, port)), None)
     metadata = _metadata(address)
     if metadata is not None:
         closed = ", which allow_networks can not open" if entry else ""
@@ -218,7 +218,8 @@ _GLOBAL_UNICAST = _span("2000::/3")
 _LOW32 = 0xFFFFFFFF
 
 
-def _opens(entry: AllowedNetwork, address: Address, port: int) -> bool:
+def opens(entry: AllowedNetwork, address: Address, port: int) -> bool:
+    """Whether *entry* of ``allow_networks`` covers *address* and *port*."""
     network: IPv4Network | IPv6Network = entry.network
     return (entry.port is None or entry.port == port) and address in network
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+from .addresses import Address, AddressVerdict, judge, opens
 from .errors import ConfigError, HostNotAllowed, PortNotAllowed, SchemeNotAllowed
 from .host_rules import HostRule, parse_host_rule
 from .model import DEFAULT_PORTS, AllowedNetwork, Target, VettedTarget
@@ -42,6 +43,8 @@ class EgressPolicy:
     :param allowed_ports: ``None`` for the scheme's own port.
     :param allow_networks: non-public networks that may be connected to; they also admit IP
         addresses inside them, and ``localhost``, as hosts.
+    :param carries_key: requests hold a server-side key, which crosses the net in plain text only
+        to addresses in *allow_networks*.
     :raises ConfigError: one problem a line, each opening with its key: ``allowed_hosts[0]: ...``.
     """
 
@@ -51,8 +54,11 @@ class EgressPolicy:
         allowed_schemes: Sequence[str] = ("https",),
         allowed_ports: Sequence[int] | None = None,
         allow_networks: Sequence[AllowedNetwork] = (),
+        *,
+        carries_key: bool = False,
     ) -> None:
         self.allow_networks = tuple(allow_networks)
+        self._carries_key = carries_key
         problems: list[str] = []
         rules = _read_hosts(allowed_hosts, self.allow_networks, problems)
         _check_schemes(allowed_schemes, problems)
@@ -94,7 +100,8 @@ class EgressPolicy:
         """
         decision = self.decide(target)
         if decision.allowed:
-            return VettedTarget(target, decision.rule, self.allow_networks)
+            plain_key = self._carries_key and target.scheme != "https"
+            return VettedTarget(target, decision.rule, self.allow_networks, plain_key)
         if decision.step == "host":
             message = f'Host "{target.host}" is not in the allowed list'
             raise HostNotAllowed(message, reason=decision.reason)
@@ -115,6 +122,19 @@ class EgressPolicy:
                 return allow
             parent = parent.partition(".")[2]
         return None
+
+
+def check_address(vetted: VettedTarget, address: Address) -> AddressVerdict:
+    """Whether a request to *vetted* may go to *address*, one of its host's.
+
+    Part of the policy, asked once the addresses are known: see :func:`~.addresses.judge`.
+    """
+    port = vetted.target.port
+    verdict = judge(address, port, vetted.allow_networks)
+    listed = any(opens(entry, address, port) for entry in vetted.allow_networks)
+    if verdict.allowed and vetted.listed_only and not listed:
+        return AddressVerdict(False, "not in allow_networks, and a key would go over plain http")
+    return verdict
 
 
 def _allow(rule: HostRule) -> Decision:

@@ -9,9 +9,8 @@ from attrs import frozen
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
-from .addresses import judge
 from .config import ProxyConfig, UpstreamConfig
-from .egress import EgressPolicy
+from .egress import EgressPolicy, check_address
 from .errors import InvalidTarget, ProxyError
 from .hostname import address_of
 from .model import Target
@@ -58,15 +57,17 @@ async def explain(
         steps.append(Step("dns", True, "not asked: the host is an address"))
     else:
         try:
-            addresses = await resolver.resolve(target.host).addTimeout(route.connect_timeout, clock)
+            answer = await resolver.resolve(target.host).addTimeout(route.connect_timeout, clock)
         except ProxyError as error:
             return (*steps, Step("dns", False, error.reason))
         except TimeoutError:
             late = f"no answer for {target.host} in {route.connect_timeout:g} seconds"
             return (*steps, Step("dns", False, late))
+        addresses = answer.addresses
         steps.append(Step("dns", True, f"{len(addresses)} answer(s) for {target.host}"))
+    vetted = policy.vet(target)
     for address in addresses:
-        verdict = judge(address, target.port, upstream.allow_networks)
+        verdict = check_address(vetted, address)
         steps.append(Step("address", verdict.allowed, f"{address}: {verdict.reason}"))
     return tuple(steps)
 

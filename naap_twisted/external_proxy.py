@@ -29,6 +29,7 @@ from .errors import (
     UpstreamCut,
 )
 from .interfaces import IDownstreamRequest, IHeadResource, IUpstream
+from .limits.capacity import Capacity, leave
 from .model import AllowedNetwork, ExposeHeader, HeaderValue, OutboundRequest, Target
 from .relay import refuse_with, relay
 from .rewrite import Guard, injected_headers
@@ -43,6 +44,7 @@ class Bindings:
     path: str
     gate: Gate
     upstream: IUpstream
+    capacity: Capacity
     allow_networks: tuple[AllowedNetwork, ...] = ()
     #: The mount's full path as it stands in a request target, such as ``b"/api/v1/openai"``.
     prefix: bytes = b""
@@ -97,6 +99,14 @@ class ExternalProxy(Resource):
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         await self._bound.gate.admit(request, self.route.authorize)
         record.mark("authorize")
+        places = await self._bound.capacity.enter(record.user)
+        try:
+            await self._exchange(request)
+        finally:
+            leave(places)
+
+    async def _exchange(self, request: IDownstreamRequest) -> None:
+        record = request.record
         target = self._target(request)
         vetted = self.egress.vet(target)
         record.target = target.origin
@@ -174,6 +184,7 @@ def create_external_proxy(
     allowed_schemes: Sequence[str] = ("https",),
     allowed_ports: Sequence[int] | None = None,
     errors: str | None = None,
+    max_in_flight: int | None = None,
     allow_networks: Sequence[AllowedNetwork | str] = (),
     logger: Logger | None = None,
     upstream: IUpstream | None = None,
@@ -200,6 +211,7 @@ def create_external_proxy(
     :param methods: the methods proxied.
     :param errors: ``"envelope"`` wraps upstream errors in ours, ``"passthrough"`` relays them;
         default ``"passthrough"`` where *target* is set.
+    :param max_in_flight: exchanges of this route at once; more wait in a bounded queue, then 503.
     :param allow_networks: non-public networks that may be reached, ``"127.0.0.1/32:9100"``.
     :param upstream: another way out, for tests.
     :raises ConfigError: naming every option that can't be.
@@ -224,6 +236,7 @@ def create_external_proxy(
             allowed_schemes=allowed_schemes,
             allowed_ports=allowed_ports,
             errors=errors,
+            max_in_flight=max_in_flight,
             allow_networks=allow_networks,
         )
     )

@@ -94,9 +94,9 @@ class IResolver(Interface):
     """Host name to addresses."""
 
     def resolve(host):  # type: ignore[no-untyped-def]
-        """Deferred[tuple[ipaddress address, ...]] of every A and AAAA answer, at least one.
+        """Deferred[upstream.resolver.Answer] of every A and AAAA record, at least one.
 
-        Fails with errors.BadGateway when there is no answer.
+        Fails with errors.BadGateway when there is no answer, Unavailable when it can't be asked.
         """
 
 

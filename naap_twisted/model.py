@@ -100,11 +100,13 @@ class VettedTarget:
 
     :ivar rule: the allow-list entry that matched, for ``explain`` and the log.
     :ivar allow_networks: non-public networks whose addresses may be connected to.
+    :ivar listed_only: no other addresses may be: a key would cross the net in plain text.
     """
 
     target: Target
     rule: str
     allow_networks: tuple[AllowedNetwork, ...] = ()
+    listed_only: bool = False
 
 
 @frozen

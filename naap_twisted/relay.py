@@ -148,24 +148,27 @@ class _Passage(Protocol):
         """The browser is gone."""
         if not self._over:
             self._over = True
-            self.transport.abortConnection()
+            self.transport.loseConnection()
 
 
 class _Beginning(Protocol):
-    """The first bytes of a body; the rest is not waited for."""
+    """The first bytes of a body; the rest is not waited for.
+
+    It ends the exchange by ``loseConnection``, which the transport of every response has.
+    """
 
     transport: Any
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._data = b""
-        self.done: Deferred[bytes] = Deferred(lambda _: self.transport.abortConnection())
+        self.done: Deferred[bytes] = Deferred(lambda _: self.transport.loseConnection())
 
     def dataReceived(self, data: bytes) -> None:
         self._data += data
         if len(self._data) >= self._most and not self.done.called:
             self.done.callback(self._data[: self._most])
-            self.transport.abortConnection()
+            self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self.done.called:

@@ -59,6 +59,7 @@ class RouteOptions:
     allowed_schemes: Sequence[str]
     allowed_ports: Sequence[int] | None
     errors: str | None
+    max_in_flight: int | None
     allow_networks: Sequence[AllowedNetwork | str]
 
 
@@ -84,6 +85,7 @@ class Route:
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
     envelope: bool
+    max_in_flight: int | None
     cors: RouteCors
     egress: Callable[[Sequence[AllowedNetwork]], EgressPolicy]
 
@@ -165,6 +167,7 @@ def compile_route(options: RouteOptions) -> Route:
         response_rewrite=rewrites[1],
         authorize=options.authorize,
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
+        max_in_flight=options.max_in_flight,
         cors=_cors(options, pinned),
         egress=policy,
     )
@@ -208,6 +211,8 @@ def _check_words(options: RouteOptions, problems: _Problems) -> None:
             for index, method in enumerate(options.methods)
             if not is_token(method) or method != method.upper() or method in _UNPROXIED
         )
+    if options.max_in_flight is not None and options.max_in_flight < 1:
+        lines.append("max_in_flight: must be at least 1")
     if not is_token(options.target_url_header):
         lines.append(f"target_url_header: {options.target_url_header!r} is not a header name")
     if options.errors not in (None, "envelope", "passthrough"):
@@ -221,14 +226,22 @@ def _check_words(options: RouteOptions, problems: _Problems) -> None:
 def _egress_maker(
     options: RouteOptions, pinned: PinnedBase | None, networks: tuple[AllowedNetwork, ...]
 ) -> Callable[[Sequence[AllowedNetwork]], EgressPolicy]:
+    carries_key = bool(options.forward_headers)
+
     def make(more: Sequence[AllowedNetwork]) -> EgressPolicy:
         opened = (*networks, *more)
         if pinned is None:
             return EgressPolicy(
-                options.allowed_hosts, options.allowed_schemes, options.allowed_ports, opened
+                options.allowed_hosts,
+                options.allowed_schemes,
+                options.allowed_ports,
+                opened,
+                carries_key=carries_key,
             )
         base = pinned.base
-        return EgressPolicy((base.host,), (base.scheme,), (base.port,), opened)
+        return EgressPolicy(
+            (base.host,), (base.scheme,), (base.port,), opened, carries_key=carries_key
+        )
 
     return make
 

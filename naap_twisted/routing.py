@@ -22,9 +22,10 @@ from werkzeug.exceptions import NotFound as KleinNotFound
 from zope.interface import implementer
 
 from .auth.gate import Gate
-from .errors import ConfigError, MethodNotAllowed, NotFound, ProxyError
+from .errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
 from .external_proxy import Bindings, ExternalProxy
 from .interfaces import IDownstreamRequest, IHeadResource, IRouteTable, IUpstream
+from .limits.capacity import Capacity
 from .model import AllowedNetwork, RouteCors
 
 _ANY_METHOD = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE")
@@ -95,6 +96,7 @@ class Routes(Resource):
         path: str,
         resource: IResource,
         upstream: IUpstream,
+        capacity: Capacity,
         allow_networks: tuple[AllowedNetwork, ...],
     ) -> Mount:
         """Add *resource* at *path* below the base path.
@@ -113,7 +115,8 @@ class Routes(Resource):
             if other.path == path and shared:
                 raise ConfigError(f"path: {path!r} is mounted twice")
         if proxy is not None:
-            proxy.bind(Bindings(full, self._gate, upstream, allow_networks, full.encode("ascii")))
+            prefix = full.encode("ascii")
+            proxy.bind(Bindings(full, self._gate, upstream, capacity, allow_networks, prefix))
         branch = proxy is None or proxy.route.pinned is not None
         endpoint = f"{path} {' '.join(mount.methods)}".strip()
         options: dict[str, Any] = {"methods": list(mount.methods)} if mount.methods else {}
@@ -135,6 +138,10 @@ class Routes(Resource):
         below = self._below_base(request.path)
         if below is None:
             self._render_beside(request)
+            return NOT_DONE_YET
+        if getattr(request.site, "draining", False):
+            # Its connection was open before; whoever comes next will find another server.
+            request.refuse(Unavailable(reason="shutting down"))
             return NOT_DONE_YET
         match = self._match(request.method, below)
         if match.error is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
 from klein import Klein
 from twisted.application.internet import StreamServerEndpointService
 from twisted.application.service import MultiService
@@ -21,13 +22,17 @@ from .downstream.adapt import AnySite
 from .downstream.limits import DownstreamLimits
 from .downstream.site import DownstreamSite
 from .errors import ConfigError
-from .interfaces import IAuthenticator
+from .external_proxy import ExternalProxy
+from .interfaces import IAuthenticator, IResolver
+from .limits.capacity import Capacity, CapacityLimits
 from .model import AllowedNetwork, RateLimit, User
 from .observe.health import Health
 from .observe.log import AccessLog
 from .routing import Mount, Routes
 from .server_options import ServerOptions, networks_of, problems_in, wrapped
 from .upstream.client import UpstreamClient
+from .upstream.dns import DnsResolver
+from .upstream.resolver import SystemResolver
 
 _DRAIN_STEP = 0.05
 
@@ -54,7 +59,10 @@ class PluginServer(MultiService):
             f"tcp:{options.port}:interface={quoteStringArgument(options.host)}",
         )
         self._networks = networks_of(options.allow_networks)
-        self._upstream = UpstreamClient(reactor, ca_file=options.ca_file or "")
+        self._capacity = Capacity.of(options.capacity)
+        self._upstream = UpstreamClient(
+            reactor, resolver=_resolver(options, reactor), ca_file=options.ca_file or ""
+        )
         gate = Gate(
             options.authenticator,
             required=options.require_auth,
@@ -73,7 +81,11 @@ class PluginServer(MultiService):
         :param path: such as ``"/assistant/openai-proxy"``.
         :raises ConfigError: the path is taken or malformed, or the proxy is mounted elsewhere.
         """
-        self._routes.mount(path, resource, self._upstream, self._networks)
+        route_limit = self._options.capacity.route
+        if isinstance(resource, ExternalProxy) and resource.route.max_in_flight is not None:
+            route_limit = evolve(route_limit, running=resource.route.max_in_flight)
+        capacity = self._capacity.sibling(route_limit)
+        self._routes.mount(path, resource, self._upstream, capacity, self._networks)
 
     def routes(self) -> tuple[Mount, ...]:
         """What is mounted, in order."""
@@ -188,6 +200,12 @@ class PluginServer(MultiService):
         run_server(self, self._reactor)
 
 
+def _resolver(options: ServerOptions, reactor: Any) -> IResolver:
+    if options.dns_servers:
+        return DnsResolver(options.dns_servers, reactor)
+    return SystemResolver(reactor)
+
+
 def create_plugin_server(
     name: str,
     port: int = 4000,
@@ -213,6 +231,7 @@ def create_plugin_server(
     ca_file: str | None = None,
     drain_timeout: float = 30.0,
     limits: DownstreamLimits | None = None,
+    capacity: CapacityLimits | None = None,
     reactor: Any = None,
 ) -> PluginServer:
     """A server for proxies and Klein routes (the seed's ``createPluginServer``).
@@ -235,7 +254,9 @@ def create_plugin_server(
     :param allow_networks: non-public networks that every route may reach.
     :param ca_file: PEM file of further trust anchors towards upstreams.
     :param drain_timeout: seconds that exchanges in flight get at shutdown.
+    :param dns_servers: asked instead of the system's, ``"9.9.9.9"`` or ``"127.0.0.1:5353"``.
     :param limits: bounds of the browser side.
+    :param capacity: bounds on exchanges in progress.
     :raises ConfigError: naming every option that can't be.
     """
     options = ServerOptions(
@@ -260,12 +281,12 @@ def create_plugin_server(
         ca_file=ca_file,
         drain_timeout=drain_timeout,
         limits=limits or DownstreamLimits(),
+        capacity=capacity or CapacityLimits(),
+        dns_servers=tuple(dns_servers),
     )
     problems = problems_in(options)
     if jwt_secret is not None:
         problems.append("jwt_secret: not available in this version; pass authenticator=...")
-    if dns_servers:
-        problems.append("dns_servers: not available in this version; the system's are used")
     if problems:
         raise ConfigError(*problems)
     if reactor is None:

@@ -14,9 +14,11 @@ from .config.listen import parse_listen
 from .downstream.limits import DownstreamLimits
 from .errors import ConfigError
 from .interfaces import IAuthenticator, IHeadResource
+from .limits.capacity import CapacityLimits
 from .limits.memory import MemoryRateLimiter
 from .model import AllowedNetwork, RateLimit
 from .routing import Routes
+from .upstream.dns import check_server
 from .wrappers.compression import Compression
 from .wrappers.cors import Cors
 from .wrappers.https_only import HttpsOnly
@@ -53,6 +55,8 @@ class ServerOptions:
     ca_file: str | None
     drain_timeout: float
     limits: DownstreamLimits
+    capacity: CapacityLimits
+    dns_servers: Sequence[str]
 
 
 def networks_of(entries: Sequence[AllowedNetwork | str]) -> tuple[AllowedNetwork, ...]:
@@ -106,6 +110,7 @@ def problems_in(options: ServerOptions) -> list[str]:
     attempt("cors_headers", lambda: Cors(_NOTHING, _NOTHING, "*", options.cors_headers))
     attempt("trusted_proxies", lambda: TrustedProxies(options.trusted_proxies))
     attempt("server_names", lambda: ServerNames(_NOTHING, options.server_names))
+    attempt("dns_servers", lambda: [check_server(text) for text in options.dns_servers])
     attempt("allow_networks", lambda: networks_of(options.allow_networks))
     for index, text in enumerate(options.listen):
         attempt(f"listen[{index}]", partial(parse_listen, text))

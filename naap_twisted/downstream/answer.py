@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from ..errors import ProxyError
+
+#: Reason phrases; Twisted's table ends at RFC 2616.
+PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 _EXPOSE = b"Access-Control-Expose-Headers"
 

@@ -29,6 +29,7 @@ from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, Ur
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge
 from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_request
+from .answer import PHRASES
 from .body import BrowserGone, RequestBody
 from .liveness import peer_closed
 
@@ -324,7 +325,7 @@ class Channel(Protocol):
             b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
             b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n"
             b"Connection: close\r\n\r\n%s"
-            % (error.http_status, error.code.replace("_", " ").encode(), len(payload), payload)
+            % (error.http_status, PHRASES.get(error.http_status, b"Unknown"), len(payload), payload)
         )
         self._linger()
 

@@ -19,7 +19,7 @@ from ..errors import InternalError, ProxyError
 from ..framing.head import RequestHead
 from ..interfaces import IDownstreamRequest, IHeadResource
 from ..observe.record import ExchangeRecord
-from .answer import send_refusal
+from .answer import PHRASES, send_refusal
 from .body import BrowserGone, RequestBody
 
 if TYPE_CHECKING:
@@ -96,6 +96,10 @@ class DownstreamRequest(Request):
             self.processingFailed(failure)
 
         self.body.collect(self.site.limits.form).addCallback(ready).addErrback(failed)
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:
+        """With the phrase of RFC 9110 and its successors; Twisted's table ends at 2616."""
+        super().setResponseCode(code, message or PHRASES.get(code, b"Unknown"))
 
     def refuse(self, error: ProxyError) -> None:
         """Send *error* as this request's answer; once a head is out, cut the connection."""

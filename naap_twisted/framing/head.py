@@ -15,6 +15,31 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-
 # RFC 3986 host and port, by alphabet; what a name means is decided elsewhere.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
+# Never a protocol switch; and no name that a server behind CGI-like glue takes for one of framing,
+# identity or ours: it maps "-" and "_" to the same thing.
+_REFUSED_FIELDS = frozenset(
+    (
+        b"upgrade",
+        b"http2-settings",
+        *(
+            name.replace(b"-", b"_")
+            for name in (
+                b"content-length",
+                b"content-type",
+                b"transfer-encoding",
+                b"proxy-authorization",
+                b"x-forwarded-for",
+                b"x-forwarded-host",
+                b"x-forwarded-proto",
+                b"x-real-ip",
+                b"x-request-id",
+                b"x-csrf-token",
+                b"x-target-url",
+                b"x-whip-url",
+            )
+        ),
+    )
+)
 _BODILESS_STATUS = frozenset((204, 304))
 
 CHUNKED = -1
@@ -75,6 +100,9 @@ def parse_request(block: bytes, limits: HeadLimits) -> RequestHead:
     method, target, minor = match.groups()
     fields = parse_fields(block[match.end() :], limits.lines)
     host = one_value(fields, b"host")
+    for name, _ in fields:
+        if name in _REFUSED_FIELDS:
+            raise FramingError(f"header {name.decode('ascii')} is not accepted")
     if method == b"CONNECT":
         raise FramingError("CONNECT is not served")
     if not (target.startswith(b"/") or (target == b"*" and method == b"OPTIONS")):

@@ -9,10 +9,12 @@ from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
 from ..deadlines import NEVER, Ticker
+from ..errors import Unavailable
 from ..interfaces import IResolver, IUpstream
 from ..model import OutboundRequest, VettedTarget
 from .connection import StaleConnection
 from .connector import Connector
+from .lookups import SharedLookups
 from .pool import Pool, PoolLimits
 from .resolver import SystemResolver
 from .response import UpstreamResponse
@@ -42,7 +44,10 @@ class UpstreamClient:
         self.ticker = ticker or Ticker(reactor)
         self.pool = Pool(limits)
         self.connector = Connector(
-            reactor, resolver or SystemResolver(reactor), TlsContexts(ca_file), self.ticker
+            reactor,
+            SharedLookups(resolver or SystemResolver(reactor), reactor),
+            TlsContexts(ca_file),
+            self.ticker,
         )
 
     def send(self, outbound: OutboundRequest) -> Deferred[UpstreamResponse]:
@@ -61,6 +66,8 @@ class UpstreamClient:
     async def _send_on_new(
         self, outbound: OutboundRequest, key: Hashable, total_at: float
     ) -> UpstreamResponse:
+        if not self.pool.may_open(key):
+            raise Unavailable(reason="too many connections to this upstream")
         timeout = min(outbound.timeouts.connect, total_at - self.ticker.now())
         connection = await self.connector.connect(
             outbound.target, self.pool, key, max(timeout, 0.001)
@@ -88,4 +95,4 @@ class UpstreamClient:
 def pool_key(vetted: VettedTarget) -> Hashable:
     """What a connection may be reused for: one origin, under one address policy."""
     target = vetted.target
-    return target.scheme, target.host, target.port, vetted.allow_networks
+    return target.scheme, target.host, target.port, vetted.allow_networks, vetted.listed_only

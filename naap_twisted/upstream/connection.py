@@ -34,6 +34,9 @@ _MAX_INTERIM = 8
 class Keeper(Shape):
     """Who keeps connections between exchanges: the pool."""
 
+    def made(self, connection: UpstreamConnection) -> None:
+        """*connection* is open."""
+
     def released(self, connection: UpstreamConnection) -> None:
         """*connection* may be reused."""
 
@@ -78,6 +81,7 @@ class UpstreamConnection(Protocol):
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        self._keeper.made(self)
         if not ISSLTransport.providedBy(self.transport):
             self._is_ready()
 

@@ -12,9 +12,14 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..addresses import judge
 from ..deadlines import Ticker
-from ..errors import AddressNotAllowed, BadGateway, ProxyError, UpstreamTimeout
+from ..egress import check_address
+from ..errors import (
+    AddressNotAllowed,
+    BadGateway,
+    ProxyError,
+    UpstreamTimeout,
+)
 from ..interfaces import IResolver
 from ..model import VettedTarget
 from .connection import Keeper, UpstreamConnection
@@ -88,9 +93,9 @@ class Connector:
         try:
             addresses: tuple[Address, ...] = (ip_address(target.host),)
         except ValueError:
-            addresses = await self._resolver.resolve(target.host)
+            addresses = (await self._resolver.resolve(target.host)).addresses
         for address in addresses:
-            verdict = judge(address, target.port, vetted.allow_networks)
+            verdict = check_address(vetted, address)
             if not verdict.allowed:
                 raise AddressNotAllowed(
                     f'Host "{target.host}" resolves to an address that is not allowed',

@@ -17,11 +17,13 @@ class PoolLimits:
         after 5), so that it is we who close and no request races a close.
     :ivar per_key: idle connections per origin and policy.
     :ivar total: idle connections in all.
+    :ivar open_per_key: open connections per origin and policy, idle or not; more are refused.
     """
 
     idle: float = 4.0
     per_key: int = 64
     total: int = 512
+    open_per_key: int = 20_000
 
 
 class Pool:
@@ -30,6 +32,7 @@ class Pool:
     def __init__(self, limits: PoolLimits | None = None) -> None:
         self._limits = limits or PoolLimits()
         self._idle: dict[Hashable, list[UpstreamConnection]] = {}
+        self._open: dict[Hashable, int] = {}
         self._size = 0
 
     def __len__(self) -> int:
@@ -47,6 +50,14 @@ class Pool:
                 return connection
         return None
 
+    def may_open(self, key: Hashable) -> bool:
+        """Whether one more connection for *key* stays within the bound."""
+        return self._open.get(key, 0) < self._limits.open_per_key
+
+    def made(self, connection: UpstreamConnection) -> None:
+        """Count an open connection."""
+        self._open[connection.key] = self._open.get(connection.key, 0) + 1
+
     def released(self, connection: UpstreamConnection) -> None:
         """Keep *connection* for reuse, or close it over the bounds."""
         waiting = self._idle.get(connection.key, [])
@@ -59,6 +70,11 @@ class Pool:
 
     def lost(self, connection: UpstreamConnection) -> None:
         """Forget a connection that closed, waiting or not."""
+        left = self._open.get(connection.key, 0) - 1
+        if left > 0:
+            self._open[connection.key] = left
+        else:
+            self._open.pop(connection.key, None)
         waiting = self._idle.get(connection.key)
         if waiting and connection in waiting:
             waiting.remove(connection)

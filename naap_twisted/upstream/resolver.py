@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
+from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IHostResolution, IResolutionReceiver
 from zope.interface import implementer
@@ -15,12 +16,23 @@ from ..interfaces import IResolver
 Address = IPv4Address | IPv6Address
 
 
+@frozen
+class Answer:
+    """What a name resolved to.
+
+    :ivar ttl: seconds the answer may be kept; 0 where that is not known.
+    """
+
+    addresses: tuple[Address, ...]
+    ttl: float = 0.0
+
+
 @implementer(IResolutionReceiver)
 class _Receiver:
     def __init__(self, host: str) -> None:
         self._host = host
         self._found: list[Address] = []
-        self.done: Deferred[tuple[Address, ...]] = Deferred(self._cancel)
+        self.done: Deferred[Answer] = Deferred(self._cancel)
         self._resolution: IHostResolution | None = None
 
     def resolutionBegan(self, resolution: IHostResolution) -> None:
@@ -36,7 +48,7 @@ class _Receiver:
         if self.done.called:
             return
         if self._found:
-            self.done.callback(tuple(self._found))
+            self.done.callback(Answer(tuple(self._found)))
         else:
             self.done.errback(BadGateway(reason=f"no address for {self._host}"))
 
@@ -55,7 +67,7 @@ class SystemResolver:
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
 
-    def resolve(self, host: str) -> Deferred[tuple[Address, ...]]:
+    def resolve(self, host: str) -> Deferred[Answer]:
         """See :class:`~naap_twisted.interfaces.IResolver`."""
         receiver = _Receiver(host)
         # Absolute: a search domain must not answer for somebody else's name.

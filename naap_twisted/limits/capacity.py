@@ -1,0 +1,82 @@
+"""The exchange's places under every in-flight limit that it falls under: server, route, user."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred
+
+from ..model import User
+from .in_flight import InFlight, InFlightByKey, InFlightLimit
+
+
+@frozen
+class CapacityLimits:
+    """The server's bounds on exchanges in progress.
+
+    :ivar total: over all routes.
+    :ivar route: of one route.
+    :ivar user: of one authenticated user.
+    """
+
+    total: InFlightLimit = field(factory=lambda: InFlightLimit(20_000, 1_000))
+    route: InFlightLimit = field(factory=lambda: InFlightLimit(20_000, 1_000))
+    user: InFlightLimit = field(factory=lambda: InFlightLimit(1_000, 100))
+
+
+class Capacity:
+    """One route's view of the server's counters."""
+
+    def __init__(self, total: InFlight, users: InFlightByKey, route: InFlightLimit) -> None:
+        self._total = total
+        self._users = users
+        self._route = InFlight(route)
+
+    @classmethod
+    def of(cls, limits: CapacityLimits) -> Capacity:
+        """Fresh counters, for one server's first route."""
+        return cls(InFlight(limits.total), InFlightByKey(limits.user), limits.route)
+
+    def sibling(self, route: InFlightLimit) -> Capacity:
+        """Another route of the same server."""
+        return Capacity(self._total, self._users, route)
+
+    async def enter(self, user: User | None) -> list[Place]:
+        """Take a place everywhere, the narrowest first.
+
+        :raises Unavailable: somewhere the queue is full; nothing is held then.
+        """
+        held: list[Place] = []
+        try:
+            if user is not None:
+                await _turn(self._users.enter(user.id))
+                held.append(Place(self._users, user.id))
+            for counter in (self._route, self._total):
+                await _turn(counter.enter())
+                held.append(Place(counter))
+        except BaseException:
+            leave(held)
+            raise
+        return held
+
+
+@frozen
+class Place:
+    """One place held."""
+
+    counter: InFlight | InFlightByKey
+    key: str | None = None
+
+
+def leave(places: list[Place]) -> None:
+    """Give every place back."""
+    while places:
+        place = places.pop()
+        if isinstance(place.counter, InFlightByKey):
+            place.counter.leave(place.key or "")
+        else:
+            place.counter.leave()
+
+
+async def _turn(waiting: Deferred[None] | None) -> None:
+    if waiting is not None:
+        await waiting

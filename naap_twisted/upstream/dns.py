@@ -1,0 +1,131 @@
+"""Host names to addresses through named DNS servers (``dns_servers``), with their TTLs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+
+from attrs import frozen
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.names import client, dns
+from zope.interface import implementer
+
+from ..errors import BadGateway
+from ..interfaces import IResolver
+from .resolver import Address, Answer
+
+_TIMEOUTS = (1, 2, 3)
+_LONGEST_CHAIN = 8
+_MOST_RECORDS = 256
+
+
+@frozen
+class Record:
+    """One answer record, as far as addresses go.
+
+    :ivar value: an address, or the next name of a CNAME.
+    :ivar ttl: seconds.
+    """
+
+    name: str
+    value: Address | str
+    ttl: int
+
+
+def addresses_in(host: str, records: Sequence[Record]) -> Answer | None:
+    """The addresses that *host* has in *records*, CNAMEs followed.
+
+    :returns: ``None`` where there are none, the chain is too long, or there are too many to judge.
+    """
+    names = {host}
+    ttls: list[int] = []
+    name = host
+    for _ in range(_LONGEST_CHAIN):
+        aliases = [r for r in records if r.name == name and isinstance(r.value, str)]
+        if not aliases:
+            break
+        name = str(aliases[0].value)
+        ttls.append(aliases[0].ttl)
+        if name in names:
+            return None
+        names.add(name)
+    else:
+        return None
+    found: list[Address] = []
+    for record in records:
+        if record.name == name and not isinstance(record.value, str):
+            ttls.append(record.ttl)
+            if record.value not in found:
+                found.append(record.value)
+    if not found or len(found) > _MOST_RECORDS:
+        return None
+    return Answer(tuple(found), max(0, min(ttls)))
+
+
+@implementer(IResolver)
+class DnsResolver:
+    """Asks *servers* for A and AAAA; both must answer, for an unseen family can't be judged.
+
+    :param servers: ``"9.9.9.9"`` or ``"127.0.0.1:5353"``.
+    :param reactor: ``IReactorUDP`` and ``IReactorTime``.
+    """
+
+    def __init__(self, servers: Sequence[str], reactor: Any, resolver: Any = None) -> None:
+        self._resolver = resolver or client.Resolver(
+            servers=[check_server(text) for text in servers], timeout=_TIMEOUTS, reactor=reactor
+        )
+
+    def resolve(self, host: str) -> Deferred[Answer]:
+        """See :class:`~naap_twisted.interfaces.IResolver`."""
+        both = DeferredList(
+            [self._resolver.lookupAddress(host), self._resolver.lookupIPV6Address(host)],
+            consumeErrors=True,
+        )
+        return both.addCallback(self._merge, host)
+
+    def _merge(self, outcomes: list[tuple[bool, Any]], host: str) -> Answer:
+        records: list[Record] = []
+        for succeeded, value in outcomes:
+            if succeeded:
+                records += _records(value[0])
+            elif not value.check(dns.DomainError, dns.AuthoritativeDomainError):
+                raise BadGateway(reason=f"DNS look-up of {host} failed: {value.type.__name__}")
+        answer = addresses_in(host, records)
+        if answer is None:
+            raise BadGateway(reason=f"no address for {host}")
+        return answer
+
+
+def _records(headers: Sequence[Any]) -> list[Record]:
+    found: list[Record] = []
+    for header in headers[: _MOST_RECORDS * 2]:
+        name = str(header.name).lower().rstrip(".")
+        payload = header.payload
+        if header.type == dns.A:
+            found.append(Record(name, IPv4Address(payload.address), header.ttl))
+        elif header.type == dns.AAAA:
+            found.append(Record(name, IPv6Address(payload.address), header.ttl))
+        elif header.type == dns.CNAME:
+            found.append(Record(name, str(payload.name).lower().rstrip("."), header.ttl))
+    return found
+
+
+def check_server(text: str) -> tuple[str, int]:
+    """``"9.9.9.9"``, ``"127.0.0.1:5353"`` or ``"[::1]:53"`` as address and port.
+
+    :raises ValueError: it is none of these.
+    """
+    host, port = _server(text)
+    ip_address(host)
+    if not 1 <= port <= 65535:
+        raise ValueError(f"{text!r} has no port from 1 to 65535")
+    return host, port
+
+
+def _server(text: str) -> tuple[str, int]:
+    if text.startswith("["):
+        host, _, port = text[1:].partition("]")
+        return host, int(port.lstrip(":") or dns.PORT)
+    host, _, port = text.partition(":") if text.count(":") == 1 else (text, "", "")
+    return host, int(port or dns.PORT)
