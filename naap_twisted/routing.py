@@ -139,7 +139,7 @@ class Routes(Resource):
         if below is None:
             self._render_beside(request)
             return NOT_DONE_YET
-        if getattr(request.site, "draining", False):
+        if getattr(getattr(request, "site", None), "draining", False):
             # Its connection was open before; whoever comes next will find another server.
             request.refuse(Unavailable(reason="shutting down"))
             return NOT_DONE_YET
