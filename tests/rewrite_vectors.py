@@ -1,0 +1,214 @@
+"""Tables of both header rewrites, and how to run them."""
+
+from naap_twisted.model import Target
+from naap_twisted.rewrite import (
+    DEFAULT_PASS,
+    PINNED_PASS,
+    PINNED_RELAY,
+    SDP_RELAY,
+    Guard,
+    RequestRewrite,
+    ResponseRewrite,
+    injected_headers,
+)
+from naap_twisted.secret import Secret
+
+_ORIGIN = b"https://api.example.com"
+_LIMIT = ("X-RateLimit-*", "Retry-After")
+
+#: A browser header, ``pass_headers``, and whether it goes upstream.
+SENT = [
+    ("Accept", DEFAULT_PASS, True),
+    ("accept", DEFAULT_PASS, True),
+    ("If-Match", DEFAULT_PASS, True),
+    ("If-None-Match", DEFAULT_PASS, True),
+    ("If-Modified-Since", DEFAULT_PASS, True),
+    ("If-Unmodified-Since", DEFAULT_PASS, True),
+    ("Accept-Language", DEFAULT_PASS, False),
+    ("Accept-Encoding", DEFAULT_PASS, False),
+    ("Cookie", DEFAULT_PASS, False),
+    ("Authorization", DEFAULT_PASS, False),
+    ("Origin", DEFAULT_PASS, False),
+    ("Referer", DEFAULT_PASS, False),
+    ("X-Forwarded-For", DEFAULT_PASS, False),
+    ("X-Forwarded-Proto", DEFAULT_PASS, False),
+    ("Forwarded", DEFAULT_PASS, False),
+    ("X-CSRF-Token", DEFAULT_PASS, False),
+    ("X-Target-URL", DEFAULT_PASS, False),
+    ("Sec-Fetch-Mode", DEFAULT_PASS, False),
+    ("X-Custom", DEFAULT_PASS, False),
+    ("X-Custom", ("X-Custom",), True),
+    ("x-cUSTOM", ("X-Custom",), True),
+    ("X-Custom-2", ("X-Custom",), False),
+    ("X-Custom-2", ("X-Custom-*",), True),
+    ("X-Custom", ("X-Custom-*",), False),
+    ("Accept", ("X-Custom",), False),
+    ("Accept", (), False),
+    ("Cookie", ("Cookie",), True),
+    ("Authorization", ("Authorization",), True),
+    ("Origin", ("Origin",), True),
+    ("X-CSRF-Token", ("X-CSRF-*",), True),
+    ("X-Stainless-Lang", DEFAULT_PASS, False),
+    ("X-Stainless-Lang", PINNED_PASS, True),
+    ("Idempotency-Key", PINNED_PASS, True),
+    ("OpenAI-Beta", PINNED_PASS, True),
+    ("Authorization", PINNED_PASS, False),
+]
+
+#: Not even where ``pass_headers`` names them: the connection's own.
+NEVER_SENT = (
+    "Host",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Connection",
+    "Keep-Alive",
+    "TE",
+    "Trailer",
+    "Upgrade",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    "Expect",
+)
+
+#: An upstream header, ``response_headers``, the name it is relayed under, and whether exposed.
+RELAYED = [
+    ("content-encoding", (), "Content-Encoding", False),
+    ("content-language", (), "Content-Language", False),
+    ("content-disposition", (), "Content-Disposition", False),
+    ("content-range", (), "Content-Range", False),
+    ("accept-ranges", (), "Accept-Ranges", False),
+    ("etag", (), "ETag", False),
+    ("last-modified", (), "Last-Modified", False),
+    ("etag", ("ETag",), "ETag", True),
+    ("x-ratelimit-remaining", (), None, False),
+    ("x-ratelimit-remaining", _LIMIT, "X-Ratelimit-Remaining", True),
+    ("x-ratelimit", _LIMIT, None, False),
+    ("retry-after", _LIMIT, "Retry-After", True),
+    ("retry-after-ms", _LIMIT, None, False),
+    ("x-powered-by", (), None, False),
+    ("link", (), None, False),
+    ("link", SDP_RELAY, "Link", True),
+    ("accept-patch", SDP_RELAY, "Accept-Patch", True),
+    ("openai-organization", PINNED_RELAY, "Openai-Organization", True),
+    ("x-should-retry", PINNED_RELAY, "X-Should-Retry", True),
+    ("retry-after-ms", PINNED_RELAY, "Retry-After-Ms", True),
+    ("x-request-id", (), None, False),
+    ("x-request-id", ("X-*",), None, False),
+]
+
+#: Whatever the options say.
+NEVER_RELAYED = (
+    "set-cookie",
+    "set-cookie2",
+    "server",
+    "date",
+    "via",
+    "alt-svc",
+    "content-length",
+    "strict-transport-security",
+    "content-security-policy",
+    "x-frame-options",
+    "clear-site-data",
+    "www-authenticate",
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-anything",
+    "connection",
+    "keep-alive",
+    "transfer-encoding",
+    "trailer",
+    "upgrade",
+    "te",
+    "proxy-authenticate",
+)
+
+#: ``response_headers``, ``expose_headers``, and how each problem opens.
+REFUSED = [
+    (["Set-Cookie"], [], ["response_headers: Set-Cookie is never relayed"]),
+    (["server", "X-A"], [], ["response_headers: server is never relayed"]),
+    (["Access-Control-Max-Age"], [], ["response_headers: Access-Control-Max-Age is"]),
+    (["X A"], [], ["response_headers: 'X A' is neither"]),
+    (["*"], [], ["response_headers: '*' is neither"]),
+    ([], [("Set-Cookie", "X-A")], ["expose_headers[0]: Set-Cookie is never relayed"]),
+    ([], [("X-A", "Set-Cookie")], ["expose_headers[0]: X-A is never relayed"]),
+    ([], [("A", "B"), ("X A", "B")], ["expose_headers[1]: not a header name"]),
+    ([], [("A", "B\r\n")], ["expose_headers[0]: not a header name"]),
+    (
+        ["Date"],
+        [("Via", "B"), ("", "B")],
+        ["response_headers: Date", "expose_headers[0]: Via", "expose_headers[1]: not"],
+    ),
+]
+
+#: What an upstream says, and what is left of it.
+CLEANED = [
+    (b"", b""),
+    (b"nothing here", b"nothing here"),
+    (b"Bearer sk-123456789", b"[redacted]"),
+    (b"key=sk-123456789;", b"key=[redacted];"),
+    (b"sk-123456789sk-123456789", b"[redacted][redacted]"),
+    (b"abcdefgh and sk-123456789", b"[redacted] and [redacted]"),
+    (b"sk-12345678", b"sk-12345678"),
+    (b"Bearer", b"Bearer"),
+]
+
+#: As sent, and resolved against ``TARGET``.
+LOCATIONS = [
+    (b"/a", _ORIGIN + b"/a"),
+    (b"a", _ORIGIN + b"/v1/a"),
+    (b"../a", _ORIGIN + b"/a"),
+    (b"?b=1", _ORIGIN + b"/v1/whip?b=1"),
+    (b"//other.example/a", b"https://other.example/a"),
+    (b"http://other.example/a", b"http://other.example/a"),
+    (b"/a%2Fb?c=%20#d", _ORIGIN + b"/a%2Fb?c=%20#d"),
+    ("/ä".encode(), "/ä".encode()),
+    (b"http://[", b"http://["),
+]
+
+#: Name and value that ``forward_headers`` may not hold.
+NOT_INJECTED = [
+    ("", "secret"),
+    ("A B", "secret"),
+    ("A:", "secret"),
+    ("A\r\nB", "secret"),
+    ("Ключ", "secret"),
+    ("Host", "secret"),
+    ("content-length", "secret"),
+    ("Transfer-Encoding", "secret"),
+    ("Connection", "secret"),
+    ("Expect", "secret"),
+    ("Authorization", ""),
+    ("Authorization", "  "),
+    ("Authorization", "secret\r\nX: y"),
+    ("Authorization", "secret\0"),
+]
+
+
+TARGET = Target("https", "api.example.com", 443, "/v1/whip?token=t")
+NO_GUARD = Guard(())
+
+
+def outbound(browser, injected=(), *, passed=DEFAULT_PASS, content_type=None):
+    """The headers sent for *browser*'s, given as a mapping or pairs; secrets revealed."""
+    pairs = browser.items() if isinstance(browser, dict) else browser
+    grouped = [(n.encode(), [v.encode()] if isinstance(v, str) else v) for n, v in pairs]
+    sent = RequestRewrite(passed).outbound(
+        grouped,
+        injected_headers(dict(injected)),
+        content_type=content_type,
+        request_id="id-1",
+    )
+    return [
+        (n.decode(), v.reveal().decode() if isinstance(v, Secret) else v.decode()) for n, v in sent
+    ]
+
+
+def values_of(pairs, name):
+    return [value for given, value in pairs if given.lower() == name.lower()]
+
+
+def apply(fields, relayed=(), exposed_as=(), *, pinned=False, guard=NO_GUARD, target=TARGET):
+    rewrite = ResponseRewrite(relayed, exposed_as, content_type=b"text/x", pinned=pinned)
+    pairs = [(name.encode(), value.encode()) for name, value in fields]
+    headers, exposed = rewrite.apply(pairs, target, guard)
+    return [(n.decode(), v.decode()) for n, v in headers], [n.decode() for n in exposed]
