@@ -10,7 +10,7 @@ from zope.interface import implementer
 
 from ..errors import BadGateway
 from ..interfaces import IResolver
-from ..upstream.resolver import Address
+from ..upstream.resolver import Answer
 
 
 @implementer(IResolver)
@@ -25,11 +25,11 @@ class StaticResolver:
         self._hosts = hosts
         self.asked: list[str] = []
 
-    def resolve(self, host: str) -> Deferred[tuple[Address, ...]]:
+    def resolve(self, host: str) -> Deferred[Answer]:
         """See :class:`~naap_twisted.interfaces.IResolver`; fails with BadGateway for a stranger."""
         self.asked.append(host)
         found = self._hosts.get(host, ())
         texts = (found,) if isinstance(found, str) else tuple(found)
         if not texts:
             return fail(BadGateway(reason=f"no address for {host}"))
-        return succeed(tuple(ip_address(text) for text in texts))
+        return succeed(Answer(tuple(ip_address(text) for text in texts)))

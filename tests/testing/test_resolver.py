@@ -18,8 +18,8 @@ class StaticResolverTests(SynchronousTestCase):
         verifyObject(IResolver, self.resolver)
 
     def test_gives_one_address_or_all_of_several(self):
-        one = self.successResultOf(self.resolver.resolve("one.test"))
-        two = self.successResultOf(self.resolver.resolve("two.test"))
+        one = self.successResultOf(self.resolver.resolve("one.test")).addresses
+        two = self.successResultOf(self.resolver.resolve("two.test")).addresses
         self.assertEqual(one, (ip_address("10.0.0.1"),))
         self.assertEqual(two, (ip_address("10.0.0.1"), ip_address("::1")))
 
