@@ -9,7 +9,7 @@ from .fields import FramingError, HeadTooLarge, parse_fields
 from .head import CHUNKED, UNTIL_CLOSE
 
 # Size in hex, then an optional extension, which is ignored but bounded and kept printable.
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]*;[\t\x20-\x7e\x80-\xff]{0,255})?)\r\n")
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]{0,16};[\t\x20-\x7e\x80-\xff]{0,255})?)\r\n")
 _MAX_CHUNK_LINE = 300
 _MAX_TRAILERS = 8 * 1024
 _MAX_TRAILER_LINES = 20
@@ -121,9 +121,9 @@ class ChunkedDecoder:
             self._done = True
             return data[2:]
         end = data.find(b"\r\n\r\n")
+        if end > _MAX_TRAILERS or (end < 0 and len(data) > _MAX_TRAILERS + 3):
+            raise HeadTooLarge("trailers too large")
         if end < 0:
-            if len(data) > _MAX_TRAILERS:
-                raise HeadTooLarge("trailers too large")
             if not b"\r\n".startswith(data) and b"\n" in data:
                 parse_fields(data[: data.rfind(b"\n") + 1], _MAX_TRAILER_LINES)
             self._buffer = data
