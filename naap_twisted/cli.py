@@ -20,6 +20,8 @@ from .config import Config, ProxyConfig, load_config
 from .describe import describe
 from .errors import ConfigError
 from .explain import Step, explain
+from .interfaces import IResolver
+from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
 
 ALLOWED, REFUSED, USAGE = 0, 1, 2
@@ -106,7 +108,7 @@ def _run(config: Config, route: ProxyConfig, url: str) -> tuple[Step, ...]:
     outcome: list[tuple[Step, ...]] = []
 
     async def run(reactor: Any) -> None:
-        resolver = SystemResolver(reactor)
+        resolver = make_resolver(config, reactor)
         outcome.append(await explain(route, config.upstream, url, resolver, reactor))
 
     try:
@@ -115,6 +117,13 @@ def _run(config: Config, route: ProxyConfig, url: str) -> tuple[Step, ...]:
         if not outcome:
             raise ended
     return outcome[0]
+
+
+def make_resolver(config: Config, reactor: Any) -> IResolver:
+    """The resolver that a server of *config* asks."""
+    if config.upstream.dns_servers:
+        return DnsResolver(config.upstream.dns_servers, reactor)
+    return SystemResolver(reactor)
 
 
 def _init(options: argparse.Namespace) -> int:

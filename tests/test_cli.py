@@ -6,13 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 import naap_twisted
 from naap_twisted import cli
 from naap_twisted.config import parse_config
 from naap_twisted.explain import Step
-from tests.config.support import proxy, text_of
+from naap_twisted.upstream.dns import DnsResolver
+from naap_twisted.upstream.resolver import SystemResolver
+from tests.config.support import config_of, proxy, text_of
 
 ROOT = Path(naap_twisted.__file__).parent.parent
 LOOPBACK = text_of(
@@ -93,6 +97,14 @@ class ExplainTests(CliCase):
         self.assertIn("auth.mode: ", self.err.getvalue())
 
 
+class ResolverTests(SynchronousTestCase):
+    def test_as_the_server(self) -> None:
+        """``explain`` asks whom the server would ask."""
+        named = config_of(upstream='[upstream]\ndns_servers = ["127.0.0.1:5353"]')
+        self.assertIsInstance(cli.make_resolver(named, MemoryReactorClock()), DnsResolver)
+        self.assertIsInstance(cli.make_resolver(config_of(), Clock()), SystemResolver)
+
+
 class ProcessTests(SynchronousTestCase):
     def test_explain(self) -> None:
         """The whole command with its own reactor, as the console script runs it."""
@@ -135,7 +147,7 @@ class InitTests(CliCase):
             key = line.removeprefix("# ").partition(" = ")[0]
             option = line.startswith("# ") and " = " in line and key.isidentifier()
             lines.append(line.removeprefix("# ") if option and key != "ca_file" else line)
-        text = "\n".join(lines).replace('dns_servers = ["9.9.9.9"]', "")
+        text = "\n".join(lines)
         config = parse_config(text, environ={"OPENAI_API_KEY": "sk-test"})
         self.assertEqual(config.proxy[0].pass_headers, ("Accept", "OpenAI-Organization"))
         self.assertTrue(config.server.https_redirect)

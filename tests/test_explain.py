@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import BadGateway
 from naap_twisted.explain import explain
+from naap_twisted.upstream.resolver import Answer
 from tests.config.support import config_of, proxy
 
 PINNED = '[[proxy]]\npath = "/a"\ntarget = "https://api.openai.com/v1"'
@@ -17,7 +18,7 @@ class Resolver:
     """Answers what it is told, and remembers the questions."""
 
     def __init__(self, *addresses: str) -> None:
-        self.answer = succeed(tuple(ip_address(address) for address in addresses))
+        self.answer = succeed(Answer(tuple(map(ip_address, addresses))))
         self.asked: list[str] = []
 
     def resolve(self, host: str) -> Deferred:

@@ -17,7 +17,6 @@ UNBUILT: dict[str, tuple[tuple[object, ...], str]] = {
     "auth.session_url": (("",), f"{_LATER}; delete it"),
     "auth.cache_ttl": ((60.0,), f"{_LATER}; delete it"),
     "redis.url": (("",), f"{_LATER}; limits are kept in this process's memory"),
-    "upstream.dns_servers": (((),), f"{_LATER}; the system's resolver is asked"),
     "server.workers": ((1,), f"more than 1 {_LATER}"),
     "server.admin_listen": (("",), f"{_LATER}; delete it"),
     "server.state_dir": (("",), f"{_LATER}; nothing is kept on disk, delete it"),

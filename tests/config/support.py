@@ -20,7 +20,6 @@ OTHERS = {
     "auth.mode": {"auth": '[auth]\nmode = "jwt"'},
     "auth.session_url": {"auth": '[auth]\nmode = "none"\nsession_url = "http://localhost/me"'},
     "auth.cache_ttl": {"auth": '[auth]\nmode = "none"\ncache_ttl = "5s"'},
-    "upstream.dns_servers": {"upstream": '[upstream]\ndns_servers = ["9.9.9.9"]'},
     "redis.url": {"redis": '[redis]\nurl = "redis://localhost"'},
     "server.workers": {"server": "[server]\nworkers = 2"},
     "server.admin_listen": {"server": '[server]\nadmin_listen = "tcp:9:interface=127.0.0.1"'},
