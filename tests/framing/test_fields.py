@@ -1,0 +1,162 @@
+"""Header blocks: what is a field line, where a head ends, what is refused."""
+
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.framing.fields import (
+    FramingError,
+    HeadBuffer,
+    HeadLimits,
+    HeadTooLarge,
+    one_value,
+    parse_fields,
+    tokens,
+)
+
+GOOD = [
+    (b"", []),
+    (b"Host: a\r\n", [(b"host", b"a")]),
+    (b"Host:a\r\n", [(b"host", b"a")]),
+    (b"X-A: \t b \t\r\n", [(b"x-a", b"b")]),
+    (b"X-A:\r\n", [(b"x-a", b"")]),
+    (b"X-A: \t \r\n", [(b"x-a", b"")]),
+    (b"X-A: b\tc  d\r\n", [(b"x-a", b"b\tc  d")]),
+    (b"X-A: :\r\n", [(b"x-a", b":")]),
+    (b"X-A: caf\xc3\xa9 \xff\r\n", [(b"x-a", b"caf\xc3\xa9 \xff")]),
+    (b"!#$%&'*+-.^_`|~09Az: v\r\n", [(b"!#$%&'*+-.^_`|~09az", b"v")]),
+    (b"A: 1\r\nB: 2\r\nA: 3\r\n", [(b"a", b"1"), (b"b", b"2"), (b"a", b"3")]),
+]
+
+BAD = {
+    "obs-fold with a space": b"A: 1\r\n 2\r\n",
+    "obs-fold with a tab": b"A: 1\r\n\t2\r\n",
+    "fold on the first line": b" A: 1\r\n",
+    "folded colon": b"A: 1\r\n B: 2\r\n",
+    "space before the colon": b"A : 1\r\n",
+    "tab before the colon": b"A\t: 1\r\n",
+    "no colon": b"A\r\n",
+    "empty name": b": 1\r\n",
+    "bare LF": b"A: 1\nB: 2\r\n",
+    "bare LF at the end": b"A: 1\n",
+    "bare CR in a value": b"A: 1\rB: 2\r\n",
+    "CR CR LF": b"A: 1\r\r\n",
+    "NUL in a value": b"A: 1\x002\r\n",
+    "NUL in a name": b"A\x00: 1\r\n",
+    "escape in a value": b"A: 1\x1b2\r\n",
+    "vertical tab in a value": b"A: 1\x0b2\r\n",
+    "DEL in a value": b"A: 1\x7f\r\n",
+    "slash in a name": b"A/B: 1\r\n",
+    "parenthesis in a name": b"A(B): 1\r\n",
+    "quote in a name": b'"A": 1\r\n',
+    "byte over 127 in a name": b"\xe9: 1\r\n",
+    "empty line inside": b"A: 1\r\n\r\nB: 2\r\n",
+}
+
+
+class ParseFields(SynchronousTestCase):
+    def test_good(self):
+        """Names in lower case, values without the blanks around them, order and repeats kept."""
+        for block, fields in GOOD:
+            self.assertEqual(parse_fields(block, 10), fields, block)
+
+    def test_bad(self):
+        """Whatever is not exactly ``name: value`` CRLF is refused (RFC 9112 section 5)."""
+        for name, block in BAD.items():
+            for around in (block, b"Z: 0\r\n" + block, block + b"Z: 0\r\n"):
+                with self.assertRaises(FramingError, msg=name):
+                    parse_fields(around, 10)
+
+    def test_every_control_byte(self):
+        """No control byte but tab stands in a value; none at all in a name."""
+        for byte in [*range(32), 127]:
+            raw = bytes([byte])
+            if raw != b"\t":
+                self.assertRaises(FramingError, parse_fields, b"A: x" + raw + b"y\r\n", 10)
+            self.assertRaises(FramingError, parse_fields, b"A" + raw + b"B: x\r\n", 10)
+
+    def test_lines(self):
+        """Up to the bound of lines, and not one more."""
+        self.assertEqual(len(parse_fields(b"A: 1\r\n" * 3, 3)), 3)
+        self.assertRaises(HeadTooLarge, parse_fields, b"A: 1\r\n" * 4, 3)
+
+    def test_blanks_cost_no_time(self):
+        """A refused line of blanks is refused in linear time: no backtracking to sell."""
+        began = time.perf_counter()
+        for line in (b"A:" + b" " * 60_000 + b"\0\r\n", b"A: x" + b" \t" * 30_000 + b"\0\r\n"):
+            self.assertRaises(FramingError, parse_fields, line, 10)
+        self.assertLess(time.perf_counter() - began, 0.5)
+
+
+class Buffer(SynchronousTestCase):
+    def test_whole(self):
+        """The head with its last CRLF, and what follows."""
+        buffer = HeadBuffer(HeadLimits())
+        self.assertEqual(buffer.feed(b"a\r\nb\r\n\r\nrest"), (b"a\r\nb\r\n", b"rest"))
+        self.assertEqual(len(buffer), 0)
+
+    def test_unfinished(self):
+        """Until the end is there, what came can be looked at."""
+        buffer = HeadBuffer(HeadLimits())
+        self.assertIsNone(buffer.feed(b"a\r\nb"))
+        self.assertEqual((buffer.peek(), len(buffer)), (b"a\r\nb", 4))
+
+    def test_size(self):
+        """The bound counts the head without its ending empty line, however it is cut."""
+        fits, over = b"a" * 20 + b"\r\n\r\n", b"a" * 21 + b"\r\n\r\n"
+        for step in (1, 2, 3, 19, 20, 21, 22, 23, 100):
+            self.assertEqual(self.feed(fits, step), (b"a" * 20 + b"\r\n", b""), step)
+            self.assertIs(self.feed(over, step), HeadTooLarge, step)
+
+    def test_endless(self):
+        """A head that never ends is refused as soon as it is over, and never held."""
+        buffer = HeadBuffer(HeadLimits(size=20))
+        with self.assertRaises(HeadTooLarge):
+            for _ in range(10):
+                buffer.feed(b"aaaaa")
+        self.assertLessEqual(len(buffer), 30)
+
+    def feed(self, data, step):
+        buffer = HeadBuffer(HeadLimits(size=20))
+        found = None
+        try:
+            for start in range(0, len(data), step):
+                found = buffer.feed(data[start : start + step])
+        except HeadTooLarge:
+            return HeadTooLarge
+        return found
+
+    @settings(max_examples=100, deadline=None)
+    @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a", b"bc"]), max_size=30), st.data())
+    def test_any_split(self, parts, data):
+        """How the bytes are cut up decides nothing."""
+        whole = b"".join(parts)
+        cut = data.draw(st.integers(0, len(whole)))
+        expected = HeadBuffer(HeadLimits()).feed(whole)
+        buffer = HeadBuffer(HeadLimits())
+        early = buffer.feed(whole[:cut])
+        late = buffer.feed(whole[cut:]) if early is None else (early[0], early[1] + whole[cut:])
+        self.assertEqual(late, expected)
+
+
+class Lookup(SynchronousTestCase):
+    FIELDS = [
+        (b"a", b"1"),
+        (b"list", b" X, ,y"),
+        (b"list", b"Z\t"),
+        (b"twice", b""),
+        (b"twice", b""),
+    ]
+
+    def test_one_value(self):
+        """One, none, or refused: even equal repeats are two."""
+        self.assertEqual(one_value(self.FIELDS, b"a"), b"1")
+        self.assertIsNone(one_value(self.FIELDS, b"b"))
+        self.assertRaises(FramingError, one_value, self.FIELDS, b"twice")
+
+    def test_tokens(self):
+        """Members over all lines, lower case, empty ones dropped (RFC 9110 section 5.6.1)."""
+        self.assertEqual(tokens(self.FIELDS, b"list"), [b"x", b"y", b"z"])
+        self.assertEqual(tokens(self.FIELDS, b"none"), [])
