@@ -84,7 +84,7 @@ async def refuse_with(
     _set_headers(request, kept, exposed)
     taker = _Beginning(_ERROR_TEXT)
     response.deliverBody(taker)
-    text = guard.clean(await taker.done).decode("utf-8", "replace")
+    text = guard.clean_cut(await taker.done).decode("utf-8", "replace")
     readable = "".join(char if char.isprintable() else " " for char in text).strip()
     raise UpstreamStatus(response.code, readable)
 
