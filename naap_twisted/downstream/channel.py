@@ -172,8 +172,8 @@ class Channel(Protocol):
                 # What came with the head is fed first: most bodies are then complete, and an
                 # early refusal needs no closed connection.
                 rest = self._read_body(rest)
-                if self._state is State.CLOSED:
-                    return b""
+                if self._state not in (State.BODY, State.ANSWER):
+                    return b""  # refused already
             if not body.complete:
                 self.pause_body(body)
         request = self._request = self.site.requestFactory(self, head, body)
