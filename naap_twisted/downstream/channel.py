@@ -218,13 +218,15 @@ class Channel(Protocol):
             # The clock of the minimum rate stands still while we are the ones who wait.
             self._body_clock = self.site.ticker.now() - body.received / self._limits.body_rate
         self._read(True)
-        self.deadline = self._body_due()
+        if not self._blocked:
+            self.deadline = self._body_due()
 
     def pause_body(self, body: RequestBody) -> None:
         """Nobody takes the body now."""
         if body is self._body and self._state is State.BODY:
             self._read(False)
-            self.deadline = self.site.ticker.now() + _LIVENESS_INTERVAL
+            if not self._blocked:  # else the write deadline stands
+                self.deadline = self.site.ticker.now() + _LIVENESS_INTERVAL
 
     def _body_due(self) -> float:
         limits = self._limits
