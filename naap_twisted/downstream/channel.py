@@ -75,6 +75,7 @@ class Channel(Protocol):
         self._producer: Any = None
         self._pull = False
         self._lingered = 0
+        self._stray = 0  # bytes of a CRLF before a request
         self._body_clock = 0.0
         self.deadline = NEVER
 
@@ -134,9 +135,11 @@ class Channel(Protocol):
 
     def _read_head(self, data: bytes) -> bytes:
         if not self._head:
-            # One stray CRLF between requests is forgiven (RFC 9112 section 2.2).
-            if data[:2] == b"\r\n":
-                data = data[2:]
+            if data[0] in b"\r\n":
+                data = self._skip_crlf(data)
+                if not data:
+                    return b""
+            self._stray = 0
             self.deadline = self.site.ticker.now() + self._limits.head_timeout
         try:
             found = self._head.feed(data)
@@ -154,6 +157,14 @@ class Channel(Protocol):
             self._refuse(BadRequest(reason=str(error)))
             return b""
         return self._begin(head, found[1])
+
+    def _skip_crlf(self, data: bytes) -> bytes:
+        """One CRLF between requests is forgiven (RFC 9112 section 2.2); it buys no time."""
+        data = b"\r\n"[: self._stray] + data
+        if b"\r\n".startswith(data):
+            self._stray = len(data)
+            return b""
+        return data.removeprefix(b"\r\n")
 
     def _begin(self, head: RequestHead, rest: bytes) -> bytes:
         self._close_after = not head.keep_alive or head.minor == 0 or self.site.draining
