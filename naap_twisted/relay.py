@@ -59,7 +59,8 @@ async def relay(
     put = request.responseHeaders.setRawHeaders
     put(b"X-Content-Type-Options", [b"nosniff"])
     put(b"Content-Security-Policy", [_SANDBOX])
-    if response.length is not UNKNOWN_LENGTH and response.code not in (204, 304):
+    bodiless = request.method == b"HEAD" or response.code in (204, 304)
+    if response.length is not UNKNOWN_LENGTH and not bodiless:
         put(b"Content-Length", [b"%d" % response.length])
     passage = _Passage(request)
     # The head goes out now: the first event of a stream may be long in coming.
