@@ -82,7 +82,10 @@ class GuardedHTTPClient(HTTPClient):
 
 @implementer(IUpstream)
 class TreqUpstream:
-    """Sends through a treq client; for tests (``treq.testing``) more than for service."""
+    """Sends through a treq client; for tests (``treq.testing``) more than for service.
+
+    :param client: its cookie jar is everybody's; only a :class:`GuardedHTTPClient` keeps none.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
