@@ -135,7 +135,7 @@ class Channel(Protocol):
 
     def _read_head(self, data: bytes) -> bytes:
         if not self._head:
-            if data[0] in b"\r\n":
+            if self._stray or data[0] in b"\r\n":
                 data = self._skip_crlf(data)
                 if not data:
                     return b""
