@@ -28,11 +28,12 @@ from .errors import (
     ProxyError,
     UpstreamCut,
 )
+from .guard import Guard
 from .interfaces import IDownstreamRequest, IHeadResource, IUpstream
 from .limits.capacity import Capacity, leave
 from .model import AllowedNetwork, ExposeHeader, HeaderValue, OutboundRequest, Target
 from .relay import refuse_with, relay
-from .rewrite import Guard, injected_headers
+from .rewrite import injected_headers
 from .route import ForwardHeaders, Route, RouteOptions, compile_route
 from .target import parse_target
 

@@ -19,9 +19,10 @@ from zope.interface import implementer
 
 from .errors import UpstreamCut, UpstreamStatus
 from .framing.fields import Fields
+from .guard import Guard
 from .interfaces import IDownstreamRequest
 from .model import Target
-from .rewrite import Guard, ResponseRewrite
+from .rewrite import ResponseRewrite
 
 _ERROR_TEXT = 2048
 _EXPOSED_ALWAYS = b"X-Request-ID"

@@ -13,9 +13,10 @@ from attrs import frozen
 
 from .errors import ConfigError
 from .framing.fields import Fields
+from .guard import Guard
 from .headers import HOP_BY_HOP, HeaderPatterns, is_token
 from .model import ExposeHeader, HeaderValue, Target
-from .secret import REDACTED, Secret
+from .secret import Secret
 
 USER_AGENT = b"naap-proxy"
 
@@ -71,7 +72,6 @@ _NEVER_RELAYED = HOP_BY_HOP | {
 }
 _FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _MOST_DECISIONS = 512
-_SHORTEST_GUARDED = 8
 
 
 def is_never_relayed(name: bytes) -> bool:
@@ -104,42 +104,6 @@ def injected_headers(
         secret = value if isinstance(value, Secret) else Secret(value, f"header {name}")
         pairs.append((name.encode("ascii"), secret))
     return tuple(pairs)
-
-
-class Guard:
-    """Finds injected secrets in what an upstream sends back (reflection).
-
-    Short values are left alone: they are version strings and the like, not keys.
-    """
-
-    def __init__(self, injected: Iterable[tuple[bytes, HeaderValue]]) -> None:
-        self._needles = sorted(
-            {
-                needle
-                for _, value in injected
-                if isinstance(value, Secret)
-                for needle in (value.reveal(), value.reveal().rpartition(b" ")[2])
-                if len(needle) >= _SHORTEST_GUARDED
-            },
-            key=len,
-            reverse=True,
-        )
-
-    def clean(self, data: bytes) -> bytes:
-        """*data* with every secret replaced by ``[redacted]``."""
-        for needle in self._needles:
-            if needle in data:
-                data = data.replace(needle, REDACTED.encode())
-        return data
-
-    def clean_cut(self, data: bytes) -> bytes:
-        """The same for *data* that was cut somewhere: half a secret at its end goes, too."""
-        data = self.clean(data)
-        for needle in self._needles:
-            for size in range(min(len(needle), len(data)), 3, -1):
-                if data.endswith(needle[:size]):
-                    return data[:-size]
-        return data
 
 
 class RequestRewrite:

@@ -14,6 +14,7 @@ from .auth.gate import Authorize
 from .body import ANY_TYPE, BodyPolicy
 from .egress import EgressPolicy
 from .errors import ConfigError
+from .guard import Guard
 from .headers import is_token
 from .interfaces import IDownstreamRequest
 from .model import AllowedNetwork, ExposeHeader, HeaderValue, RouteCors, Timeouts
@@ -22,7 +23,6 @@ from .rewrite import (
     PINNED_PASS,
     PINNED_RELAY,
     SDP_RELAY,
-    Guard,
     RequestRewrite,
     ResponseRewrite,
     injected_headers,

@@ -1,0 +1,37 @@
+"""The reflection guard."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.guard import Guard
+from naap_twisted.secret import Secret
+
+KEY = b"sk-0123456789"
+GUARD = Guard([(b"Authorization", Secret(b"Bearer " + KEY)), (b"X-Version", Secret("v1"))])
+
+
+class GuardTests(SynchronousTestCase):
+    def test_a_secret_is_replaced_with_and_without_its_scheme(self):
+        for said, shown in (
+            (b"a Bearer sk-0123456789 b", b"a [redacted] b"),
+            (b"sk-0123456789sk-0123456789", b"[redacted][redacted]"),
+            (b"nothing of it", b"nothing of it"),
+            (b"", b""),
+        ):
+            self.assertEqual(GUARD.clean(said), shown)
+
+    def test_short_values_are_no_secrets(self):
+        self.assertEqual(GUARD.clean(b"v1"), b"v1")
+
+    def test_plain_values_are_no_secrets(self):
+        self.assertEqual(Guard([(b"X", b"plain-value")]).clean(b"plain-value"), b"plain-value")
+
+    def test_a_secret_cut_anywhere_shows_no_part_of_itself(self):
+        """Three bytes tell nothing that the name of the scheme or vendor does not."""
+        for whole in (KEY, b"Bearer " + KEY):
+            for size in range(4, len(whole)):
+                self.assertEqual(GUARD.clean_cut(b"text " + whole[:size]), b"text ")
+            self.assertEqual(GUARD.clean_cut(b"text " + whole), b"text [redacted]")
+
+    def test_what_only_looks_cut_stays(self):
+        for said in (b"sk-", b"sk-01 no", b"a sentence", b""):
+            self.assertEqual(GUARD.clean_cut(said), said)
