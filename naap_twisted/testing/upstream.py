@@ -6,6 +6,7 @@ import enum
 from typing import Any
 
 from attrs import define
+from twisted.internet.defer import maybeDeferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -103,7 +104,7 @@ class ScriptedUpstream(Watchable):
 
     async def stop(self) -> None:
         """Stop listening and reset what is open; called at the test's end, too."""
-        await self._port.stopListening()
+        await maybeDeferred(self._port.stopListening)
         for connection in list(self._open):
             connection.transport.abortConnection()
         await self.until(lambda: not self._open)
