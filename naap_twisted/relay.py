@@ -64,8 +64,9 @@ async def relay(
     if response.length is not UNKNOWN_LENGTH and not bodiless:
         put(b"Content-Length", [b"%d" % response.length])
     passage = _Passage(request)
-    # The head goes out now: the first event of a stream may be long in coming.
-    request.write(b"")
+    if not getattr(response, "more", False):
+        # The head goes out now: the first event of a stream may be long in coming.
+        request.write(b"")
     response.deliverBody(passage)
     await passage.done
 

@@ -183,10 +183,13 @@ class Routes(Resource):
 
     def _below_base(self, path: bytes) -> bytes | None:
         base = self._base
+        if not base:
+            # What stands beside the base path, /healthz above all, is found first.
+            return None if _first_segment(path) in self.beside else path
         if not path.startswith(base):
             return None
         below = path[len(base) :]
-        return below if below[:1] == b"/" or not base else (b"/" if not below else None)
+        return below if below[:1] == b"/" else (b"/" if not below else None)
 
     def _match(self, method: bytes, below: bytes) -> Match:
         if self._known != len(self.klein.endpoints):  # a route was added since
@@ -223,8 +226,7 @@ class Routes(Resource):
         """What a preflight for *path* may allow; ``None`` where nothing is."""
         below = self._below_base(path)
         if below is None:
-            first = unquote(path[1:].split(b"/", 1)[0])
-            return RouteCors((b"GET", b"HEAD")) if first in self.beside else None
+            return RouteCors((b"GET", b"HEAD")) if _first_segment(path) in self.beside else None
         self._match(b"GET", below)
         if below not in self._cors:
             if len(self._cors) >= _MOST_CACHED:
@@ -251,3 +253,7 @@ class Routes(Resource):
             allow_headers=tuple(name for route in routes for name in route.allow_headers),
             allow_patterns=tuple(name for route in routes for name in route.allow_patterns),
         )
+
+
+def _first_segment(path: bytes) -> bytes:
+    return unquote(path[1:].split(b"/", 1)[0])

@@ -25,6 +25,7 @@ from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from ..deadlines import NEVER
+from ..direct import send_now
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge
@@ -76,6 +77,7 @@ class Channel(Protocol):
         self._pull = False
         self._lingered = 0
         self._stray = 0  # bytes of a CRLF before a request
+        self._held = b""
         self._body_clock = 0.0
         self.deadline = NEVER
 
@@ -285,13 +287,21 @@ class Channel(Protocol):
             for value in values:
                 parts += (name, b": ", value, b"\r\n")
         parts.append(b"Connection: close\r\n\r\n" if self._close_after else b"\r\n")
-        self.transport.write(b"".join(parts))
+        # Held until the first piece of body, so that a small answer is one write.
+        self._held = b"".join(parts)
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        if self._held:
+            data, self._held = self._held + data, b""
+        send_now(self.transport, data)
 
     def writeSequence(self, iovec: list[bytes]) -> None:
-        self.transport.write(b"".join(iovec))
+        self.write(b"".join(iovec))
+
+    def flush(self) -> None:
+        """Send a head that waits for a body."""
+        if self._held:
+            self.write(b"")
 
     def getPeer(self) -> IAddress:
         return self._peer

@@ -21,6 +21,7 @@ from ..interfaces import IDownstreamRequest, IHeadResource
 from ..observe.record import ExchangeRecord
 from .answer import PHRASES, send_refusal
 from .body import BrowserGone, RequestBody
+from .headers import LeanHeaders
 
 if TYPE_CHECKING:
     from .channel import Channel
@@ -51,9 +52,8 @@ class DownstreamRequest(Request):
         self.path, _, query = head.target.partition(b"?")
         self.clientproto = b"HTTP/1.1" if head.minor else b"HTTP/1.0"
         self.args = parse_qs(query, 1) if query else {}
-        add = self.requestHeaders.addRawHeader
-        for name, value in head.fields:
-            add(name, value)
+        self.requestHeaders = LeanHeaders.of(head.fields)
+        self.responseHeaders = LeanHeaders()
         self.body = body
         self.site = channel.site
         self.record = ExchangeRecord(started=channel.site.ticker.now())
@@ -122,6 +122,8 @@ class DownstreamRequest(Request):
             self._encoder = self.compression(self)
         self.record.bytes_out += len(data)
         super().write(data)  # type: ignore[no-untyped-call]
+        if self.channel is not None:
+            self.channel.flush()  # type: ignore[attr-defined]
 
     def finish(self) -> None:
         if self._disconnected:

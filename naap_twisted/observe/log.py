@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ..downstream.request import DownstreamRequest
 
 _LONGEST = 4000
+# Made once: json.dumps with separators makes a new encoder at every call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class AccessLog:
@@ -39,7 +41,7 @@ class AccessLog:
 
     def __call__(self, request: DownstreamRequest) -> None:
         fields = access_fields(request)
-        self._log.info("{line}", line=json.dumps(fields, separators=(",", ":")), access=fields)
+        self._log.info("{line}", line=_encode(fields), access=fields)
 
 
 def access_fields(request: DownstreamRequest) -> dict[str, Any]:

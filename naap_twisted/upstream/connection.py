@@ -19,6 +19,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from ..deadlines import NEVER, Ticker
+from ..direct import send_now
 from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadLimits
@@ -109,7 +110,7 @@ class UpstreamConnection(Protocol):
         body = outbound.body
         self._ticker.watch(self)
         if body is None or isinstance(body, bytes):
-            self.transport.write(head + body if body else head)
+            send_now(self.transport, head + body if body else head)
             self._sent()
         else:
             self.transport.write(head)
@@ -186,6 +187,7 @@ class UpstreamConnection(Protocol):
             self._keep_alive = head.keep_alive
             self._decoder = body_decoder(head.body)
             response = self._response = UpstreamResponse(head, self._flow, self.abort)
+            response.more = bool(data) and head.body != 0
             self._due(outbound.timeouts.idle)
             answer, self._answer = self._answer, None
             if answer is not None:

@@ -27,6 +27,7 @@ class UpstreamResponse:
     ``ResponseDone`` for a body that is complete and ``UpstreamCut`` for one that is not.
 
     :ivar fields: ``(lower-case name, value)`` pairs in the upstream's order.
+    :ivar more: bytes of the body came with the head and follow at once.
     :ivar length: bytes announced, or ``UNKNOWN_LENGTH``.
     """
 
@@ -42,6 +43,7 @@ class UpstreamResponse:
         self.code = head.status
         self.fields: Fields = head.fields
         self.length: Any = head.body if head.body >= 0 else UNKNOWN_LENGTH
+        self.more = False
         self._flow = flow
         self._abort = abort
         self._protocol: IProtocol | None = None
