@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from twisted.application.service import IService
+from twisted.application.service import IService, MultiService
 from twisted.internet.error import CannotListenError
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python import usage
@@ -53,9 +55,38 @@ def makeService(options: Options) -> IService:
     :raises SystemExit: it can't start; the text is one line a problem.
     """
     try:
-        return _make(options)
+        made = _make(options)
     except ConfigError as error:
         raise SystemExit("\n".join(error.problems)) from None
+    front = PlainStart()  # type: ignore[no-untyped-call]
+    made.setServiceParent(front)
+    return front
+
+
+class PlainStart(MultiService):
+    """Ends a start that can't be with one line a problem, where twistd would show a traceback."""
+
+    def privilegedStartService(self) -> None:
+        """:raises SystemExit: an address can't be listened on, or the server would be open."""
+        with plainly():
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+
+    def startService(self) -> None:
+        """:raises SystemExit: as above."""
+        with plainly():
+            super().startService()  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Turn what a person can mend into ``SystemExit`` with its text."""
+    try:
+        yield
+    except ConfigError as error:
+        raise SystemExit("\n".join(error.problems)) from None
+    except CannotListenError as error:
+        host, port = error.interface or "*", error.port
+        raise SystemExit(f"cannot listen on {host}:{port}: {error.socketError}") from None
 
 
 def service_from_environment(variable: str = "NAAP_PROXY_CONFIG") -> IService:
@@ -92,12 +123,8 @@ def run_server(server: PluginServer, reactor: Any) -> None:
     :raises SystemExit: the server can't start; the text is one line a problem.
     """
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    try:
+    with plainly():
         server.startService()
-    except ConfigError as error:
-        raise SystemExit("\n".join(error.problems)) from None
-    except CannotListenError as error:
-        raise SystemExit(str(error)) from None
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
     reactor.run()
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from twisted.application.service import IServiceCollection, IServiceMaker, MultiService
+from twisted.application.service import IServiceCollection, IServiceMaker, MultiService, Service
 from twisted.internet.error import CannotListenError
 from twisted.plugin import getPlugins
 from twisted.python.usage import UsageError
@@ -69,7 +69,7 @@ class OptionsTests(ServiceCase):
 class MakeTests(ServiceCase):
     def test_config(self) -> None:
         """A good config is the server, not started."""
-        server = service.makeService(self.options("--config", self.config(text_of())))
+        (server,) = service.makeService(self.options("--config", self.config(text_of())))
         self.assertIsInstance(server, PluginServer)
         self.assertFalse(server.running)
 
@@ -101,7 +101,7 @@ class MakeTests(ServiceCase):
         Path(f"{name}.py").write_text(APP)
         self.addCleanup(sys.modules.pop, name, None)
         sys.path[:] = [entry for entry in sys.path if entry not in ("", os.getcwd())]
-        server = service.makeService(self.options("--app", f"{name}:server"))
+        (server,) = service.makeService(self.options("--app", f"{name}:server"))
         self.assertEqual(server.title, "app")
         for reference, reason in (
             (f"{name}:nothing", "has no nothing"),
@@ -139,7 +139,7 @@ class TacTests(ServiceCase):
         self.patch(os, "environ", {**os.environ, "NAAP_PROXY_CONFIG": path})
         names: dict[str, object] = {}
         exec(compile(TAC.read_text(), str(TAC), "exec"), names)  # noqa: S102
-        (server,) = IServiceCollection(names["application"])
+        ((server,),) = IServiceCollection(names["application"])
         self.assertIsInstance(server, PluginServer)
 
     def test_not_set(self) -> None:
@@ -148,6 +148,20 @@ class TacTests(ServiceCase):
         self.patch(os, "environ", environ)
         ended = self.assertRaises(SystemExit, service.service_from_environment)
         self.assertIn("NAAP_PROXY_CONFIG is not set", str(ended.code))
+
+
+class PlainStartTests(SynchronousTestCase):
+    def test_lines_instead_of_a_traceback(self) -> None:
+        """Under twistd too, an address that is taken is one line and the exit."""
+
+        class Taken(Service):
+            def privilegedStartService(self) -> None:
+                raise CannotListenError("", 80, OSError("in use"))
+
+        front = service.PlainStart()
+        Taken().setServiceParent(front)
+        ended = self.assertRaises(SystemExit, front.privilegedStartService)
+        self.assertEqual(ended.code, "cannot listen on *:80: in use")
 
 
 class RunServerTests(SynchronousTestCase):
@@ -177,14 +191,18 @@ class RunServerTests(SynchronousTestCase):
 
     def test_cannot_start(self) -> None:
         """A port that is taken, an open relay: lines, and the exit."""
-        for error in (CannotListenError("127.0.0.1", 1, OSError("in use")), ConfigError("a: b")):
+        taken = CannotListenError("127.0.0.1", 1, OSError("in use"))
+        for error, text in (
+            (taken, "cannot listen on 127.0.0.1:1: in use"),
+            (ConfigError("a: b"), "a: b"),
+        ):
 
             class Server:
                 def startService(self, error: Exception = error) -> None:
                     raise error
 
             ended = self.assertRaises(SystemExit, service.run_server, Server(), None)
-            self.assertEqual(ended.code, str(error))
+            self.assertEqual(ended.code, text)
 
 
 class PluginTests(ServiceCase):

@@ -84,8 +84,8 @@ class Channel(Protocol):
     # The transport's side.
 
     def connectionMade(self) -> None:
-        self._peer = self.transport.getPeer()
-        self._host = self.transport.getHost()
+        self._peer: IAddress = self.transport.getPeer()
+        self._host: IAddress = self.transport.getHost()
         self._secure = ISSLTransport(self.transport, None) is not None
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
@@ -119,11 +119,11 @@ class Channel(Protocol):
             self._advancing = False
 
     def _step(self, data: bytes) -> bytes:
-        if self._state is State.HEAD:
+        if self._state is State.HEAD and not self._blocked:
             return self._read_head(data)
         if self._state is State.BODY:
             return self._read_body(data)
-        if self._state is State.ANSWER:
+        if self._state in (State.ANSWER, State.HEAD):
             self._pipelined += data
             if len(self._pipelined) > self._limits.pipelined:
                 self.abort()

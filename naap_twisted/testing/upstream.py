@@ -102,6 +102,12 @@ class ScriptedUpstream(Watchable):
         for connection in list(self._open):
             connection.release()
 
+    def read(self, wanted: bool) -> None:
+        """Stop reading from what is open now, so that its peers' buffers fill, or go on."""
+        for connection in self._open:
+            transport = connection.transport
+            transport.resumeProducing() if wanted else transport.pauseProducing()
+
     async def stop(self) -> None:
         """Stop listening and reset what is open; called at the test's end, too."""
         await maybeDeferred(self._port.stopListening)

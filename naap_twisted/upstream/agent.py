@@ -95,7 +95,7 @@ class TreqUpstream:
         headers = Headers()
         for name, value in outbound.headers:
             headers.addRawHeader(name, value.reveal() if isinstance(value, Secret) else value)
-        return self._client.request(
+        answer: Deferred[IResponse] = self._client.request(
             outbound.method.decode("ascii"),
             outbound.target.target.url,
             headers=headers,
@@ -104,6 +104,7 @@ class TreqUpstream:
             unbuffered=True,
             cookies=CookieJar(),
         )
+        return answer
 
     def close(self) -> Deferred[None]:
         """Nothing is kept open."""

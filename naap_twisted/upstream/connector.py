@@ -72,7 +72,8 @@ class Connector:
             endpoint: Any = kind(self._reactor, str(address), target.port)
             if target.scheme == "https":
                 endpoint = wrapClientTLS(self._tls.for_host(target.host), endpoint)
-            return endpoint.connect(factory)
+            attempt: Deferred[Any] = endpoint.connect(factory)
+            return attempt
 
         connection: UpstreamConnection = await race(addresses, start, self._reactor)
         try:
