@@ -1,0 +1,151 @@
+"""A server's options: what is refused, all at once, and which layers the others make."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted import ConfigError, RateLimit, create_plugin_server
+from naap_twisted.model import AllowedNetwork
+from naap_twisted.server_options import networks_of
+from naap_twisted.wrappers.compression import Compression
+from naap_twisted.wrappers.cors import Cors
+from naap_twisted.wrappers.https_only import HttpsOnly
+from naap_twisted.wrappers.rate_limit import RateLimited
+from naap_twisted.wrappers.request_id import RequestId
+from naap_twisted.wrappers.security_headers import SecurityHeaders
+from naap_twisted.wrappers.server_names import ServerNames
+from tests.spine import make_server
+
+# One mistake each, and how its line opens.
+MISTAKES = [
+    ({"name": ""}, "name: "),
+    ({"port": -1}, "port: "),
+    ({"port": 65536}, "port: "),
+    ({"listen": ["nonsense"]}, "listen[0]: "),
+    ({"listen": ["tcp:4020:interface=127.0.0.1", "tcp:99999"]}, "listen[1]: "),
+    ({"base_path": "api"}, "base_path: "),
+    ({"base_path": "/"}, "base_path: "),
+    ({"base_path": "/api/"}, "base_path: "),
+    ({"base_path": "/ä"}, "base_path: "),
+    ({"cors_origins": ["example.org"]}, "cors_origins"),
+    ({"cors_origins": ["null"]}, "cors_origins"),
+    ({"cors_origins": ["https://example.org/path"]}, "cors_origins"),
+    ({"cors_headers": ["X Y"]}, "cors_headers: "),
+    ({"cors_headers": ["*"]}, "cors_headers: "),
+    ({"trusted_proxies": ["proxy.example.org"]}, "trusted_proxies"),
+    ({"server_names": ["https://example.org"]}, "server_names"),
+    ({"allow_networks": ["everything"]}, "allow_networks: "),
+    ({"dns_servers": ["dns.example.org"]}, "dns_servers"),
+    ({"rate_limit": RateLimit(0, 1.0)}, "rate_limit: "),
+    ({"rate_limit": RateLimit(1, 0.0)}, "rate_limit: "),
+    ({"jwt_secret": "sk-canary"}, "jwt_secret: "),
+]
+
+
+def problems(options):
+    try:
+        create_plugin_server(**({"name": "ai"} | options))
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def layers(**options):
+    """The classes of the wrapper chain, outermost first, without the router."""
+    resource, found = make_server(**options)._root, []
+    while hasattr(resource, "inner"):
+        found.append(type(resource))
+        resource = resource.inner
+    return found
+
+
+class Mistakes(SynchronousTestCase):
+    def test_each(self):
+        """One mistake is one line, which opens with the option's name."""
+        for options, opening in MISTAKES:
+            with self.subTest(options=options):
+                lines = problems(options)
+                self.assertEqual(len(lines), 1, lines)
+                self.assertTrue(lines[0].startswith(opening), lines)
+                self.assertNotIn("sk-canary", lines[0])
+
+    def test_all_at_once(self):
+        """Several mistakes are one ConfigError with a line each."""
+        wrong = {
+            "name": "",
+            "port": -1,
+            "listen": ["x", "y"],
+            "base_path": "/",
+            "cors_headers": ["*"],
+            "allow_networks": ["z"],
+            "rate_limit": RateLimit(0),
+            "jwt_secret": "x",
+        }
+        self.assertEqual(
+            [line.partition(":")[0] for line in problems(wrong)],
+            [
+                "name",
+                "port",
+                "base_path",
+                "cors_headers",
+                "allow_networks",
+                "listen[0]",
+                "listen[1]",
+                "rate_limit",
+                "jwt_secret",
+            ],
+        )
+
+    def test_fine(self):
+        """Just inside the bounds."""
+        for options in (
+            {"port": 0},
+            {"port": 65535},
+            {"base_path": ""},
+            {"base_path": "/a/b"},
+            {"cors_origins": "*"},
+            {"cors_origins": ["http://localhost:3000"]},
+            {"cors_headers": ["X-A", "X-B-*"]},
+            {"trusted_proxies": ["10.0.0.0/8", "::1/128"]},
+            {"server_names": ["example.org"]},
+            {"rate_limit": RateLimit(1, 0.5)},
+            {"rate_limit": None},
+        ):
+            self.assertEqual(problems(options), (), options)
+
+
+class Layers(SynchronousTestCase):
+    def test_order(self):
+        """Outermost first; what refuses stands inside what marks every answer."""
+        self.assertEqual(
+            layers(server_names=["a.example"], https_redirect=True, rate_limit=RateLimit()),
+            [
+                RequestId,
+                ServerNames,
+                HttpsOnly,
+                SecurityHeaders,
+                Cors,
+                RateLimited,
+                Compression,
+            ],
+        )
+
+    def test_left_out(self):
+        """A layer that is switched off is not there; request id and CORS always are."""
+        self.assertEqual(
+            layers(security_headers=False, compression=False, rate_limit=None), [RequestId, Cors]
+        )
+        self.assertIn(HttpsOnly, layers(hsts=60.0))
+        self.assertNotIn(HttpsOnly, layers())
+
+
+class Networks(SynchronousTestCase):
+    def test_entries(self):
+        """Text is read, values stay."""
+        value = AllowedNetwork(ip_network("10.0.0.0/8"))
+        self.assertEqual(
+            networks_of(["127.0.0.1/32:9100", value]),
+            (AllowedNetwork(ip_network("127.0.0.1/32"), 9100), value),
+        )
