@@ -74,3 +74,15 @@ class ScriptedUpstreamTests(TestCase):
         self.assertFalse(upstream.requests[0].lost)
         client.abort()
         await upstream.until(lambda: upstream.requests[0].lost)
+
+    async def test_reads_nothing_until_it_may(self):
+        upstream, client = await self._meet(OK)
+        await upstream.until(lambda: upstream.connections)
+        upstream.read(False)
+        client.request("GET", "/")
+        other = await RawClient.connect(self, upstream.port)
+        other.request("GET", "/other")
+        await other.answer()
+        self.assertEqual([each.line for each in upstream.requests], [b"GET /other HTTP/1.1"])
+        upstream.read(True)
+        self.assertEqual((await client.answer()).body, b"ok")
