@@ -1,0 +1,1 @@
+"""The API side by scripted peers, a clock and real handshakes."""

@@ -1,0 +1,392 @@
+"""One upstream connection: how an answer ends, and how it must not seem to."""
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface import implementer
+
+from naap_twisted.errors import BadGateway, UpstreamCut, UpstreamTimeout
+from naap_twisted.model import Timeouts
+from naap_twisted.upstream.connection import StaleConnection
+
+from .support import TIMEOUTS, Body, Upstream, outbound
+
+LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+CHUNKED = (
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\nX: 1\r\n\r\n"
+)
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nhello"
+EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@implementer(IBodyProducer)
+class Producer:
+    """A request body that the test feeds."""
+
+    def __init__(self, length=UNKNOWN_LENGTH):
+        self.length = length
+        self.done = Deferred()
+        self.calls = []
+
+    def startProducing(self, consumer):
+        self.consumer = consumer
+        return self.done
+
+    def pauseProducing(self):
+        self.calls.append("pause")
+
+    def resumeProducing(self):
+        self.calls.append("resume")
+
+    def stopProducing(self):
+        self.calls.append("stop")
+
+
+class Case(SynchronousTestCase):
+    def setUp(self):
+        self.up = Upstream()
+
+    def assertNothingLeft(self):
+        self.assertEqual(len(self.up.ticker), 0)
+
+    def assertReleased(self, times=1):
+        self.assertEqual(self.up.keeper.released_ones, [self.up.connection] * times)
+        self.assertFalse(self.up.aborted)
+        self.assertNothingLeft()
+
+    def assertClosed(self):
+        self.assertTrue(self.up.aborted)
+        self.assertTrue(self.up.connection.closed)
+        self.assertEqual(self.up.keeper.released_ones, [])
+        self.assertNothingLeft()
+
+
+class CompleteAnswers(Case):
+    def test_in_any_pieces(self):
+        """A complete answer is delivered, told complete once, and the connection kept."""
+        for wire in (LENGTH, CHUNKED):
+            for step in (1, 7, len(wire)):
+                self.up = up = Upstream()
+                up.exchange()
+                up.reply(*(wire[at : at + step] for at in range(0, len(wire), step)))
+                self.assertEqual(self.successResultOf(up.answer).code, 200)
+                self.assertEqual((up.body.data, up.body.complete), (b"hello", True))
+                self.assertReleased()
+
+    def test_until_close(self):
+        """A close ends what has no length, but only a clean one (RFC 9112 section 8)."""
+        for clean in (True, False):
+            up = Upstream()
+            up.exchange()
+            up.reply(UNTIL_CLOSE)
+            self.assertIsNone(up.body.ended)
+            up.close(clean)
+            self.assertEqual(up.body.data, b"hello")
+            self.assertEqual(up.body.complete, clean)
+            self.assertEqual(up.keeper.released_ones, [])
+
+    def test_without_body(self):
+        """HEAD, 204, 304 and length 0 are complete at the end of the head."""
+        for method, wire in [
+            (b"GET", EMPTY),
+            (b"GET", b"HTTP/1.1 204 No\r\n\r\n"),
+            (b"GET", b"HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n"),
+            (b"HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"),
+        ]:
+            self.up = up = Upstream()
+            up.exchange(outbound(method))
+            up.reply(wire)
+            self.successResultOf(up.answer)
+            self.assertTrue(up.body.complete)
+            self.assertReleased()
+
+    def test_close_asked(self):
+        """``Connection: close`` and HTTP/1.0 are complete and not reused."""
+        for line in (b"HTTP/1.1 200 OK\r\nConnection: close\r\n", b"HTTP/1.0 200 OK\r\n"):
+            self.up = up = Upstream()
+            up.exchange()
+            up.reply(line + b"Content-Length: 5\r\n\r\nhello")
+            self.assertTrue(up.body.complete)
+            self.assertClosed()
+
+    def test_surplus(self):
+        """A byte behind the answer closes the connection; what was complete stays so."""
+        for wire in (LENGTH, CHUNKED, EMPTY):
+            self.up = up = Upstream()
+            up.exchange()
+            up.reply(wire + b"H")
+            self.assertTrue(up.body.complete)
+            self.assertClosed()
+
+    def test_reused(self):
+        """The next exchange on it stands alone."""
+        up = self.up
+        for _ in range(3):
+            up.exchange()
+            up.reply(LENGTH)
+            self.assertTrue(up.body.complete)
+        self.assertReleased(3)
+        self.assertTrue(up.connection.reused)
+
+    def test_bytes_without_a_request(self):
+        """An idle connection that speaks is closed."""
+        self.up.exchange()
+        self.up.reply(LENGTH)
+        self.up.keeper.released_ones.clear()
+        self.up.reply(b"HTTP/1.1 200 OK\r\n")
+        self.assertClosed()
+
+    def test_interim(self):
+        """A few 1xx are passed over (RFC 9110 section 15.2)."""
+        self.up.exchange()
+        self.up.reply(
+            b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Hints\r\nLink: a\r\n\r\n" + LENGTH
+        )
+        self.assertEqual(self.successResultOf(self.up.answer).code, 200)
+        self.assertTrue(self.up.body.complete)
+
+
+class BrokenAnswers(Case):
+    def test_cut_at_every_byte(self):
+        """Cut anywhere: BadGateway before the head, UpstreamCut after it, never complete."""
+        for wire in (LENGTH, CHUNKED):
+            head = wire.index(b"\r\n\r\n") + 4
+            for clean in (True, False):
+                for stop in range(len(wire)):
+                    self.up = up = Upstream()
+                    up.exchange()
+                    up.reply(wire[:stop])
+                    up.close(clean)
+                    if stop < head:
+                        self.failureResultOf(up.answer, BadGateway)
+                        self.assertIsNone(up.body.ended)
+                    else:
+                        self.successResultOf(up.answer)
+                        self.assertIs(up.body.ended, UpstreamCut)
+                    self.assertNothingLeft()
+                    self.assertEqual(up.keeper.released_ones, [])
+
+    def test_bad_heads(self):
+        """What is no answer is a bad gateway, at once."""
+        for wire in (
+            b"nonsense\r\n\r\n",
+            b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+            b"HTTP/1.1 600 X\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello",
+            b"HTTP/1.1 100 Continue\r\n\r\n" * 9,
+            b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000,
+            b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 201 + b"\r\n",
+        ):
+            self.up = up = Upstream()
+            up.exchange()
+            up.reply(wire)
+            self.failureResultOf(up.answer, BadGateway)
+            self.assertClosed()
+
+    def test_bad_body(self):
+        """Broken framing after the head is a cut."""
+        self.up.exchange()
+        self.up.reply(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX")
+        self.assertIs(self.up.body.ended, UpstreamCut)
+        self.assertClosed()
+
+    def test_stale(self):
+        """Only a reused connection that closed before a byte may have missed the request."""
+        up = self.up
+        up.exchange()
+        up.close()
+        self.assertIs(self.failureResultOf(up.answer).type, BadGateway)
+        for said, kind in ((b"", StaleConnection), (b"H", BadGateway)):
+            up = Upstream()
+            up.exchange()
+            up.reply(LENGTH)
+            up.exchange()
+            up.reply(*([said] if said else []))
+            up.close()
+            self.assertIs(self.failureResultOf(up.answer).type, kind)
+
+
+class Sending(Case):
+    def test_bytes(self):
+        """Head and body in one write."""
+        self.up.exchange(outbound(b"POST", body=b"abc"))
+        wire = self.up.transport.value()
+        self.assertTrue(wire.endswith(b"Content-Length: 3\r\n\r\nabc"), wire)
+
+    def test_streamed(self):
+        """A producer of unknown length is chunked; one of known length is not."""
+        for length, expected in (
+            (UNKNOWN_LENGTH, b"\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"),
+            (3, b"Content-Length: 3\r\n\r\nabc"),
+        ):
+            self.up = up = Upstream()
+            producer = Producer(length)
+            up.exchange(outbound(b"POST", body=producer))
+            for piece in (b"ab", b"", b"c"):
+                producer.consumer.write(piece)
+            producer.done.callback(None)
+            self.assertTrue(up.transport.value().endswith(expected))
+            up.reply(LENGTH)
+            self.assertReleased()
+
+    def test_back_pressure(self):
+        """The transport pauses the producer itself."""
+        producer = Producer()
+        self.up.exchange(outbound(b"POST", body=producer))
+        self.assertIs(self.up.transport.producer, producer)
+        self.assertTrue(self.up.transport.streaming)
+        producer.done.callback(None)
+        self.assertIsNone(self.up.transport.producer)
+
+    def test_early_answer(self):
+        """An answer before the body is out is delivered whole; then both end, unpooled."""
+        producer = Producer()
+        self.up.exchange(outbound(b"POST", body=producer))
+        producer.consumer.write(b"ab")
+        self.up.reply(LENGTH)
+        self.assertTrue(self.up.body.complete)
+        self.assertIn("stop", producer.calls)
+        self.assertClosed()
+
+    def test_failing_body(self):
+        """The body's own failure passes through unchanged; no end is ever written."""
+        producer = Producer()
+        self.up.exchange(outbound(b"POST", body=producer))
+        producer.consumer.write(b"ab")
+        producer.done.errback(ValueError("gone"))
+        self.failureResultOf(self.up.answer, ValueError)
+        self.assertFalse(self.up.transport.value().endswith(b"0\r\n\r\n"))
+        self.assertClosed()
+
+    def test_failing_body_after_the_head(self):
+        """After the head it cuts the answer."""
+        producer = Producer()
+        self.up.exchange(outbound(b"POST", body=producer))
+        self.up.reply(LENGTH[:-2])
+        producer.done.errback(ValueError("gone"))
+        self.assertIs(self.up.body.ended, UpstreamCut)
+        self.assertClosed()
+
+
+class Flow(Case):
+    def test_nobody_takes_it(self):
+        """Until the body is taken, and while its taker pauses, the upstream is not read."""
+        up = self.up
+        answer = up.connection.exchange(outbound(), float("inf"))
+        up.reply(LENGTH[:-5])
+        self.assertEqual(up.transport.producerState, "paused")
+        response, body = self.successResultOf(answer), Body()
+        response.deliverBody(body)
+        self.assertEqual(up.transport.producerState, "producing")
+        response.pauseProducing()
+        self.assertEqual(up.transport.producerState, "paused")
+        response.resumeProducing()
+        up.reply(b"hello")
+        self.assertTrue(body.complete)
+        self.assertReleased()
+
+    def test_released_reading(self):
+        """A connection goes back to the pool listening: a close must be noticed."""
+        up = self.up
+        answer = up.connection.exchange(outbound(), float("inf"))
+        up.reply(LENGTH)
+        self.assertEqual(up.transport.producerState, "producing")
+        body = Body()
+        self.successResultOf(answer).deliverBody(body)
+        self.assertEqual((body.data, body.complete), (b"hello", True))
+
+
+class Deadlines(Case):
+    def fails_at(self, seconds):
+        self.up.later(seconds - 0.5)
+        self.assertFalse(self.up.aborted)
+        self.up.later(1)
+        self.assertClosed()
+
+    def test_head(self):
+        """Counted from the request's last byte, not pushed by a trickle or 1xx."""
+        self.up.exchange()
+        self.up.later(6)
+        self.up.reply(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200")
+        self.fails_at(TIMEOUTS.head - 6)
+        self.failureResultOf(self.up.answer, UpstreamTimeout)
+
+    def test_idle(self):
+        """Counted from the last piece of the body."""
+        self.up.exchange()
+        self.up.reply(LENGTH[:-4])
+        self.up.later(TIMEOUTS.idle - 2)
+        self.up.reply(LENGTH[-4:-2])
+        self.fails_at(TIMEOUTS.idle)
+        self.assertIs(self.up.body.ended, UpstreamCut)
+
+    def test_idle_does_not_run_while_paused(self):
+        """The browser's slowness is not the upstream's."""
+        self.up.exchange()
+        self.up.reply(LENGTH[:-4])
+        response = self.successResultOf(self.up.answer)
+        response.pauseProducing()
+        self.up.later(100)
+        self.assertFalse(self.up.aborted)
+        response.resumeProducing()
+        self.fails_at(TIMEOUTS.idle)
+
+    def test_request_body(self):
+        """A body that stops coming is idle too."""
+        self.up.exchange(outbound(b"POST", body=Producer()))
+        self.fails_at(TIMEOUTS.idle)
+        self.failureResultOf(self.up.answer, UpstreamTimeout)
+
+    def test_total(self):
+        """The whole exchange has an end, in every phase and while paused."""
+        for replied in (b"", LENGTH[:-1]):
+            self.up = Upstream()
+            request = outbound(timeouts=Timeouts(head=50.0, idle=50.0, total=7.0))
+            self.up.exchange(request, self.up.ticker.now() + 7.0)
+            if replied:
+                self.up.reply(replied)
+                self.successResultOf(self.up.answer).pauseProducing()
+            self.fails_at(7)
+            self.up.answer.addErrback(lambda failure: failure.trap(UpstreamTimeout))
+
+    def test_pooled(self):
+        """An idle connection closes by itself."""
+        self.up.exchange()
+        self.up.reply(LENGTH)
+        self.up.keeper.released_ones.clear()
+        self.up.connection.wait_idle(4.0)
+        self.fails_at(4)
+
+
+class Cancel(Case):
+    def test_before_the_head(self):
+        """Cancelling the answer resets the connection."""
+        self.up.exchange()
+        self.up.answer.cancel()
+        self.failureResultOf(self.up.answer, CancelledError)
+        self.assertClosed()
+        self.up.close(clean=False)
+        self.assertEqual(self.up.keeper.lost_ones, [self.up.connection])
+
+    def test_after_the_head(self):
+        """So does the taker's abort, and it never looks complete."""
+        self.up.exchange()
+        self.up.reply(LENGTH[:-2])
+        self.successResultOf(self.up.answer).abortConnection()
+        self.assertClosed()
+        self.up.close()
+        self.assertIs(self.up.body.ended, UpstreamCut)
+
+    def test_with_a_request_body(self):
+        """The producer is stopped as well."""
+        producer = Producer()
+        self.up.exchange(outbound(b"POST", body=producer))
+        self.up.answer.cancel()
+        self.up.close(clean=False)
+        self.failureResultOf(self.up.answer, CancelledError)
+        self.assertIn("stop", producer.calls)
+
+    def test_before_it_is_up(self):
+        """Waiting for a handshake can be cancelled; a close in it is a bad gateway."""
+        self.assertIs(self.successResultOf(self.up.connection.ready), self.up.connection)
