@@ -12,6 +12,8 @@ import attrs
 from .config import Config, ProxyConfig, UpstreamConfig
 from .errors import ConfigError
 from .external_proxy import ExternalProxy, create_external_proxy
+from .limits.capacity import CapacityLimits
+from .limits.in_flight import InFlightLimit
 from .server import PluginServer, create_plugin_server
 
 Authorize = str | Callable[..., Any] | None
@@ -113,9 +115,17 @@ def _build_empty(config: Config) -> PluginServer:
             dns_servers=upstream.dns_servers,
             ca_file=upstream.ca_file or None,
             drain_timeout=server.drain_timeout,
+            capacity=CapacityLimits(
+                total=_queued(server.max_in_flight),
+                user=_queued(server.max_in_flight_per_user),
+            ),
         )
     except ConfigError as error:
         raise ConfigError(*map(_server_line, error.problems)) from None
+
+
+def _queued(running: int) -> InFlightLimit:
+    return InFlightLimit(running, min(running, 1_000))
 
 
 def _server_line(line: str) -> str:
@@ -147,6 +157,8 @@ def _build_proxy(route: ProxyConfig, authorize: Authorize) -> ExternalProxy:
         idle_timeout=route.idle_timeout,
         total_timeout=route.total_timeout,
         errors=route.errors,
+        max_in_flight=route.max_in_flight,
+        redact_bodies=route.redact_bodies,
         pass_headers=route.pass_headers,
         response_headers=route.response_headers,
         expose_headers=route.expose_headers,

@@ -126,8 +126,11 @@ class ExternalProxy(Resource):
         response = await self._upstream.send(outbound)
         record.mark("upstream")
         record.upstream_status = response.code
-        carry = refuse_with if self.route.envelope and response.code >= 400 else relay
-        await carry(request, response, target, self.route.response_rewrite, guard)
+        rewrite = self.route.response_rewrite
+        if self.route.envelope and response.code >= 400:
+            await refuse_with(request, response, target, rewrite, guard)
+        redact = self.route.redact_bodies
+        await relay(request, response, target, rewrite, guard, redact=redact)
 
     def _target(self, request: IDownstreamRequest) -> Target:
         if self.route.pinned is not None:
@@ -185,6 +188,7 @@ def create_external_proxy(
     allowed_schemes: Sequence[str] = ("https",),
     allowed_ports: Sequence[int] | None = None,
     errors: str | None = None,
+    redact_bodies: bool = False,
     max_in_flight: int | None = None,
     allow_networks: Sequence[AllowedNetwork | str] = (),
     logger: Logger | None = None,
@@ -212,6 +216,7 @@ def create_external_proxy(
     :param methods: the methods proxied.
     :param errors: ``"envelope"`` wraps upstream errors in ours, ``"passthrough"`` relays them;
         default ``"passthrough"`` where *target* is set.
+    :param redact_bodies: look for injected keys in JSON and text answers too, and redact them.
     :param max_in_flight: exchanges of this route at once; more wait in a bounded queue, then 503.
     :param allow_networks: non-public networks that may be reached, ``"127.0.0.1/32:9100"``.
     :param upstream: another way out, for tests.
@@ -237,6 +242,7 @@ def create_external_proxy(
             allowed_schemes=allowed_schemes,
             allowed_ports=allowed_ports,
             errors=errors,
+            redact_bodies=redact_bodies,
             max_in_flight=max_in_flight,
             allow_networks=allow_networks,
         )

@@ -37,6 +37,14 @@ class Guard:
                 data = data.replace(needle, REDACTED.encode())
         return data
 
+    def unfinished(self, data: bytes) -> int:
+        """How many bytes at the end of *data* may be the beginning of a secret."""
+        for needle in self._needles:
+            for size in range(min(len(needle) - 1, len(data)), 0, -1):
+                if data.endswith(needle[:size]):
+                    return size
+        return 0
+
     def clean_cut(self, data: bytes) -> bytes:
         """The same for *data* that was cut somewhere: half a secret at its end goes, too."""
         data = self.clean(data)
@@ -44,4 +52,27 @@ class Guard:
             for size in range(min(len(needle), len(data)), _SHORTEST_PART - 1, -1):
                 if data.endswith(needle[:size]):
                     return data[:-size]
+        return data
+
+
+class Scrubber:
+    """The guard over a body that comes in pieces: finds secrets across their borders.
+
+    A piece waits for the next only where its end looks like the beginning of a secret.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What may go out of what has come so far."""
+        data = self._guard.clean(self._held + data)
+        held = self._guard.unfinished(data)
+        self._held = data[len(data) - held :]
+        return data[: len(data) - held]
+
+    def end(self) -> bytes:
+        """The rest: a beginning that was none."""
+        data, self._held = self._held, b""
         return data

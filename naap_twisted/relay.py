@@ -19,7 +19,7 @@ from zope.interface import implementer
 
 from .errors import UpstreamCut, UpstreamStatus
 from .framing.fields import Fields
-from .guard import Guard
+from .guard import Guard, Scrubber
 from .interfaces import IDownstreamRequest
 from .model import Target
 from .rewrite import ResponseRewrite
@@ -48,9 +48,12 @@ async def relay(
     target: Target,
     rewrite: ResponseRewrite,
     guard: Guard,
+    *,
+    redact: bool = False,
 ) -> None:
     """Carry *response* to the browser, to its end.
 
+    :param redact: look for injected secrets in JSON and text bodies too.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     """
     headers, exposed = rewrite.apply(response_fields(response), target, guard)
@@ -60,10 +63,11 @@ async def relay(
     put = request.responseHeaders.setRawHeaders
     put(b"X-Content-Type-Options", [b"nosniff"])
     put(b"Content-Security-Policy", [_SANDBOX])
+    scrubber = Scrubber(guard) if redact and _is_plain_text(request) else None
     bodiless = request.method == b"HEAD" or response.code in (204, 304)
-    if response.length is not UNKNOWN_LENGTH and not bodiless:
+    if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
         put(b"Content-Length", [b"%d" % response.length])
-    passage = _Passage(request)
+    passage = _Passage(request, scrubber)
     if not getattr(response, "more", False):
         # The head goes out now: the first event of a stream may be long in coming.
         request.write(b"")
@@ -92,6 +96,13 @@ async def refuse_with(
     raise UpstreamStatus(response.code, readable)
 
 
+def _is_plain_text(request: IDownstreamRequest) -> bool:
+    headers = request.responseHeaders
+    kind = (headers.getRawHeaders(b"content-type") or [b""])[0].partition(b";")[0].strip().lower()
+    text = kind.startswith(b"text/") or kind == b"application/json" or kind.endswith(b"+json")
+    return text and not headers.hasHeader(b"content-encoding")
+
+
 def _set_headers(
     request: IDownstreamRequest, headers: list[tuple[bytes, bytes]], exposed: list[bytes]
 ) -> None:
@@ -115,8 +126,9 @@ class _Passage(Protocol):
 
     transport: Any
 
-    def __init__(self, request: IDownstreamRequest) -> None:
+    def __init__(self, request: IDownstreamRequest, scrubber: Scrubber | None) -> None:
         self._request = request
+        self._scrubber = scrubber
         self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._over = False
 
@@ -124,7 +136,10 @@ class _Passage(Protocol):
         self._request.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
-        self._request.write(data)
+        if self._scrubber is not None:
+            data = self._scrubber.feed(data)
+        if data:
+            self._request.write(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self._over:
@@ -133,6 +148,8 @@ class _Passage(Protocol):
         request = self._request
         request.record.mark("relay")
         if reason.check(ResponseDone, PotentialDataLoss):
+            if self._scrubber is not None:
+                request.write(self._scrubber.end())
             request.unregisterProducer()
             request.finish()
             self.done.callback(None)

@@ -59,6 +59,7 @@ class RouteOptions:
     allowed_schemes: Sequence[str]
     allowed_ports: Sequence[int] | None
     errors: str | None
+    redact_bodies: bool
     max_in_flight: int | None
     allow_networks: Sequence[AllowedNetwork | str]
 
@@ -85,6 +86,7 @@ class Route:
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
     envelope: bool
+    redact_bodies: bool
     max_in_flight: int | None
     cors: RouteCors
     egress: Callable[[Sequence[AllowedNetwork]], EgressPolicy]
@@ -167,6 +169,7 @@ def compile_route(options: RouteOptions) -> Route:
         response_rewrite=rewrites[1],
         authorize=options.authorize,
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
+        redact_bodies=options.redact_bodies,
         max_in_flight=options.max_in_flight,
         cors=_cors(options, pinned),
         egress=policy,

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.guard import Guard
+from naap_twisted.guard import Guard, Scrubber
 from naap_twisted.secret import Secret
 
 KEY = b"sk-0123456789"
@@ -35,3 +35,25 @@ class GuardTests(SynchronousTestCase):
     def test_what_only_looks_cut_stays(self):
         for said in (b"sk-", b"sk-01 no", b"a sentence", b""):
             self.assertEqual(GUARD.clean_cut(said), said)
+
+
+class ScrubberTests(SynchronousTestCase):
+    def test_across_pieces(self) -> None:
+        """Wherever a body is cut, the secret is found and nothing else changes."""
+        secret = b"sk-canary-123456"
+        guard = Guard([(b"Authorization", Secret(b"Bearer " + secret))])
+        body = b'{"a": "sk-can", "key": "' + secret + b'", "end": "sk-canary"}'
+        expected = body.replace(secret, b"[redacted]")
+        for first in range(len(body)):
+            for second in range(first, len(body), 7):
+                scrubber = Scrubber(guard)
+                pieces = (body[:first], body[first:second], body[second:])
+                out = b"".join(scrubber.feed(piece) for piece in pieces) + scrubber.end()
+                self.assertEqual(out, expected, (first, second))
+
+    def test_does_not_wait(self) -> None:
+        """An event whose end begins no secret goes out whole."""
+        scrubber = Scrubber(Guard([(b"K", Secret(b"sk-canary-123456"))]))
+        self.assertEqual(scrubber.feed(b"data: 1\n\n"), b"data: 1\n\n")
+        self.assertEqual(scrubber.feed(b"data: sk-"), b"data: ")
+        self.assertEqual(scrubber.end(), b"sk-")

@@ -60,6 +60,8 @@ class ServerConfig:
     https_redirect: bool = field(default=False, metadata=_by(flag))
     hsts: float | None = field(default=None, metadata=_by(duration))
     drain_timeout: float = field(default=30.0, metadata=_by(duration))
+    max_in_flight: int = field(default=20_000, metadata=_by(count))
+    max_in_flight_per_user: int = field(default=1_000, metadata=_by(count))
     admin_listen: str = field(default="", metadata=_by(text))
     workers: int = field(default=1, metadata=_by(count))
     state_dir: str = field(default="", metadata=_by(text))
@@ -145,6 +147,8 @@ class ProxyConfig:
         factory=dict, repr=False, metadata=_local(secret_headers)
     )
     authorize: str | None = field(default=None, metadata=_by(http.authorize))
+    max_in_flight: int | None = field(default=None, metadata=_by(count))
+    redact_bodies: bool = field(default=False, metadata=_by(flag))
     rate_limit: RateLimit | None = field(default=None, metadata=_by(http.rate_limit))
 
 

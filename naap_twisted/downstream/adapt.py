@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from time import monotonic
 from typing import Any
+from urllib.parse import unquote_to_bytes as unquote
 
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
-from zope.interface import directlyProvides, providedBy
+from zope.interface import directlyProvides, implementer, providedBy
 
 from ..errors import InternalError, ProxyError
 from ..interfaces import IDownstreamRequest, IHeadResource
@@ -89,8 +90,9 @@ class AdaptedRequest:
             transport.abortConnection()
 
 
+@implementer(IHeadResource)
 class AnySite(Resource):
-    """*root*, a head resource, for any ``Site``."""
+    """*root*, a head resource, for any ``Site``; on ours it loses nothing."""
 
     isLeaf = True
 
@@ -99,8 +101,11 @@ class AnySite(Resource):
         self._root = root
 
     def render(self, request: Any) -> Any:
-        """Adapt the request unless it is ours already."""
-        ours = IDownstreamRequest.providedBy(request)
+        """Adapt the request unless it is ours, with its body still to be read."""
+        # Wherever this hangs in somebody's tree, a server's paths are whole ones.
+        request.prepath = []
+        request.postpath = list(map(unquote, request.path[1:].split(b"/")))
+        ours = IDownstreamRequest.providedBy(request) and request.content is None
         return self._root.render(request if ours else AdaptedRequest(request))
 
 

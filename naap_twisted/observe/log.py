@@ -15,7 +15,6 @@ from twisted.logger import (
     ILogObserver,
     Logger,
     LogLevel,
-    extractField,
     formatEvent,
     formatTime,
 )
@@ -89,7 +88,7 @@ def json_observer(out: TextIO) -> FileLogObserver:
         else:
             fields["message"] = formatEvent(event)[:_LONGEST]
         if "log_failure" in event:
-            fields["error"] = extractField("log_failure.type", event).__name__
+            fields["error"] = type(event["log_failure"].value).__name__
             fields["traceback"] = event["log_failure"].getTraceback()[-_LONGEST:]
         return json.dumps(fields) + "\n"
 

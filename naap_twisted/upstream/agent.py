@@ -15,12 +15,15 @@ from typing import Any
 
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
-from twisted.internet.defer import Deferred, maybeDeferred, succeed
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred, succeed
+from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
+from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from ..egress import EgressPolicy
+from ..errors import BadGateway, ProxyError
 from ..interfaces import IUpstream
 from ..model import OutboundRequest, Timeouts
 from ..secret import Secret
@@ -104,8 +107,19 @@ class TreqUpstream:
             unbuffered=True,
             cookies=CookieJar(),
         )
-        return answer
+        return answer.addErrback(_in_our_words)
 
     def close(self) -> Deferred[None]:
         """Nothing is kept open."""
         return succeed(None)
+
+
+def _in_our_words(failure: Failure) -> Failure:
+    """Twisted's failures as those of ``IUpstream``; a bug stays what it is."""
+    causes: list[Failure] = getattr(failure.value, "reasons", [])
+    for cause in causes:
+        if cause.check(ProxyError, CancelledError):
+            return cause
+    if causes or failure.check(ConnectError, ConnectionClosed, DNSLookupError):
+        return Failure(BadGateway(reason=f"upstream: {type(failure.value).__name__}"))
+    return failure

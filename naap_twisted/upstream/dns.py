@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.names import client, dns
+from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from ..errors import BadGateway
@@ -89,7 +90,7 @@ class DnsResolver:
         for succeeded, value in outcomes:
             if succeeded:
                 records += _records(value[0])
-            elif not value.check(dns.DomainError, dns.AuthoritativeDomainError):
+            elif not value.check(DNSNameError):
                 raise BadGateway(reason=f"DNS look-up of {host} failed: {value.type.__name__}")
         answer = addresses_in(host, records)
         if answer is None:

@@ -1,0 +1,35 @@
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers, InvalidHeaderName
+
+from naap_twisted.downstream.headers import LeanHeaders, spelled
+
+NAMES = (b"content-type", b"ETag", b"WWW-Authenticate", b"x-ReQuest-ID", b"dnt", b"X-Request-ID")
+
+
+class LeanHeadersTests(SynchronousTestCase):
+    def test_as_twisted(self) -> None:
+        """The short way and Twisted's own give the same, value for value."""
+        for name in NAMES:
+            for values in ([b"a"], [b"a", b"b"], [b"a\r\nEvil: 1"], ["text"], []):
+                ours, theirs = LeanHeaders(), Headers()
+                for _ in range(2):  # the second time the name is known
+                    ours.setRawHeaders(name, values)
+                    theirs.setRawHeaders(name, values)
+                self.assertEqual(list(ours.getAllRawHeaders()), list(theirs.getAllRawHeaders()))
+                for asked in (name, name.lower(), name.decode(), b"other"):
+                    self.assertEqual(ours.getRawHeaders(asked), theirs.getRawHeaders(asked))
+                    self.assertEqual(ours.getRawHeaders(asked, 7), theirs.getRawHeaders(asked, 7))
+
+    def test_of_fields(self) -> None:
+        """A request's fields, in order, repeated ones together."""
+        fields = [(b"accept", b"a"), (b"x-one", b"1"), (b"accept", b"b")]
+        headers = LeanHeaders.of(fields)
+        self.assertEqual(headers.getRawHeaders(b"Accept"), [b"a", b"b"])
+        self.assertEqual(headers.getRawHeaders("X-One"), ["1"])
+        headers.addRawHeader(b"X-One", b"2")
+        self.assertEqual(headers.getRawHeaders(b"x-one"), [b"1", b"2"])
+
+    def test_names_that_are_none(self) -> None:
+        """Refused as Twisted refuses them."""
+        self.assertRaises(InvalidHeaderName, spelled, b"a b")
+        self.assertRaises(InvalidHeaderName, LeanHeaders().setRawHeaders, b"a\nb", [b"x"])

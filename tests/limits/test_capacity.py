@@ -1,0 +1,59 @@
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.errors import Unavailable
+from naap_twisted.limits.capacity import Capacity, CapacityLimits, leave
+from naap_twisted.limits.in_flight import InFlightLimit
+from naap_twisted.model import User
+
+ADA = User("ada")
+
+
+def capacity(total: int = 9, route: int = 9, user: int = 9, queued: int = 0) -> Capacity:
+    return Capacity.of(
+        CapacityLimits(
+            InFlightLimit(total, queued), InFlightLimit(route, queued), InFlightLimit(user, queued)
+        )
+    )
+
+
+def entering(places: Capacity, user: User | None = None) -> Deferred[list[object]]:
+    return Deferred.fromCoroutine(places.enter(user))
+
+
+class CapacityTests(SynchronousTestCase):
+    def test_each_limit_alone_refuses(self) -> None:
+        """Total, route and user each hold; after leaving, all three are free again."""
+        for name in ("total", "route", "user"):
+            places = capacity(**{name: 1})
+            held = self.successResultOf(entering(places, ADA))
+            self.failureResultOf(entering(places, ADA), Unavailable)
+            leave(held)
+            leave(self.successResultOf(entering(places, ADA)))
+
+    def test_a_refusal_holds_nothing(self) -> None:
+        """The user's and the route's places are given back when the total is full."""
+        places = capacity(total=1, user=2)
+        held = self.successResultOf(entering(places))
+        for _ in range(5):
+            self.failureResultOf(entering(places, ADA), Unavailable)
+        leave(held)
+        leave(self.successResultOf(entering(places, ADA)))
+
+    def test_siblings_share_the_total(self) -> None:
+        """Two routes of one server count towards the same total, not the same route."""
+        one = capacity(total=2, route=1)
+        other = one.sibling(InFlightLimit(1))
+        held = self.successResultOf(entering(one)) + self.successResultOf(entering(other))
+        self.failureResultOf(entering(one.sibling(InFlightLimit(5))), Unavailable)
+        leave(held)
+
+    def test_cancelled_in_the_queue(self) -> None:
+        """A browser that leaves the queue leaves nothing behind."""
+        places = capacity(total=1, queued=1)
+        held = self.successResultOf(entering(places))
+        waiting = entering(places, ADA)
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        leave(held)
+        leave(self.successResultOf(entering(places, ADA)))

@@ -1,0 +1,96 @@
+from ipaddress import ip_address
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.names import dns
+from twisted.names.error import DNSNameError, DNSServerError
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.errors import BadGateway
+from naap_twisted.upstream.dns import DnsResolver, Record, addresses_in, check_server
+
+A, B = ip_address("192.0.2.1"), ip_address("2001:db8::1")
+
+
+class AddressesInTests(SynchronousTestCase):
+    def test_table(self) -> None:
+        """The addresses of the asked name, through its CNAMEs, and of no other name."""
+        for records, expected in (
+            ([Record("h", A, 60), Record("h", B, 30)], ((A, B), 30)),
+            ([Record("h", "c", 5), Record("c", A, 60)], ((A,), 5)),
+            ([Record("c", A, 60), Record("h", "c", 5)], ((A,), 5)),
+            ([Record("h", A, 60), Record("h", A, 60)], ((A,), 60)),
+            ([Record("other", A, 60)], None),
+            ([Record("h", "h", 60), Record("h", A, 60)], None),
+            ([Record("h", "c", 60), Record("c", "h", 60)], None),
+            ([Record("h", "c", 60)], None),
+            ([], None),
+            ([Record("h", A, -5)], ((A,), 0)),
+        ):
+            answer = addresses_in("h", records)
+            found = None if answer is None else (answer.addresses, answer.ttl)
+            self.assertEqual(found, expected, records)
+
+    def test_bounds(self) -> None:
+        """A long chain, and more addresses than we would judge, are no answer."""
+        chain = [Record(f"n{i}", f"n{i + 1}", 60) for i in range(9)] + [Record("n9", A, 60)]
+        self.assertIsNone(addresses_in("n0", chain))
+        many = [Record("h", ip_address(i), 60) for i in range(257)]
+        self.assertIsNone(addresses_in("h", many))
+        self.assertIsNotNone(addresses_in("h", many[:256]))
+
+
+class Names:
+    """twisted.names' resolver, scripted."""
+
+    def __init__(self, four: object, six: object) -> None:
+        self.four, self.six = four, six
+
+    def lookupAddress(self, host: str) -> Deferred[object]:
+        return self._answer(self.four)
+
+    def lookupIPV6Address(self, host: str) -> Deferred[object]:
+        return self._answer(self.six)
+
+    def _answer(self, outcome: object) -> Deferred[object]:
+        return fail(outcome) if isinstance(outcome, Exception) else succeed((outcome, [], []))
+
+
+def header(kind: int, payload: object, name: str = "H.example.", ttl: int = 60) -> dns.RRHeader:
+    return dns.RRHeader(name, kind, dns.IN, ttl, payload)
+
+
+class DnsResolverTests(SynchronousTestCase):
+    def resolve(self, four: object, six: object) -> Deferred[object]:
+        return DnsResolver((), None, Names(four, six)).resolve("h.example")
+
+    def test_both_families(self) -> None:
+        """A and AAAA together, names compared without case."""
+        four = [header(dns.A, dns.Record_A("192.0.2.1"))]
+        six = [header(dns.AAAA, dns.Record_AAAA("2001:db8::1"), ttl=20)]
+        answer = self.successResultOf(self.resolve(four, six))
+        self.assertEqual((answer.addresses, answer.ttl), ((A, B), 20))
+
+    def test_one_family_only(self) -> None:
+        """No AAAA at all is an answer; a name that does not exist is not."""
+        four = [header(dns.A, dns.Record_A("192.0.2.1"))]
+        self.assertEqual(self.successResultOf(self.resolve(four, [])).addresses, (A,))
+        answer = self.successResultOf(self.resolve(four, DNSNameError()))
+        self.assertEqual(answer.addresses, (A,))
+        self.failureResultOf(self.resolve(DNSNameError(), DNSNameError()), BadGateway)
+
+    def test_a_family_that_fails_is_not_ignored(self) -> None:
+        """What could not be seen could be private: no connection on half an answer."""
+        four = [header(dns.A, dns.Record_A("192.0.2.1"))]
+        self.failureResultOf(self.resolve(four, DNSServerError()), BadGateway)
+
+    def test_servers(self) -> None:
+        """Addresses with and without port; names and nonsense are refused."""
+        for text, expected in (
+            ("9.9.9.9", ("9.9.9.9", 53)),
+            ("127.0.0.1:5353", ("127.0.0.1", 5353)),
+            ("[::1]:5353", ("::1", 5353)),
+            ("2620:fe::fe", ("2620:fe::fe", 53)),
+        ):
+            self.assertEqual(check_server(text), expected)
+        for text in ("dns.example", "1.2.3.4:0", "1.2.3.4:x", ""):
+            self.assertRaises(ValueError, check_server, text)
