@@ -1,0 +1,99 @@
+"""Whoever says that it implements an interface does."""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from zope.interface.verify import verifyClass, verifyObject
+
+from naap_twisted import RateLimit, User
+from naap_twisted.auth.static import StaticTokens
+from naap_twisted.downstream.adapt import AnySite
+from naap_twisted.downstream.body import RequestBody, StreamedBody
+from naap_twisted.downstream.channel import Channel
+from naap_twisted.downstream.request import DownstreamRequest
+from naap_twisted.egress import EgressPolicy
+from naap_twisted.external_proxy import ExternalProxy
+from naap_twisted.framing.head import parse_request
+from naap_twisted.interfaces import (
+    IAuthenticator,
+    IDownstreamRequest,
+    IHeadResource,
+    IRateLimiter,
+    IRequestBody,
+    IResolver,
+    IRouteTable,
+    IUpstream,
+)
+from naap_twisted.limits.memory import MemoryRateLimiter
+from naap_twisted.observe.health import Health
+from naap_twisted.routing import Routes
+from naap_twisted.upstream.agent import TreqUpstream, VettedAgent
+from naap_twisted.upstream.client import UpstreamClient
+from naap_twisted.upstream.resolver import SystemResolver
+from naap_twisted.upstream.response import UpstreamResponse
+from naap_twisted.wrappers.base import Wrapper
+from tests.spine import connect, make_server, make_spine
+from tests.support import FakeRequest
+
+
+class Classes(SynchronousTestCase):
+    def test_all(self):
+        """Methods with the arguments that the interface names."""
+        for interface, implementer in [
+            (IAgent, VettedAgent),
+            (IAuthenticator, StaticTokens),
+            (IBodyProducer, StreamedBody),
+            (IDownstreamRequest, DownstreamRequest),
+            (IHeadResource, AnySite),
+            (IHeadResource, ExternalProxy),
+            (IHeadResource, Health),
+            (IHeadResource, Routes),
+            (IHeadResource, Wrapper),
+            (IPushProducer, Channel),
+            (IPushProducer, UpstreamResponse),
+            (IRateLimiter, MemoryRateLimiter),
+            (IRequestBody, RequestBody),
+            (IResolver, SystemResolver),
+            (IResponse, UpstreamResponse),
+            (IRouteTable, Routes),
+            (IUpstream, TreqUpstream),
+            (IUpstream, UpstreamClient),
+        ]:
+            with self.subTest(interface=interface, implementer=implementer):
+                self.assertTrue(verifyClass(interface, implementer, tentative=False))
+
+
+class Objects(SynchronousTestCase):
+    def test_all(self):
+        """Attributes too, on an instance."""
+        reactor = MemoryReactorClock()
+        spine = make_spine()
+        for interface, provider in [
+            (IAgent, VettedAgent(TreqUpstream(None), EgressPolicy(["api.example.com"]))),
+            (IAuthenticator, StaticTokens({"token": User("ada")})),
+            (IBodyProducer, StreamedBody(RequestBody(None, 3), 3)),
+            (IHeadResource, spine.proxy),
+            (IHeadResource, spine.server.resource()),
+            (IHeadResource, spine.server._root),
+            (IHeadResource, spine.server._routes),
+            (IRateLimiter, MemoryRateLimiter(RateLimit(), reactor)),
+            (IRequestBody, RequestBody(None, 0)),
+            (IResolver, SystemResolver(reactor)),
+            (IRouteTable, spine.server._routes),
+            (IUpstream, TreqUpstream(None)),
+            (IUpstream, UpstreamClient(reactor)),
+        ]:
+            with self.subTest(interface=interface, provider=provider):
+                self.assertTrue(verifyObject(interface, provider))
+
+    def test_request(self):
+        """A request on our site, and the fake of it that unit tests use."""
+        channel = connect(make_server().site()).protocol
+        head = parse_request(b"GET / HTTP/1.1\r\nHost: a.example\r\n", channel._limits.head)
+        request = DownstreamRequest(channel, head, RequestBody(None, 0))
+        self.assertTrue(verifyObject(IDownstreamRequest, request))
+        for name in IDownstreamRequest.names(all=False):
+            self.assertTrue(hasattr(FakeRequest(), name), name)
