@@ -7,9 +7,11 @@ from typing import Any
 
 from attrs import define
 from twisted.internet.defer import maybeDeferred
+from twisted.internet.interfaces import IProtocolNegotiationFactory
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from zope.interface import implementer
 
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import HeadBuffer, HeadLimits
@@ -83,7 +85,7 @@ class ScriptedUpstream(Watchable):
         self.requests: list[Received] = []
         self.connections = 0
         self._open: set[_Scripted] = set()
-        factory = Factory.forProtocol(lambda: _Scripted(self))
+        factory = _ScriptedFactory.forProtocol(lambda: _Scripted(self))
         factory.noisy = False
         from twisted.internet import reactor as installed
 
@@ -114,6 +116,13 @@ class ScriptedUpstream(Watchable):
         for connection in list(self._open):
             connection.transport.abortConnection()
         await self.until(lambda: not self._open)
+
+
+@implementer(IProtocolNegotiationFactory)
+class _ScriptedFactory(Factory):
+    def acceptableProtocols(self) -> list[bytes]:
+        # Twisted's TLS ends the handshake where a client offers ALPN and nobody answers it.
+        return [b"http/1.1"]
 
 
 class _Scripted(Protocol):

@@ -1,0 +1,132 @@
+"""Real handshakes, on both sides."""
+
+from pathlib import Path
+
+from OpenSSL import SSL
+from twisted.internet.error import ConnectionLost
+from twisted.internet.ssl import optionsForClientTLS
+
+from naap_twisted.testing import RawClient, ScriptedUpstream
+
+from .canary import AUTHORIZATION
+from .certificates import Authority
+from .support import OK, PATH, IntegrationTestCase
+
+
+class TlsTestCase(IntegrationTestCase):
+    def setUp(self):
+        super().setUp()
+        self.authority = Authority()
+
+    def file(self, data):
+        """A new file's name."""
+        path = Path(self.mktemp())
+        path.write_bytes(data)
+        return str(path)
+
+    def serve_tls(self, **options):
+        """A server behind an ``ssl:`` endpoint, for ``localhost``."""
+        key, certificate = map(self.file, self.authority.issue("localhost"))
+        listen = f"ssl:0:interface=127.0.0.1:privateKey={key}:certKey={certificate}"
+        tls = self.authority.client_options("localhost")
+        self.running = self.serve(tls=tls, listen=[listen], **options)
+
+
+class BrowserSideTests(TlsTestCase):
+    async def test_a_request_over_tls(self):
+        self.serve_tls()
+        self.upstream = ScriptedUpstream(self, OK)
+        self.mount("/x")
+        self.assertTrue(self.running.url.startswith("https://"))
+        client = await self.running.client()
+        for _ in range(2):
+            client.request("POST", PATH, self.headers(), b"{}")
+            self.assertEqual((await client.answer("POST")).body, b'{"ok":1}')
+
+    async def test_a_client_that_does_not_trust_us_gets_nothing(self):
+        self.serve_tls()
+        tls = optionsForClientTLS("localhost")
+        client = await RawClient.connect(self, self.running.port, tls=tls)
+        client.request("GET", "/healthz")
+        self.assertEqual(await client.read_to_end(), b"")
+        self.assertFalse(client.clean)
+
+    async def test_plain_http_on_the_tls_port_gets_nothing(self):
+        self.serve_tls()
+        client = await RawClient.connect(self, self.running.port)
+        client.request("GET", "/healthz")
+        self.assertNotIn(b"HTTP/1.1", await client.read_to_end())
+
+    async def test_a_leaving_browser_ends_the_upstream(self):
+        self.serve_tls()
+        self.upstream = ScriptedUpstream(self)
+        self.mount("/x")
+        client = await self.running.client()
+        client.request("POST", PATH, self.headers(), b"{}")
+        await self.upstream.until(lambda: self.upstream.requests)
+        client.abort()
+        await self.upstream.until(lambda: self.upstream.requests[0].lost)
+
+
+class RedirectTests(TlsTestCase):
+    OPTIONS = {"https_redirect": True, "hsts": 31536000.0}
+
+    async def test_plain_http_is_sent_to_https(self):
+        """GET by 301; POST by 308, which keeps method and body; never HSTS over plain http."""
+        self.start(server=self.OPTIONS)
+        for method, status in (("GET", 301), ("POST", 308)):
+            answer = await self.running.ask(
+                method, PATH + "?a=b", {"Host": "api.example.com:4020"}, b"{}"
+            )
+            self.assertEqual(answer.status, status)
+            self.assertEqual(answer.header("Location"), f"https://api.example.com{PATH}?a=b")
+            self.assertIsNone(answer.header("Strict-Transport-Security"))
+        self.assertEqual(self.upstream.connections, 0)
+
+    async def test_https_says_that_it_stays_so(self):
+        self.serve_tls(**self.OPTIONS)
+        answer = await self.running.ask("GET", "/healthz")
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(answer.header("Strict-Transport-Security"), "max-age=31536000")
+
+
+class UpstreamSideTests(TlsTestCase):
+    def start_tls(self, name, *names, days=1, trusted=True):
+        """A route to ``https://<name>`` where a server listens whose certificate is for *names*."""
+        options = self.authority.server_options(*names, days=days)
+        self.upstream = ScriptedUpstream(self, OK, tls=options)
+        ca_file = self.file(self.authority.pem) if trusted else ""
+        self.running = self.serve(ca_file=ca_file)
+        more = {}
+        if not name[0].isdigit():
+            more["upstream"] = self.way_out({name: "127.0.0.1"}, ca_file)
+        self.mount("/x", allowed_hosts=[name], allowed_schemes=["https"], **more)
+        self.url = f"https://{name}:{self.upstream.port}/v1"
+
+    async def test_verified_by_name(self):
+        self.start_tls("api.example.com", "api.example.com")
+        self.assertEqual((await self.post(X_Target_URL=self.url)).status, 200)
+        (received,) = self.upstream.requests
+        self.assertEqual(received.values("Authorization"), [AUTHORIZATION.encode()])
+        self.assertEqual(received.values("Host"), [self.url[8:-3].encode()])
+
+    async def test_verified_by_address(self):
+        """With the server's own way out, and its ``ca_file``."""
+        self.start_tls("127.0.0.1", "127.0.0.1")
+        self.assertEqual((await self.post(X_Target_URL=self.url)).status, 200)
+
+    async def test_what_does_not_verify_is_not_spoken_to(self):
+        """Wrong name, address for name, expired, unknown authority: 502, and no request."""
+        for name, names, options in (
+            ("api.example.com", ["other.example.com"], {}),
+            ("api.example.com", ["*.api.example.com"], {}),
+            ("api.example.com", ["127.0.0.1"], {}),
+            ("127.0.0.1", ["api.example.com"], {}),
+            ("api.example.com", ["api.example.com"], {"days": -1}),
+            ("api.example.com", ["api.example.com"], {"trusted": False}),
+        ):
+            self.start_tls(name, *names, **options)
+            answer = await self.post(X_Target_URL=self.url)
+            self.assert_refused(answer, 502, "BAD_GATEWAY", "External proxy failed")
+            self.assertEqual(self.upstream.requests, [])
+            self.flushLoggedErrors(SSL.Error, ConnectionLost)
