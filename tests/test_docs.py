@@ -1,0 +1,74 @@
+"""What the documentation shows is run here."""
+
+import re
+import sys
+from pathlib import Path
+
+from attrs import fields_dict
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted import PluginServer, create_external_proxy, create_plugin_server
+from naap_twisted.config import parse_config
+from naap_twisted.config.schema import ProxyConfig, ServerConfig
+from naap_twisted.errors import ProxyError
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+KEY = "sk-example-key"
+
+
+def block(marker: str) -> str:
+    """The fenced block after ``<!-- marker -->``."""
+    found = re.search(rf"<!-- {marker} -->\n```\w*\n(.*?)```", README, re.DOTALL)
+    assert found is not None, marker
+    return found[1]
+
+
+def every_error(kind: type) -> list[type]:
+    return [each for sub in kind.__subclasses__() for each in (sub, *every_error(sub))]
+
+
+class ReadmeTests(SynchronousTestCase):
+    def test_config_example(self) -> None:
+        """The ten lines are ten lines (and the table headers), and pass."""
+        text = block("config-example")
+        self.assertLessEqual(len(text.splitlines()), 10)
+        config = parse_config(text, directory=ROOT, environ={"OPENAI_API_KEY": KEY})
+        self.assertEqual(config.proxy[0].allowed_hosts, ("api.openai.com",))
+
+    def test_library_example(self) -> None:
+        """The plugin runs as it stands and makes a server."""
+        names = {"__name__": "plugin"}
+        self.patch(sys.modules["os"], "environ", {"OPENAI_API_KEY": KEY})
+        exec(compile(block("library-example"), "README.md", "exec"), names)  # noqa: S102
+        server = names["server"]
+        self.assertIsInstance(server, PluginServer)
+        self.assertEqual(server.routes()[0].full_path, "/api/v1/assistant/openai-proxy")
+
+    def test_every_option_is_in_the_table(self) -> None:
+        """An option that code or TOML takes stands in a table; the table names no other."""
+        table = " ".join(line for line in README.splitlines() if line.startswith("|"))
+        named = set(re.findall(r"`(?:server\.|upstream\.|auth\.|proxy\.)?([a-z_]+)`", table))
+        taken = {
+            *create_external_proxy.__kwdefaults__,
+            *create_plugin_server.__kwdefaults__,
+            *fields_dict(ProxyConfig),
+            *fields_dict(ServerConfig),
+        }
+        unlisted = {"path", "reactor", "limits", "jwt_secret", "rate_limit", "workers"}
+        self.assertEqual(taken - named - unlisted - {"admin_listen", "state_dir"}, set())
+
+    def test_links(self) -> None:
+        """Every file that a document names is there."""
+        for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+            for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
+                self.assertTrue((document.parent / link).exists(), f"{document.name}: {link}")
+
+
+class ErrorsTests(SynchronousTestCase):
+    def test_every_code_is_documented(self) -> None:
+        """docs/errors.md has every code that can be answered, with its status."""
+        text = (ROOT / "docs" / "errors.md").read_text("utf-8")
+        for kind in every_error(ProxyError):
+            if kind.__module__ == "naap_twisted.errors" and kind.code != "CSRF_FAILED":
+                self.assertIn(f"`{kind.code}`", text)
