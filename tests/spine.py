@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
 from treq.testing import StubTreq
 from twisted.internet.address import IPv4Address
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionAborted
 from twisted.internet.interfaces import ITransport
 from twisted.internet.testing import MemoryReactorClock, StringTransport
@@ -19,6 +20,8 @@ from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
 from naap_twisted import ExternalProxy, PluginServer, create_external_proxy, create_plugin_server
+from naap_twisted.interfaces import IUpstream
+from naap_twisted.model import OutboundRequest
 from naap_twisted.upstream.agent import TreqUpstream
 
 TARGET = "https://api.example.com/v1/chat"
@@ -236,3 +239,30 @@ def make_spine(
     proxy = make_proxy(upstream, **options)
     plugin.mount("/x", proxy)
     return Spine(upstream, plugin, proxy, stock=stock)
+
+
+@implementer(IUpstream)
+class Scripted:
+    """An upstream that ends in a given way, and remembers what it was sent."""
+
+    def __init__(self, outcome: Callable[[], Any]) -> None:
+        self.outcome = outcome
+        self.sent: list[OutboundRequest] = []
+
+    def send(self, outbound: OutboundRequest) -> Any:
+        self.sent.append(outbound)
+        return self.outcome()
+
+    def close(self) -> Deferred[None]:
+        return succeed(None)
+
+
+def begin(upstream: IUpstream, **options: Any) -> BrowserTransport:
+    """A browser's connection with one request on its way to *upstream*."""
+    server = make_server()
+    hosts = ["api.example.com"]
+    server.mount("/x", create_external_proxy(allowed_hosts=hosts, upstream=upstream, **options))
+    transport = connect(server.site())
+    head = [JSON, ("X-Target-URL", TARGET)]
+    transport.protocol.dataReceived(request_bytes("POST", "/api/v1/x", head, b"{}"))
+    return transport

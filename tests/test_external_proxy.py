@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import LogLevel, capturedLogs
-from twisted.trial.unittest import SynchronousTestCase
+from types import SimpleNamespace
 
-from naap_twisted import ConfigError, ExposeHeader, Secret, create_external_proxy
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLookupError
+from twisted.logger import LogLevel, capturedLogs
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import ResponseNeverReceived
+
+from naap_twisted import ConfigError, ExposeHeader, Secret
 from naap_twisted.errors import BadGateway, Unavailable, UpstreamTimeout
 from naap_twisted.model import Timeouts
-from tests.spine import JSON, TARGET, connect, make_server, make_spine, request_bytes
+from naap_twisted.upstream.agent import TreqUpstream
+from tests.spine import JSON, TARGET, Scripted, begin, make_spine, read_answer
 
 KEY = "Bearer sk-123456789"
+BAD_GATEWAY = ((502, "BAD_GATEWAY"), "External proxy failed")
 SDP = ("Content-Type", "application/sdp")
-
-
-class Scripted:
-    """An upstream that ends in a given way, and remembers what it was sent."""
-
-    def __init__(self, outcome):
-        self.outcome = outcome
-        self.sent = []
-
-    def send(self, outbound):
-        self.sent.append(outbound)
-        return self.outcome()
-
-    def close(self):
-        return succeed(None)
 
 
 class Success(SynchronousTestCase):
@@ -118,14 +109,7 @@ class Success(SynchronousTestCase):
     def test_timeouts(self):
         """The route's deadlines go with what is sent."""
         upstream = Scripted(Deferred)
-        proxy = create_external_proxy(
-            allowed_hosts=["api.example.com"], timeout=60, total_timeout="2m", upstream=upstream
-        )
-        server = make_server()
-        server.mount("/x", proxy)
-        transport = connect(server.site())
-        head = [JSON, ("X-Target-URL", TARGET)]
-        transport.protocol.dataReceived(request_bytes("POST", "/api/v1/x", head, b"{}"))
+        begin(upstream, timeout=60, total_timeout="2m")
         self.assertEqual(upstream.sent[0].timeouts, Timeouts(10.0, 60.0, 300.0, 120.0))
 
 
@@ -185,6 +169,17 @@ class Refusals(SynchronousTestCase):
             spine = make_spine()
             spine.proxy._upstream = upstream
             self.assertEqual(spine.ask().error, (error.http_status, error.code))
+
+    def test_failures_of_a_treq_client(self):
+        """Twisted's own failures are a gateway's too; they name nobody."""
+        for error in (
+            ConnectionRefusedError("192.0.2.9"),
+            DNSLookupError("sk-canary"),
+            ResponseNeverReceived([Failure(ConnectionLost("192.0.2.9"))]),
+        ):
+            client = SimpleNamespace(request=lambda *args, error=error, **options: fail(error))
+            answer = read_answer(begin(TreqUpstream(client)).value())
+            self.assertEqual((answer.error, answer.message), BAD_GATEWAY)
 
     def test_bugs(self):
         """A bug of ours or of a plugin's callable is a 500 that says nothing, and is logged."""
@@ -286,13 +281,7 @@ class Leaving(SynchronousTestCase):
         """The upstream exchange is cancelled at once."""
         cancelled = []
         upstream = Scripted(lambda: Deferred(cancelled.append))
-        server = make_server(reactor=MemoryReactorClock())
-        server.mount(
-            "/x", create_external_proxy(allowed_hosts=["api.example.com"], upstream=upstream)
-        )
-        transport = connect(server.site())
-        head = [JSON, ("X-Target-URL", TARGET)]
-        transport.protocol.dataReceived(request_bytes("POST", "/api/v1/x", head, b"{}"))
+        transport = begin(upstream)
         self.assertEqual(len(upstream.sent), 1)
         transport.abortConnection()
         self.assertEqual(len(cancelled), 1)
