@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 from twisted.logger import formatEvent, globalLogPublisher
@@ -9,6 +10,9 @@ from twisted.logger import formatEvent, globalLogPublisher
 CANARY = f"canary-{secrets.token_hex(16)}"
 AUTHORIZATION = f"Bearer {CANARY}"
 _RAW = CANARY.encode()
+# A key may come in pieces, with the framing of chunks between them.
+_WINDOW = 4 * len(_RAW)
+_BETWEEN_CHUNKS = re.compile(rb"\r\n[0-9a-fA-F]{1,8}\r\n")
 
 
 class Canary:
@@ -55,9 +59,9 @@ class Canary:
         def tapped(data):
             nonlocal tail
             seen = tail + bytes(data)
-            if _RAW in seen:
+            if _RAW in seen or _RAW in _BETWEEN_CHUNKS.sub(b"", seen):
                 self.leaks.append("response bytes")
-            tail = seen[-len(_RAW) + 1 :]
+            tail = b"" if self.leaks else seen[-_WINDOW:]
             write(data)
 
         transport.write = tapped

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from twisted.internet import reactor
+from twisted.internet.task import deferLater
 from twisted.trial.unittest import TestCase
 
 from naap_twisted import create_external_proxy, create_plugin_server
@@ -31,6 +32,15 @@ CHUNKED = "Transfer-Encoding: chunked"
 def chunk(data):
     """One chunk."""
     return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+async def until(condition, seconds=5.0):
+    """Look again and again: not everything tells when it changes."""
+    due = reactor.seconds() + seconds
+    while not condition():
+        if reactor.seconds() > due:
+            raise AssertionError("it never came true")
+        await deferLater(reactor, 0.02)
 
 
 class IntegrationTestCase(TestCase):

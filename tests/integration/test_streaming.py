@@ -8,20 +8,11 @@ from twisted.internet.task import deferLater
 
 from naap_twisted.testing import PAUSE, request_bytes
 
-from .support import CHUNKED, PATH, IntegrationTestCase, chunk, response
+from .support import CHUNKED, PATH, IntegrationTestCase, chunk, response, until
 
 SSE = response(200, b"", "Content-Type: text/event-stream", CHUNKED, length=False)
 JUNK = b"x" * 64 * 1024
 _ANY = {"content_type": "*/*", "body_limit": "64mb"}
-
-
-async def until(condition, seconds=5.0):
-    """Look again and again: the inside of the server tells nobody when it changes."""
-    due = reactor.seconds() + seconds
-    while not condition():
-        if reactor.seconds() > due:
-            raise AssertionError("it never came true")
-        await deferLater(reactor, 0.02)
 
 
 class EventTests(IntegrationTestCase):
