@@ -22,7 +22,8 @@ from ..errors import (
 )
 from ..interfaces import IResolver
 from ..model import VettedTarget
-from .connection import Keeper, UpstreamConnection
+from .connection import UpstreamConnection
+from .pool import Pool
 from .resolver import Address
 from .tls import TlsContexts
 
@@ -45,7 +46,7 @@ class Connector:
         self._ticker = ticker
 
     def connect(
-        self, vetted: VettedTarget, keeper: Keeper, key: Hashable, timeout: float
+        self, vetted: VettedTarget, keeper: Pool, key: Hashable, timeout: float
     ) -> Deferred[UpstreamConnection]:
         """A connection that is up, TLS included.
 
@@ -60,7 +61,7 @@ class Connector:
         return attempt
 
     async def _connect(
-        self, vetted: VettedTarget, keeper: Keeper, key: Hashable
+        self, vetted: VettedTarget, keeper: Pool, key: Hashable
     ) -> UpstreamConnection:
         target = vetted.target
         addresses = await self.vetted_addresses(vetted)
@@ -115,6 +116,7 @@ def race(
     waiting = list(addresses)
     running: list[Deferred[Any]] = []
     timer: list[Any] = []
+    over = False
 
     def stop_timer() -> None:
         while timer:
@@ -123,6 +125,8 @@ def race(
                 call.cancel()
 
     def cancel_all(_: object = None) -> None:
+        nonlocal over
+        over = True  # first: cancelled attempts report in before this returns
         stop_timer()
         waiting.clear()
         for attempt in list(running):
@@ -132,7 +136,7 @@ def race(
 
     def attempt_next() -> None:
         stop_timer()
-        if not waiting or result.called:
+        if not waiting or over:
             return
         attempt = start(waiting.pop(0))
         running.append(attempt)
@@ -142,7 +146,7 @@ def race(
 
     def won(connection: Any, attempt: Deferred[Any]) -> None:
         running.remove(attempt)
-        if result.called:
+        if over:
             connection.transport.abortConnection()
             return
         cancel_all()
@@ -150,7 +154,7 @@ def race(
 
     def lost(failure: Failure, attempt: Deferred[Any]) -> None:
         running.remove(attempt)
-        if result.called:
+        if over:
             return
         if waiting:
             attempt_next()
