@@ -1,0 +1,72 @@
+"""Certificates for tests, made when they run."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from OpenSSL.crypto import X509, PKey
+from twisted.internet.ssl import CertificateOptions
+
+_PEM = serialization.Encoding.PEM
+
+
+def _name(text):
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def _alternative(name):
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+class Authority:
+    """A certificate authority."""
+
+    def __init__(self, name="test authority"):
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name(name)
+        self._certificate = _sign(self._name, self._key, self._name, self._key, (), ca=True)
+        self.pem = self._certificate.public_bytes(_PEM)
+
+    def server(self, *names, expired=False):
+        """A server context factory with a certificate for *names* (DNS names and addresses)."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = _sign(_name(names[0]), key, self._name, self._key, names, expired=expired)
+        return _context(leaf, key)
+
+
+def self_signed(name):
+    """A server context factory that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return _context(_sign(_name(name), key, _name(name), key, (name,)), key)
+
+
+def _sign(subject, key, issuer, issuer_key, names, ca=False, expired=False):
+    now = datetime.now(UTC)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + timedelta(days=-1 if expired else 1))
+        .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+    )
+    if names:
+        alternatives = x509.SubjectAlternativeName([_alternative(name) for name in names])
+        builder = builder.add_extension(alternatives, critical=False)
+    return builder.sign(issuer_key, hashes.SHA256())
+
+
+def _context(certificate, key):
+    return CertificateOptions(
+        privateKey=PKey.from_cryptography_key(key),
+        certificate=X509.from_cryptography(certificate),
+        acceptableProtocols=[b"http/1.1"],
+    )

@@ -1,0 +1,106 @@
+"""Deadlines: met late by a tick at most, never early, and at no cost while nothing waits."""
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.deadlines import NEVER, Ticker
+
+
+class Thing:
+    def __init__(self, deadline):
+        self.deadline = deadline
+        self.passed = 0
+        self.then = lambda: None
+
+    def deadline_passed(self):
+        self.passed += 1
+        self.then()
+
+
+class Ticking(SynchronousTestCase):
+    def setUp(self):
+        self.clock = Clock()
+        self.ticker = Ticker(self.clock, tick=0.1)
+
+    def later(self, seconds):
+        for _ in range(round(seconds * 10)):
+            self.clock.advance(0.1)
+
+    def test_time(self):
+        """Not before the deadline, and within a tick after it."""
+        thing = Thing(1.0)
+        self.ticker.watch(thing)
+        self.later(0.8)
+        self.assertEqual(thing.passed, 0)
+        self.later(0.4)
+        self.assertGreaterEqual(thing.passed, 1)
+        self.assertAlmostEqual(self.ticker.now(), 1.2)
+
+    def test_moved(self):
+        """A deadline that moves costs nothing and holds."""
+        thing = Thing(0.5)
+        self.ticker.watch(thing)
+        self.later(0.4)
+        thing.deadline = NEVER
+        self.later(50)
+        self.assertEqual(thing.passed, 0)
+
+    def test_again(self):
+        """Called each tick until it moves its deadline or is let go."""
+        thing = Thing(0.0)
+        self.ticker.watch(thing)
+        self.later(0.3)
+        self.assertEqual(thing.passed, 3)
+        self.ticker.unwatch(thing)
+        self.later(1)
+        self.assertEqual((thing.passed, len(self.ticker)), (3, 0))
+
+    def test_stands_still(self):
+        """No delayed call while nothing is watched; one for any number of things."""
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        things = [Thing(NEVER) for _ in range(5)]
+        for thing in things:
+            self.ticker.watch(thing)
+            self.ticker.watch(thing)
+        self.assertEqual((len(self.clock.getDelayedCalls()), len(self.ticker)), (1, 5))
+        for thing in things:
+            self.ticker.unwatch(thing)
+            self.ticker.unwatch(thing)
+        self.later(0.2)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_let_go_by_another(self):
+        """One that is let go in the same tick is not called any more."""
+        one, two = Thing(0.0), Thing(0.0)
+        one.then = lambda: self.ticker.unwatch(two)
+        two.then = lambda: self.ticker.unwatch(one)
+        self.ticker.watch(one)
+        self.ticker.watch(two)
+        self.later(0.1)
+        self.assertEqual(one.passed + two.passed, 1)
+
+    def test_watching_from_a_call(self):
+        """Things may be watched and let go from within; the tick goes on."""
+        second = Thing(0.2)
+        first = Thing(0.0)
+
+        def switch():
+            self.ticker.unwatch(first)
+            self.ticker.watch(second)
+
+        first.then = switch
+        self.ticker.watch(first)
+        self.later(0.4)
+        self.assertEqual(first.passed, 1)
+        self.assertGreaterEqual(second.passed, 1)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_stop(self):
+        """Stopping leaves nothing behind."""
+        thing = Thing(0.0)
+        self.ticker.watch(thing)
+        self.ticker.stop()
+        self.ticker.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.later(1)
+        self.assertEqual(thing.passed, 0)

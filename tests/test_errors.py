@@ -1,0 +1,128 @@
+"""The tree of errors: each row of the answer table, and what an answer must not say."""
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted import errors
+from naap_twisted.errors import (
+    ConfigError,
+    HostNotAllowed,
+    NaapError,
+    ProxyError,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+    UpstreamCut,
+    UpstreamStatus,
+)
+
+# class, arguments -> status, code, type (contract section 4; the types are OpenAI's words)
+TABLE = [
+    ("InternalError", (), 500, "INTERNAL_ERROR", "api_error"),
+    ("BadRequest", (), 400, "BAD_REQUEST", "invalid_request_error"),
+    ("RequestTimeout", (), 408, "REQUEST_TIMEOUT", "invalid_request_error"),
+    ("NotFound", (), 404, "NOT_FOUND", "not_found_error"),
+    ("MethodNotAllowed", (), 405, "METHOD_NOT_ALLOWED", "invalid_request_error"),
+    ("OriginNotAllowed", (), 403, "ORIGIN_NOT_ALLOWED", "permission_error"),
+    ("MisdirectedRequest", (), 421, "MISDIRECTED_REQUEST", "invalid_request_error"),
+    ("Unauthorized", (), 401, "UNAUTHORIZED", "authentication_error"),
+    ("InvalidToken", (), 401, "INVALID_TOKEN", "authentication_error"),
+    ("CsrfFailed", (), 403, "CSRF_FAILED", "permission_error"),
+    ("Forbidden", (), 403, "FORBIDDEN", "permission_error"),
+    ("RateLimited", (7,), 429, "RATE_LIMITED", "rate_limit_error"),
+    ("MissingTarget", (), 400, "MISSING_TARGET", "invalid_request_error"),
+    ("InvalidTarget", (), 400, "INVALID_TARGET", "invalid_request_error"),
+    ("HostNotAllowed", (), 400, "HOST_NOT_ALLOWED", "invalid_request_error"),
+    ("SchemeNotAllowed", (), 400, "SCHEME_NOT_ALLOWED", "invalid_request_error"),
+    ("PortNotAllowed", (), 400, "PORT_NOT_ALLOWED", "invalid_request_error"),
+    ("AddressNotAllowed", (), 400, "ADDRESS_NOT_ALLOWED", "invalid_request_error"),
+    ("BodyRequired", (), 400, "BODY_REQUIRED", "invalid_request_error"),
+    ("InvalidJson", (), 400, "INVALID_JSON", "invalid_request_error"),
+    ("UnsupportedMediaType", (), 415, "UNSUPPORTED_MEDIA_TYPE", "invalid_request_error"),
+    ("BodyTooLarge", (), 413, "BODY_TOO_LARGE", "invalid_request_error"),
+    ("HeadersTooLarge", (), 431, "HEADERS_TOO_LARGE", "invalid_request_error"),
+    ("UriTooLong", (), 414, "URI_TOO_LONG", "invalid_request_error"),
+    ("BadGateway", (), 502, "BAD_GATEWAY", "api_error"),
+    ("UpstreamTimeout", (), 504, "UPSTREAM_TIMEOUT", "api_error"),
+    ("Unavailable", (), 503, "UNAVAILABLE", "api_error"),
+    ("UpstreamStatus", (429, "slow down"), 429, "UPSTREAM_ERROR", "rate_limit_error"),
+    ("UpstreamStatus", (500, "oh"), 500, "UPSTREAM_ERROR", "api_error"),
+]
+
+# Messages that the contract fixes word for word.
+MESSAGES = {
+    "Unauthorized": "Missing or invalid authorization token",
+    "Forbidden": "Proxy request not authorized",
+    "RateLimited": "Too many requests, please try again later",
+    "BadGateway": "External proxy failed",
+    "UpstreamTimeout": "External API request timed out",
+    "UpstreamStatus": None,
+}
+
+
+class Answers(SynchronousTestCase):
+    def test_table(self):
+        """Status, code, type and JSON shape of every class."""
+        for name, arguments, status, code, kind in TABLE:
+            error = getattr(errors, name)(*arguments)
+            self.assertEqual((error.http_status, error.code, error.type), (status, code, kind))
+            self.assertTrue(error.message, name)
+            self.assertEqual(
+                json.loads(error.to_json()),
+                {
+                    "success": False,
+                    "error": {
+                        "message": error.message,
+                        "code": code,
+                        "type": kind,
+                        "param": None,
+                    },
+                },
+            )
+            if MESSAGES.get(name):
+                self.assertEqual(error.message, MESSAGES[name])
+
+    def test_every_class_is_in_the_table(self):
+        """No error without a row."""
+        classes = {
+            name
+            for name, value in vars(errors).items()
+            if isinstance(value, type) and issubclass(value, ProxyError) and value is not ProxyError
+        }
+        self.assertEqual(classes, {row[0] for row in TABLE})
+
+    def test_message_and_reason(self):
+        """The message is public, the reason is the log's; one stands in for the other."""
+        error = HostNotAllowed('Host "evil.com" is not in the allowed list', reason="no rule")
+        self.assertEqual(str(error), 'Host "evil.com" is not in the allowed list')
+        self.assertEqual(error.reason, "no rule")
+        self.assertNotIn(b"no rule", error.to_json())
+        self.assertEqual(HostNotAllowed("x").reason, "x")
+
+    def test_headers(self):
+        """What the status obliges to (RFC 9110 sections 11.6.1 and 10.2.3)."""
+        self.assertEqual([name for name, _ in Unauthorized().headers], [b"WWW-Authenticate"])
+        self.assertEqual(RateLimited(7).headers, ((b"Retry-After", b"7"),))
+        self.assertEqual(Unavailable(retry_after=3).headers, ((b"Retry-After", b"3"),))
+
+    def test_upstream_text(self):
+        """The upstream's words in the envelope, never in the log's reason."""
+        error = UpstreamStatus(429, 'slow "down"\u00e9')
+        self.assertEqual(error.message, 'External API returned 429: slow "down"\u00e9')
+        self.assertNotIn("slow", error.reason)
+        self.assertIn("slow", json.loads(error.to_json())["error"]["message"])
+
+
+class Tree(SynchronousTestCase):
+    def test_config_error(self):
+        """One line a problem."""
+        error = ConfigError("a: is wrong", "b: too")
+        self.assertEqual(error.problems, ("a: is wrong", "b: too"))
+        self.assertEqual(str(error), "a: is wrong\nb: too")
+
+    def test_root(self):
+        """Everything raised on purpose has one root; a cut reply has no HTTP face."""
+        for kind in (ConfigError, ProxyError, UpstreamCut):
+            self.assertTrue(issubclass(kind, NaapError))
+        self.assertFalse(issubclass(UpstreamCut, ProxyError))
