@@ -154,8 +154,6 @@ class Layers(SynchronousTestCase):
             if size > 300:
                 self.assertIn("300 lines", ast.get_docstring(tree) or "", f"{module}: {size}")
 
-    test_lengths.todo = "downstream/channel.py and upstream/connection.py are whole yet"
-
     def test_the_rules_themselves(self) -> None:
         """The helpers, on a module that can be seen here."""
         tree = ast.parse('"""doc"""\nfrom ..a import b\nimport c.d\nx.reveal(f("text", b"raw"))')

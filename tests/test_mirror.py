@@ -15,6 +15,8 @@ CROSS_CUTTING = (
     "test_mirror.py",
     "test_layers.py",
     "test_canary.py",
+    "test_cost.py",
+    "test_docs.py",
     "test_examples.py",
     "test_packaging.py",
     "test_public_names.py",

@@ -11,21 +11,20 @@ The rules of its states:
 - CLOSED.
 
 A request is handed on at the end of its *head*.
+
+(More than 300 lines, for the states share one deadline and are only right when read together; what
+does not touch them is in :mod:`.outflow`.)
 """
 
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
-from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
-from zope.interface import implementer
 
 from ..deadlines import NEVER
-from ..direct import send_now
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge
@@ -33,6 +32,7 @@ from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_reque
 from .answer import PHRASES
 from .body import BrowserGone, RequestBody
 from .liveness import peer_closed
+from .outflow import Outflow
 
 if TYPE_CHECKING:
     from .request import DownstreamRequest
@@ -51,14 +51,13 @@ class State(enum.Enum):
     CLOSED = 4
 
 
-@implementer(IPushProducer)
-class Channel(Protocol):
+class Channel(Outflow):
     """One connection. Also what ``twisted.web.http.Request`` calls its channel."""
 
-    transport: Any
     site: DownstreamSite
 
     def __init__(self, site: DownstreamSite) -> None:
+        super().__init__()
         self.site = site
         self.factory = site
         self._limits = site.limits
@@ -72,23 +71,15 @@ class Channel(Protocol):
         self._close_after = False
         self._owes_continue = False
         self._reading = True
-        self._blocked = False
-        self._producer: Any = None
-        self._pull = False
         self._lingered = 0
         self._stray = 0  # bytes of a CRLF before a request
-        self._held = b""
         self._body_clock = 0.0
         self.deadline = NEVER
 
     # The transport's side.
 
     def connectionMade(self) -> None:
-        self._peer: IAddress = self.transport.getPeer()
-        self._host: IAddress = self.transport.getHost()
-        self._secure = ISSLTransport(self.transport, None) is not None
-        self.transport.setTcpNoDelay(True)
-        self.transport.registerProducer(self, True)
+        super().connectionMade()
         self.deadline = self.site.ticker.now() + self._limits.head_timeout
         self.site.ticker.watch(self)
         self.site.connection_opened(self)
@@ -98,6 +89,7 @@ class Channel(Protocol):
 
     def connectionLost(self, reason: Failure = Failure(BrowserGone())) -> None:  # noqa: B008
         self._state = State.CLOSED
+        self.closed = True
         self.site.ticker.unwatch(self)
         self.site.connection_closed(self)
         self._body.fail(BrowserGone())
@@ -194,13 +186,15 @@ class Channel(Protocol):
         return rest
 
     def _read_body(self, data: bytes) -> bytes:
-        assert self._decoder is not None
+        if self._decoder is None:
+            return b""  # broken before: nothing after it has a meaning
         self._owes_continue = False
         body = self._body
         try:
             pieces, rest = self._decoder.feed(data)
         except FramingError as error:
             self._close_after = True
+            self._decoder = None
             refusal = BadRequest(reason=str(error))
             body.fail(refusal)
             if self._request is None:
@@ -290,28 +284,6 @@ class Channel(Protocol):
         # Held until the first piece of body, so that a small answer is one write.
         self._held = b"".join(parts)
 
-    def write(self, data: bytes) -> None:
-        if self._held:
-            data, self._held = self._held + data, b""
-        send_now(self.transport, data)
-
-    def writeSequence(self, iovec: list[bytes]) -> None:
-        self.write(b"".join(iovec))
-
-    def flush(self) -> None:
-        """Send a head that waits for a body."""
-        if self._held:
-            self.write(b"")
-
-    def getPeer(self) -> IAddress:
-        return self._peer
-
-    def getHost(self) -> IAddress:
-        return self._host
-
-    def isSecure(self) -> bool:
-        return self._secure
-
     def requestDone(self, request: DownstreamRequest) -> None:
         """The answer is out: go on to the next request, or close."""
         if request is not self._request:
@@ -369,6 +341,7 @@ class Channel(Protocol):
     def abort(self) -> None:
         """Reset the connection: whatever was in flight is visibly incomplete."""
         self._state = State.CLOSED
+        self.closed = True
         self.transport.abortConnection()
 
     def abortConnection(self) -> None:
@@ -380,45 +353,15 @@ class Channel(Protocol):
         """Between requests: closing now loses nothing."""
         return self._state is State.HEAD and not self._head
 
-    # Flow control towards the browser.
+    # What the outflow tells.
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Whoever produces the answer's body."""
-        if self._producer is not None:
-            raise RuntimeError("a producer is already registered")
-        self._producer = producer
-        self._pull = not streaming
-        if self._pull:
-            self.transport.unregisterProducer()
-            self.transport.registerProducer(producer, False)
-        elif self._blocked:
-            producer.pauseProducing()
-
-    def unregisterProducer(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None and self._pull and self._state is not State.CLOSED:
-            self.transport.unregisterProducer()
-            self.transport.registerProducer(self, True)
-
-    def pauseProducing(self) -> None:
-        """The transport's buffer is full."""
-        if self._state is State.CLOSED:
-            return
-        self._blocked = True
+    def stalled(self) -> None:
         self.deadline = self.site.ticker.now() + self._limits.write_timeout
-        if self._producer is not None:
-            self._producer.pauseProducing()
-        elif self._state is State.HEAD:
+        if self._producer is None and self._state is State.HEAD:
             self._read(False)
 
-    def resumeProducing(self) -> None:
-        """The transport's buffer is empty again."""
-        if self._state is State.CLOSED:
-            return
-        self._blocked = False
+    def flowing(self) -> None:
         self.deadline = NEVER
-        if self._producer is not None:
-            self._producer.resumeProducing()
         if self._state is State.HEAD:
             self.deadline = self.site.ticker.now() + self._limits.keep_alive
             self._read(True)
@@ -426,8 +369,3 @@ class Channel(Protocol):
             self._advance(data)
         elif self._state is State.BODY:
             self.deadline = self._body_due() if self._reading else self.site.ticker.now()
-
-    def stopProducing(self) -> None:
-        """The transport is gone; connectionLost follows."""
-        if self._producer is not None:
-            self._producer.stopProducing()

@@ -7,8 +7,7 @@ followed; anything else closes it. The head of the answer is handed on as soon a
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
-from typing import Protocol as Shape
+from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -28,21 +27,11 @@ from ..model import OutboundRequest
 from .response import UpstreamResponse
 from .wire import CHUNKED_END, chunk, serialise_head
 
+if TYPE_CHECKING:
+    from .pool import Pool
+
 _LIMITS = HeadLimits(size=64 * 1024, lines=200)
 _MAX_INTERIM = 8
-
-
-class Keeper(Shape):
-    """Who keeps connections between exchanges: the pool."""
-
-    def made(self, connection: UpstreamConnection) -> None:
-        """*connection* is open."""
-
-    def released(self, connection: UpstreamConnection) -> None:
-        """*connection* may be reused."""
-
-    def lost(self, connection: UpstreamConnection) -> None:
-        """*connection* is closed."""
 
 
 class StaleConnection(BadGateway):
@@ -53,6 +42,7 @@ class StaleConnection(BadGateway):
 class UpstreamConnection(Protocol):
     """Speaks HTTP/1.1 as a client.
 
+    :param keeper: told when it is open, may be reused, or is lost.
     :param key: what it may be reused for.
     :ivar ready: fires with the connection once TCP and TLS are up.
     :ivar reused: it has served an exchange before.
@@ -60,7 +50,7 @@ class UpstreamConnection(Protocol):
 
     transport: Any
 
-    def __init__(self, ticker: Ticker, keeper: Keeper, key: Hashable) -> None:
+    def __init__(self, ticker: Ticker, keeper: Pool, key: Hashable) -> None:
         self._ticker = ticker
         self._keeper = keeper
         self.key = key
@@ -84,13 +74,10 @@ class UpstreamConnection(Protocol):
         self.transport.setTcpNoDelay(True)
         self._keeper.made(self)
         if not ISSLTransport.providedBy(self.transport):
-            self._is_ready()
+            self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
-        """TLS is up and the certificate fits the name."""
-        self._is_ready()
-
-    def _is_ready(self) -> None:
+        """TLS is up and the certificate fits the name, or there is none."""
         if not self.ready.called:
             self.ready.callback(self)
 

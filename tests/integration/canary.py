@@ -54,7 +54,9 @@ class Canary:
         site.buildProtocol = watched
 
     def _tap(self, transport) -> None:
-        write, tail = transport.write, b""
+        # Plain TCP comes down to writeSomeData, whichever way it was asked; TLS to write.
+        name = "writeSomeData" if hasattr(transport, "writeSomeData") else "write"
+        write, tail = getattr(transport, name), b""
 
         def tapped(data):
             nonlocal tail
@@ -62,9 +64,9 @@ class Canary:
             if _RAW in seen or _RAW in _BETWEEN_CHUNKS.sub(b"", seen):
                 self.leaks.append("response bytes")
             tail = b"" if self.leaks else seen[-_WINDOW:]
-            write(data)
+            return write(data)
 
-        transport.write = tapped
+        setattr(transport, name, tapped)
 
     def _logged(self, event) -> None:
         texts = [formatEvent(event), repr(event)]

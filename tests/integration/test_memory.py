@@ -17,6 +17,9 @@ from .support import PATH, IntegrationTestCase
 
 MEGABYTE = 1024 * 1024
 BOUND = 8 * MEGABYTE
+# Four sockets stand between the upstream's program and the browser's, and the kernel lets each
+# grow by itself; an upstream that is not stopped passes this in a second.
+SOCKETS = 32 * MEGABYTE
 _STATM = Path("/proc/self/statm")
 
 
@@ -119,7 +122,7 @@ class MemoryTests(IntegrationTestCase):
         grown = self._watch_memory()
         self.peer.tell("stall", self.running.port, PATH, pour)
         (sent,) = await self.peer.said("blocked")
-        self.assertLess(sent, BOUND)
+        self.assertLess(sent, SOCKETS)
         self.assertLess(grown(), BOUND)
         self.peer.tell("leave")
         left = reactor.seconds()

@@ -1,0 +1,111 @@
+"""The answers' side of a connection: bytes to the browser, no faster than it takes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
+from twisted.internet.protocol import Protocol
+from zope.interface import implementer
+
+from ..direct import send_now
+
+
+@implementer(IPushProducer)
+class Outflow(Protocol):
+    """Writes, and passes the transport's back-pressure on to whoever produces the answer.
+
+    It is the transport's one producer for the connection's whole life; the producers of single
+    answers register with it.
+
+    :ivar closed: nothing is written any more.
+    """
+
+    transport: Any
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._blocked = False
+        self._producer: Any = None
+        self._pull = False
+        # A response head, until the first piece of its body: a small answer is one write.
+        self._held = b""
+
+    def connectionMade(self) -> None:
+        self._peer: IAddress = self.transport.getPeer()
+        self._host: IAddress = self.transport.getHost()
+        self._secure = ISSLTransport(self.transport, None) is not None
+        self.transport.setTcpNoDelay(True)
+        self.transport.registerProducer(self, True)
+
+    def stalled(self) -> None:
+        """The browser does not take what was written."""
+        raise NotImplementedError
+
+    def flowing(self) -> None:
+        """It has taken all of it."""
+        raise NotImplementedError
+
+    def write(self, data: bytes) -> None:
+        if self._held:
+            data, self._held = self._held + data, b""
+        send_now(self.transport, data)
+
+    def writeSequence(self, iovec: list[bytes]) -> None:
+        self.write(b"".join(iovec))
+
+    def flush(self) -> None:
+        """Send a head that waits for a body."""
+        if self._held:
+            self.write(b"")
+
+    def getPeer(self) -> IAddress:
+        return self._peer
+
+    def getHost(self) -> IAddress:
+        return self._host
+
+    def isSecure(self) -> bool:
+        return self._secure
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Whoever produces the answer's body."""
+        if self._producer is not None:
+            raise RuntimeError("a producer is already registered")
+        self._producer = producer
+        self._pull = not streaming
+        if self._pull:
+            self.transport.unregisterProducer()
+            self.transport.registerProducer(producer, False)
+        elif self._blocked:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        """The answer's body is produced."""
+        producer, self._producer = self._producer, None
+        if producer is not None and self._pull and not self.closed:
+            self.transport.unregisterProducer()
+            self.transport.registerProducer(self, True)
+
+    def pauseProducing(self) -> None:
+        """The transport's buffer is full."""
+        if self.closed:
+            return
+        self._blocked = True
+        self.stalled()
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """The transport's buffer is empty again."""
+        if self.closed:
+            return
+        self._blocked = False
+        if self._producer is not None:
+            self._producer.resumeProducing()
+        self.flowing()
+
+    def stopProducing(self) -> None:
+        """The transport is gone; connectionLost follows."""
+        if self._producer is not None:
+            self._producer.stopProducing()
