@@ -40,7 +40,7 @@ setup(
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "ruff>=0.6"],
         "redis": ["txredisapi>=1.4.10"],
         "webrtc": ["aiortc>=1.9"],
-        "bench": ["httpx>=0.27"],
+        "bench": ["aiohttp>=3.9"],
     },
     entry_points={"console_scripts": ["naap-proxy = naap_twisted.cli:main"]},
     zip_safe=False,

@@ -1,0 +1,1 @@
+"""Who asks: wrk for exchanges, clients of our own for event streams and slow readers."""

@@ -1,0 +1,1 @@
+"""What is measured. Each takes a :class:`Bench`, and gives plain values for the results file."""
