@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 
+from twisted.internet.tcp import Connection
 from twisted.logger import formatEvent, globalLogPublisher
 
 CANARY = f"canary-{secrets.token_hex(16)}"
@@ -54,17 +55,18 @@ class Canary:
         site.buildProtocol = watched
 
     def _tap(self, transport) -> None:
-        # Plain TCP comes down to writeSomeData, whichever way it was asked; TLS to write.
-        name = "writeSomeData" if hasattr(transport, "writeSomeData") else "write"
+        """The lowest way out: the socket's own on plain TCP, what is encrypted on TLS."""
+        name = "writeSomeData" if isinstance(transport, Connection) else "write"
         write, tail = getattr(transport, name), b""
 
         def tapped(data):
             nonlocal tail
-            seen = tail + bytes(data)
+            sent = write(data)
+            seen = tail + bytes(data[:sent] if type(sent) is int else data)
             if _RAW in seen or _RAW in _BETWEEN_CHUNKS.sub(b"", seen):
                 self.leaks.append("response bytes")
             tail = b"" if self.leaks else seen[-_WINDOW:]
-            return write(data)
+            return sent
 
         setattr(transport, name, tapped)
 
