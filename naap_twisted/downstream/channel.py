@@ -196,8 +196,9 @@ class Channel(Outflow):
             self._close_after = True
             self._decoder = None
             refusal = BadRequest(reason=str(error))
+            handed_on = self._request is not None  # it may be answered and gone in a moment
             body.fail(refusal)
-            if self._request is None:
+            if not handed_on:
                 self._refuse(refusal)
             return b""
         if rest is not None:
