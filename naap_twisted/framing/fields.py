@@ -8,10 +8,12 @@ from attrs import frozen
 
 Fields = list[tuple[bytes, bytes]]
 
-# One line of a field block. Refuses by not matching: obs-fold, space before the colon, empty names,
-# bare CR, LF, NUL and other control bytes in values. Blanks around a value are stripped later:
-# matched here, a long run of them would cost quadratic time.
-_LINE = re.compile(rb"^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)\r\n", re.MULTILINE)
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+# What may not stand in a line: NUL, the other control bytes but TAB, DEL. CR and LF are counted.
+_CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
+# Names seen before, in lower case: few, but peers choose them, so bounded.
+_NAMES: dict[bytes, bytes] = {}
+_MOST_NAMES = 2048
 _END = b"\r\n\r\n"
 
 
@@ -41,14 +43,33 @@ def parse_fields(block: bytes, max_lines: int) -> Fields:
     :raises FramingError: a line is not ``name: value`` CRLF.
     :raises HeadTooLarge: more than *max_lines* lines.
     """
-    lines = block.count(b"\n")
-    if lines > max_lines:
+    count = block.count(b"\n")
+    if count > max_lines:
         raise HeadTooLarge(f"more than {max_lines} header lines")
-    pairs = _LINE.findall(block)
-    # Each match ends at one LF and starts right after another: equal counts mean full coverage.
-    if len(pairs) != lines:
+    lines = block.split(b"\r\n")
+    # Every CR and LF is half of a line's end, and the last line has one: no bare ones, no rest.
+    if len(lines) - 1 != count or block.count(b"\r") != count or lines.pop():
         raise FramingError("malformed header line")
-    return [(name.lower(), value.strip(b" \t")) for name, value in pairs]
+    if len(block.translate(None, _CONTROLS)) != len(block):
+        raise FramingError("control character in a header")
+    fields = []
+    for line in lines:
+        # A folded line, or a space before the colon, fails here: neither makes a token.
+        name, colon, value = line.partition(b":")
+        lower = _NAMES.get(name) or _lower(name)
+        if not colon:
+            raise FramingError("header line without a colon")
+        fields.append((lower, value.strip(b" \t")))
+    return fields
+
+
+def _lower(name: bytes) -> bytes:
+    if _TOKEN.fullmatch(name) is None:
+        raise FramingError("malformed header name")
+    lower = name.lower()
+    if len(_NAMES) < _MOST_NAMES:
+        _NAMES[name] = lower
+    return lower
 
 
 class HeadBuffer:
@@ -86,23 +107,38 @@ class HeadBuffer:
         return data[: end + 2], data[end + 4 :]
 
 
-def one_value(fields: Fields, name: bytes) -> bytes | None:
-    """The value of a field that may stand once.
+class Index:
+    """Look-ups in a head's fields by lower-case name."""
 
-    :raises FramingError: it stands more than once.
-    """
-    values = [value for key, value in fields if key == name]
-    if len(values) > 1:
-        raise FramingError(f"repeated {name.decode('ascii')}")
-    return values[0] if values else None
+    __slots__ = ("_fields", "_last")
 
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+        self._last = dict(fields)
 
-def tokens(fields: Fields, name: bytes) -> list[bytes]:
-    """Lower-case members of a comma-separated list field, over all its lines."""
-    return [
-        part
-        for key, value in fields
-        if key == name
-        for piece in value.split(b",")
-        if (part := piece.strip(b" \t").lower())
-    ]
+    def any_of(self, names: frozenset[bytes]) -> bool:
+        """Whether one of *names* is there."""
+        return not names.isdisjoint(self._last)
+
+    def one(self, name: bytes) -> bytes | None:
+        """The value of a field that may stand once.
+
+        :raises FramingError: it stands more than once.
+        """
+        value = self._last.get(name)
+        if value is not None and len(self._last) != len(self._fields):
+            if sum(key == name for key, _ in self._fields) > 1:
+                raise FramingError(f"repeated {name.decode('ascii')}")
+        return value
+
+    def tokens(self, name: bytes) -> tuple[bytes, ...]:
+        """Lower-case members of a comma-separated list field, over all its lines."""
+        if name not in self._last:
+            return ()
+        return tuple(
+            part
+            for key, value in self._fields
+            if key == name
+            for piece in value.split(b",")
+            if (part := piece.strip(b" \t").lower())
+        )

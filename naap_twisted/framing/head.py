@@ -6,7 +6,7 @@ import re
 
 from attrs import field, frozen
 
-from .fields import Fields, FramingError, HeadLimits, one_value, parse_fields, tokens
+from .fields import Fields, FramingError, HeadLimits, Index, parse_fields
 
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
@@ -99,10 +99,10 @@ def parse_request(block: bytes, limits: HeadLimits) -> RequestHead:
         raise FramingError("malformed request line")
     method, target, minor = match.groups()
     fields = parse_fields(block[match.end() :], limits.lines)
-    host = one_value(fields, b"host")
-    for name, _ in fields:
-        if name in _REFUSED_FIELDS:
-            raise FramingError(f"header {name.decode('ascii')} is not accepted")
+    index = Index(fields)
+    host = index.one(b"host")
+    if index.any_of(_REFUSED_FIELDS):
+        raise FramingError("a header that is not accepted: Upgrade, or one spelled with _")
     if method == b"CONNECT":
         raise FramingError("CONNECT is not served")
     if not (target.startswith(b"/") or (target == b"*" and method == b"OPTIONS")):
@@ -115,7 +115,7 @@ def parse_request(block: bytes, limits: HeadLimits) -> RequestHead:
         host = b""
     elif _HOST.fullmatch(host) is None:
         raise FramingError("malformed Host header")
-    body = _announced(fields, minor)
+    body = _announced(index, minor)
     if body == UNTIL_CLOSE:
         body = 0
     return RequestHead(
@@ -125,8 +125,8 @@ def parse_request(block: bytes, limits: HeadLimits) -> RequestHead:
         fields=fields,
         host=host,
         body=body,
-        keep_alive=_keep_alive(fields, minor),
-        expect_continue=minor == b"1" and b"100-continue" in tokens(fields, b"expect"),
+        keep_alive=_keep_alive(index, minor),
+        expect_continue=minor == b"1" and b"100-continue" in index.tokens(b"expect"),
     )
 
 
@@ -140,20 +140,21 @@ def parse_response(block: bytes, method: bytes, limits: HeadLimits) -> ResponseH
         raise FramingError("malformed status line")
     minor, status = match[1], int(match[2])
     fields = parse_fields(block[match.end() :], limits.lines)
-    body = _announced(fields, minor)
+    index = Index(fields)
+    body = _announced(index, minor)
     if method == b"HEAD" or status in _BODILESS_STATUS or status < 200:
         if body == CHUNKED and status != 304 and method != b"HEAD":
             raise FramingError(f"Transfer-Encoding on a {status}")
         if body > 0 and status == 204:
             raise FramingError("Content-Length on a 204")
         body = 0
-    keep_alive = _keep_alive(fields, minor) and body != UNTIL_CLOSE
+    keep_alive = _keep_alive(index, minor) and body != UNTIL_CLOSE
     return ResponseHead(status=status, fields=fields, body=body, keep_alive=keep_alive)
 
 
-def _announced(fields: Fields, minor: bytes) -> int:
-    length = one_value(fields, b"content-length")
-    encoding = one_value(fields, b"transfer-encoding")
+def _announced(index: Index, minor: bytes) -> int:
+    length = index.one(b"content-length")
+    encoding = index.one(b"transfer-encoding")
     if encoding is not None:
         if length is not None:
             raise FramingError("both Content-Length and Transfer-Encoding")
@@ -169,8 +170,8 @@ def _announced(fields: Fields, minor: bytes) -> int:
     return int(length)
 
 
-def _keep_alive(fields: Fields, minor: bytes) -> bool:
-    options = tokens(fields, b"connection")
+def _keep_alive(index: Index, minor: bytes) -> bool:
+    options = index.tokens(b"connection")
     if b"close" in options:
         return False
     return minor == b"1" or b"keep-alive" in options

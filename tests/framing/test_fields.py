@@ -11,9 +11,8 @@ from naap_twisted.framing.fields import (
     HeadBuffer,
     HeadLimits,
     HeadTooLarge,
-    one_value,
+    Index,
     parse_fields,
-    tokens,
 )
 
 GOOD = [
@@ -152,11 +151,11 @@ class Lookup(SynchronousTestCase):
 
     def test_one_value(self):
         """One, none, or refused: even equal repeats are two."""
-        self.assertEqual(one_value(self.FIELDS, b"a"), b"1")
-        self.assertIsNone(one_value(self.FIELDS, b"b"))
-        self.assertRaises(FramingError, one_value, self.FIELDS, b"twice")
+        self.assertEqual(Index(self.FIELDS).one(b"a"), b"1")
+        self.assertIsNone(Index(self.FIELDS).one(b"b"))
+        self.assertRaises(FramingError, Index(self.FIELDS).one, b"twice")
 
     def test_tokens(self):
         """Members over all lines, lower case, empty ones dropped (RFC 9110 section 5.6.1)."""
-        self.assertEqual(tokens(self.FIELDS, b"list"), [b"x", b"y", b"z"])
-        self.assertEqual(tokens(self.FIELDS, b"none"), [])
+        self.assertEqual(Index(self.FIELDS).tokens(b"list"), (b"x", b"y", b"z"))
+        self.assertEqual(Index(self.FIELDS).tokens(b"none"), ())
