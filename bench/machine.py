@@ -56,6 +56,7 @@ def describe(npm_folder: Path) -> dict[str, dict[str, str]]:
             "cores": str(os.cpu_count()),
             "memory": f"{memory / 2**30:.0f} GiB",
             "system": f"{platform.system()} {platform.release()}",
+            "load before the run": f"{os.getloadavg()[0]:.2f}",
             "date": datetime.date.today().isoformat(),
         },
         "versions": {

@@ -10,7 +10,8 @@ class Plan:
     """Sizes of one run; times in whole seconds.
 
     :ivar stream_counts: how many event streams are held at once, one run each.
-    :ivar memory_peers: who takes part in bulk, streams and slow reader; ``()`` is everybody.
+    :ivar peers: who takes part; ``()`` is everybody.
+    :ivar memory_peers: and who of them in bulk, streams and slow reader; ``()`` is everybody.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Plan:
     slow_seconds: int
     starts: int
     profile_seconds: int
+    peers: tuple[str, ...]
     memory_peers: tuple[str, ...]
 
 
@@ -41,6 +43,7 @@ FULL = Plan(
     slow_seconds=5,
     starts=5,
     profile_seconds=8,
+    peers=(),
     memory_peers=(),
 )
 
@@ -57,6 +60,14 @@ QUICK = Plan(
     slow_seconds=2,
     starts=2,
     profile_seconds=2,
+    peers=(
+        "ours",
+        "cors-anywhere",
+        "http-proxy-middleware",
+        "aiohttp",
+        "klein + treq",
+        "nginx",
+    ),
     memory_peers=("ours", "cors-anywhere", "nginx"),
 )
 

@@ -97,8 +97,7 @@ class Running:
         """End it and its descendants, by their ids."""
         members = list(usage.family(self.pid)) if self._process.poll() is None else []
         if self.signal_and_wait(signal.SIGTERM, _STOP_LIMIT):
-            members = members[1:]  # its id may belong to somebody else by now
-            return
+            return  # and with it its workers, as nginx's master sees to
         for member in members:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(member, signal.SIGKILL)

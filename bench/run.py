@@ -50,7 +50,8 @@ def run(
     unknown = [*set(only).difference(NAMES), *set(scenarios).difference(SCENARIOS)]
     if unknown:
         raise Missing(f"unknown: {', '.join(unknown)}")
-    peers = tuple(peer for peer in PEERS if not only or peer.name in only)
+    wanted = only or plan.peers or NAMES
+    peers = tuple(peer for peer in PEERS if peer.name in wanted)
     folder = peers_folder or npm.default_folder()
     _prepare({peer.name for peer in peers}, folder)
     results: dict[str, Any] = {"plan": plan.name, "rounds": plan.rounds, "seconds": plan.seconds}
