@@ -67,6 +67,7 @@ class Channel(Outflow):
         self._body = RequestBody(None, 0)
         self._decoder: BodyDecoder | None = None
         self._pipelined = b""
+        self._turn: Any = None  # the call that goes on with what is pipelined
         self._advancing = False
         self._close_after = False
         self._owes_continue = False
@@ -92,23 +93,36 @@ class Channel(Outflow):
         self.closed = True
         self.site.ticker.unwatch(self)
         self.site.connection_closed(self)
+        if self._turn is not None:
+            self._turn.cancel()
+            self._turn = None
         self._body.fail(BrowserGone())
         request, self._request = self._request, None
         if request is not None:
             request.connectionLost(reason)
 
     def _advance(self, data: bytes) -> None:
-        if self._advancing:
+        if self._advancing or self._turn is not None:
             self._pipelined += data
             return
         self._advancing = True
         try:
             while data and self._state is not State.CLOSED:
                 data = self._step(data)
-                if not data and self._state is State.HEAD and not self._blocked:
-                    data, self._pipelined = self._pipelined, b""
+                if self._state is State.HEAD and (data or self._pipelined):
+                    # Others first: a packet may hold a thousand requests.
+                    data, self._pipelined = b"", data + self._pipelined
+                    self._read(False)
+                    self._turn = self.site.reactor.callLater(0, self._next_turn)
         finally:
             self._advancing = False
+
+    def _next_turn(self) -> None:
+        self._turn = None
+        if self._state is State.HEAD and not self._blocked:
+            self._read(True)
+            data, self._pipelined = self._pipelined, b""
+            self._advance(data)
 
     def _step(self, data: bytes) -> bytes:
         if self._state is State.HEAD and not self._blocked:
