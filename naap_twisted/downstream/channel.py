@@ -19,7 +19,7 @@ does not touch them is in :mod:`.outflow`.)
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
