@@ -77,6 +77,35 @@ class ClockTests(SynchronousTestCase):
                     transport.protocol.dataReceived(piece)
                 self.assertEqual(len(self.resource.held), forgiven, (stray, at))
 
+    def test_pipelined_requests_take_turns(self):
+        """A packet full of requests does not hold up everybody else."""
+        self.resource.render = lambda request: request.finish() or NOT_DONE_YET
+        transport = self.connect()
+        for turns in range(1, 6):
+            if turns == 1:
+                transport.protocol.dataReceived(_GET * 5)
+            else:
+                self._one_turn()
+            self.assertEqual(transport.value().count(b"HTTP/1.1 200"), turns)
+
+    def test_a_turn_of_nobody(self):
+        """The browser left before its turn came."""
+        self.resource.render = lambda request: request.finish() or NOT_DONE_YET
+        transport = self.connect()
+        transport.protocol.dataReceived(_GET * 5)
+        transport.abortConnection()
+        self.clock.advance(1)
+        self.assertEqual(transport.value().count(b"HTTP/1.1 200"), 1)
+
+    def _one_turn(self):
+        """What is due now, without what that makes due."""
+        for call in [
+            c for c in self.clock.getDelayedCalls() if c.getTime() <= self.clock.seconds()
+        ]:
+            self.clock.calls.remove(call)
+            call.called = 1
+            call.func(*call.args, **call.kw)
+
 
 class RefusedTests(IntegrationTestCase):
     async def test_a_broken_body_in_the_packet_of_the_head(self):

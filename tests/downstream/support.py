@@ -94,7 +94,9 @@ class Browser:
             self.channel.makeConnection(self.transport)
 
     def send(self, data):
+        """Everything in *data*; pipelined requests are served one a turn of the reactor."""
         self.channel.dataReceived(data)
+        self.clock.advance(0)
 
     def leave(self):
         self.channel.connectionLost(Failure(ConnectionLost()))

@@ -80,6 +80,7 @@ class Requests(SynchronousTestCase):
         self.assertEqual(len(browser.resource.seen), 1)
         for seen in (2, 3, 4, 5):
             browser.channel.resumeProducing()
+            browser.clock.advance(0)
             self.assertEqual(len(browser.resource.seen), seen)
 
     def test_junk_behind_a_request(self):
