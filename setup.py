@@ -33,6 +33,7 @@ setup(
         "service-identity>=24.1",
         "idna>=3.7",
         "publicsuffixlist>=1.0.2",
+        "joserfc>=1.6",
         "zope.interface>=6.0",
     ],
     extras_require={

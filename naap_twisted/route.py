@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from .addresses import parse_allow_network
-from .auth.gate import Authorize
+from .auth.gate import Authorize, is_rule
 from .body import ANY_TYPE, BodyPolicy
 from .egress import EgressPolicy
 from .errors import ConfigError
@@ -220,9 +220,10 @@ def _check_words(options: RouteOptions, problems: _Problems) -> None:
         lines.append(f"target_url_header: {options.target_url_header!r} is not a header name")
     if options.errors not in (None, "envelope", "passthrough"):
         lines.append(f'errors: expected "envelope" or "passthrough", not {options.errors!r}')
-    if not (options.authorize in (None, "user", "anyone") or callable(options.authorize)):
+    authorize = options.authorize
+    if not (authorize is None or is_rule(authorize) or callable(authorize)):
         lines.append(
-            f'authorize: expected "user", "anyone" or a callable, not {options.authorize!r}'
+            f'authorize: expected "user", "anyone", "role:x" or a callable, not {authorize!r}'
         )
 
 

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
+from .auth.choose import NOBODY, auth_in_words
 from .auth.gate import Gate
 from .config.listen import parse_listen
 from .downstream.adapt import AnySite
@@ -29,7 +30,8 @@ from .model import AllowedNetwork, RateLimit, User
 from .observe.health import Health
 from .observe.log import AccessLog
 from .routing import Mount, Routes
-from .server_options import ServerOptions, networks_of, problems_in, wrapped
+from .secret import Secret
+from .server_options import ServerOptions, authenticator_of, networks_of, problems_in, wrapped
 from .upstream.client import UpstreamClient
 from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
@@ -63,8 +65,9 @@ class PluginServer(MultiService):
         self._upstream = UpstreamClient(
             reactor, resolver=_resolver(options, reactor), ca_file=options.ca_file or ""
         )
+        self._authenticator = authenticator_of(options)
         gate = Gate(
-            options.authenticator,
+            self._authenticator,
             required=options.require_auth,
             public_routes=options.public_routes,
         )
@@ -154,8 +157,10 @@ class PluginServer(MultiService):
             name=self.title,
             addresses=", ".join(self.addresses()),
             routes=routes or "none",
-            auth="on" if self.require_auth else "off",
+            auth=auth_in_words(self._authenticator, required=self.require_auth),
         )
+        if self.require_auth and self._authenticator is None:
+            self._log.warn(NOBODY)
 
     def addresses(self) -> list[str]:
         """Where it listens now, as ``scheme://host:port``, else the endpoint strings."""
@@ -218,7 +223,7 @@ def create_plugin_server(
     require_auth: bool = True,
     authenticator: IAuthenticator | None = None,
     public_routes: Sequence[str] = ("/healthz",),
-    jwt_secret: str | None = None,
+    jwt_secret: Secret | str | None = None,
     compression: bool = True,
     security_headers: bool = True,
     https_redirect: bool = False,
@@ -243,7 +248,9 @@ def create_plugin_server(
     :param cors_origins: ``"*"`` (then never with credentials) or a list of origins.
     :param cors_headers: request headers allowed on every route; ``X-Prefix-*`` too.
     :param require_auth: every route needs a user unless it says otherwise.
-    :param authenticator: request to user.
+    :param authenticator: request to user; see docs/auth.md for those that are there.
+    :param jwt_secret: tokens signed with it (HS256) say who calls. Without both: NEXTAUTH_SECRET
+        or JWT_SECRET of the environment, where auth is required.
     :param public_routes: exact request paths that need no user.
     :param compression: gzip for answers of our own; what is relayed is never touched.
     :param https_redirect: plain http is redirected to https.
@@ -269,6 +276,7 @@ def create_plugin_server(
         cors_headers=tuple(cors_headers),
         require_auth=require_auth,
         authenticator=authenticator,
+        jwt_secret=jwt_secret,
         public_routes=tuple(public_routes),
         compression=compression,
         security_headers=security_headers,
@@ -285,8 +293,6 @@ def create_plugin_server(
         dns_servers=tuple(dns_servers),
     )
     problems = problems_in(options)
-    if jwt_secret is not None:
-        problems.append("jwt_secret: not available in this version; pass authenticator=...")
     if problems:
         raise ConfigError(*problems)
     if reactor is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from .addresses import parse_allow_network
+from .auth.choose import choose_authenticator
 from .clients import TrustedProxies
 from .config.listen import parse_listen
 from .downstream.limits import DownstreamLimits
@@ -18,6 +20,7 @@ from .limits.capacity import CapacityLimits
 from .limits.memory import MemoryRateLimiter
 from .model import AllowedNetwork, RateLimit
 from .routing import Routes
+from .secret import Secret
 from .upstream.dns import check_server
 from .wrappers.compression import Compression
 from .wrappers.cors import Cors
@@ -43,6 +46,7 @@ class ServerOptions:
     cors_headers: Sequence[str]
     require_auth: bool
     authenticator: IAuthenticator | None
+    jwt_secret: Secret | str | None = field(repr=False)
     public_routes: Sequence[str]
     compression: bool
     security_headers: bool
@@ -66,6 +70,19 @@ def networks_of(entries: Sequence[AllowedNetwork | str]) -> tuple[AllowedNetwork
     """
     return tuple(
         parse_allow_network(entry) if isinstance(entry, str) else entry for entry in entries
+    )
+
+
+def authenticator_of(options: ServerOptions) -> IAuthenticator | None:
+    """Who tells users apart: what was given, or made of a secret that was, or of the environment.
+
+    :raises ConfigError: see :func:`~naap_twisted.auth.choose.choose_authenticator`.
+    """
+    return choose_authenticator(
+        options.authenticator,
+        options.jwt_secret,
+        required=options.require_auth,
+        environ=os.environ,
     )
 
 
@@ -118,4 +135,5 @@ def problems_in(options: ServerOptions) -> list[str]:
         options.rate_limit.requests < 1 or options.rate_limit.window <= 0
     ):
         problems.append("rate_limit: requests and window must be more than zero")
+    attempt("jwt_secret", lambda: authenticator_of(options))
     return problems

@@ -34,8 +34,11 @@ PURE = (
     "upstream/wire.py",
     *(name for name in TREES if name.startswith("framing/")),
 )
-#: Where a secret becomes bytes: on the wire, and to be looked for in what comes back.
-REVEALING = {"upstream/wire.py", "upstream/agent.py", "rewrite.py", "guard.py"}
+#: Where a secret becomes bytes: on the wire, to be looked for in what comes back, as a key.
+REVEALING = {
+    *("upstream/wire.py", "upstream/agent.py", "rewrite.py", "guard.py"),
+    "auth/signing_keys.py",
+}
 #: Words of products and of routes, which no layer around the routes may know.
 PRODUCT_WORDS = ("openai", "whip", "daydream", "livepeer", "assistant", "stripe", "/api/", "/v1")
 

@@ -111,7 +111,7 @@ class Exposure(SynchronousTestCase):
 class Start(SynchronousTestCase):
     def test_line(self):
         """One line: name, each address, each route, whether auth is on."""
-        for required, auth in ((False, "off"), (True, "on")):
+        for required, auth in ((False, "off"), (True, "on (but nobody is known)")):
             server = make_server(
                 reactor=MemoryReactorClock(),
                 listen=["tcp:4020:interface=127.0.0.1", "tcp:4021:interface=127.0.0.1"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
 from typing import Any
@@ -12,8 +13,14 @@ from twisted.logger import Logger
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
 
-#: ``"user"``, ``"anyone"``, or what a plugin decides: sync, async or Deferred.
+#: ``"user"``, ``"anyone"``, ``"role:x"``, or what a plugin decides: sync, async or Deferred.
 Authorize = str | Callable[[IDownstreamRequest], Any]
+_ROLE = re.compile(r"role:([\x21-\x7e]{1,128})")
+
+
+def is_rule(value: object) -> bool:
+    """Whether *value* is one of the words: ``"user"``, ``"anyone"`` or ``"role:x"``."""
+    return value in ("user", "anyone") or (isinstance(value, str) and bool(_ROLE.fullmatch(value)))
 
 
 class Gate:
@@ -58,17 +65,24 @@ class Gate:
         """Let the request pass, or raise.
 
         :raises Unauthorized: a user is needed and there is none.
-        :raises Forbidden: a callable *authorize* said no, or raised.
+        :raises Forbidden: the user has not the role, or a callable *authorize* said no or raised.
+        :raises InvalidToken, CsrfFailed: what came as credentials does not count.
+        :raises Unavailable: who calls can't be told now.
         """
         rule: Authorize = self.default if authorize is None else authorize
         if rule == "anyone":
             await self._identify_if_it_can(request)
             return
         await self.identify(request)
-        if request.record.user is None and (rule == "user" or self.required):
+        user = request.record.user
+        if user is None and (self.required or not callable(rule)):
             raise Unauthorized()
         if callable(rule):
             await self._ask(rule, request)
+        elif rule != "user":
+            role = rule.removeprefix("role:")
+            if role not in user.roles:
+                raise Forbidden(reason=f"the user has no role {role}")
 
     async def _identify_if_it_can(self, request: IDownstreamRequest) -> None:
         if self._authenticator is None:

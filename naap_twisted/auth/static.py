@@ -50,6 +50,8 @@ class StaticTokens:
     :raises ValueError: a token is empty or could not stand in a header.
     """
 
+    description = "static tokens"
+
     def __init__(self, users: Mapping[str, User]) -> None:
         for token in users:
             Secret(token, source="StaticTokens")

@@ -1,0 +1,67 @@
+"""The claims of a JSON Web Token that decide whether it counts (RFC 7519 section 4.1). Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from attrs import frozen
+
+LEEWAY = 30.0
+
+
+@frozen
+class Expected:
+    """What a token has to say.
+
+    :ivar audience: one of these is in ``aud``; empty: ``aud`` is not looked at.
+    :ivar issuer: ``iss`` is this; ``None``: it is not looked at.
+    :ivar leeway: seconds that the issuer's clock may be off.
+    """
+
+    audience: tuple[str, ...] = ()
+    issuer: str | None = None
+    leeway: float = LEEWAY
+
+
+def check_claims(claims: Mapping[str, object], expected: Expected, now: float) -> None:
+    """Let the claims pass, or raise.
+
+    :param now: seconds since the epoch.
+    :raises ValueError: no ``exp``, expired, not yet valid, issued in the future, or for another
+        audience or by another issuer than expected. The text names the claim, not its value.
+    """
+    expiry = _seconds(claims, "exp")
+    if expiry is None:
+        raise ValueError("there is no exp")
+    if now >= expiry + expected.leeway:
+        raise ValueError("expired")
+    for name in ("nbf", "iat"):
+        begin = _seconds(claims, name)
+        if begin is not None and now < begin - expected.leeway:
+            raise ValueError(f"{name} is in the future")
+    if expected.issuer is not None and claims.get("iss") != expected.issuer:
+        raise ValueError("another iss")
+    if expected.audience and not _audiences(claims) & set(expected.audience):
+        raise ValueError("another aud")
+
+
+def _seconds(claims: Mapping[str, object], name: str) -> float | None:
+    if name not in claims:
+        return None
+    value = claims[name]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{name} is not a number")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not math.isfinite(seconds):
+        raise ValueError(f"{name} is not a time")
+    return seconds
+
+
+def _audiences(claims: Mapping[str, object]) -> set[str]:
+    found = claims.get("aud")
+    values = found if isinstance(found, list) else [found]
+    return {value for value in values if isinstance(value, str)}

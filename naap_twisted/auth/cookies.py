@@ -1,0 +1,28 @@
+"""Cookies as a request carries them (RFC 6265 section 4.2): found by name, never repaired. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import unquote_to_bytes
+
+#: cookie-octet: visible ASCII without DQUOTE, comma, semicolon and backslash.
+OCTETS = re.compile(rb"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
+
+
+def values_of(lines: Iterable[bytes], name: bytes) -> list[bytes]:
+    """Every value of the cookie *name*, in order; its duplicates are the caller's to judge.
+
+    :param lines: the request's Cookie header lines.
+    """
+    return [
+        value.strip(b" \t")
+        for line in lines
+        for key, equals, value in (pair.partition(b"=") for pair in line.split(b";"))
+        if equals and key.strip(b" \t") == name
+    ]
+
+
+def plain(value: bytes) -> bytes:
+    """*value* without its percent-encoding, which Node's cookie writers add; decoded once."""
+    return unquote_to_bytes(value) if b"%" in value else value

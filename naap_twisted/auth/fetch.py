@@ -1,0 +1,127 @@
+"""The calls that authentication makes for itself: one GET, bounded in time and size."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from treq.client import HTTPClient
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import IAgent
+
+from ..errors import NaapError
+
+RequestHeaders = dict[bytes | str, bytes | str]
+TIMEOUT = 5.0
+
+
+class FetchFailed(NaapError):
+    """No whole answer came. The text is for the log: it holds neither URL nor header."""
+
+
+class Fetch:
+    """GET by stock treq: no redirect is followed, no cookie outlives its call.
+
+    :param timeout: seconds for all of it, from the connection to the last byte.
+    :param limit: bytes of the answer's body.
+    :param agent: another way out, for tests.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        timeout: float = TIMEOUT,
+        limit: int = 64 * 1024,
+        agent: IAgent | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._timeout = timeout
+        self._limit = limit
+        self._agent = agent or Agent(reactor, BrowserLikePolicyForHTTPS(), connectTimeout=timeout)
+
+    async def get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
+        """Status and body.
+
+        :raises FetchFailed: no connection, no whole answer in time, or a body over the limit.
+        """
+        answer = Deferred.fromCoroutine(self._get(url, headers))
+        try:
+            return await answer.addTimeout(self._timeout, self._reactor)
+        except FetchFailed:
+            raise
+        except Exception as error:
+            raise FetchFailed(type(error).__name__) from None
+
+    async def _get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
+        # A client of its own for each call: treq keeps one cookie jar a client.
+        client = HTTPClient(self._agent)
+        response: Any = await client.get(
+            url,
+            headers=headers,
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._reactor,
+        )
+        collector = _Collector(self._limit)
+        response.deliverBody(collector)
+        return response.code, await collector.done
+
+
+class _Collector(Protocol):
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._data = bytearray()
+        self.done: Deferred[bytes] = Deferred(lambda _: self._leave())
+
+    def dataReceived(self, data: bytes) -> None:
+        self._data += data
+        if len(self._data) > self._limit and not self.done.called:
+            self.done.errback(FetchFailed(f"a body over {self._limit} bytes"))
+            self._leave()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.done.called:
+            return
+        # Without a length the end of the connection is the end; half a document is no JSON.
+        if reason.check(ResponseDone, PotentialDataLoss):
+            self.done.callback(bytes(self._data))
+        else:
+            self.done.errback(FetchFailed("the answer broke off"))
+
+    def _leave(self) -> None:
+        self._limit = 0
+        self._data.clear()
+        if self.transport is not None:
+            self.transport.loseConnection()
+
+
+def check_url(url: str, *, cleartext: bool) -> None:
+    """Whether the operator's *url* can be asked.
+
+    :param cleartext: http may lead beyond this machine.
+    :raises ValueError: not http or https, no host, user info, a fragment, or http that may not be.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        parts.port  # noqa: B018
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError("is not a URL")
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError('is not a URL such as "https://auth.example.org/api/v1/auth/me"')
+    if "@" in parts.netloc or parts.fragment:
+        raise ValueError("must have neither user info nor a fragment")
+    if parts.scheme == "http" and not cleartext and not is_local(url):
+        raise ValueError("must be https, unless its host is localhost")
+
+
+def is_local(url: str) -> bool:
+    """Whether *url* names this machine."""
+    return urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")

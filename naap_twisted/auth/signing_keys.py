@@ -1,0 +1,112 @@
+"""Keys that tokens are verified with, and which algorithm each may be used for.
+
+The algorithm never comes from the token alone: the operator names those that count, and a key
+counts only for algorithms of its own kind (RFC 8725 sections 3.1 and 3.2).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from joserfc.errors import JoseError, SecurityWarning
+from joserfc.jwk import JWKRegistry, Key, OctKey, RSAKey
+from joserfc.jwk import import_key as import_any
+from joserfc.jws import JWSRegistry
+
+from ..secret import Secret
+
+SECRET_ALGORITHMS = ("HS256", "HS384", "HS512")
+PUBLIC_ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
+)
+_SHORTEST_SECRET = 32
+_SHORTEST_RSA = 2048
+
+
+def check_algorithms(names: Sequence[str], known: Sequence[str]) -> None:
+    """Whether *names* are some of *known*.
+
+    :raises ValueError: none is named, or one that is not known there; "none" never is.
+    """
+    if isinstance(names, str) or not names:
+        raise ValueError(f'must name at least one, such as ["{known[0]}"]')
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{name!r} is not one of {', '.join(known)}")
+
+
+def secret_key(secret: Secret) -> Key:
+    """The key of HS256 and its kin.
+
+    :raises ValueError: it is under 32 bytes (RFC 7518 section 3.2), or a public key.
+    """
+    raw = secret.reveal()
+    if len(raw) < _SHORTEST_SECRET:
+        raise ValueError(
+            f"the secret from {secret.source} is under {_SHORTEST_SECRET} bytes; make one with:"
+            " openssl rand -base64 32"
+        )
+    if b"-----BEGIN" in raw:
+        raise ValueError(f"the secret from {secret.source} is a PEM key: that is no secret")
+    return OctKey.import_key(raw)
+
+
+def public_key(pem: bytes) -> Key:
+    """The key in a PEM file: RSA, EC or Ed25519; a certificate's, too.
+
+    :raises ValueError: it is none, is private, or is an RSA key under 2048 bits.
+    """
+    if b"PRIVATE" in pem:
+        raise ValueError("holds a private key; only the public one belongs here")
+    if b"-----BEGIN" not in pem:
+        raise ValueError("holds no PEM public key")
+    try:
+        with warnings.catch_warnings():
+            # The type is what the file says: any PEM key is asymmetric.
+            warnings.simplefilter("ignore", SecurityWarning)
+            found = import_any(pem)
+    except (JoseError, ValueError, TypeError, UnsupportedAlgorithm):
+        raise ValueError("holds no PEM public key") from None
+    return _strong(found)
+
+
+def published_key(document: object) -> Key | None:
+    """One entry of a key set (RFC 7517 section 5), or ``None`` for one that is not for us.
+
+    Not for us: other purposes than signatures, secret or private keys, weak RSA, unknown kinds.
+    """
+    if not isinstance(document, dict) or document.get("kty") not in ("RSA", "EC", "OKP"):
+        return None
+    if "d" in document or not isinstance(document.get("kid", ""), str):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SecurityWarning)
+            key = JWKRegistry.import_key(document)
+        key.check_use("sig")
+        key.check_key_op("verify")
+        return _strong(key)
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm):
+        return None
+
+
+def _strong(key: Key) -> Key:
+    if isinstance(key, OctKey):
+        raise ValueError("holds no PEM public key")
+    if isinstance(key, RSAKey) and key.raw_value.key_size < _SHORTEST_RSA:
+        raise ValueError(f"holds an RSA key under {_SHORTEST_RSA} bits")
+    return key
+
+
+def fits(key: Key, algorithm: str) -> bool:
+    """Whether *key* is of the algorithm's kind and curve, and not reserved for another."""
+    try:
+        JWSRegistry.algorithms[algorithm].check_key(key)
+    except (JoseError, KeyError):
+        return False
+    curve: Any = getattr(key, "curve_name", None)
+    return curve != "Ed448" and not str(curve).startswith("X")
