@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
 
 import naap_twisted
 from naap_twisted.testing import Watchable
@@ -96,6 +97,17 @@ class ProxyProcess(Child):
     def forget_peak(self):
         """Begin to measure anew (proc(5), clear_refs)."""
         Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    async def at_rest(self):
+        """Once it has used no processor time for a third of a second (Linux)."""
+        before = None
+        while before != (now := self._ticks()):
+            before = now
+            await deferLater(reactor, 0.33)
+
+    def _ticks(self):
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])  # utime, stime
 
     def sockets(self):
         """How many sockets it has open (Linux)."""
