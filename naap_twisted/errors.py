@@ -143,6 +143,30 @@ class Forbidden(ProxyError):
     status, code, default = 403, "FORBIDDEN", "Proxy request not authorized"
 
 
+class NoUserKey(ProxyError):
+    """A route needs the user's own key for a provider, and there is none.
+
+    :param path: where keys are set, such as ``"/api/v1/keys"``.
+    """
+
+    status, code = 403, "NO_USER_KEY"
+
+    def __init__(self, provider: str, path: str) -> None:
+        super().__init__(f'No key for "{provider}" is set; add yours with PUT {path}/{provider}')
+
+
+class InvalidKey(ProxyError):
+    """A key, or the name of its provider, that can't be kept."""
+
+    status, code, default = 400, "INVALID_KEY", "Not a key"
+
+
+class TooManyKeys(ProxyError):
+    """The user keeps as many keys as can be."""
+
+    status, code, default = 409, "TOO_MANY_KEYS", "No more keys can be kept"
+
+
 class RateLimited(ProxyError):
     """Over the limit.
 

@@ -55,6 +55,9 @@ class IRequestBody(Interface):
     def collect(limit):  # type: ignore[no-untyped-def]
         """Deferred[bytes] of the whole body; BodyTooLarge past *limit*, at once if declared."""
 
+    def whole(limit):  # type: ignore[no-untyped-def]
+        """As collect, but the bytes themselves where all of them are here already."""
+
     def start(sink):  # type: ignore[no-untyped-def]
         """Deliver to *sink*: dataReceived(bytes)*, then bodyEnded() or bodyFailed(error)."""
 
@@ -88,6 +91,25 @@ class IRateLimiter(Interface):
 
     def hit(key):  # type: ignore[no-untyped-def]
         """Count one request of *key* (str) and return a model.RateDecision, or a Deferred of it."""
+
+
+class IKeyStore(Interface):
+    """Users' own API keys. Each method's Deferred may also fail with errors.Unavailable."""
+
+    def get(user_id, provider):  # type: ignore[no-untyped-def]
+        """Deferred[Secret] of the user's key; fails with errors.NoUserKey where there is none."""
+
+    def put(user_id, provider, key):  # type: ignore[no-untyped-def]
+        """Keep *key* (a Secret); Deferred[model.KeyInfo] once it is safe.
+
+        Fails with errors.TooManyKeys.
+        """
+
+    def delete(user_id, provider):  # type: ignore[no-untyped-def]
+        """Deferred[bool]: whether there was one."""
+
+    def describe(user_id):  # type: ignore[no-untyped-def]
+        """Deferred[tuple[model.KeyInfo, ...]] of the user's keys, by provider."""
 
 
 class IResolver(Interface):

@@ -100,6 +100,7 @@ class VettedTarget:
 
     :ivar rule: the allow-list entry that matched, for ``explain`` and the log.
     :ivar allow_networks: non-public networks whose addresses may be connected to.
+    :ivar realm: which policy let it through; connections are not shared between policies.
     :ivar listed_only: no other addresses may be: a key would cross the net in plain text.
     """
 
@@ -107,6 +108,7 @@ class VettedTarget:
     rule: str
     allow_networks: tuple[AllowedNetwork, ...] = ()
     listed_only: bool = False
+    realm: int = 0
 
 
 @frozen
@@ -164,9 +166,24 @@ class RateDecision:
 
     :ivar retry_after: whole seconds until the next request will pass; 0 when allowed.
     :ivar remaining: requests left in the window.
+    :ivar reset: whole seconds until the oldest counted request is forgotten.
     """
 
     allowed: bool
     limit: int
     remaining: int
     retry_after: int = 0
+    reset: int = field(default=0, eq=False)
+
+
+@frozen
+class KeyInfo:
+    """What may be told of a user's key.
+
+    :ivar last4: its last four characters; ``""`` for a short key.
+    :ivar updated_at: seconds since 1970.
+    """
+
+    provider: str
+    last4: str
+    updated_at: int

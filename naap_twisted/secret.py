@@ -50,6 +50,13 @@ class Secret:
         except ValueError as error:
             raise ConfigError(f"{name}: {error}") from None
 
+    def between(self, before: str, after: str = "") -> Secret:
+        """This secret with text around it, such as ``"Bearer "`` before.
+
+        :raises ValueError: the text holds a control character.
+        """
+        return Secret(before.encode("utf-8") + self._value + after.encode("utf-8"), self.source)
+
     def reveal(self) -> bytes:
         """The bytes themselves. Only the wire may have them."""
         return self._value

@@ -1,0 +1,1 @@
+"""Users' own API keys: sealed with a master key, behind IKeyStore."""

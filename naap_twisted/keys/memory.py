@@ -1,0 +1,67 @@
+"""A key store in this process's memory: for tests, and to try things without a disk."""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.interfaces import IReactorTime
+from zope.interface import implementer
+
+from ..errors import NoUserKey, TooManyKeys
+from ..interfaces import IKeyStore
+from ..model import KeyInfo
+from ..secret import Secret
+from .rules import MOST_KEYS
+from .vault import last4
+
+
+@implementer(IKeyStore)
+class MemoryKeyStore:
+    """Forgets everything when the process ends.
+
+    :param clock: whose ``seconds()`` dates the keys; the reactor.
+    :param path: where the keys' routes stand, for messages.
+    """
+
+    def __init__(self, clock: IReactorTime, path: str = "/api/v1/keys") -> None:
+        self._clock = clock
+        self._path = path
+        self._users: dict[str, dict[str, tuple[Secret, int]]] = {}
+
+    def put(self, user_id: str, provider: str, key: Secret) -> Deferred[KeyInfo]:
+        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
+        return execute(self._put, user_id, provider, key)
+
+    def _put(self, user_id: str, provider: str, key: Secret) -> KeyInfo:
+        keys = self._users.setdefault(user_id, {})
+        if provider not in keys and len(keys) >= MOST_KEYS:
+            raise TooManyKeys(f"At most {MOST_KEYS} keys can be kept")
+        keys[provider] = (key, int(self._clock.seconds()))
+        return self._info(provider, *keys[provider])
+
+    def get(self, user_id: str, provider: str) -> Deferred[Secret]:
+        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
+        return execute(self._get, user_id, provider)
+
+    def _get(self, user_id: str, provider: str) -> Secret:
+        found = self._users.get(user_id, {}).get(provider)
+        if found is None:
+            raise NoUserKey(provider, self._path)
+        return found[0]
+
+    def delete(self, user_id: str, provider: str) -> Deferred[bool]:
+        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
+        return execute(
+            lambda: self._users.get(user_id, {}).pop(provider, None) is not None,
+        )
+
+    def describe(self, user_id: str) -> Deferred[tuple[KeyInfo, ...]]:
+        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
+        return execute(
+            lambda: tuple(
+                self._info(provider, *held)
+                for provider, held in sorted(self._users.get(user_id, {}).items())
+            )
+        )
+
+    def _info(self, provider: str, key: Secret, updated_at: int) -> KeyInfo:
+        return KeyInfo(provider, last4(key), updated_at)

@@ -1,0 +1,245 @@
+"""One database, asked from threads of its own: the reactor's never waits for a disk or a network.
+
+SQLAlchemy Core with its ordinary, synchronous engine. SQLite is opened with WAL and
+``synchronous=FULL``: what was acknowledged is on the disk before it is acknowledged, so that it
+survives the process being killed and the power going.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sql
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from twisted.internet.defer import Deferred
+from twisted.internet.error import TimeoutError
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+
+from ..errors import ConfigError, Unavailable
+from ..secret import Secret
+from .tables import migrate
+
+T = TypeVar("T")
+
+FILE_NAME = "naap-proxy.sqlite3"
+_WRITES = "naap_writes"
+
+
+class Database:
+    """Tables at *url*.
+
+    :param url: SQLAlchemy's.
+    :param where: what messages call it: the option's name and a place without password.
+    :param threads: asked at once; *waiting* more queue behind, then :class:`Unavailable`.
+    :param deadline: seconds that one piece of work may take, its wait included.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        url: URL,
+        reactor: Any,
+        *,
+        where: str,
+        threads: int = 4,
+        waiting: int = 1_000,
+        deadline: float = 10.0,
+    ) -> None:
+        self.where = where
+        self._reactor = reactor
+        self._url = url
+        self._most = threads + waiting
+        self._deadline = deadline
+        self._running = 0
+        self._engine: Engine | None = None
+        self._pool = ThreadPool(0, threads, name="naap-database")
+
+    @classmethod
+    def in_directory(cls, directory: str | os.PathLike[str], reactor: Any) -> Database:
+        """SQLite in *directory*, which is made when it is opened."""
+        path = Path(directory).absolute() / FILE_NAME
+        url = URL.create("sqlite+pysqlite", database=str(path))
+        # One writer at a time is SQLite's own rule; a second thread reads meanwhile.
+        return cls(url, reactor, where=f"state_dir: {path}", threads=2)
+
+    @classmethod
+    def at(cls, url: Secret, reactor: Any) -> Database:
+        """PostgreSQL at ``postgresql://user:password@host/name``.
+
+        :raises ConfigError: it is no such URL.
+        """
+        try:
+            parsed = make_url(url.reveal().decode("utf-8"))
+        except (ArgumentError, ValueError):
+            raise ConfigError("database_url: is not a URL such as postgresql://...") from None
+        if parsed.drivername not in ("postgresql", "postgres", "postgresql+psycopg"):
+            raise ConfigError("database_url: only postgresql:// is known; SQLite is state_dir")
+        where = f"database_url: {parsed.host or 'localhost'}/{parsed.database or ''}"
+        return cls(parsed.set(drivername="postgresql+psycopg"), reactor, where=where)
+
+    def open(self) -> None:
+        """Connect, and bring the tables to this version. Blocks; called once, before serving.
+
+        :raises ConfigError: it can't be opened, or is not for this version.
+        """
+        if self._engine is not None:
+            return
+        if self._url.database and self._url.drivername.startswith("sqlite"):
+            private_file(Path(self._url.database))
+        engine = _engine(self._url)
+        try:
+            with _transaction(engine, write=True) as connection:
+                migrate(connection)
+        except (SQLAlchemyError, ValueError) as error:
+            engine.dispose()
+            raise ConfigError(f"{self.where}: {plain(error)}") from None
+        self._engine = engine
+        self._pool.start()
+
+    def now(self, work: Callable[[Connection], T]) -> T:
+        """Do *work* in a transaction in this very thread: while starting, and in commands."""
+        assert self._engine is not None, "not open"
+        with _transaction(self._engine, write=True) as connection:
+            return work(connection)
+
+    def run(self, work: Callable[[Connection], T], *, write: bool = False) -> Deferred[T]:
+        """Do *work* in a transaction in a thread; fires after the commit.
+
+        Fails with :class:`Unavailable` when the database can't be asked.
+        """
+        engine = self._engine
+        if engine is None or self._running >= self._most:
+            reason = "the database is closed" if engine is None else "too much waits for it"
+            return _failed(Unavailable(reason=f"database: {reason}"))
+
+        def do() -> T:
+            with _transaction(engine, write=write) as connection:
+                return work(connection)
+
+        self._running += 1
+        done: Deferred[T] = deferToThreadPool(self._reactor, self._pool, do)
+        return self._bounded(done)
+
+    def _bounded(self, done: Deferred[T]) -> Deferred[T]:
+        """*done* with a deadline; the thread itself can't be stopped and is counted to its end."""
+        result: Deferred[T] = Deferred()
+
+        def end(value: Any) -> None:
+            self._running -= 1
+            if overdue.active():
+                overdue.cancel()
+            if result.called:
+                return
+            if isinstance(value, Failure):
+                value.trap(Exception)
+                result.errback(self._unavailable(value))
+            else:
+                result.callback(value)
+
+        def late() -> None:
+            if not result.called:
+                result.errback(TimeoutError("the database did not answer in time"))
+
+        overdue = self._reactor.callLater(self._deadline, late)
+        done.addBoth(end)
+        return result.addErrback(lambda failure: self._unavailable(failure).raiseException())
+
+    def _unavailable(self, failure: Failure) -> Failure:
+        if failure.check(SQLAlchemyError, TimeoutError) is None:
+            return failure
+        self._log.error("{where}: {error}", where=self.where, error=plain(failure.value))
+        return Failure(Unavailable(reason=f"database: {type(failure.value).__name__}"))
+
+    def close(self) -> None:
+        """Let running work end, then let go."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self._pool.stop()
+            engine.dispose()
+
+
+def private_file(path: Path) -> None:
+    """Make *path* and its directory so that only this user can open them, or see that it is so.
+
+    :raises ConfigError: others could, or it can't be made.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite gives its -wal and -shm files the mode of the file itself.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        modes = [(place, place.stat()) for place in (path.parent, path)]
+    except OSError as error:
+        raise ConfigError(f"state_dir: cannot use {path}: {error.strerror or error}") from None
+    for place, found in modes:
+        wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
+        if found.st_mode & 0o077:
+            raise ConfigError(
+                f"state_dir: {place} is open to group or others; run: chmod {wanted} {place}"
+            )
+        if found.st_uid != os.geteuid():
+            raise ConfigError(f"state_dir: {place} belongs to another user")
+
+
+def _engine(url: URL) -> Engine:
+    # hide_parameters: an error's text must not hold what a row holds.
+    if url.drivername.startswith("sqlite"):
+        engine = sql.create_engine(
+            url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False}
+        )
+        sql.event.listen(engine, "connect", _prepare_sqlite)
+        sql.event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return sql.create_engine(
+        url,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_timeout=5,
+        connect_args={"connect_timeout": 5, "options": "-c statement_timeout=5000"},
+    )
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    # Its own transaction handling commits before some statements; ours is in _begin_sqlite.
+    connection.isolation_level = None
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads and then writes could find that another wrote in between.
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+class _transaction:
+    """A connection inside one transaction, committed at the end of the block."""
+
+    def __init__(self, engine: Engine, *, write: bool) -> None:
+        self._begun = engine.execution_options(**{_WRITES: write}).begin()
+
+    def __enter__(self) -> Connection:
+        return self._begun.__enter__()
+
+    def __exit__(self, *raised: Any) -> None:
+        self._begun.__exit__(*raised)
+
+
+def plain(error: BaseException | None) -> str:
+    """What went wrong in one line: no statement, no parameters."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return " ".join(str(cause).split()) or type(cause).__name__
+
+
+def _failed(error: Exception) -> Deferred[Any]:
+    failed: Deferred[Any] = Deferred()
+    failed.errback(error)
+    return failed

@@ -1,0 +1,95 @@
+"""The tables, and the steps that make them out of what an older version left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sql
+from sqlalchemy import Column, MetaData, Table
+from sqlalchemy.engine import Connection
+
+METADATA = MetaData()
+
+#: Facts about the database itself: its version, the master key's canary.
+META = Table(
+    "naap_meta",
+    METADATA,
+    Column("name", sql.Text, primary_key=True),
+    Column("value", sql.Text, nullable=False),
+)
+#: ``sealed`` is a Fernet token; ``updated_at`` is seconds since 1970.
+USER_KEYS = Table(
+    "naap_user_keys",
+    METADATA,
+    Column("user_id", sql.Text, primary_key=True),
+    Column("provider", sql.Text, primary_key=True),
+    Column("sealed", sql.Text, nullable=False),
+    Column("updated_at", sql.BigInteger, nullable=False),
+)
+#: One row a user, route and month (``"2026-11"``, UTC).
+USAGE = Table(
+    "naap_usage",
+    METADATA,
+    Column("user_id", sql.Text, primary_key=True),
+    Column("route", sql.Text, primary_key=True),
+    Column("month", sql.Text, primary_key=True),
+    *(
+        Column(name, sql.BigInteger, nullable=False)
+        for name in (
+            "requests",
+            "bytes_in",
+            "bytes_out",
+            "status_2xx",
+            "status_3xx",
+            "status_4xx",
+            "status_5xx",
+            "failed",
+            "prompt_tokens",
+            "completion_tokens",
+            "total_tokens",
+        )
+    ),
+)
+
+_VERSION = "schema_version"
+# Any number: it keeps two starting servers from migrating at once.
+_MIGRATION_LOCK = 7_226_101
+
+
+def _first(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[USER_KEYS, USAGE])
+
+
+#: Step n takes version n to n + 1. Append, never edit: somebody's database has run it.
+STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the tables to this version, inside the caller's transaction.
+
+    :raises ValueError: a later version made them.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sql.text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+    META.create(connection, checkfirst=True)
+    version = int(read_fact(connection, _VERSION) or 0)
+    if version > len(STEPS):
+        raise ValueError(
+            f"its tables are of version {version}, this program knows up to {len(STEPS)}"
+        )
+    for step in STEPS[version:]:
+        step(connection)
+    if version < len(STEPS):
+        write_fact(connection, _VERSION, str(len(STEPS)))
+
+
+def read_fact(connection: Connection, name: str) -> str | None:
+    """A row of ``naap_meta``."""
+    found = connection.execute(sql.select(META.c.value).where(META.c.name == name)).scalar()
+    return None if found is None else str(found)
+
+
+def write_fact(connection: Connection, name: str, value: str) -> None:
+    """Set a row of ``naap_meta``."""
+    connection.execute(sql.delete(META).where(META.c.name == name))
+    connection.execute(sql.insert(META).values(name=name, value=value))
