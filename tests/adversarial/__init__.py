@@ -1,0 +1,1 @@
+"""Hostile vectors over real sockets, all judged by one oracle (oracle.py)."""

@@ -1,0 +1,214 @@
+"""Values of X-Target-URL that try to end somewhere else than where they were judged.
+
+``{up}`` is the port of the upstream under attack, ``{sentinel}`` that of a listener on 127.0.0.1
+which nobody may reach; 127.0.0.2 and ::1 listen on the upstream's port.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Target:
+    """One value.
+
+    :ivar code: of the refusal; ``""`` where the request goes through, once; ``"REDIRECT"`` where
+        the router points to the path's one spelling.
+    :ivar line: the request line that the upstream gets.
+    """
+
+    name: str
+    url: bytes
+    code: str = "INVALID_TARGET"
+    line: bytes = b""
+
+
+HOST, PORT, SCHEME = "HOST_NOT_ALLOWED", "PORT_NOT_ALLOWED", "SCHEME_NOT_ALLOWED"
+
+THROUGH = [
+    Target("plain", b"http://127.0.0.1:{up}/v1?q=1", "", b"POST /v1?q=1 HTTP/1.1"),
+    Target("a name", b"http://api.example.com:{up}/v1", "", b"POST /v1 HTTP/1.1"),
+    Target("upper case", b"HTTP://API.EXAMPLE.COM:{up}/V1", "", b"POST /V1 HTTP/1.1"),
+    Target("trailing dot", b"http://api.example.com.:{up}/", "", b"POST / HTTP/1.1"),
+    Target("subdomain", b"http://www.sub.example.org:{up}/", "", b"POST / HTTP/1.1"),
+    Target("no path", b"http://127.0.0.1:{up}", "", b"POST / HTTP/1.1"),
+    Target("query without path", b"http://127.0.0.1:{up}?a", "", b"POST /?a HTTP/1.1"),
+    Target(
+        "at in the path", b"http://127.0.0.1:{up}/@127.0.0.2/", "", b"POST /@127.0.0.2/ HTTP/1.1"
+    ),
+    Target(
+        "a URL in the query",
+        b"http://127.0.0.1:{up}/?u=http://127.0.0.2/@a",
+        "",
+        b"POST /?u=http://127.0.0.2/@a HTTP/1.1",
+    ),
+    Target(
+        "encoded line breaks stay encoded",
+        b"http://127.0.0.1:{up}/a%0d%0aX-Evil:%201%0d%0a%0d%0aGET%20/b",
+        "",
+        b"POST /a%0d%0aX-Evil:%201%0d%0a%0d%0aGET%20/b HTTP/1.1",
+    ),
+    Target(
+        "encoded request line in the query",
+        b"http://127.0.0.1:{up}/?a%20HTTP/1.1%0d%0aHost:b",
+        "",
+        b"POST /?a%20HTTP/1.1%0d%0aHost:b HTTP/1.1",
+    ),
+    Target("encoded NUL", b"http://127.0.0.1:{up}/a%00b", "", b"POST /a%00b HTTP/1.1"),
+]
+
+OTHER_HOSTS = [
+    Target("another host", b"http://evil.example:{up}/", HOST),
+    Target("another loopback address", b"http://127.0.0.2:{up}/", HOST),
+    Target("allowed name as a prefix", b"http://api.example.com.evil.example:{up}/", HOST),
+    Target("allowed name as a suffix", b"http://evilapi.example.com:{up}/", HOST),
+    Target("name below an exact host", b"http://a.api.example.com:{up}/", HOST),
+    Target("the suffix itself", b"http://sub.example.org:{up}/", HOST),
+    Target("suffix without its dot", b"http://evilsub.example.org:{up}/", HOST),
+    Target("parent of an allowed host", b"http://example.com:{up}/", HOST),
+    Target("localhost", b"http://localhost:{up}/", HOST),
+    Target("single label", b"http://api:{up}/", HOST),
+    Target("IPv6 loopback", b"http://[::1]:{up}/", HOST),
+    Target("IPv4-mapped loopback", b"http://[::ffff:127.0.0.1]:{up}/", HOST),
+    Target("IPv4-mapped loopback in hex", b"http://[::ffff:7f00:1]:{up}/", HOST),
+    Target("IPv4-compatible loopback", b"http://[::127.0.0.1]:{up}/", HOST),
+    Target("NAT64 loopback", b"http://[64:ff9b::7f00:1]:{up}/", HOST),
+    Target("unspecified address", b"http://0.0.0.0:{up}/", HOST),
+    Target("metadata", b"http://169.254.169.254/latest/meta-data/", HOST),
+    Target("metadata name", b"http://metadata.google.internal/", HOST),
+    Target("nip.io", b"http://127.0.0.2.nip.io:{up}/", HOST),
+    Target("confusable A-label", b"http://xn--80ak6aa92e.example.com:{up}/", HOST),
+]
+
+OTHER_PORTS = [
+    Target("another port", b"http://127.0.0.1:{sentinel}/", PORT),
+    Target("default port", b"http://127.0.0.1/", PORT),
+    Target("ssh", b"http://127.0.0.1:22/", PORT),
+    Target("redis", b"http://127.0.0.1:6379/", PORT),
+    Target("another scheme", b"https://127.0.0.1:{up}/", SCHEME),
+    Target("another scheme and port", b"https://127.0.0.1:{sentinel}/", SCHEME),
+]
+
+NUMBERS = [
+    Target("decimal address", b"http://2130706434:{up}/"),
+    Target("hex address", b"http://0x7f000002:{up}/"),
+    Target("octal address", b"http://0177.0.0.2:{up}/"),
+    Target("hex octet", b"http://127.0.0.0x2:{up}/"),
+    Target("two parts", b"http://127.2:{up}/"),
+    Target("three parts", b"http://127.0.2:{up}/"),
+    Target("five parts", b"http://127.0.0.0.2:{up}/"),
+    Target("overflowing octet", b"http://127.0.0.258:{up}/"),
+    Target("leading zeros", b"http://127.0.0.002:{up}/"),
+    Target("address with a trailing dot", b"http://127.0.0.1.:{up}/"),
+    Target("name that ends in a number", b"http://api.example.com.1:{up}/"),
+    Target("name that ends in hex", b"http://api.example.com.0x1:{up}/"),
+    Target("zone identifier", b"http://[::1%25lo]:{up}/"),
+    Target("unbracketed IPv6", b"http://::1:{up}/"),
+    Target("IPv6 with a dangling bracket", b"http://[::1:{up}/"),
+    Target("something after the bracket", b"http://[::1].example.com:{up}/"),
+    Target("IPvFuture", b"http://[v1.fe80::a]:{up}/"),
+]
+
+AUTHORITIES = [
+    Target("userinfo", b"http://127.0.0.1:{up}@127.0.0.2:{up}/"),
+    Target("user only", b"http://api.example.com@127.0.0.2:{up}/"),
+    Target("empty userinfo", b"http://@127.0.0.1:{up}/"),
+    Target("two ats", b"http://a@127.0.0.1@127.0.0.2:{up}/"),
+    Target("backslash before an at", b"http://127.0.0.2:{up}\\@127.0.0.1:{up}/"),
+    Target("backslash for a slash", b"http://127.0.0.1:{up}\\@127.0.0.2/"),
+    Target("backslashes for slashes", b"http:\\\\127.0.0.1:{up}/"),
+    Target("fragment before an at", b"http://127.0.0.2:{up}#@127.0.0.1:{up}/"),
+    Target("fragment", b"http://127.0.0.1:{up}/#a"),
+    Target("question mark before an at", b"http://127.0.0.2?@127.0.0.1:{up}/", HOST),
+    Target("encoded dot", b"http://127%2e0.0.1:{up}/"),
+    Target("encoded slash in the host", b"http://127.0.0.2%2f@127.0.0.1:{up}/"),
+    Target("encoded at", b"http://127.0.0.1%40127.0.0.2:{up}/"),
+    Target("encoded NUL in the host", b"http://127.0.0.2%00.127.0.0.1:{up}/"),
+    Target("two ports", b"http://127.0.0.1:{sentinel}:{up}/"),
+    Target("port zero", b"http://127.0.0.1:0/"),
+    Target("port 65536", b"http://127.0.0.1:65536/"),
+    Target("port that wraps around", b"http://127.0.0.1:65616/"),
+    Target("signed port", b"http://127.0.0.1:+{up}/"),
+    Target("port with an underscore", b"http://127.0.0.1:8_0/"),
+    Target("port with leading zeros", b"http://127.0.0.1:0{up}/"),
+    Target("empty port", b"http://127.0.0.1:/"),
+    Target("port in full-width digits", "http://127.0.0.1:\uff18\uff10/".encode()),
+    Target("empty host", b"http:///127.0.0.1:{up}/"),
+    Target("only dots", b"http://../"),
+    Target("empty label", b"http://api..example.com:{up}/"),
+    Target("two trailing dots", b"http://api.example.com..:{up}/"),
+    Target("leading dot", b"http://.api.example.com:{up}/"),
+    Target("underscore in a label", b"http://a_b.sub.example.org:{up}/"),
+    Target("invalid A-label", b"http://xn--a.sub.example.org:{up}/"),
+    Target("full-width name", "http://\uff41pi.example.com:{up}/".encode()),
+    Target("ideographic full stop", "http://127。0。0。1:{up}/".encode()),
+    Target("circled digits", "http://①②⑦.0.0.1:{up}/".encode()),
+    Target("soft hyphen", "http://api\u00ad.example.com:{up}/".encode()),
+    Target("star", b"http://*.sub.example.org:{up}/"),
+]
+
+SHAPES = [
+    Target("empty", b""),
+    Target("relative", b"/v1"),
+    Target("scheme-relative", b"//127.0.0.1:{up}/"),
+    Target("no slashes", b"http:127.0.0.1:{up}/"),
+    Target("one slash", b"http:/127.0.0.1:{up}/"),
+    Target("three slashes", b"http:///127.0.0.1:{up}/v1"),
+    Target("file", b"file:///etc/passwd"),
+    Target("gopher", b"gopher://127.0.0.1:{sentinel}/_INFO"),
+    Target("unix socket", b"http+unix://%2Fvar%2Frun%2Fdocker.sock/info"),
+    Target("websocket", b"ws://127.0.0.1:{up}/"),
+    Target("data", b"data:text/plain,hello"),
+    Target("two URLs by comma", b"http://127.0.0.1:{up}/,http://127.0.0.2:{up}/"),
+    Target("two URLs by space", b"http://127.0.0.1:{up}/ http://127.0.0.2:{up}/"),
+    Target("request line in the value", b"http://127.0.0.1:{up}/ HTTP/1.1"),
+    Target("tab inside", b"http://127.0.0.1:{up}/a\tb"),
+    Target("tab in the scheme", b"ht\ttp://127.0.0.1:{up}/"),
+    Target("tab in the host", b"http://127.0.0.1\t.evil.example:{up}/"),
+    Target("dot segment", b"http://127.0.0.1:{up}/a/../b"),
+    Target("encoded dot segment", b"http://127.0.0.1:{up}/a/%2e%2E/b"),
+    Target("dot segment with a parameter", b"http://127.0.0.1:{up}/a/..;x/b"),
+    Target("angle brackets", b"<http://127.0.0.1:{up}/>"),
+    Target("quotes", b'"http://127.0.0.1:{up}/"'),
+    Target("non-ASCII in the path", "http://127.0.0.1:{up}/é".encode()),
+    Target("latin-1 in the path", b"http://127.0.0.1:{up}/\xe9"),
+    Target("half an escape", b"http://127.0.0.1:{up}/%2"),
+    Target("no escape", b"http://127.0.0.1:{up}/%zz"),
+    Target("over 4096 bytes", b"http://127.0.0.1:{up}/" + b"a" * 4096),
+    Target("over 253 characters of host", b"http://" + b"a." * 130 + b"sub.example.org:{up}/"),
+    Target("a label of 64", b"http://" + b"a" * 64 + b".sub.example.org:{up}/"),
+]
+
+TARGETS = [*THROUGH, *OTHER_HOSTS, *OTHER_PORTS, *NUMBERS, *AUTHORITIES, *SHAPES]
+
+# What stands after the path of a pinned route (base http://127.0.0.1:{up}/base): the code of the
+# refusal, or the path that goes upstream.
+REMAINDERS = [
+    Target("below the base", b"/v1/a?b", "", b"POST /base/v1/a?b HTTP/1.1"),
+    Target("the base itself", b"", "", b"POST /base HTTP/1.1"),
+    Target("only a query", b"?a=..", "", b"POST /base?a=.. HTTP/1.1"),
+    Target(
+        "a URL in the query below",
+        b"/?http://127.0.0.2/",
+        "",
+        b"POST /base/?http://127.0.0.2/ HTTP/1.1",
+    ),
+    Target("parent", b"/../admin"),
+    Target("encoded parent", b"/%2e%2e/admin"),
+    Target("half encoded parent", b"/.%2E/admin"),
+    Target("doubly encoded parent", b"/%252e%252e/admin"),
+    Target("encoded slash", b"/a%2f..%2f..%2fadmin"),
+    Target("encoded backslash", b"/..%5c..%5cadmin"),
+    Target("empty segment", b"//127.0.0.2/", "REDIRECT"),
+    Target("parameter", b"/a;/../admin"),
+    Target("encoded parameter", b"/..%3b/admin"),
+    Target("encoded line break", b"/a%0d%0aHost:b", "NOT_FOUND"),
+    Target("overlong dot", b"/%c0%ae%c0%ae/admin", "NOT_FOUND"),
+    Target("absolute URL", b"/http://127.0.0.2:{up}/"),
+    Target("fragment below", b"/a#b"),
+    Target("backslash below", b"/..\\admin"),
+    Target("at the end of the mount", b"@127.0.0.2/", "NOT_FOUND"),
+    Target("dot at the end of the mount", b".evil.example/", "NOT_FOUND"),
+    Target("encoded slash after the mount", b"%2f..%2fadmin"),
+]
