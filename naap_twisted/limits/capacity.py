@@ -40,6 +40,19 @@ class Capacity:
         """Another route of the same server."""
         return Capacity(self._total, self._users, route)
 
+    def take(self, user: User | None) -> list[Place] | None:
+        """A place everywhere if there is one at once, else ``None``, with nothing held."""
+        counters = [self._route, self._total]
+        if any(counter.full for counter in counters) or (
+            user is not None and self._users.full(user.id)
+        ):
+            return None
+        places = [Place(counter) for counter in counters if counter.enter() is None]
+        if user is not None:
+            self._users.enter(user.id)
+            places.append(Place(self._users, user.id))
+        return places
+
     async def enter(self, user: User | None) -> list[Place]:
         """Take a place everywhere, the narrowest first.
 

@@ -31,6 +31,11 @@ class InFlight:
         # Ordered, and removable from the middle when a browser leaves the queue.
         self._queue: OrderedDict[int, Deferred[None]] = OrderedDict()
 
+    @property
+    def full(self) -> bool:
+        """Whether the next one would have to wait."""
+        return self.running >= self._limit.running
+
     def enter(self) -> Deferred[None] | None:
         """Take a place: ``None`` when there is one, a Deferred of it when there is a queue.
 
@@ -67,6 +72,11 @@ class InFlightByKey:
 
     def __len__(self) -> int:
         return len(self._by_key)
+
+    def full(self, key: str) -> bool:
+        """Whether *key*'s next one would have to wait."""
+        counter = self._by_key.get(key)
+        return self._limit.running < 1 if counter is None else counter.full
 
     def enter(self, key: str) -> Deferred[None] | None:
         """See :meth:`InFlight.enter`."""

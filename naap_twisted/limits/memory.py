@@ -77,11 +77,27 @@ class MemoryRateLimiter:
             self._forget(found, now)
         allowed = self.limit.requests
         if found.used >= allowed:
-            wait = found.entries[0].last + self.limit.window - now
-            return RateDecision(False, allowed, 0, max(1, math.ceil(wait)))
+            return self._refusal(found, now)
         self._count(found, now)
         self._keys.move_to_end(key)
-        return RateDecision(True, allowed, allowed - found.used)
+        reset = self._wait(found, now)
+        return RateDecision(True, allowed, allowed - found.used, reset=reset)
+
+    def refusal(self, key: str) -> RateDecision | None:
+        """What :meth:`hit` would refuse *key* with now, or ``None``. Counts nothing."""
+        found = self._keys.get(key)
+        if found is None:
+            return None
+        now = self._clock.seconds()
+        self._forget(found, now)
+        return self._refusal(found, now) if found.used >= self.limit.requests else None
+
+    def _refusal(self, found: _Key, now: float) -> RateDecision:
+        wait = self._wait(found, now)
+        return RateDecision(False, self.limit.requests, 0, wait, reset=wait)
+
+    def _wait(self, found: _Key, now: float) -> int:
+        return max(1, math.ceil(found.entries[0].last + self.limit.window - now))
 
     def _count(self, found: _Key, now: float) -> None:
         found.used += 1
@@ -105,7 +121,8 @@ class MemoryRateLimiter:
         """Drop two expired keys for each new one, so that expired keys never pile up."""
         for _ in range(2):
             oldest = next(iter(self._keys.values()), None)
-            if oldest is None or not self._expired(oldest.entries[-1], now):
+            # One that was only asked about may have no entries left.
+            if oldest is None or (oldest.entries and not self._expired(oldest.entries[-1], now)):
                 break
             self._keys.popitem(last=False)
         if len(self._keys) >= self._max_keys:

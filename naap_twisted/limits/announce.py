@@ -1,0 +1,42 @@
+"""What a page may know of its limits: the RateLimit and RateLimit-Policy header fields. Pure.
+
+Structured fields as in draft-ietf-httpapi-ratelimit-headers (from revision 08 on), because one
+request falls under several limits at once and each policy has its own name there; the older
+``RateLimit-Limit``/``-Remaining``/``-Reset`` triple can tell of one only.
+"""
+
+from __future__ import annotations
+
+from twisted.web.http_headers import Headers
+
+from ..model import RateDecision, RateLimit
+
+LIMIT, POLICY = b"RateLimit", b"RateLimit-Policy"
+_EXPOSE = b"Access-Control-Expose-Headers"
+
+
+class Announcement:
+    """One policy's part of both fields.
+
+    :param policy: its name: ``"address"``, ``"user"``, ``"route"``.
+    """
+
+    def __init__(self, policy: str, limit: RateLimit) -> None:
+        name = b'"%b"' % policy.encode("ascii")
+        self._policy = b"%b;q=%d;w=%d" % (name, limit.requests, max(1, round(limit.window)))
+        self._limit = name + b";r=%d;t=%d"
+
+    def put(self, headers: Headers, decision: RateDecision) -> None:
+        """Add it to a response's *headers*: ``r`` requests left, ``t`` seconds until more are."""
+        current = self._limit % (decision.remaining, decision.reset or decision.retry_after)
+        earlier = headers.getRawHeaders(LIMIT)
+        if earlier is None:
+            headers.setRawHeaders(LIMIT, [current])
+            headers.setRawHeaders(POLICY, [self._policy])
+            exposed = headers.getRawHeaders(_EXPOSE)
+            if exposed:
+                headers.setRawHeaders(_EXPOSE, [b", ".join((exposed[0], LIMIT, POLICY))])
+        else:
+            headers.setRawHeaders(LIMIT, [earlier[0] + b", " + current])
+            policies = (headers.getRawHeaders(POLICY) or [b""])[0]
+            headers.setRawHeaders(POLICY, [policies + b", " + self._policy])

@@ -1,0 +1,190 @@
+"""One connection to Redis, a deadline for each answer, a circuit that knows when it is gone."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from attrs import field, frozen
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.ssl import optionsForClientTLS
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from txredisapi import RedisFactory
+
+from ..errors import ConfigError
+from ..secret import Secret
+
+_CONNECT = 2.0
+
+
+class RedisGone(Exception):
+    """Redis did not answer, or not in time."""
+
+
+@frozen
+class RedisAddress:
+    """A parsed ``redis://[[user]:password@]host[:port][/db]``; ``rediss://`` for TLS."""
+
+    host: str
+    port: int
+    database: int | None
+    username: str | None
+    password: str | None = field(repr=False)
+    tls: bool
+
+    @classmethod
+    def parse(cls, url: Secret) -> RedisAddress:
+        """:raises ConfigError: it is no such URL; a line that does not quote it."""
+        try:
+            parts = urlsplit(url.reveal().decode("ascii"))
+            database = int(parts.path.strip("/") or 0)
+            port = parts.port or 6379
+        except ValueError:
+            raise ConfigError(f"redis_url: {_FORM}") from None
+        if parts.scheme not in ("redis", "rediss") or not parts.hostname or database < 0:
+            raise ConfigError(f"redis_url: {_FORM}")
+        return cls(
+            parts.hostname,
+            port,
+            database or None,
+            unquote(parts.username) if parts.username else None,
+            unquote(parts.password) if parts.password else None,
+            parts.scheme == "rediss",
+        )
+
+
+_FORM = "is not of the form redis://[user:password@]host[:port][/number], or rediss:// for TLS"
+
+
+class _Factory(RedisFactory):  # type: ignore[misc]
+    """Comes back soon: meanwhile limits are local."""
+
+    initialDelay = 0.1
+    maxDelay = 1.0
+
+
+class RedisLink:
+    """Asks Redis, and stops asking while it is gone.
+
+    :param deadline: seconds for one answer. Past it the circuit opens: nobody waits for Redis
+        until a probe was answered.
+    :param probe: seconds between probes while the circuit is open.
+    :ivar up: it answered last time.
+    :ivar outages: how often it was lost.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self, address: RedisAddress, reactor: Any, *, deadline: float = 0.25, probe: float = 0.25
+    ) -> None:
+        self.up = False
+        self.outages = 0
+        self._address = address
+        self._reactor = reactor
+        self._deadline = deadline
+        self._every = probe
+        self._factory: _Factory | None = None
+        self._probing: Any = None
+        self._lost_at: float | None = None
+
+    def start(self) -> None:
+        """Begin to connect."""
+        address = self._address
+        endpoint: Any = HostnameEndpoint(
+            self._reactor, address.host, address.port, timeout=_CONNECT
+        )
+        if address.tls:
+            endpoint = wrapClientTLS(optionsForClientTLS(address.host), endpoint)
+        self._factory = _Factory(
+            None,
+            address.database,
+            1,
+            isLazy=True,
+            username=address.username,
+            password=address.password,
+            # A connection that swallows everything is cut, so that the next one can be made.
+            replyTimeout=_CONNECT,
+        )
+        # Nobody waits for the first connection; probes see whether it is there.
+        self._factory.deferred.addErrback(lambda _: None)
+        self._factory.startConnecting(endpoint)
+        self._probe_later()
+
+    def stop(self) -> Deferred[Any]:
+        """Disconnect."""
+        self.up = False
+        factory, self._factory = self._factory, None
+        if self._probing is not None and self._probing.active():
+            self._probing.cancel()
+        return succeed(None) if factory is None else factory.disconnect()
+
+    def evaluate(self, script: str, keys: list[str], arguments: list[Any]) -> Deferred[Any]:
+        """What *script* returns; fails with :class:`RedisGone`, at the deadline at the latest."""
+        if not self.up:
+            return fail(RedisGone("the circuit is open"))
+        return self._ask("eval", script, keys, arguments)
+
+    def _ask(self, command: str, *arguments: Any) -> Deferred[Any]:
+        factory = self._factory
+        if factory is None or not factory.size:
+            self._gone("not connected")
+            return fail(RedisGone("not connected"))
+        result: Deferred[Any] = Deferred(lambda _: None)
+
+        def answered(value: Any) -> None:
+            if overdue.active():
+                overdue.cancel()
+            if result.called:
+                return
+            if isinstance(value, Failure):
+                self._gone(value.getErrorMessage() or type(value.value).__name__)
+                result.errback(RedisGone("an error"))
+            else:
+                result.callback(value)
+
+        def late() -> None:
+            self._gone(f"no answer in {self._deadline} s")
+            if not result.called:
+                result.errback(RedisGone("too late"))
+
+        overdue = self._reactor.callLater(self._deadline, late)
+        getattr(factory.handler, command)(*arguments).addBoth(answered)
+        return result
+
+    def _gone(self, reason: str) -> None:
+        self.up = False
+        if self._factory is None:
+            return  # stopped, not lost
+        if self._lost_at is None:
+            self._lost_at = self._reactor.seconds()
+            self.outages += 1
+            self._log.error(
+                "Redis at {host}:{port} is gone ({reason}); on_redis_loss applies until it is back",
+                host=self._address.host,
+                port=self._address.port,
+                reason=reason,
+            )
+        if self._probing is None:
+            self._probe_later()
+
+    def _probe_later(self) -> None:
+        self._probing = self._reactor.callLater(self._every, self._probe)
+
+    def _probe(self) -> None:
+        self._probing = None
+        if self._factory is not None:
+            self._ask("ping").addCallbacks(self._back, self._still_gone)
+
+    def _still_gone(self, _: Failure) -> None:
+        if self._probing is None and self._factory is not None:
+            self._probe_later()
+
+    def _back(self, _: Any) -> None:
+        self.up = True
+        if self._lost_at is not None:
+            seconds = round(self._reactor.seconds() - self._lost_at, 1)
+            self._lost_at = None
+            self._log.info("Redis is back after {seconds} s", seconds=seconds)

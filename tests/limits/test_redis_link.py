@@ -1,0 +1,119 @@
+"""Tests of naap_twisted.limits.redis_link, over a real redis-server."""
+
+from __future__ import annotations
+
+from twisted.internet import reactor
+from twisted.logger import LogLevel, globalLogPublisher
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from naap_twisted.errors import ConfigError
+from naap_twisted.limits.redis_link import RedisAddress, RedisGone, RedisLink
+from naap_twisted.secret import Secret
+
+from ..integration.support import until
+from ..servers import NO_REDIS, Redis
+
+
+class AddressTests(SynchronousTestCase):
+    def test_forms(self) -> None:
+        """Host, port, database, who, and whether with TLS."""
+        for url, wanted in (
+            ("redis://h", ("h", 6379, None, None, None, False)),
+            ("redis://h:1/0", ("h", 1, None, None, None, False)),
+            ("redis://:p%40w@h/3", ("h", 6379, 3, None, "p@w", False)),
+            ("rediss://u:p@[::1]:7/", ("::1", 7, None, "u", "p", True)),
+        ):
+            found = RedisAddress.parse(Secret(url))
+            self.assertEqual(found, RedisAddress(*wanted))
+            self.assertNotIn("p@w", repr(found))
+
+    def test_refused(self) -> None:
+        """One line, without the URL: it may hold a password."""
+        for url in (
+            "h:6379",
+            "http://hunter2@h",
+            "redis://",
+            "redis://hunter2@h/x",
+            "redis://h:x",
+            "redis://h/-1",
+            "redis://hunter2@h:99999",
+        ):
+            error = self.assertRaises(ConfigError, RedisAddress.parse, Secret(url))
+            self.assertTrue(str(error).startswith("redis_url: "))
+            self.assertNotIn("hunter2", str(error))
+
+
+class LinkTests(TestCase):
+    skip = NO_REDIS
+    timeout = 30
+
+    def setUp(self) -> None:
+        self.events: list[dict] = []
+        globalLogPublisher.addObserver(self.events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, self.events.append)
+        self.redis = Redis(self)
+        self.link = RedisLink(
+            RedisAddress.parse(Secret(self.redis.url)), reactor, deadline=0.1, probe=0.02
+        )
+        self.addCleanup(self.link.stop)
+        self.link.start()
+
+    def told(self, word: str) -> int:
+        return sum(
+            word in event.get("log_format", "")
+            for event in self.events
+            if event.get("log_level") in (LogLevel.error, LogLevel.info)
+        )
+
+    async def answers(self) -> bool:
+        try:
+            return await self.link.evaluate("return 7", [], []) == 7
+        except RedisGone:
+            return False
+
+    async def test_killed_and_back(self) -> None:
+        """An outage is told once and counted, answered at once, and ends by itself."""
+        await until(lambda: self.link.up)
+        self.assertTrue(await self.answers())
+        for outage in (1, 2):
+            self.redis.kill()
+            self.assertEqual([await self.answers() for _ in range(20)], [False] * 20)
+            self.assertEqual((self.link.outages, self.told("is gone")), (outage, outage))
+            self.redis.start()
+            await until(lambda: self.link.up)
+            self.assertTrue(await self.answers())
+            self.assertEqual(self.told("Redis is back"), outage)
+
+    async def test_silent(self) -> None:
+        """One that swallows everything costs the deadline once; then nobody waits for it."""
+        await until(lambda: self.link.up)
+        self.redis.pause()
+        self.addCleanup(self.redis.resume)
+        began = reactor.seconds()
+        self.assertFalse(await self.answers())
+        self.assertLess(reactor.seconds() - began, 1.0)
+        self.assertIsInstance(
+            self.failureResultOf(self.link.evaluate("return 1", [], [])).value, RedisGone
+        )
+        self.redis.resume()
+        await until(lambda: self.link.up)
+        self.assertTrue(await self.answers())
+
+    async def test_a_script_error_is_an_outage(self) -> None:
+        """Whatever is not an answer closes the circuit; probing opens it again."""
+        await until(lambda: self.link.up)
+        failed = self.link.evaluate("return nonsense(", [], [])
+        await self.assertFailure(failed, RedisGone)
+        await until(lambda: self.link.up)
+        self.assertTrue(await self.answers())
+
+    async def test_absent_from_the_start(self) -> None:
+        """A server starts without its Redis, and finds it when it comes."""
+        self.redis.kill()
+        link = RedisLink(RedisAddress.parse(Secret(self.redis.url)), reactor, probe=0.02)
+        self.addCleanup(link.stop)
+        link.start()
+        await until(lambda: link.outages == 1)
+        await self.assertFailure(link.evaluate("return 1", [], []), RedisGone)
+        self.redis.start()
+        await until(lambda: link.up)
