@@ -9,9 +9,13 @@ from typing import Any
 
 import attrs
 
-from .config import Config, ProxyConfig, UpstreamConfig
+from .auth.gate import is_rule
+from .auth.jwt import JwtAuthenticator, JwtOptions
+from .auth.session import SessionAuthenticator
+from .config import AuthConfig, Config, ProxyConfig, UpstreamConfig
 from .errors import ConfigError
 from .external_proxy import ExternalProxy, create_external_proxy
+from .interfaces import IAuthenticator
 from .limits.capacity import CapacityLimits
 from .limits.in_flight import InFlightLimit
 from .server import PluginServer, create_plugin_server
@@ -60,7 +64,7 @@ def authorizers(config: Config) -> tuple[Authorize, ...]:
     found: list[Authorize] = []
     problems: list[str] = []
     for index, route in enumerate(config.proxy):
-        if route.authorize is None or ":" not in route.authorize:
+        if route.authorize is None or is_rule(route.authorize):
             found.append(route.authorize)
             continue
         try:
@@ -103,7 +107,8 @@ def _build_empty(config: Config) -> PluginServer:
             base_path=server.base_path,
             cors_origins=server.cors_origins,
             cors_headers=server.cors_headers,
-            require_auth=config.auth.mode != "none",
+            require_auth=config.auth.is_required,
+            authenticator=_authenticator(config.auth),
             compression=server.compression,
             security_headers=server.security_headers,
             https_redirect=server.https_redirect,
@@ -122,6 +127,32 @@ def _build_empty(config: Config) -> PluginServer:
         )
     except ConfigError as error:
         raise ConfigError(*map(_server_line, error.problems)) from None
+
+
+def _authenticator(auth: AuthConfig) -> IAuthenticator | None:
+    if auth.mode == "none":
+        return None
+    if auth.mode == "session":
+        return SessionAuthenticator(
+            auth.session_url,
+            cache_ttl=auth.cache_ttl,
+            timeout=auth.session_timeout,
+            session_cookie=auth.session_cookie,
+            csrf_cookie=auth.csrf_cookie,
+        )
+    algorithms = auth.named_algorithms
+    options = JwtOptions(
+        audience=auth.audience,
+        issuer=auth.issuer or None,
+        leeway=auth.leeway,
+        session_cookie=auth.session_cookie,
+        csrf_cookie=auth.csrf_cookie,
+    )
+    if auth.secret is not None:
+        return JwtAuthenticator.from_secret(auth.secret, algorithms, options)
+    if auth.public_key_file:
+        return JwtAuthenticator.from_public_key(auth.public_key_file, algorithms, options)
+    return JwtAuthenticator.from_jwks(auth.jwks_url, algorithms, options)
 
 
 def _queued(running: int) -> InFlightLimit:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from .addresses import format_allow_network
 from .config import Config, ProxyConfig
+from .config.auth import describe_auth
 from .config.rules import effective_authorize
 from .model import DEFAULT_PORTS
 
@@ -27,7 +28,7 @@ def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
 def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
     server, upstream = config.server, config.upstream
     yield "listen", ", ".join(listen.description for listen in server.listen)
-    yield "auth", "off" if config.auth.mode == "none" else config.auth.mode
+    yield "auth", describe_auth(config.auth)
     origins = server.cors_origins
     yield "origins", "any, without credentials" if isinstance(origins, str) else ", ".join(origins)
     limit = server.rate_limit

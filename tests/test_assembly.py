@@ -1,10 +1,15 @@
 """A config becomes a server: what is mounted, and what is refused only here."""
 
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import assembly
+from naap_twisted.auth.jwt import JwtAuthenticator
+from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.errors import ConfigError
 from tests.config.support import config_of, proxy
+from tests.keypairs import SECRET, pem, rsa
 
 KEY = 'forward_headers = { Authorization = "Bearer ${env:KEY}" }'
 not_callable = "text"
@@ -22,6 +27,27 @@ class BuildTests(SynchronousTestCase):
         self.assertEqual(server.listen, ("tcp:4020:interface=127.0.0.1",))
         self.assertEqual(server.title, "ai")
         self.assertFalse(server.require_auth)
+
+    def test_auth(self) -> None:
+        """Each mode has its authenticator; without auth there is none."""
+        public = Path(self.mktemp()).absolute()
+        public.write_bytes(pem(rsa()))
+        url = "http://localhost:1/x"
+        for lines, kind, required in (
+            (f'session_url = "{url}"', SessionAuthenticator, True),
+            (f'session_url = "{url}"\nrequired = false', SessionAuthenticator, False),
+            (f'mode = "jwt"\nsecret = "{SECRET}"', JwtAuthenticator, True),
+            (f'mode = "jwt"\njwks_url = "{url}"\nalgorithms = ["RS256"]', JwtAuthenticator, True),
+            (
+                f'mode = "jwt"\npublic_key_file = "{public}"\nalgorithms = ["RS256"]',
+                JwtAuthenticator,
+                True,
+            ),
+            ('mode = "none"', type(None), False),
+        ):
+            server = assembly.build_server(config_of(auth=f"[auth]\n{lines}"))
+            self.assertIs(type(server._authenticator), kind, lines)
+            self.assertEqual(server.require_auth, required)
 
     def test_routes(self) -> None:
         """Each [[proxy]] is mounted below the base path, with its own options."""
@@ -50,11 +76,13 @@ class BuildTests(SynchronousTestCase):
 
     def test_authorize(self) -> None:
         """A callable is imported; words and nothing are passed on as they are."""
+        session = '[auth]\nsession_url = "http://localhost:1/x"'
         for written, built in (
             (f"{__name__}:authorize", authorize),
             ("anyone", "anyone"),
+            ("role:admin", "role:admin"),
         ):
-            config = config_of(proxy=proxy(f'authorize = "{written}"'))
+            config = config_of(auth=session, proxy=proxy(f'authorize = "{written}"'))
             self.assertEqual(assembly.authorizers(config), (built,))
         self.assertEqual(assembly.authorizers(config_of()), (None,))
 

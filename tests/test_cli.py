@@ -94,7 +94,7 @@ class ExplainTests(CliCase):
     def test_bad_config(self) -> None:
         """Without a config there is nothing to explain."""
         self.assertEqual(cli.main(["explain", self.config(""), "/a", "https://x/"]), 2)
-        self.assertIn("auth.mode: ", self.err.getvalue())
+        self.assertIn("auth.session_url: ", self.err.getvalue())
 
 
 class ResolverTests(SynchronousTestCase):

@@ -2,14 +2,16 @@
 
 The layers, bottom up: ``values`` and ``http_values`` parse one value each, ``listen`` reads
 endpoint strings, ``secrets`` resolves ``${env:X}`` and ``${file:path}``; ``schema`` lists every key
-with its type, default and parser; ``read`` walks a table by its schema; ``unbuilt`` refuses what is
-promised but not there yet; ``rules`` judges keys against one another; ``load`` puts them in order.
+with its type, default and parser, ``auth`` those of its section and how they go together; ``read``
+walks a table by its schema; ``unbuilt`` refuses what is promised but not there yet; ``rules``
+judges keys against one another; ``load`` puts them in order.
 """
 
 from __future__ import annotations
 
+from .auth import AuthConfig
 from .load import load_config, parse_config
-from .schema import AuthConfig, Config, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
+from .schema import Config, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
 
 __all__ = [
     "AuthConfig",

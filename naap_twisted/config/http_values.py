@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ..auth.gate import is_rule
 from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
 from ..model import ExposeHeader, RateLimit
 from ..wrappers.origins import parse_origin
@@ -177,10 +178,13 @@ def dns_server(value: object) -> str:
 
 
 def authorize(value: object) -> str:
-    """``"user"``, ``"anyone"`` or ``"package.module:callable"``; imported only when built."""
+    """``"user"``, ``"anyone"``, ``"role:x"`` or ``"package.module:callable"``.
+
+    A callable is imported only when the server is built.
+    """
     parsed = text(value)
-    if parsed not in ("user", "anyone") and _CALLABLE.fullmatch(parsed) is None:
-        raise ValueError('must be "user", "anyone" or "package.module:callable"')
+    if not is_rule(parsed) and _CALLABLE.fullmatch(parsed) is None:
+        raise ValueError('must be "user", "anyone", "role:x" or "package.module:callable"')
     return parsed
 
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from .auth import AuthConfig, with_environment
 from .read import Problems, read_section, refuse_unknown
 from .rules import judge
-from .schema import AuthConfig, Config, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
+from .schema import Config, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
 from .secrets import Surroundings, read_secret_file
 from .values import expected
 
@@ -75,7 +76,7 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
         return read_section(schema, document.get(name, {}), name, surroundings, problems)
 
     server = section(ServerConfig, "server")
-    auth = section(AuthConfig, "auth")
+    auth = with_environment(section(AuthConfig, "auth"), surroundings.environ, problems)
     upstream = section(UpstreamConfig, "upstream")
     redis = section(RedisConfig, "redis")
     routes = document.get("proxy", [])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ..auth.gate import is_rule
 from ..egress import EgressPolicy
 from ..errors import ConfigError
 from ..target import PinnedBase
+from .auth import judge_auth
 from .read import Problems
 from .schema import Config, ProxyConfig
 
@@ -20,13 +22,12 @@ def effective_authorize(config: Config, route: ProxyConfig) -> str:
     """``authorize`` with the contract's default filled in."""
     if route.authorize is not None:
         return route.authorize
-    return "anyone" if config.auth.mode == "none" and on_loopback(config) else "user"
+    return "user" if config.auth.is_required or not on_loopback(config) else "anyone"
 
 
 def judge(config: Config, problems: Problems) -> None:
     """Note what no single key could show. A key already in *problems* is not judged again."""
-    if config.auth.mode == "none" and config.auth.required:
-        problems.add("auth.required", 'true needs auth, and auth.mode is "none"')
+    judge_auth(config.auth, problems)
     _duplicate_paths(config, problems)
     for index, route in enumerate(config.proxy):
         path = f"proxy[{index}]"
@@ -112,19 +113,24 @@ def _cleartext(config: Config, route: ProxyConfig, path: str, problems: Problems
 
 def _relay(config: Config, route: ProxyConfig, path: str, problems: Problems) -> None:
     where = f"{path}.authorize"
-    if problems.touch(where) or problems.touch("auth.mode") or config.auth.mode != "none":
+    if problems.touch(where) or problems.touch("auth.mode") or problems.touch("auth.required"):
         return
-    if route.authorize == "user":
-        problems.add(where, '"user" needs auth, and auth.mode is "none"')
+    unknown = config.auth.mode == "none"
+    if unknown and is_rule(route.authorize) and route.authorize != "anyone":
+        problems.add(where, f'"{route.authorize}" needs auth, and auth.mode is "none"')
     elif (
-        route.authorize is None and not problems.touch("server.listen") and not on_loopback(config)
+        route.authorize is None
+        and not config.auth.is_required
+        and not problems.touch("server.listen")
+        and not on_loopback(config)
     ):
         injects = route.forward_headers or problems.touch(f"{path}.forward_headers")
         what = (
             "anybody could use the keys in forward_headers" if injects else "no caller has a name"
         )
+        why = 'auth.mode is "none"' if unknown else "auth.required is false"
         problems.add(
             where,
-            f'{what}: auth.mode is "none" and server.listen is not loopback only; turn auth on,'
+            f"{what}: {why} and server.listen is not loopback only; turn auth on,"
             ' listen on loopback, or write authorize = "anyone"',
         )

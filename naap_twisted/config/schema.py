@@ -11,6 +11,7 @@ from ..addresses import parse_allow_network
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..secret import Secret
 from . import http_values as http
+from .auth import AuthConfig
 from .listen import Listen, parse_listen
 from .secrets import ca_file, secret_headers
 from .values import count, duration, flag, list_of, name, one_of, one_or_list, size, text, whole
@@ -65,19 +66,6 @@ class ServerConfig:
     admin_listen: str = field(default="", metadata=_by(text))
     workers: int = field(default=1, metadata=_by(count))
     state_dir: str = field(default="", metadata=_by(text))
-
-
-@frozen
-class AuthConfig:
-    """``[auth]``: who may call.
-
-    :ivar required: ``None`` where the file does not say: as the mode has it.
-    """
-
-    required: bool | None = field(default=None, metadata=_by(flag))
-    mode: str = field(default="session", metadata=_by(one_of("session", "jwt", "none")))
-    session_url: str = field(default="", metadata=_by(text))
-    cache_ttl: float = field(default=60.0, metadata=_by(duration))
 
 
 @frozen

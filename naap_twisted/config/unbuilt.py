@@ -9,13 +9,6 @@ _LATER = "is not available in this version"
 
 # Key -> the values that are built, and what to say of any other.
 UNBUILT: dict[str, tuple[tuple[object, ...], str]] = {
-    "auth.mode": (
-        ("none",),
-        f'"session" (the default) and "jwt" are each something that {_LATER}; use "none" or a'
-        " server built in code with authenticator=...",
-    ),
-    "auth.session_url": (("",), f"{_LATER}; delete it"),
-    "auth.cache_ttl": ((60.0,), f"{_LATER}; delete it"),
     "redis.url": (("",), f"{_LATER}; limits are kept in this process's memory"),
     "server.workers": ((1,), f"more than 1 {_LATER}"),
     "server.admin_listen": (("",), f"{_LATER}; delete it"),

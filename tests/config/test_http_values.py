@@ -26,7 +26,7 @@ TAKEN = [
     (http.mount_path, ["/a", "/assistant/openai-proxy", "/a/b.c/d_e~f", "/..a"]),
     (http.network, ["10.0.0.0/8", "::1/128", "127.0.0.1/32"]),
     (http.dns_server, ["9.9.9.9", "127.0.0.1:5353", "[::1]", "[::1]:53", "2620:fe::fe"]),
-    (http.authorize, ["user", "anyone", "mod:fn", "package.module:Class.method"]),
+    (http.authorize, ["user", "anyone", "role:admin", "role:a/b", "mod:fn", "a.b:C.method"]),
 ]
 
 REFUSED = [
@@ -44,7 +44,10 @@ REFUSED = [
     (http.mount_path, ["/.", "/a/..", "/a/../b", "/ä", "//a", "/a\n"]),
     (http.network, ["", "10.0.0.1/8", "example.org", "0.0.0.0/0", "::/0", 4]),
     (http.dns_server, ["", "dns.example", "9.9.9.9:0", "9.9.9.9:65536", "[9.9.9", "999.1.1.1"]),
-    (http.authorize, ["", "users", "module", "a:", ":b", "a b:c", "a:b()", "a/b:c", "é:f"]),
+    (
+        http.authorize,
+        ["", "role:", "role:a b", "users", "module", "a:", ":b", "a b:c", "a:b()", "a/b:c", "é:f"],
+    ),
 ]
 
 

@@ -96,7 +96,7 @@ class LoadTests(SynchronousTestCase):
     def test_empty(self) -> None:
         """An empty file is refused for what it does not say."""
         keys = [line.partition(": ")[0] for line in self.refused(b"")]
-        self.assertEqual(keys, ["auth.mode", "proxy"])
+        self.assertEqual(keys, ["proxy", "auth.session_url"])
 
     def test_tls_key(self) -> None:
         """The key file of an ssl endpoint must be there, and closed to others."""

@@ -39,9 +39,3 @@ class UnbuiltTests(SynchronousTestCase):
             (line,) = problems_of(**edit)
             self.assertTrue(line.startswith(f"{path}: "), line)
             self.assertIn("not available in this version", line)
-
-    def test_auth_left_out(self) -> None:
-        """Without [auth] the contract's default, a session, applies, and the line says so."""
-        (line,) = problems_of(auth=None)
-        self.assertTrue(line.startswith("auth.mode: "))
-        self.assertIn('"none"', line)
