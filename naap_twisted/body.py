@@ -54,7 +54,9 @@ class BodyPolicy:
         content_type = self._check_type(request)
         media_type = _media_type(content_type)
         if media_type in _JSON_TYPES:
-            data = await body.collect(self.limit)
+            data = body.whole(self.limit)
+            if not isinstance(data, bytes):
+                data = await data
             if not data and self._required:
                 raise BodyRequired(f"Request body is required (Content-Type: {self._named})")
             check_json(data)
@@ -82,10 +84,7 @@ def check_json(data: bytes) -> None:
     :raises InvalidJson: naming line and column, or the byte that is not UTF-8.
     """
     try:
-        # Numbers are not converted: huge ones would cost quadratic time and mean nothing to us.
-        json.loads(
-            data.decode("utf-8"), parse_constant=_no_constant, parse_int=_same, parse_float=_same
-        )
+        _JSON.decode(data.decode("utf-8"))
     except json.JSONDecodeError as error:
         raise InvalidJson(
             f"Request body is not valid JSON: {error.msg} at line {error.lineno} "
@@ -105,3 +104,7 @@ def _same(text: str) -> Any:
 
 def _no_constant(name: str) -> NoReturn:
     raise InvalidJson(f"Request body is not valid JSON: {name} is not a JSON value")
+
+
+# Numbers are not converted: huge ones would cost quadratic time and mean nothing to us.
+_JSON = json.JSONDecoder(parse_constant=_no_constant, parse_int=_same, parse_float=_same)

@@ -7,6 +7,7 @@ are judged in :mod:`naap_twisted.addresses` once the name is resolved. Pure.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from attrs import frozen
@@ -34,6 +35,9 @@ class Decision:
     reason: str
 
 
+_REALMS = itertools.count(1)
+
+
 class EgressPolicy:
     """A route's allow list.
 
@@ -59,6 +63,7 @@ class EgressPolicy:
     ) -> None:
         self.allow_networks = tuple(allow_networks)
         self._carries_key = carries_key
+        self._realm = next(_REALMS)
         problems: list[str] = []
         rules = _read_hosts(allowed_hosts, self.allow_networks, problems)
         _check_schemes(allowed_schemes, problems)
@@ -101,7 +106,7 @@ class EgressPolicy:
         decision = self.decide(target)
         if decision.allowed:
             plain_key = self._carries_key and target.scheme != "https"
-            return VettedTarget(target, decision.rule, self.allow_networks, plain_key)
+            return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
         if decision.step == "host":
             message = f'Host "{target.host}" is not in the allowed list'
             raise HostNotAllowed(message, reason=decision.reason)

@@ -31,11 +31,13 @@ from .errors import (
 from .guard import Guard
 from .interfaces import IDownstreamRequest, IHeadResource, IUpstream
 from .limits.capacity import Capacity, leave
-from .model import AllowedNetwork, ExposeHeader, HeaderValue, OutboundRequest, Target
+from .model import AllowedNetwork, ExposeHeader, OutboundRequest, Target, VettedTarget
 from .relay import refuse_with, relay
 from .rewrite import injected_headers
 from .route import ForwardHeaders, Route, RouteOptions, compile_route
 from .target import parse_target
+
+_MOST_DECIDED = 1024
 
 
 @frozen
@@ -69,6 +71,8 @@ class ExternalProxy(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self.route = route
         self._upstream = upstream
+        self._header = route.target_url_header.encode("ascii")
+        self._decided: dict[bytes, VettedTarget] = {}
         self._log = logger or Logger()
 
     def bind(self, bindings: Bindings) -> None:
@@ -81,6 +85,7 @@ class ExternalProxy(Resource):
                 f"{bindings.path}: this proxy is mounted at {self._bound.path} already"
             )
         self.egress = self.route.egress(bindings.allow_networks)
+        self._decided.clear()
         self._bound = bindings
         self._upstream = self._upstream or bindings.upstream
 
@@ -100,46 +105,66 @@ class ExternalProxy(Resource):
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         await self._bound.gate.admit(request, self.route.authorize)
         record.mark("authorize")
-        places = await self._bound.capacity.enter(record.user)
+        capacity = self._bound.capacity
+        places = capacity.take(record.user) or await capacity.enter(record.user)
         try:
             await self._exchange(request)
         finally:
             leave(places)
 
     async def _exchange(self, request: IDownstreamRequest) -> None:
-        record = request.record
-        target = self._target(request)
-        vetted = self.egress.vet(target)
+        record, route = request.record, self.route
+        vetted = self._vetted_target(request)
+        target = vetted.target
         record.target = target.origin
-        body, content_type = await self.route.body.open(request)
+        body, content_type = await route.body.open(request)
         record.mark("body")
-        injected, guard = await self._keys(request)
-        headers = self.route.request_rewrite.outbound(
+        injected, guard = route.fixed_headers, route.guard
+        if callable(route.forward):
+            injected = injected_headers(await settle(route.forward(request)) or {})
+            guard = Guard(injected)
+        headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
             content_type=content_type,
             request_id=record.request_id,
         )
-        outbound = OutboundRequest(request.method, vetted, headers, body, self.route.timeouts)
+        outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts)
         record.mark("headers")
         assert self._upstream is not None
         response = await self._upstream.send(outbound)
         record.mark("upstream")
         record.upstream_status = response.code
-        rewrite = self.route.response_rewrite
-        if self.route.envelope and response.code >= 400:
+        rewrite = route.response_rewrite
+        if route.envelope and response.code >= 400:
             await refuse_with(request, response, target, rewrite, guard)
-        redact = self.route.redact_bodies
+        redact = route.redact_bodies
         await relay(request, response, target, rewrite, guard, redact=redact)
 
-    def _target(self, request: IDownstreamRequest) -> Target:
+    def _vetted_target(self, request: IDownstreamRequest) -> VettedTarget:
+        """Target and egress. The same bytes get the same answer, so answers are kept."""
+        raw = self._raw_target(request)
+        vetted = self._decided.get(raw)
+        if vetted is None:
+            vetted = self.egress.vet(self._target(raw))
+            if len(self._decided) >= _MOST_DECIDED:
+                self._decided.clear()
+            self._decided[raw] = vetted
+        return vetted
+
+    def _target(self, raw: bytes) -> Target:
+        if self.route.pinned is not None:
+            return self.route.pinned.join(raw)
+        return parse_target(raw, self.route.target_url_header)
+
+    def _raw_target(self, request: IDownstreamRequest) -> bytes:
         if self.route.pinned is not None:
             prefix = self._bound.prefix
             if not request.uri.startswith(prefix):
                 # The router matched an encoded spelling; what follows it can't be told apart.
                 raise NotFound(reason="the mount's path came percent-encoded")
-            return self.route.pinned.join(request.uri[len(prefix) :])
-        values = request.requestHeaders.getRawHeaders(self.route.target_url_header.encode("ascii"))
+            return bytes(request.uri[len(prefix) :])
+        values = request.requestHeaders.getRawHeaders(self._header)
         if not values:
             raise MissingTarget(f"Missing {self.route.target_url_header} header")
         if len(values) > 1:
@@ -147,16 +172,7 @@ class ExternalProxy(Resource):
                 f"Invalid URL in {self.route.target_url_header} header",
                 reason="the header is repeated",
             )
-        return parse_target(values[0], self.route.target_url_header)
-
-    async def _keys(
-        self, request: IDownstreamRequest
-    ) -> tuple[tuple[tuple[bytes, HeaderValue], ...], Guard]:
-        route = self.route
-        if not callable(route.forward):
-            return route.fixed_headers, route.guard
-        injected = injected_headers(await settle(route.forward(request)) or {})
-        return injected, Guard(injected)
+        return bytes(values[0])
 
     def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
         if failure.check(CancelledError, UpstreamCut):

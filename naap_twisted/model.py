@@ -108,7 +108,7 @@ class VettedTarget:
     rule: str
     allow_networks: tuple[AllowedNetwork, ...] = ()
     listed_only: bool = False
-    realm: int = 0
+    realm: int = field(default=0, eq=False)
 
 
 @frozen

@@ -22,12 +22,18 @@ from .framing.fields import Fields
 from .guard import Guard, Scrubber
 from .interfaces import IDownstreamRequest
 from .model import Target
+from .presets import make_preset, put_preset
 from .rewrite import ResponseRewrite
 
 _ERROR_TEXT = 2048
 _EXPOSED_ALWAYS = b"X-Request-ID"
 # A relayed body is somebody else's: opened as a document it must not act with our origin's rights.
-_SANDBOX = b"sandbox; default-src 'none'"
+_SANDBOX = make_preset(
+    {
+        b"X-Content-Type-Options": b"nosniff",
+        b"Content-Security-Policy": b"sandbox; default-src 'none'",
+    }
+)
 
 
 def response_fields(response: IResponse) -> Fields:
@@ -60,13 +66,12 @@ async def relay(
     request.relayed = True
     request.setResponseCode(response.code)
     _set_headers(request, headers, exposed)
-    put = request.responseHeaders.setRawHeaders
-    put(b"X-Content-Type-Options", [b"nosniff"])
-    put(b"Content-Security-Policy", [_SANDBOX])
+    put_preset(request.responseHeaders, _SANDBOX)
     scrubber = Scrubber(guard) if redact and _is_plain_text(request) else None
     bodiless = request.method == b"HEAD" or response.code in (204, 304)
     if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
-        put(b"Content-Length", [b"%d" % response.length])
+        length = b"%d" % response.length
+        request.responseHeaders.setRawHeaders(b"Content-Length", [length])
     passage = _Passage(request, scrubber)
     if not getattr(response, "more", False):
         # The head goes out now: the first event of a stream may be long in coming.

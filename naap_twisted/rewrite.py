@@ -71,6 +71,7 @@ _NEVER_RELAYED = HOP_BY_HOP | {
     b"www-authenticate",
 }
 _FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+_OURS_ALWAYS = frozenset((b"content-type", b"x-request-id"))
 _MOST_DECISIONS = 512
 
 
@@ -115,6 +116,23 @@ class RequestRewrite:
 
     def __init__(self, passed: Sequence[str]) -> None:
         self._passed = checked_patterns("pass_headers", passed)
+        self._verdicts: dict[bytes, bytes] = {}
+        self._injected: Sequence[tuple[bytes, HeaderValue]] = ()
+        self._ours = self._names(())
+
+    @staticmethod
+    def _names(injected: Sequence[tuple[bytes, HeaderValue]]) -> frozenset[bytes]:
+        # CGI-like upstreams take "_" for "-": no browser's X-Key may stand beside our X_Key.
+        return frozenset(name.lower().replace(b"_", b"-") for name, _ in injected)
+
+    def _verdict(self, name: bytes) -> bytes:
+        """The lower-case name of a header that may pass, ``b""`` for one that may not."""
+        lower = name.lower()
+        passes = lower not in _FRAMING and b"_" not in lower and self._passed.match(lower)
+        verdict = lower if passes or lower == b"connection" else b""
+        if len(self._verdicts) < _MOST_DECISIONS:
+            self._verdicts[name] = verdict
+        return verdict
 
     def outbound(
         self,
@@ -129,33 +147,33 @@ class RequestRewrite:
         :param browser: the browser's headers, by name.
         :param content_type: of the body, if there is one.
         """
+        if injected is not self._injected:  # a route's fixed headers are one tuple for ever
+            self._injected, self._ours = injected, self._names(injected)
+        ours = self._ours
         out: list[tuple[bytes, HeaderValue]] = []
-        ours = {name.lower() for name, _ in injected}
-        ours.update((b"content-type", b"x-request-id"))
-        nominated: set[bytes] = set()
+        nominated: Sequence[bytes] = ()
         has_agent = b"user-agent" in ours
+        verdicts = self._verdicts
         kept: list[tuple[bytes, bytes, Sequence[bytes]]] = []
         for name, values in browser:
-            lower = name.lower()
+            lower = verdicts.get(name)
+            if lower is None:
+                lower = self._verdict(name)
             if lower == b"connection":
-                nominated = {part.strip().lower() for value in values for part in value.split(b",")}
-            elif (
-                lower not in ours
-                and lower not in _FRAMING
-                and b"_" not in lower
-                and self._passed.match(lower)
-            ):
+                nominated = [part.strip().lower() for value in values for part in value.split(b",")]
+            elif lower and lower not in ours and lower not in _OURS_ALWAYS:
                 kept.append((lower, name, values))
         for lower, name, values in kept:
             if lower in nominated:
                 continue
             has_agent = has_agent or lower == b"user-agent"
             out.extend((name, value) for value in values)
-        if content_type is not None and not any(n.lower() == b"content-type" for n, _ in injected):
+        if content_type is not None and b"content-type" not in ours:
             out.append((b"Content-Type", content_type))
         if not has_agent:
             out.append((b"User-Agent", USER_AGENT))
-        out.append((b"X-Request-ID", request_id.encode("ascii")))
+        if b"x-request-id" not in ours:
+            out.append((b"X-Request-ID", request_id.encode("ascii")))
         out.extend(injected)
         return tuple(out)
 

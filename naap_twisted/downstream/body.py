@@ -109,6 +109,19 @@ class RequestBody:
         self._sink = _NOWHERE
         self._told = True
 
+    def whole(self, limit: int) -> bytes | Deferred[bytes]:
+        """As :meth:`collect`, but the bytes themselves where all of them are here already."""
+        if (
+            self.complete
+            and self._sink is None
+            and self._failure is None
+            and self.received <= limit
+        ):
+            data, self._waiting = b"".join(self._waiting), []
+            self.discard()
+            return data
+        return self.collect(limit)
+
     def collect(self, limit: int) -> Deferred[bytes]:
         """The whole body, once it is in.
 

@@ -12,6 +12,7 @@ from typing import Any
 from twisted.web.http_headers import Headers
 
 from ..framing.fields import Fields
+from ..presets import Preset
 
 # Names as Twisted spells them, in any spelling seen so far; bounded, for peers choose names.
 _SPELLED: dict[Any, bytes] = {}
@@ -51,6 +52,12 @@ class LeanHeaders(Headers):
             else:
                 values.append(value)
         return headers
+
+    def preset(self, pairs: Preset) -> None:
+        """Set constant headers, each to its one value."""
+        raw = self._rawHeaders
+        for key, value in pairs:
+            raw[key] = [value]
 
     def setRawHeaders(self, name: str | bytes, values: Sequence[str | bytes]) -> None:
         key = _SPELLED.get(name)

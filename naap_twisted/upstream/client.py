@@ -93,6 +93,6 @@ class UpstreamClient:
 
 
 def pool_key(vetted: VettedTarget) -> Hashable:
-    """What a connection may be reused for: one origin, under one address policy."""
+    """What a connection may be reused for: one origin, under one route's egress policy."""
     target = vetted.target
-    return target.scheme, target.host, target.port, vetted.allow_networks, vetted.listed_only
+    return target.scheme, target.host, target.port, vetted.realm

@@ -21,8 +21,8 @@ class PoolLimits:
     """
 
     idle: float = 4.0
-    per_key: int = 64
-    total: int = 512
+    per_key: int = 512
+    total: int = 2048
     open_per_key: int = 20_000
 
 

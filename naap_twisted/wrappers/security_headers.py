@@ -5,22 +5,23 @@ from __future__ import annotations
 from twisted.web.resource import IResource
 
 from ..interfaces import IDownstreamRequest
+from ..presets import make_preset, put_preset
 from .base import Wrapper
 
 #: No frames, no plugins, no foreign base. Scripts and styles stay as they are, so that stock Klein
 #: pages work; what is relayed from an upstream gets the sandbox of naap_twisted.relay instead.
 CONTENT_SECURITY_POLICY = "frame-ancestors 'none'; base-uri 'self'; object-src 'none'"
 
-_CONSTANT = (
-    (b"X-Content-Type-Options", [b"nosniff"]),
-    (b"X-Frame-Options", [b"DENY"]),
+_CONSTANT = {
+    b"X-Content-Type-Options": b"nosniff",
+    b"X-Frame-Options": b"DENY",
     # Not no-referrer: under that policy a page's own form is posted with "Origin: null" (Fetch,
     # "append a request Origin header"), which the CORS layer never lets in.
-    (b"Referrer-Policy", [b"same-origin"]),
+    b"Referrer-Policy": b"same-origin",
     # Fetch checks this for no-cors requests only (img, script of other sites), so pages that read
     # us through CORS are not touched by the strictest value.
-    (b"Cross-Origin-Resource-Policy", [b"same-origin"]),
-)
+    b"Cross-Origin-Resource-Policy": b"same-origin",
+}
 
 
 class SecurityHeaders(Wrapper):
@@ -31,12 +32,10 @@ class SecurityHeaders(Wrapper):
 
     def __init__(self, inner: IResource, *, policy: str | None = CONTENT_SECURITY_POLICY) -> None:
         super().__init__(inner)
-        own = () if policy is None else ((b"Content-Security-Policy", [policy.encode("ascii")]),)
-        self._headers = _CONSTANT + own
+        own = {} if policy is None else {b"Content-Security-Policy": policy.encode("ascii")}
+        self._preset = make_preset({**_CONSTANT, **own})
 
     def admit(self, request: IDownstreamRequest) -> bool:
         """Always goes on."""
-        put = request.responseHeaders.setRawHeaders
-        for name, values in self._headers:
-            put(name, values)
+        put_preset(request.responseHeaders, self._preset)
         return True

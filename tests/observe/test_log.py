@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import User
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.observe.log import AccessLog, json_lines, json_observer
+from naap_twisted.observe.log import AccessLog, access_fields, json_lines, json_observer
 from tests.spine import JSON, TARGET, connect, make_spine, request_bytes
 
 CANARY = "canary-123456789"
@@ -28,7 +28,7 @@ class Lines(SynchronousTestCase):
     def line(self):
         (event,) = self.events
         fields = json.loads(event["line"])
-        self.assertEqual(fields, event["access"])
+        self.assertEqual(fields, access_fields(event["exchange"]))
         return fields
 
     def test_success(self):
@@ -141,9 +141,11 @@ class JsonLines(SynchronousTestCase):
 
     def test_access(self):
         """An exchange's fields stand beside the others, not inside a text."""
-        self.log.info("{line}", line="...", access={"route": "/x", "status": 200})
+        spine = make_spine()
+        spine.site._observer = AccessLog(self.log)
+        spine.ask()
         (line,) = self.lines()
-        self.assertEqual((line["route"], line["status"], line["level"]), ("/x", 200, "info"))
+        self.assertEqual((line["route"], line["status"], line["level"]), ("/api/v1/x", 200, "info"))
         self.assertNotIn("message", line)
 
     def test_failure(self):

@@ -1,5 +1,6 @@
 """Sending: on a waiting connection or a new one, at most once where that matters."""
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -56,11 +57,12 @@ class Sending(SynchronousTestCase):
         self.assertEqual(len(self.connector.made), 1)
 
     def test_not_reused(self):
-        """Another origin, or another address policy, is another connection."""
+        """Another origin, or another route's policy, is another connection."""
         self.warm()
         for target in ({"port": 444}, {"host": "b.example"}, {"scheme": "http"}):
             self.client.send(outbound(**target)).addErrback(lambda _: None)
-        self.client.send(outbound(allow=("10.0.0.0/8",))).addErrback(lambda _: None)
+        other = evolve(outbound(), target=evolve(outbound().target, realm=7))
+        self.client.send(other).addErrback(lambda _: None)
         self.assertEqual(len(self.connector.made), 5)
 
     def test_key(self):

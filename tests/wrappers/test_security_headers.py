@@ -30,7 +30,7 @@ class SecurityHeadersTests(SynchronousTestCase):
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
-            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+            "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'self'; object-src 'none'",
         }.items():
             self.assertEqual(request.sent(name), value)
         self.assertEqual(len(request.rendered), 1)
