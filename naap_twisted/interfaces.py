@@ -112,6 +112,16 @@ class IKeyStore(Interface):
         """Deferred[tuple[model.KeyInfo, ...]] of the user's keys, by provider."""
 
 
+class IUsageStore(Interface):
+    """Sums of what users used. Each method's Deferred may fail with errors.Unavailable."""
+
+    def add(usage):  # type: ignore[no-untyped-def]
+        """Add a mapping of usage.counts.UsageKey to Counts; Deferred[None] once it is safe."""
+
+    def read(user_id):  # type: ignore[no-untyped-def]
+        """Deferred of such a mapping: everything of this user."""
+
+
 class IResolver(Interface):
     """Host name to addresses."""
 

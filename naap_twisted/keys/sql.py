@@ -17,7 +17,7 @@ from ..interfaces import IKeyStore
 from ..model import KeyInfo
 from ..secret import Secret
 from ..storage.database import Database
-from ..storage.tables import USER_KEYS, read_fact, write_fact
+from ..storage.tables import USER_KEYS, insert_into, read_fact, write_fact
 from .rules import MOST_KEYS
 from .vault import Vault, last4
 
@@ -110,7 +110,12 @@ class SqlKeyStore:
         mine = sql.select(sql.func.count()).where(_KEYS.user_id == row["user_id"])
         if (connection.execute(mine).scalar() or 0) >= MOST_KEYS:
             raise TooManyKeys(f"At most {MOST_KEYS} keys can be kept")
-        connection.execute(upsert(connection, row))
+        # Another process may have set it since: the last one counts.
+        connection.execute(
+            insert_into(USER_KEYS, connection)
+            .values(row)
+            .on_conflict_do_update(index_elements=["user_id", "provider"], set_=row)
+        )
 
     def get(self, user_id: str, provider: str) -> Deferred[Secret]:
         """See :class:`~naap_twisted.interfaces.IKeyStore`."""
@@ -163,14 +168,3 @@ class SqlKeyStore:
 
 def _is(user_id: str, provider: str) -> sql.ColumnElement[bool]:
     return sql.and_(_KEYS.user_id == user_id, _KEYS.provider == provider)
-
-
-def upsert(connection: Connection, row: dict[str, object]) -> sql.Executable:
-    """Insert; somebody who wrote the same key in between is overwritten."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-    else:
-        from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
-    statement = insert(USER_KEYS).values(row)
-    kept = {name: row[name] for name in ("sealed", "updated_at")}
-    return statement.on_conflict_do_update(index_elements=["user_id", "provider"], set_=kept)

@@ -22,6 +22,7 @@ class ExchangeRecord:
     :ivar upstream_status: what the upstream answered; 0 when it was not asked.
     :ivar outcome: ``"ok"``, an error code, ``"client_gone"`` or ``"upstream_cut"``.
     :ivar reason: the operator's side of a refusal.
+    :ivar tokens: of prompt, completion and both, where the route counts them and the answer tells.
     """
 
     request_id: str = ""
@@ -33,6 +34,7 @@ class ExchangeRecord:
     reason: str = ""
     status: int = 0
     upstream_status: int = 0
+    tokens: tuple[int, int, int] | None = None
     bytes_in: int = 0
     bytes_out: int = 0
     started: float = 0.0

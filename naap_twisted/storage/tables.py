@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sql
 from sqlalchemy import Column, MetaData, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 METADATA = MetaData()
@@ -81,6 +83,13 @@ def migrate(connection: Connection) -> None:
         step(connection)
     if version < len(STEPS):
         write_fact(connection, _VERSION, str(len(STEPS)))
+
+
+def insert_into(table: Table, connection: Connection) -> Any:
+    """An INSERT that can say ON CONFLICT, in the dialect of *connection*."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def read_fact(connection: Connection, name: str) -> str | None:

@@ -1,0 +1,1 @@
+"""What each user used of each route: requests, bytes, statuses, tokens; by month."""

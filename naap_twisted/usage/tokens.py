@@ -1,0 +1,92 @@
+"""Tokens that an OpenAI-shaped answer reports, read as its bytes pass. Pure.
+
+A JSON answer is kept until its end, up to 1 MB; of an event stream only the last 64 kB are, where
+its ``usage`` chunk is. Nothing is looked at before the end; what passes is never changed or held.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+Tokens = tuple[int, int, int]
+
+_MOST_JSON = 1024 * 1024
+_MOST_TAIL = 64 * 1024
+_MOST_TOKENS = 1 << 48
+_STREAM = b"text/event-stream"
+
+
+class TokenMeter:
+    """Reads along one answer.
+
+    :param content_type: of the answer; anything but JSON and event streams is not read.
+    :param encoded: it has a Content-Encoding: not read either.
+    """
+
+    def __init__(self, content_type: bytes, *, encoded: bool = False) -> None:
+        kind = content_type.partition(b";")[0].strip().lower()
+        self._stream = kind == _STREAM
+        self._most = _MOST_TAIL if self._stream else _MOST_JSON
+        self._pieces: list[bytes] | None = None
+        self._size = 0
+        if not encoded and (self._stream or kind == b"application/json"):
+            self._pieces = []
+
+    def feed(self, data: bytes) -> None:
+        """The next bytes of the body."""
+        pieces = self._pieces
+        if pieces is None:
+            return
+        pieces.append(data)
+        self._size += len(data)
+        if self._size > self._most:
+            self._shorten()
+
+    def _shorten(self) -> None:
+        if not self._stream:
+            self._pieces = None
+        elif self._size > 2 * self._most:
+            # Joined once in a while: each byte is copied twice at most.
+            tail = b"".join(self._pieces or ())[-self._most :]
+            self._pieces, self._size = [tail], len(tail)
+
+    def end(self) -> Tokens | None:
+        """What the answer reported: tokens of the prompt, of the completion, in total."""
+        pieces, self._pieces = self._pieces, None
+        if not pieces:
+            return None
+        body = b"".join(pieces)
+        if not self._stream:
+            return _tokens(body)
+        for line in reversed(body.splitlines()):
+            if line.startswith(b"data:") and b'"usage"' in line:
+                found = _tokens(line[5:])
+                if found is not None:
+                    return found
+        return None
+
+
+def _tokens(text: bytes) -> Tokens | None:
+    try:
+        document: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    usage = document.get("usage")
+    if usage is None and isinstance(document.get("response"), dict):
+        usage = document["response"].get("usage")  # the last event of the Responses API
+    if not isinstance(usage, dict):
+        return None
+    prompt = _number(usage, "prompt_tokens", "input_tokens")
+    completion = _number(usage, "completion_tokens", "output_tokens")
+    return prompt, completion, _number(usage, "total_tokens") or prompt + completion
+
+
+def _number(usage: dict[str, Any], *names: str) -> int:
+    for name in names:
+        value = usage.get(name)
+        if type(value) is int and 0 <= value < _MOST_TOKENS:
+            return value
+    return 0
