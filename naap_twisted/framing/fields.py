@@ -11,9 +11,10 @@ Fields = list[tuple[bytes, bytes]]
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 # What may not stand in a line: NUL, the other control bytes but TAB, DEL. CR and LF are counted.
 _CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
-# Names seen before, in lower case: few, but peers choose them, so bounded.
+# Names seen before, in lower case: few, but peers choose them, so bounded in number and length.
 _NAMES: dict[bytes, bytes] = {}
 _MOST_NAMES = 2048
+_LONGEST_NAME = 64
 _END = b"\r\n\r\n"
 
 
@@ -67,7 +68,7 @@ def _lower(name: bytes) -> bytes:
     if _TOKEN.fullmatch(name) is None:
         raise FramingError("malformed header name")
     lower = name.lower()
-    if len(_NAMES) < _MOST_NAMES:
+    if len(_NAMES) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
         _NAMES[name] = lower
     return lower
 
