@@ -73,6 +73,7 @@ _NEVER_RELAYED = HOP_BY_HOP | {
 _FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _OURS_ALWAYS = frozenset((b"content-type", b"x-request-id"))
 _MOST_DECISIONS = 512
+_LONGEST_KEPT = 64
 
 
 def is_never_relayed(name: bytes) -> bool:
@@ -272,7 +273,7 @@ class ResponseRewrite:
         if is_never_relayed(name):
             names = exposed = []
         decision = _Decision(tuple(names), tuple(exposed), name == b"location")
-        if len(self._decisions) < _MOST_DECISIONS:
+        if len(self._decisions) < _MOST_DECISIONS and len(name) <= _LONGEST_KEPT:
             self._decisions[name] = decision
         return decision
 
