@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from naap_twisted.errors import InvalidTarget
+from naap_twisted.hostname import parse_host
 from naap_twisted.model import DEFAULT_PORTS
 from naap_twisted.target import parse_target
 
@@ -23,84 +24,14 @@ except ImportError:
     ada_url = None
 
 # What URL parsers fell over before, and what good URLs are made of.
-PIECES = (
-    *(
-        "a",
-        "b.",
-        "api",
-        "example",
-        "com",
-        "1",
-        "0",
-        "127",
-        "80",
-        "65535",
-        "443",
-        "0x7f",
-        "08",
-        "e9",
-    ),
-    *(
-        "xn--",
-        "xn--bcher-kva",
-        "xn--zca",
-        "xn--a",
-        "xn--80ak6aa92e",
-        "XN--MGBA3A4FRA",
-        "---",
-        "r3---sn",
-    ),
-    *(".", "..", "-", "_", "~", "*", "!", "$", "'", "(", "+", ",", ";", "=", "&", "|", "^", "`"),
-    *(
-        "/",
-        "//",
-        "\\",
-        "?",
-        "#",
-        "@",
-        ":",
-        ":80",
-        ":443",
-        ":0",
-        "::",
-        "[",
-        "]",
-        "[::1]",
-        "[::ffff:7f00:1]",
-    ),
-    *(
-        "%",
-        "%2e",
-        "%2E%2e",
-        "%2f",
-        "%5c",
-        "%00",
-        "%0d%0a",
-        "%25",
-        "%40",
-        "%zz",
-        "/.",
-        "/..",
-        "/...",
-        "/;",
-    ),
-    *("\t", "\r", "\n", "\0", " ", "\x7f", "\x0b", '"', "<", ">", "{", "}", "http://", "https:"),
-    *(
-        "é",
-        "ß",
-        "。",
-        "\uff0e",
-        "\uff21",
-        "①",
-        "\u00ad",
-        "\u200d",
-        "\u0130",
-        "\u2488",
-        "İ",
-        "ſ",
-        "K",
-    ),
-)
+_PIECES = """
+a b. api example com 1 0 127 80 65535 443 0x7f 08 e9 xn-- xn--bcher-kva xn--zca xn--a
+xn--80ak6aa92e XN--MGBA3A4FRA --- r3---sn . .. - _ ~ * ! $ ' ( + , ; = & | ^ ` / //
+\\ ? # @ : :80 :443 :0 :: [ ] [::1] [::ffff:7f00:1] % %2e %2E%2e %2f %5c %00 %0d%0a
+%25 %40 %zz /. /.. /... /; " < > { } http:// https: \u00e9 \u00df \u3002 \uff0e
+\uff21 \u2460 \u00ad \u200d \u0130 \u2488 \u017f \u212a \0 \x7f
+"""
+PIECES = (*_PIECES.split(), "\t", "\r", "\n", "\x0b", " ")
 SCHEMES = ("http://", "https://", "HTTP://", "hTTpS://")
 
 _NODE = """
@@ -134,6 +65,8 @@ def as_ours(protocol, hostname, port, path):
     """Another parser's words in ours."""
     scheme = protocol.removesuffix(":")
     host = hostname.removeprefix("[").removesuffix("]").removesuffix(".")
+    if ":" in host:  # the older of Node's parsers leaves leading zeros
+        host = parse_host(f"[{host}]")
     return scheme, host, int(port or DEFAULT_PORTS[scheme]), path
 
 
@@ -141,7 +74,7 @@ def collected(count):
     """Many URLs that we accept: the tables' own and their mutants, always the same ones."""
     dice = random.Random(20_26)
     seeds = [row.url.decode("latin-1") for row in TARGETS]
-    seeds = [re.sub(r"\\{(up|sentinel)\\}", "8080", url) for url in seeds]
+    seeds = [re.sub(r"\{(up|sentinel)\}", "8080", url) for url in seeds]
     seeds += [f"http://{host}:8080/v1" for host in (*LITERALS, *V4, *(f"[{v6}]" for v6 in V6))]
     seeds += [f"https://{host}/a?b" for host in ("r3---sn.example", "xn--zca.example", "a.b.c.d.e")]
     found = {url for url in seeds if accepted(url)}
@@ -181,7 +114,7 @@ class AdaTests(SynchronousTestCase):
     @given(
         st.lists(st.from_regex(r"[a-z0-9-]{1,12}", fullmatch=True), min_size=1, max_size=5),
         st.text(max_size=3),
-        st.from_regex(r"(/[!-~]{0,12})?(\\?[!-~]{0,8})?", fullmatch=True),
+        st.from_regex(r"(/[!-~]{0,12})?(\?[!-~]{0,8})?", fullmatch=True),
     )
     def test_almost_names(self, labels, odd, rest):
         """Names with something odd in them, and any path."""
@@ -222,26 +155,3 @@ class NodeTests(SynchronousTestCase):
                 self.assertIsNotNone(theirs, url)
                 self.assertEqual(as_ours(*theirs)[:3], accepted(url)[:3], url)
             self.assertEqual(parsers[0][3], accepted(url)[3], url)
-
-    def test_the_judge_itself(self):
-        """It speaks where two readings differ, and where ours is against the corpus's word."""
-        one = peers.Asked(b"GET", b"/a", b"")
-        two = peers.Asked(b"GET", b"/b", b"")
-        taken, more, other = (
-            Reading([200], [one], False),
-            Reading([200, 200], [one, two], False),
-            Reading([200], [two], False),
-        )
-        refused = Reading([400], [], True)
-        for verdict, ours, theirs, count in (
-            (VALID, taken, taken, 0),
-            (VALID, taken, refused, 0),
-            (VALID, taken, more, 1),
-            (VALID, taken, other, 1),
-            (VALID, refused, taken, 1),
-            (HOSTILE, refused, more, 0),
-            (HOSTILE, taken, refused, 1),
-            (HOSTILE, Reading([400], [one], True), refused, 1),
-        ):
-            found = list(self.judge("x", verdict, {"ours": ours, "theirs": theirs}))
-            self.assertEqual(len(found), count, (verdict, ours, theirs, found))
