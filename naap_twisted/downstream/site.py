@@ -30,6 +30,7 @@ class DownstreamSite(Site):
     """
 
     _log = Logger()
+    noisy = False  # the server says in one line what it listens on
     requestFactory: Any = DownstreamRequest
 
     def __init__(
