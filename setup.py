@@ -37,7 +37,7 @@ setup(
         "zope.interface>=6.0",
     ],
     extras_require={
-        "test": ["hypothesis>=6.100", "openai>=1.40"],
+        "test": ["ada-url>=1.15", "hypothesis>=6.100", "openai>=1.40"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "ruff>=0.6"],
         "redis": ["txredisapi>=1.4.10"],
         "webrtc": ["aiortc>=1.9"],
