@@ -8,6 +8,7 @@ errors, but lets ``SystemExit`` pass: so that is what a bad config becomes.
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from .errors import ConfigError
 from .server import PluginServer
 
 DEMO_PORT = 4020
+_FILES = 65_536
 
 
 class Options(usage.Options):
@@ -68,6 +70,7 @@ class PlainStart(MultiService):
 
     def privilegedStartService(self) -> None:
         """:raises SystemExit: an address can't be listened on, or the server would be open."""
+        raise_file_limit()
         with plainly():
             super().privilegedStartService()  # type: ignore[no-untyped-call]
 
@@ -75,6 +78,14 @@ class PlainStart(MultiService):
         """:raises SystemExit: as above."""
         with plainly():
             super().startService()  # type: ignore[no-untyped-call]
+
+
+def raise_file_limit() -> None:
+    """Use what the hard limit of open files allows: two sockets an exchange, idle ones beside."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager
@@ -123,6 +134,7 @@ def run_server(server: PluginServer, reactor: Any) -> None:
     :raises SystemExit: the server can't start; the text is one line a problem.
     """
     globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
+    raise_file_limit()
     with plainly():
         server.startService()
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
