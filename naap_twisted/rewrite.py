@@ -131,7 +131,7 @@ class RequestRewrite:
         lower = name.lower()
         passes = lower not in _FRAMING and b"_" not in lower and self._passed.match(lower)
         verdict = lower if passes or lower == b"connection" else b""
-        if len(self._verdicts) < _MOST_DECISIONS:
+        if len(self._verdicts) < _MOST_DECISIONS and len(name) <= _LONGEST_KEPT:
             self._verdicts[name] = verdict
         return verdict
 
