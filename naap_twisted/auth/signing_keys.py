@@ -104,6 +104,8 @@ def _strong(key: Key) -> Key:
 
 def fits(key: Key, algorithm: str) -> bool:
     """Whether *key* is of the algorithm's kind and curve, and not reserved for another."""
+    if algorithm not in SECRET_ALGORITHMS and algorithm not in PUBLIC_ALGORITHMS:
+        return False
     try:
         JWSRegistry.algorithms[algorithm].check_key(key)
     except (JoseError, KeyError):

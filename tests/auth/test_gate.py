@@ -6,12 +6,20 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.auth.gate import Gate, settle
-from naap_twisted.errors import Forbidden, InvalidToken, RateLimited, Unauthorized, Unavailable
+from naap_twisted.auth.gate import Gate, is_rule, settle
+from naap_twisted.errors import (
+    CsrfFailed,
+    Forbidden,
+    InvalidToken,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
 from naap_twisted.model import User
 from tests.support import FakeRequest
 
 ADA = User("ada")
+ROOT = User("root", roles=("admin", "other"))
 
 
 class Authenticator:
@@ -81,6 +89,19 @@ class Words(GateCase):
             ("anyone", True, None, None),
             ("anyone", True, bad, None),
             ("anyone", False, bad, None),
+            ("role:admin", True, ROOT, None),
+            ("role:admin", False, ROOT, None),
+            ("role:admin", True, ADA, Forbidden),
+            ("role:admin", False, ADA, Forbidden),
+            ("role:admin", True, None, Unauthorized),
+            ("role:admin", False, None, Unauthorized),
+            ("role:admin", False, bad, InvalidToken),
+            ("role:Admin", True, ROOT, Forbidden),
+            ("role:adm", True, ROOT, Forbidden),
+            ("user", True, CsrfFailed(), CsrfFailed),
+            ("anyone", True, CsrfFailed(), None),
+            ("user", True, Unavailable(), Unavailable),
+            ("anyone", True, Unavailable(), None),
             (None, True, ADA, None),
             (None, True, None, Unauthorized),
             (None, True, bad, InvalidToken),
@@ -92,11 +113,18 @@ class Words(GateCase):
                 admitted = self.admit(rule, user=caller, required=required)
                 if outcome is None:
                     self.successResultOf(admitted)
-                    known = ADA if caller is ADA else None
+                    known = caller if isinstance(caller, User) else None
                     self.assertIs(self.request.record.user, known)
                 else:
-                    failure = self.failureResultOf(admitted, Unauthorized)
+                    failure = self.failureResultOf(admitted, outcome)
                     self.assertIs(type(failure.value), outcome)
+
+    def test_rules(self):
+        """The words that there are."""
+        for word in ("user", "anyone", "role:admin", "role:a", "role:" + "x" * 128):
+            self.assertTrue(is_rule(word), word)
+        for word in ("", "users", "role:", "role:a b", "role:" + "x" * 129, "Role:a", None, 3):
+            self.assertFalse(is_rule(word), word)
 
     def test_nobody_is_known(self):
         """Without an authenticator, "user" lets nobody in and "anyone" everybody."""

@@ -1,0 +1,64 @@
+"""Which authenticator a server gets, and what it says of it."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.auth.choose import NOBODY, auth_in_words, choose_authenticator
+from naap_twisted.auth.jwt import JwtAuthenticator
+from naap_twisted.auth.static import StaticTokens
+from naap_twisted.errors import ConfigError
+from naap_twisted.model import User
+from naap_twisted.secret import Secret
+from tests.keypairs import SECRET
+
+STATIC = StaticTokens({"t": User("ada")})
+SET = {"NEXTAUTH_SECRET": SECRET}
+
+
+class Choosing(SynchronousTestCase):
+    def test_table(self):
+        """What is given comes first; the environment only where auth is required."""
+        for given, secret, required, environ, kind in [
+            (STATIC, None, True, SET, StaticTokens),
+            (STATIC, None, False, {}, StaticTokens),
+            (None, SECRET, True, {}, JwtAuthenticator),
+            (None, Secret(SECRET), False, {}, JwtAuthenticator),
+            (None, None, True, SET, JwtAuthenticator),
+            (None, None, True, {"JWT_SECRET": SECRET}, JwtAuthenticator),
+            (None, None, True, {}, type(None)),
+            (None, None, False, SET, type(None)),
+        ]:
+            made = choose_authenticator(given, secret, required=required, environ=environ)
+            self.assertIs(type(made), kind)
+
+    def test_mistakes(self):
+        """Two at once, and secrets that are none."""
+        for given, secret, environ in [
+            (STATIC, SECRET, {}),
+            (None, "canary", {}),
+            (None, "", {}),
+            (None, "a\nb" * 20, {}),
+            (None, None, {"NEXTAUTH_SECRET": "canary"}),
+        ]:
+            error = self.assertRaises(
+                ConfigError, choose_authenticator, given, secret, required=True, environ=environ
+            )
+            self.assertNotIn("canary", str(error))
+            self.assertRegex(str(error), "^(jwt_secret|NEXTAUTH_SECRET): ")
+
+
+class Words(SynchronousTestCase):
+    def test_table(self):
+        """For the start line."""
+
+        class Own:
+            """Somebody's."""
+
+        for authenticator, required, words in [
+            (None, False, "off"),
+            (None, True, "on (but nobody is known)"),
+            (STATIC, True, "on (static tokens)"),
+            (JwtAuthenticator.from_secret(SECRET), False, "optional (jwt)"),
+            (Own(), True, "on (Own)"),
+        ]:
+            self.assertEqual(auth_in_words(authenticator, required=required), words)
+        self.assertIn("NEXTAUTH_SECRET", NOBODY)
