@@ -14,7 +14,7 @@ _CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
 # Names seen before, in lower case: few, but peers choose them, so bounded in number and length.
 _NAMES: dict[bytes, bytes] = {}
 _MOST_NAMES = 2048
-_LONGEST_NAME = 64
+_LONGEST_NAME = 256  # Twisted's Headers remember names, too, 10,000 of them
 _END = b"\r\n\r\n"
 
 
@@ -65,10 +65,12 @@ def parse_fields(block: bytes, max_lines: int) -> Fields:
 
 
 def _lower(name: bytes) -> bytes:
+    if len(name) > _LONGEST_NAME:
+        raise HeadTooLarge(f"header name over {_LONGEST_NAME} bytes")
     if _TOKEN.fullmatch(name) is None:
         raise FramingError("malformed header name")
     lower = name.lower()
-    if len(_NAMES) < _MOST_NAMES and len(name) <= _LONGEST_NAME:
+    if len(_NAMES) < _MOST_NAMES:
         _NAMES[name] = lower
     return lower
 
