@@ -1,6 +1,8 @@
 """slowhttptest in its four modes against a server process that serves normal requests meanwhile."""
 
+import resource
 import shutil
+import socket
 from time import monotonic
 
 from twisted.internet import reactor
@@ -81,3 +83,34 @@ class FloodTests(TestCase):
 
     async def test_ranges(self):
         await self.flood("-R", "-t", "GET", "-a", "5", "-b", "3000", reply=_BIG)
+
+
+class CrowdTests(TestCase):
+    """One address with as many idle connections as it may have."""
+
+    timeout = 30
+
+    async def test_others_are_served(self):
+        """Debian gives a process 1024 open files: fewer than two such addresses would need."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if hard != resource.RLIM_INFINITY and hard < 4096:
+            self.skipTest("this machine allows too few open files for a crowd")
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        normal = ScriptedUpstream(self, OK)
+        proxy = await ProxyProcess(self, pinned("/normal", normal), files=1024).started()
+        for guest in range(1, 1101):
+            sock = socket.create_connection(
+                ("127.0.0.1", proxy.port), 5, source_address=("127.0.0.2", 0)
+            )
+            self.addCleanup(sock.close)
+            if guest % 100 == 0:
+                await deferLater(reactor, 0.05)
+        self.assertGreater(proxy.sockets(), 1000)
+        started = monotonic()
+        clients = [await RawClient.connect(self, proxy.port) for _ in range(40)]
+        for client in clients:
+            client.request("GET", "/api/v1/normal/v1")
+            self.assertEqual((await client.answer()).status, 200)
+        self.assertLess(monotonic() - started, 2.0)
+        self.assertNotIn(b"Traceback", proxy.output)

@@ -243,6 +243,23 @@ class MemoryTests(TestCase):
         self.assertEqual((answer.complete, len(answer.body)), (True, MB))
         await self.assert_grew_less(16)
 
+    async def test_names_and_paths_never_seen_again(self):
+        """What is remembered of requests is bounded in bytes, not only in number: under 24 MB."""
+        await self.start(ScriptedUpstream(self, OK))
+        path = "/api/v1/%d/" + "p" * 7_000
+        for length, lines, status in ((24_000, 1, 431), (256, 90, 404)):
+            for batch in range(60):
+                client = await RawClient.connect(self, self.proxy.port)
+                for number in range(25):
+                    names = [f"X-{length}-{batch}-{number}-{n}-" for n in range(lines)]
+                    headers = {name.ljust(length, "N"): "1" for name in names}
+                    client.request("GET", path % (batch * 25 + number), headers)
+                    self.assertEqual((await client.answer()).status, status)
+                    if client.closed or status == 431:
+                        break
+                await client.stop()
+        await self.assert_grew_less(24)
+
     async def test_pipelined_requests_behind_a_stalled_reader(self):
         """Answers that nobody takes are not piled up, and nobody else waits behind them."""
         await self.start(ScriptedUpstream(self, OK))
