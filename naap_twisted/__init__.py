@@ -13,11 +13,12 @@ The layers, along the way of a request:
 Start with :func:`create_plugin_server` and :func:`create_external_proxy`.
 """
 
+from .create import create_plugin_server
 from .errors import ConfigError, NaapError, ProxyError
 from .external_proxy import ExternalProxy, create_external_proxy
 from .model import ExposeHeader, RateLimit, User
 from .secret import Secret
-from .server import PluginServer, create_plugin_server
+from .server import PluginServer
 
 __version__ = "0.1.0"
 

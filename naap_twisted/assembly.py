@@ -13,12 +13,13 @@ from .auth.gate import is_rule
 from .auth.jwt import JwtAuthenticator, JwtOptions
 from .auth.session import SessionAuthenticator
 from .config import AuthConfig, Config, ProxyConfig, UpstreamConfig
+from .create import create_plugin_server
 from .errors import ConfigError
 from .external_proxy import ExternalProxy, create_external_proxy
 from .interfaces import IAuthenticator
 from .limits.capacity import CapacityLimits
 from .limits.in_flight import InFlightLimit
-from .server import PluginServer, create_plugin_server
+from .server import PluginServer
 
 Authorize = str | Callable[..., Any] | None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import Factory, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -31,7 +31,8 @@ from .errors import (
 from .guard import Guard
 from .interfaces import IDownstreamRequest, IHeadResource, IUpstream
 from .limits.capacity import Capacity, leave
-from .model import AllowedNetwork, ExposeHeader, OutboundRequest, Target, VettedTarget
+from .limits.door import Door
+from .model import AllowedNetwork, ExposeHeader, OutboundRequest, RateLimit, Target, VettedTarget
 from .relay import refuse_with, relay
 from .rewrite import injected_headers
 from .route import ForwardHeaders, Route, RouteOptions, compile_route
@@ -51,6 +52,7 @@ class Bindings:
     allow_networks: tuple[AllowedNetwork, ...] = ()
     #: The mount's full path as it stands in a request target, such as ``b"/api/v1/openai"``.
     prefix: bytes = b""
+    door: Door = Factory(Door)
 
 
 @implementer(IHeadResource)
@@ -104,6 +106,8 @@ class ExternalProxy(Resource):
             allow = b", ".join((*self.route.methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         await self._bound.gate.admit(request, self.route.authorize)
+        if self._bound.door:
+            await self._bound.door.admit(request)
         record.mark("authorize")
         capacity = self._bound.capacity
         places = capacity.take(record.user) or await capacity.enter(record.user)
@@ -138,8 +142,15 @@ class ExternalProxy(Resource):
         rewrite = route.response_rewrite
         if route.envelope and response.code >= 400:
             await refuse_with(request, response, target, rewrite, guard)
-        redact = route.redact_bodies
-        await relay(request, response, target, rewrite, guard, redact=redact)
+        await relay(
+            request,
+            response,
+            target,
+            rewrite,
+            guard,
+            redact=route.redact_bodies,
+            count_tokens=route.count_tokens,
+        )
 
     def _vetted_target(self, request: IDownstreamRequest) -> VettedTarget:
         """Target and egress. The same bytes get the same answer, so answers are kept."""
@@ -206,6 +217,8 @@ def create_external_proxy(
     errors: str | None = None,
     redact_bodies: bool = False,
     max_in_flight: int | None = None,
+    rate_limit: RateLimit | None = None,
+    count_tokens: bool = False,
     allow_networks: Sequence[AllowedNetwork | str] = (),
     logger: Logger | None = None,
     upstream: IUpstream | None = None,
@@ -234,6 +247,8 @@ def create_external_proxy(
         default ``"passthrough"`` where *target* is set.
     :param redact_bodies: look for injected keys in JSON and text answers too, and redact them.
     :param max_in_flight: exchanges of this route at once; more wait in a bounded queue, then 503.
+    :param rate_limit: of this route, per user; per address where nobody is signed in.
+    :param count_tokens: read the ``usage`` that OpenAI-shaped answers report.
     :param allow_networks: non-public networks that may be reached, ``"127.0.0.1/32:9100"``.
     :param upstream: another way out, for tests.
     :raises ConfigError: naming every option that can't be.
@@ -260,6 +275,8 @@ def create_external_proxy(
             errors=errors,
             redact_bodies=redact_bodies,
             max_in_flight=max_in_flight,
+            rate_limit=rate_limit,
+            count_tokens=count_tokens,
             allow_networks=allow_networks,
         )
     )

@@ -177,6 +177,23 @@ class RateDecision:
 
 
 @frozen
+class UserKeyHeader:
+    """A header value that holds the user's own key: ``"Bearer ${user_key:daydream}"``.
+
+    :ivar before: plain text in front of the key; *after*: behind it.
+    """
+
+    provider: str
+    before: str = ""
+    after: str = ""
+
+    @property
+    def source(self) -> str:
+        """As :attr:`Secret.source <naap_twisted.secret.Secret>` has it."""
+        return f"user_key:{self.provider}"
+
+
+@frozen
 class KeyInfo:
     """What may be told of a user's key.
 

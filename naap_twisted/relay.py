@@ -21,9 +21,11 @@ from .errors import UpstreamCut, UpstreamStatus
 from .framing.fields import Fields
 from .guard import Guard, Scrubber
 from .interfaces import IDownstreamRequest
+from .limits.announce import LIMIT, POLICY
 from .model import Target
 from .presets import make_preset, put_preset
 from .rewrite import ResponseRewrite
+from .usage.tokens import TokenMeter
 
 _ERROR_TEXT = 2048
 _EXPOSED_ALWAYS = b"X-Request-ID"
@@ -56,10 +58,12 @@ async def relay(
     guard: Guard,
     *,
     redact: bool = False,
+    count_tokens: bool = False,
 ) -> None:
     """Carry *response* to the browser, to its end.
 
     :param redact: look for injected secrets in JSON and text bodies too.
+    :param count_tokens: read what the answer reports of them into the request's record.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     """
     headers, exposed = rewrite.apply(response_fields(response), target, guard)
@@ -72,7 +76,7 @@ async def relay(
     if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
         length = b"%d" % response.length
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
-    passage = _Passage(request, scrubber)
+    passage = _Passage(request, scrubber, _meter(request) if count_tokens else None)
     if not getattr(response, "more", False):
         # The head goes out now: the first event of a stream may be long in coming.
         request.write(b"")
@@ -108,6 +112,12 @@ def _is_plain_text(request: IDownstreamRequest) -> bool:
     return text and not headers.hasHeader(b"content-encoding")
 
 
+def _meter(request: IDownstreamRequest) -> TokenMeter:
+    headers = request.responseHeaders
+    kind = (headers.getRawHeaders(b"content-type") or [b""])[0]
+    return TokenMeter(kind, encoded=headers.hasHeader(b"content-encoding"))
+
+
 def _set_headers(
     request: IDownstreamRequest, headers: list[tuple[bytes, bytes]], exposed: list[bytes]
 ) -> None:
@@ -120,9 +130,9 @@ def _set_headers(
             seen.add(name)
             response_headers.setRawHeaders(name, [value])
     if exposed and response_headers.hasHeader(b"access-control-allow-origin"):
-        response_headers.setRawHeaders(
-            b"Access-Control-Expose-Headers", [b", ".join((_EXPOSED_ALWAYS, *exposed))]
-        )
+        limits = (LIMIT, POLICY) if response_headers.hasHeader(LIMIT) else ()
+        names = dict.fromkeys((_EXPOSED_ALWAYS, *limits, *exposed))
+        response_headers.setRawHeaders(b"Access-Control-Expose-Headers", [b", ".join(names)])
 
 
 @implementer(IPushProducer)
@@ -131,9 +141,12 @@ class _Passage(Protocol):
 
     transport: Any
 
-    def __init__(self, request: IDownstreamRequest, scrubber: Scrubber | None) -> None:
+    def __init__(
+        self, request: IDownstreamRequest, scrubber: Scrubber | None, meter: TokenMeter | None
+    ) -> None:
         self._request = request
         self._scrubber = scrubber
+        self._meter = meter
         self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._over = False
 
@@ -143,6 +156,8 @@ class _Passage(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if self._scrubber is not None:
             data = self._scrubber.feed(data)
+        if self._meter is not None:
+            self._meter.feed(data)
         if data:
             self._request.write(data)
 
@@ -152,6 +167,8 @@ class _Passage(Protocol):
         self._over = True
         request = self._request
         request.record.mark("relay")
+        if self._meter is not None:
+            request.record.tokens = self._meter.end()
         if reason.check(ResponseDone, PotentialDataLoss):
             if self._scrubber is not None:
                 request.write(self._scrubber.end())

@@ -17,7 +17,7 @@ from .errors import ConfigError
 from .guard import Guard
 from .headers import is_token
 from .interfaces import IDownstreamRequest
-from .model import AllowedNetwork, ExposeHeader, HeaderValue, RouteCors, Timeouts
+from .model import AllowedNetwork, ExposeHeader, HeaderValue, RateLimit, RouteCors, Timeouts
 from .rewrite import (
     DEFAULT_PASS,
     PINNED_PASS,
@@ -61,6 +61,8 @@ class RouteOptions:
     errors: str | None
     redact_bodies: bool
     max_in_flight: int | None
+    rate_limit: RateLimit | None
+    count_tokens: bool
     allow_networks: Sequence[AllowedNetwork | str]
 
 
@@ -88,14 +90,16 @@ class Route:
     envelope: bool
     redact_bodies: bool
     max_in_flight: int | None
+    rate_limit: RateLimit | None
+    count_tokens: bool
     cors: RouteCors
     egress: Callable[[Sequence[AllowedNetwork]], EgressPolicy]
 
     @property
     def injects(self) -> tuple[str, ...]:
-        """Names of the headers the server adds; ``("(callable)",)`` where code decides."""
+        """Names of the headers the server adds; ``("(callable)",)`` where only code knows."""
         if callable(self.forward):
-            return ("(callable)",)
+            return tuple(getattr(self.forward, "names", ("(callable)",)))
         return tuple(name.decode("ascii") for name, _ in self.fixed_headers)
 
 
@@ -171,6 +175,8 @@ def compile_route(options: RouteOptions) -> Route:
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
         redact_bodies=options.redact_bodies,
         max_in_flight=options.max_in_flight,
+        rate_limit=options.rate_limit,
+        count_tokens=options.count_tokens,
         cors=_cors(options, pinned),
         egress=policy,
     )
@@ -220,6 +226,9 @@ def _check_words(options: RouteOptions, problems: _Problems) -> None:
         lines.append(f"target_url_header: {options.target_url_header!r} is not a header name")
     if options.errors not in (None, "envelope", "passthrough"):
         lines.append(f'errors: expected "envelope" or "passthrough", not {options.errors!r}')
+    limit = options.rate_limit
+    if limit is not None and (limit.requests < 1 or limit.window <= 0):
+        lines.append("rate_limit: requests and window must be more than zero")
     authorize = options.authorize
     if not (authorize is None or is_rule(authorize) or callable(authorize)):
         lines.append(

@@ -26,6 +26,7 @@ from .errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavail
 from .external_proxy import Bindings, ExternalProxy
 from .interfaces import IDownstreamRequest, IHeadResource, IRouteTable, IUpstream
 from .limits.capacity import Capacity
+from .limits.door import Door
 from .model import AllowedNetwork, RouteCors
 
 _ANY_METHOD = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE")
@@ -72,6 +73,7 @@ class Routes(Resource):
     :param base_path: ``"/api/v1"``, or ``""``.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
+    :ivar door: the limits that ask who calls, on every route below the base path.
     """
 
     isLeaf = True
@@ -82,6 +84,7 @@ class Routes(Resource):
         self.base_path = base_path
         self.beside: dict[bytes, IResource] = {}
         self.mounts: list[Mount] = []
+        self.door = Door()
         self._gate = gate
         self._base = base_path.encode("ascii")
         self._segments = [part for part in self._base.split(b"/") if part]
@@ -98,9 +101,11 @@ class Routes(Resource):
         upstream: IUpstream,
         capacity: Capacity,
         allow_networks: tuple[AllowedNetwork, ...],
+        door: Door | None = None,
     ) -> Mount:
         """Add *resource* at *path* below the base path.
 
+        :param door: the limits of a proxy's callers, where they are not every route's.
         :raises ConfigError: the path is no path, or taken for one of the methods.
         """
         if not path.startswith("/") or path != path.rstrip("/") or "<" in path or "//" in path:
@@ -116,7 +121,8 @@ class Routes(Resource):
                 raise ConfigError(f"path: {path!r} is mounted twice")
         if proxy is not None:
             prefix = full.encode("ascii")
-            proxy.bind(Bindings(full, self._gate, upstream, capacity, allow_networks, prefix))
+            door = self.door if door is None else door
+            proxy.bind(Bindings(full, self._gate, upstream, capacity, allow_networks, prefix, door))
         branch = proxy is None or proxy.route.pinned is not None
         endpoint = f"{path} {' '.join(mount.methods)}".strip()
         options: dict[str, Any] = {"methods": list(mount.methods)} if mount.methods else {}
@@ -156,7 +162,7 @@ class Routes(Resource):
     def _render_klein(self, request: IDownstreamRequest) -> None:
         """A stock handler: the same first door, then Klein itself, with the body in place."""
         rule = "anyone" if self._gate.is_public(request.path) else None
-        admitted = Deferred.fromCoroutine(self._gate.admit(request, rule))
+        admitted = Deferred.fromCoroutine(self._admit(request, rule))
         request.notifyFinish().addErrback(lambda _: admitted.cancel())
 
         def go(_: object) -> None:
@@ -169,6 +175,10 @@ class Routes(Resource):
                 request.processingFailed(failure)
 
         admitted.addCallback(go).addErrback(stop)
+
+    async def _admit(self, request: IDownstreamRequest, rule: str | None) -> None:
+        await self._gate.admit(request, rule)
+        await self.door.admit(request)
 
     def _render_beside(self, request: IDownstreamRequest) -> None:
         first = request.postpath[0] if request.postpath else b""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from attrs import evolve
@@ -20,18 +19,18 @@ from .auth.choose import NOBODY, auth_in_words
 from .auth.gate import Gate
 from .config.listen import parse_listen
 from .downstream.adapt import AnySite
-from .downstream.limits import DownstreamLimits
 from .downstream.site import DownstreamSite
 from .errors import ConfigError
 from .external_proxy import ExternalProxy
-from .interfaces import IAuthenticator, IResolver
-from .limits.capacity import Capacity, CapacityLimits
-from .model import AllowedNetwork, RateLimit, User
+from .interfaces import IKeyStore, IResolver
+from .limits.capacity import Capacity
+from .limits.door import Door
+from .model import User
 from .observe.health import Health
 from .observe.log import AccessLog
 from .routing import Mount, Routes
-from .secret import Secret
-from .server_options import ServerOptions, authenticator_of, networks_of, problems_in, wrapped
+from .server_options import ServerOptions, authenticator_of, networks_of, wrapped
+from .state import State
 from .upstream.client import UpstreamClient
 from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
@@ -74,7 +73,12 @@ class PluginServer(MultiService):
         self._routes = Routes(self.router, options.base_path, gate)
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
-        self._root = wrapped(self._routes, options, reactor)
+        self._state = State(options.state, reactor, name=options.name, path=options.base_path)
+        self._state.add_routes(self.router)
+        if options.user_rate_limit is not None:
+            policy = self._state.policy("user", options.user_rate_limit, users=True)
+            self._routes.door = Door((policy,))
+        self._root = wrapped(self._routes, options, self._state)
         self._site: DownstreamSite | None = None
         self._ports: list[StreamServerEndpointService] = []
 
@@ -84,11 +88,15 @@ class PluginServer(MultiService):
         :param path: such as ``"/assistant/openai-proxy"``.
         :raises ConfigError: the path is taken or malformed, or the proxy is mounted elsewhere.
         """
-        route_limit = self._options.capacity.route
-        if isinstance(resource, ExternalProxy) and resource.route.max_in_flight is not None:
-            route_limit = evolve(route_limit, running=resource.route.max_in_flight)
-        capacity = self._capacity.sibling(route_limit)
-        self._routes.mount(path, resource, self._upstream, capacity, self._networks)
+        in_flight, door = self._options.capacity.route, self._routes.door
+        if isinstance(resource, ExternalProxy):
+            route = resource.route
+            if route.max_in_flight is not None:
+                in_flight = evolve(in_flight, running=route.max_in_flight)
+            if route.rate_limit is not None:
+                door = door.beside(self._state.policy("route", route.rate_limit, path))
+        capacity = self._capacity.sibling(in_flight)
+        self._routes.mount(path, resource, self._upstream, capacity, self._networks, door)
 
     def routes(self) -> tuple[Mount, ...]:
         """What is mounted, in order."""
@@ -105,9 +113,17 @@ class PluginServer(MultiService):
                 self._root,
                 limits=self._options.limits,
                 reactor=self._reactor,
-                observer=AccessLog(),
+                observer=self._state.observer(AccessLog()),
             )
         return self._site
+
+    @property
+    def keys(self) -> IKeyStore:
+        """Users' own keys: ``await server.keys.get(user.id, "daydream")``.
+
+        :raises ConfigError: this server keeps none.
+        """
+        return self._state.keys
 
     def user(self, request: IRequest) -> User | None:
         """The authenticated user behind *request*."""
@@ -146,6 +162,8 @@ class PluginServer(MultiService):
 
     def startService(self) -> None:
         """Listen, and say so in one line."""
+        # No request is read before the reactor goes on, so none can miss what is opened here.
+        self._state.open()
         if not self._ports:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
@@ -191,6 +209,7 @@ class PluginServer(MultiService):
             await deferLater(self._reactor, _DRAIN_STEP)
         for channel in list(site.open):
             channel.abort()
+        await self._state.close()
         await self._upstream.close()
         site.ticker.stop()
         self._upstream.ticker.stop()
@@ -209,92 +228,3 @@ def _resolver(options: ServerOptions, reactor: Any) -> IResolver:
     if options.dns_servers:
         return DnsResolver(options.dns_servers, reactor)
     return SystemResolver(reactor)
-
-
-def create_plugin_server(
-    name: str,
-    port: int = 4000,
-    *,
-    host: str = "127.0.0.1",
-    listen: Sequence[str] = (),
-    base_path: str = "/api/v1",
-    cors_origins: Sequence[str] | str = "*",
-    cors_headers: Sequence[str] = (),
-    require_auth: bool = True,
-    authenticator: IAuthenticator | None = None,
-    public_routes: Sequence[str] = ("/healthz",),
-    jwt_secret: Secret | str | None = None,
-    compression: bool = True,
-    security_headers: bool = True,
-    https_redirect: bool = False,
-    hsts: float | None = None,
-    rate_limit: RateLimit | None = RateLimit(),  # noqa: B008
-    trusted_proxies: Sequence[str] = (),
-    server_names: Sequence[str] = (),
-    allow_networks: Sequence[AllowedNetwork | str] = (),
-    dns_servers: Sequence[str] = (),
-    ca_file: str | None = None,
-    drain_timeout: float = 30.0,
-    limits: DownstreamLimits | None = None,
-    capacity: CapacityLimits | None = None,
-    reactor: Any = None,
-) -> PluginServer:
-    """A server for proxies and Klein routes (the seed's ``createPluginServer``).
-
-    :param name: as ``/healthz`` and the start line say it.
-    :param port: TCP port on *host*, unless *listen* names endpoints. 0 picks a free one.
-    :param listen: Twisted endpoint strings, ``"ssl:443:privateKey=...:certKey=..."`` among them.
-    :param base_path: where ``router`` and mounts live.
-    :param cors_origins: ``"*"`` (then never with credentials) or a list of origins.
-    :param cors_headers: request headers allowed on every route; ``X-Prefix-*`` too.
-    :param require_auth: every route needs a user unless it says otherwise.
-    :param authenticator: request to user; see docs/auth.md for those that are there.
-    :param jwt_secret: tokens signed with it (HS256) say who calls. Without both: NEXTAUTH_SECRET
-        or JWT_SECRET of the environment, where auth is required.
-    :param public_routes: exact request paths that need no user.
-    :param compression: gzip for answers of our own; what is relayed is never touched.
-    :param https_redirect: plain http is redirected to https.
-    :param hsts: seconds for Strict-Transport-Security, or ``None``.
-    :param rate_limit: per client address; ``None`` for no limit.
-    :param trusted_proxies: CIDRs whose X-Forwarded-For and -Proto are believed.
-    :param server_names: if given, other Host values get 421.
-    :param allow_networks: non-public networks that every route may reach.
-    :param ca_file: PEM file of further trust anchors towards upstreams.
-    :param drain_timeout: seconds that exchanges in flight get at shutdown.
-    :param dns_servers: asked instead of the system's, ``"9.9.9.9"`` or ``"127.0.0.1:5353"``.
-    :param limits: bounds of the browser side.
-    :param capacity: bounds on exchanges in progress.
-    :raises ConfigError: naming every option that can't be.
-    """
-    options = ServerOptions(
-        name=name,
-        port=port,
-        host=host,
-        listen=tuple(listen),
-        base_path=base_path,
-        cors_origins=cors_origins,
-        cors_headers=tuple(cors_headers),
-        require_auth=require_auth,
-        authenticator=authenticator,
-        jwt_secret=jwt_secret,
-        public_routes=tuple(public_routes),
-        compression=compression,
-        security_headers=security_headers,
-        https_redirect=https_redirect,
-        hsts=hsts,
-        rate_limit=rate_limit,
-        trusted_proxies=tuple(trusted_proxies),
-        server_names=tuple(server_names),
-        allow_networks=tuple(allow_networks),
-        ca_file=ca_file,
-        drain_timeout=drain_timeout,
-        limits=limits or DownstreamLimits(),
-        capacity=capacity or CapacityLimits(),
-        dns_servers=tuple(dns_servers),
-    )
-    problems = problems_in(options)
-    if problems:
-        raise ConfigError(*problems)
-    if reactor is None:
-        from twisted.internet import reactor
-    return PluginServer(options, reactor)

@@ -17,10 +17,10 @@ from .downstream.limits import DownstreamLimits
 from .errors import ConfigError
 from .interfaces import IAuthenticator, IHeadResource
 from .limits.capacity import CapacityLimits
-from .limits.memory import MemoryRateLimiter
 from .model import AllowedNetwork, RateLimit
 from .routing import Routes
 from .secret import Secret
+from .state import State, StateOptions
 from .upstream.dns import check_server
 from .wrappers.compression import Compression
 from .wrappers.cors import Cors
@@ -53,6 +53,7 @@ class ServerOptions:
     https_redirect: bool
     hsts: float | None
     rate_limit: RateLimit | None
+    user_rate_limit: RateLimit | None
     trusted_proxies: Sequence[str]
     server_names: Sequence[str]
     allow_networks: Sequence[AllowedNetwork | str]
@@ -61,6 +62,7 @@ class ServerOptions:
     limits: DownstreamLimits
     capacity: CapacityLimits
     dns_servers: Sequence[str]
+    state: StateOptions
 
 
 def networks_of(entries: Sequence[AllowedNetwork | str]) -> tuple[AllowedNetwork, ...]:
@@ -86,14 +88,15 @@ def authenticator_of(options: ServerOptions) -> IAuthenticator | None:
     )
 
 
-def wrapped(routes: Routes, options: ServerOptions, reactor: Any) -> IHeadResource:
+def wrapped(routes: Routes, options: ServerOptions, state: State) -> IHeadResource:
     """The wrapper chain, innermost first."""
     trusted = TrustedProxies(options.trusted_proxies)
     root: Any = routes
     if options.compression:
         root = Compression(root)
     if options.rate_limit is not None:
-        root = RateLimited(root, MemoryRateLimiter(options.rate_limit, reactor))
+        limiter = state.limiter("address", options.rate_limit)
+        root = RateLimited(root, limiter, announced=options.rate_limit)
     root = Cors(root, routes, options.cors_origins, options.cors_headers, trusted=trusted)
     if options.security_headers:
         root = SecurityHeaders(root)
@@ -131,9 +134,12 @@ def problems_in(options: ServerOptions) -> list[str]:
     attempt("allow_networks", lambda: networks_of(options.allow_networks))
     for index, text in enumerate(options.listen):
         attempt(f"listen[{index}]", partial(parse_listen, text))
-    if options.rate_limit is not None and (
-        options.rate_limit.requests < 1 or options.rate_limit.window <= 0
+    attempt("state", lambda: State(options.state, None, name=options.name))
+    for key, limit in (
+        ("rate_limit", options.rate_limit),
+        ("user_rate_limit", options.user_rate_limit),
     ):
-        problems.append("rate_limit: requests and window must be more than zero")
+        if limit is not None and (limit.requests < 1 or limit.window <= 0):
+            problems.append(f"{key}: requests and window must be more than zero")
     attempt("jwt_secret", lambda: authenticator_of(options))
     return problems

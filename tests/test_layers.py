@@ -38,6 +38,9 @@ PURE = (
 REVEALING = {
     *("upstream/wire.py", "upstream/agent.py", "rewrite.py", "guard.py"),
     "auth/signing_keys.py",
+    "keys/vault.py",
+    "limits/redis_link.py",
+    "storage/database.py",
 }
 #: Words of products and of routes, which no layer around the routes may know.
 PRODUCT_WORDS = ("openai", "whip", "daydream", "livepeer", "assistant", "stripe", "/api/", "/v1")

@@ -14,9 +14,10 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.web.server import Site
 
+from ..create import create_plugin_server
 from ..external_proxy import create_external_proxy
 from ..model import AllowedNetwork, ExposeHeader
-from ..server import PluginServer, create_plugin_server
+from ..server import PluginServer
 from .credentials import new_authorization
 from .guide import CHAT_PATH, PINNED_PATH, WHIP_PATH, Guide
 from .openai_upstream import OpenAIUpstream

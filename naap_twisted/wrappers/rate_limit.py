@@ -14,7 +14,8 @@ from ..clients import rate_key
 from ..errors import ProxyError, Unavailable
 from ..errors import RateLimited as OverLimit
 from ..interfaces import IDownstreamRequest, IRateLimiter
-from ..model import RateDecision
+from ..limits.announce import Announcement
+from ..model import RateDecision, RateLimit
 from .base import Wrapper
 
 
@@ -24,6 +25,7 @@ class RateLimited(Wrapper):
     A limiter that fails closes the door (503): a limit that can be switched off by breaking its
     store is none.
 
+    :param announced: the limit as the RateLimit headers tell it; ``None``: they don't.
     :param exempt: paths that are never counted: the health check.
     """
 
@@ -34,11 +36,13 @@ class RateLimited(Wrapper):
         inner: IResource,
         limiter: IRateLimiter,
         *,
+        announced: RateLimit | None = None,
         exempt: Set[bytes] = frozenset({b"/healthz"}),
     ) -> None:
         super().__init__(inner)
         self._limiter = limiter
         self._exempt = exempt
+        self._announcement = None if announced is None else Announcement("address", announced)
 
     def render(self, request: IDownstreamRequest) -> int:
         """Go on at once, or when a limiter that asks elsewhere has answered."""
@@ -79,6 +83,8 @@ class RateLimited(Wrapper):
         pending.addCallbacks(decided, failed).addErrback(broken)
 
     def _decided(self, decision: RateDecision, request: IDownstreamRequest) -> None:
+        if self._announcement is not None:
+            self._announcement.put(request.responseHeaders, decision)
         if decision.allowed:
             request.render(self.inner)
         else:

@@ -1,0 +1,191 @@
+"""What is kept between requests: users' keys, their usage, counts shared with other processes.
+
+Built from a server's options, opened and closed with it. The packages behind it are imported only
+where an option asks for them: most servers keep nothing, and need none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+from klein import Klein
+
+from .errors import ConfigError
+from .interfaces import IKeyStore, IRateLimiter
+from .keys.routes import add_key_routes
+from .limits.door import Policy
+from .limits.memory import MemoryRateLimiter
+from .model import RateLimit
+from .secret import Secret
+from .usage.book import UsageBook
+from .usage.routes import add_usage_route
+
+if TYPE_CHECKING:
+    from .keys.sql import SqlKeyStore
+    from .limits.redis_link import RedisLink
+    from .storage.database import Database
+
+ON_REDIS_LOSS = ("local", "deny")
+
+
+@frozen(kw_only=True)
+class StateOptions:
+    """See :func:`~naap_twisted.create_plugin_server`."""
+
+    state_dir: str | None = None
+    database_url: Secret | str | None = field(default=None, repr=False)
+    master_key: Secret | str | None = field(default=None, repr=False)
+    keys: IKeyStore | None = None
+    redis_url: Secret | str | None = field(default=None, repr=False)
+    on_redis_loss: str = "local"
+
+
+class State:
+    """A server's memory.
+
+    :param name: the server's; processes of the same name share their counts.
+    :param path: where the server's own routes stand: the base path.
+    :ivar usage: ``None`` where there is no database.
+    :raises ConfigError: an option that can't be, or whose package is not installed.
+    """
+
+    def __init__(self, options: StateOptions, reactor: Any, *, name: str, path: str = "") -> None:
+        self._options = options
+        self._reactor = reactor
+        self._name = name
+        self._database = _database(options, reactor)
+        self._sealed = _sealed_keys(options, self._database, f"{path}/keys")
+        self._keys: IKeyStore | None = options.keys or self._sealed
+        self._redis = _redis(options, reactor)
+        self.usage: UsageBook | None = None
+        if self._database is not None:
+            from .usage.sql import SqlUsageStore
+
+            self.usage = UsageBook(SqlUsageStore(self._database), reactor)
+
+    @property
+    def keys(self) -> IKeyStore:
+        """Users' own keys.
+
+        :raises ConfigError: this server keeps none.
+        """
+        if self._keys is None:
+            raise ConfigError("keys: this server keeps none; set state_dir and master_key")
+        return self._keys
+
+    def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
+        """A rate limiter, shared where Redis is; counts of another *policy* are others."""
+        if self._redis is None:
+            return MemoryRateLimiter(limit, self._reactor)
+        from .limits.redis import RedisRateLimiter
+
+        return RedisRateLimiter(
+            limit,
+            self._redis,
+            self._reactor,
+            prefix=f"naap:{self._name}:{policy}:",
+            deny=self._options.on_redis_loss == "deny",
+        )
+
+    def policy(self, name: str, limit: RateLimit, of: str = "", *, users: bool = False) -> Policy:
+        """A limit behind the first door; *of* tells routes apart."""
+        limiter = self.limiter(f"{name}{of}", limit)
+        return Policy.of(name, limit, limiter, users_only=users)
+
+    def add_routes(self, router: Klein) -> None:
+        """``/keys`` and ``/usage``, where there are keys and usage."""
+        if self._keys is not None:
+            add_key_routes(router, self._keys)
+        if self.usage is not None:
+            add_usage_route(router, self.usage)
+
+    def observer(self, log: Callable[[Any], None]) -> Callable[[Any], None]:
+        """*log*, and the usage book beside it, for the end of every exchange."""
+        book = self.usage
+        if book is None:
+            return log
+
+        def ended(request: Any) -> None:
+            log(request)
+            book.ended(request.record)
+
+        return ended
+
+    def open(self) -> None:
+        """Open the database and begin to connect to Redis. Blocks; before the first request.
+
+        :raises ConfigError: the database can't be had, or the master key is not its own.
+        """
+        if self._database is not None:
+            self._database.open()
+        try:
+            if self._sealed is not None:
+                self._sealed.check_master_key()
+        except ConfigError:
+            assert self._database is not None
+            self._database.close()
+            raise
+        if self._redis is not None:
+            self._redis.start()
+
+    async def close(self) -> None:
+        """Write what is left of usage, and let go."""
+        if self.usage is not None:
+            await self.usage.stop()
+        if self._database is not None:
+            self._database.close()
+        if self._redis is not None:
+            await self._redis.stop()
+
+
+def _needs(option: str, module: str, extra: str) -> None:
+    if find_spec(module) is None:
+        raise ConfigError(f"{option}: needs {module}; run: pip install 'naap-twisted[{extra}]'")
+
+
+def _secret(value: Secret | str, option: str) -> Secret:
+    try:
+        return value if isinstance(value, Secret) else Secret(value, option)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from None
+
+
+def _database(options: StateOptions, reactor: Any) -> Database | None:
+    if options.database_url is None and not options.state_dir:
+        return None
+    option = "state_dir" if options.database_url is None else "database_url"
+    _needs(option, "sqlalchemy", "keys" if option == "state_dir" else "postgres")
+    from .storage.database import Database
+
+    if options.database_url is None:
+        return Database.in_directory(options.state_dir or "", reactor)
+    _needs(option, "psycopg", "postgres")
+    return Database.at(_secret(options.database_url, option), reactor)
+
+
+def _sealed_keys(options: StateOptions, database: Database | None, path: str) -> SqlKeyStore | None:
+    if options.master_key is None:
+        return None
+    if options.keys is not None:
+        raise ConfigError("master_key: has no meaning beside a key store of your own")
+    if database is None:
+        raise ConfigError("master_key: needs state_dir or database_url to keep keys in")
+    from .keys.sql import SqlKeyStore
+    from .keys.vault import Vault
+
+    return SqlKeyStore(database, Vault(_secret(options.master_key, "master_key")), path)
+
+
+def _redis(options: StateOptions, reactor: Any) -> RedisLink | None:
+    if options.on_redis_loss not in ON_REDIS_LOSS:
+        raise ConfigError('on_redis_loss: expected "local" or "deny"')
+    if options.redis_url is None:
+        return None
+    _needs("redis_url", "txredisapi", "redis")
+    from .limits.redis_link import RedisAddress, RedisLink
+
+    address = RedisAddress.parse(_secret(options.redis_url, "redis_url"))
+    return RedisLink(address, reactor)

@@ -1,0 +1,61 @@
+"""``create_plugin_server``: everything that is wrong is said at once, and nothing is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted import ConfigError, PluginServer, RateLimit, create_plugin_server
+from naap_twisted.keys.memory import MemoryKeyStore
+from naap_twisted.keys.vault import new_master_key
+
+
+class CreateTests(SynchronousTestCase):
+    def problems(self, **options) -> tuple[str, ...]:
+        return self.assertRaises(ConfigError, create_plugin_server, "x", **options).problems
+
+    def test_all_at_once(self) -> None:
+        """One line a problem, each opening with the option's name."""
+        lines = self.problems(
+            port=70_000,
+            rate_limit=RateLimit(0, 1.0),
+            user_rate_limit=RateLimit(1, 0.0),
+            on_redis_loss="perhaps",
+        )
+        self.assertEqual(
+            [line.partition(":")[0] for line in lines],
+            ["port", "on_redis_loss", "rate_limit", "user_rate_limit"],
+        )
+
+    def test_state(self) -> None:
+        """What the stores need, and what can't be beside one another."""
+        key = new_master_key()
+        for options, start in (
+            ({"master_key": key}, "master_key: needs state_dir"),
+            ({"master_key": "hunter2", "state_dir": "s"}, "master_key: part 1"),
+            ({"master_key": " ", "state_dir": "s"}, "master_key: secret from"),
+            ({"master_key": key, "keys": MemoryKeyStore(MemoryReactorClock())}, "master_key: has"),
+            ({"database_url": "mysql://hunter2@h/d"}, "database_url: "),
+            ({"redis_url": "hunter2"}, "redis_url: "),
+        ):
+            (line,) = self.problems(**options)
+            self.assertTrue(line.startswith(start), line)
+            self.assertNotIn("hunter2", line)
+
+    def test_opens_nothing(self) -> None:
+        """No file and no socket before it is started."""
+        reactor = MemoryReactorClock()
+        folder = Path(self.mktemp())
+        server = create_plugin_server(
+            "x",
+            state_dir=str(folder),
+            master_key=new_master_key(),
+            redis_url="redis://127.0.0.1:1",
+            reactor=reactor,
+        )
+        self.assertIsInstance(server, PluginServer)
+        self.assertFalse(folder.exists())
+        self.assertEqual((reactor.tcpServers, reactor.tcpClients), ([], []))
+        self.assertNotIn("hunter2", repr(server._options))
