@@ -73,6 +73,7 @@ class Channel(Outflow):
         self._owes_continue = False
         self._reading = True
         self._lingered = 0
+        self._closing = False
         self._stray = 0  # bytes of a CRLF before a request
         self._body_clock = 0.0
         self.deadline = NEVER
@@ -282,6 +283,8 @@ class Channel(Outflow):
                 self._body.fail(RequestTimeout(reason="body too slow"))
         elif self._state is State.HEAD and self._head:
             self._refuse(RequestTimeout(reason="head too slow"))
+        elif self._state is State.LINGER and not self._closing:
+            self.loseConnection()  # a reset would take back what the kernel still delivers
         else:
             self.abort()
 
@@ -320,7 +323,9 @@ class Channel(Outflow):
 
     def _linger(self) -> None:
         self._state = State.LINGER
-        self.deadline = self.site.ticker.now() + self._limits.linger_timeout
+        limits = self._limits
+        wait = limits.write_timeout if self._blocked else limits.linger_timeout
+        self.deadline = self.site.ticker.now() + wait
         self.transport.unregisterProducer()
         self._read(True)
         if not self._secure:
@@ -348,6 +353,7 @@ class Channel(Outflow):
     def loseConnection(self) -> None:
         """Close once everything written is out; a reader that takes nothing is cut off."""
         self._state = State.LINGER
+        self._closing = True
         if not self._blocked:
             self.deadline = self.site.ticker.now() + self._limits.write_timeout
         self.transport.unregisterProducer()
