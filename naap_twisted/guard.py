@@ -39,20 +39,19 @@ class Guard:
 
     def unfinished(self, data: bytes) -> int:
         """How many bytes at the end of *data* may be the beginning of a secret."""
+        longest = 0
         for needle in self._needles:
-            for size in range(min(len(needle) - 1, len(data)), 0, -1):
+            for size in range(min(len(needle) - 1, len(data)), longest, -1):
                 if data.endswith(needle[:size]):
-                    return size
-        return 0
+                    longest = size
+                    break
+        return longest
 
     def clean_cut(self, data: bytes) -> bytes:
         """The same for *data* that was cut somewhere: half a secret at its end goes, too."""
         data = self.clean(data)
-        for needle in self._needles:
-            for size in range(min(len(needle), len(data)), _SHORTEST_PART - 1, -1):
-                if data.endswith(needle[:size]):
-                    return data[:-size]
-        return data
+        half = self.unfinished(data)
+        return data[:-half] if half >= _SHORTEST_PART else data
 
 
 class Scrubber:

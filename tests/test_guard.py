@@ -51,6 +51,17 @@ class ScrubberTests(SynchronousTestCase):
                 out = b"".join(scrubber.feed(piece) for piece in pieces) + scrubber.end()
                 self.assertEqual(out, expected, (first, second))
 
+    def test_the_longest_beginning_is_held(self) -> None:
+        """A key with the scheme's first letters in it: two secrets begin, the longer one waits."""
+        secret = b"key-B-with-Be-in-it-Bearer"
+        guard = Guard([(b"Authorization", Secret(b"Bearer " + secret))])
+        for cut in range(len(secret)):
+            scrubber = Scrubber(guard)
+            out = scrubber.feed(secret[:cut]) + scrubber.feed(secret[cut:]) + scrubber.end()
+            self.assertEqual(out, b"[redacted]", cut)
+            if cut > 3:
+                self.assertEqual(guard.clean_cut(b"x " + secret[:cut]), b"x ")
+
     def test_does_not_wait(self) -> None:
         """An event whose end begins no secret goes out whole."""
         scrubber = Scrubber(Guard([(b"K", Secret(b"sk-canary-123456"))]))
