@@ -88,12 +88,16 @@ class UpstreamConnection(Protocol):
 
         :param total_at: the exchange's last deadline, a point on the clock.
         """
+        try:
+            head = serialise_head(outbound)
+        except ValueError:
+            self.abort()  # it is in nobody's hands: not the pool's, not an exchange's
+            raise
         self._outbound = outbound
         self._total_at = total_at
         self._interim = 0
         self._heard = False
         answer = self._answer = Deferred(lambda _: self.abort())
-        head = serialise_head(outbound)
         body = outbound.body
         self._ticker.watch(self)
         if body is None or isinstance(body, bytes):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from ..model import OutboundRequest
 from ..secret import Secret
 
 _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
+# What else no field may hold (RFC 9110 section 5.5); a stock site's parser lets some of it through.
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 CHUNKED_END = b"0\r\n\r\n"
 
 
@@ -36,7 +40,7 @@ def serialise_head(outbound: OutboundRequest) -> bytes:
         lines.append(b"Content-Length: %d" % body.length)
     head = b"\r\n".join(lines)
     breaks = len(lines) - 1
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks or _CONTROL.search(head):
         raise ValueError("a header would break out of its line")
     return head + b"\r\n\r\n"
 

@@ -1,6 +1,10 @@
 """Requests that are well framed and mean harm."""
 
+from twisted.internet import reactor
+from twisted.web.server import Site
+
 from naap_twisted.downstream.limits import DownstreamLimits
+from naap_twisted.testing import RawClient
 
 from .headers_vectors import BODIES, DROPPED, MEANINGS, PATHS
 from .oracle import KEY, OK, Stage, one_test_per
@@ -103,6 +107,26 @@ class PassedOnTests(Stage):
         self.assertEqual(received.values("cookie"), [b"c=d"])
         self.assertEqual(received.values("x-teams"), [])
         await self.judge(sent=1)
+
+
+class StockSiteTests(Stage):
+    """Behind Twisted's own site, whose parser lets more through than ours."""
+
+    async def test_control_bytes_go_no_further(self):
+        """In a header that is passed on: refused, and no connection is left behind."""
+        self.start()
+        stock = Site(self.running.server.resource())
+        listening = reactor.listenTCP(0, stock, interface="127.0.0.1")
+        self.addCleanup(listening.stopListening)
+        for control in (b"\0", b"\x01", b"\x0b", b"\x1f", b"\x7f", b"\r"):
+            client = await RawClient.connect(self, listening.getHost().port)
+            client.send(self.request(b"Accept: a" + control + b"b"))
+            answer = await client.read_to_end()
+            self.assertRegex(answer, rb"^HTTP/1.1 (400|500) ")
+        self.assertEqual(self.upstream.requests, [])
+        self.flushLoggedErrors(ValueError)
+        stock.stopFactory()
+        await self.judge(sent=0)
 
 
 class SlowTests(Stage):
