@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from zope.interface import implementer
@@ -51,7 +51,8 @@ class SharedLookups:
             waiting.append(waiter)
         else:
             self._waiting[host] = [waiter]
-            self._inner.resolve(host).addBoth(self._done, host)
+            # What raises at once must not leave the name waiting for ever.
+            maybeDeferred(self._inner.resolve, host).addBoth(self._done, host)
         return waiter
 
     def _forget(self, host: str, waiter: Deferred[Answer]) -> None:
