@@ -69,4 +69,5 @@ def _context(certificate, key):
         privateKey=PKey.from_cryptography_key(key),
         certificate=X509.from_cryptography(certificate),
         acceptableProtocols=[b"http/1.1"],
+        enableSessionTickets=True,
     )

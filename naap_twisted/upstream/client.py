@@ -72,7 +72,9 @@ class UpstreamClient:
         connection = await self.connector.connect(
             outbound.target, self.pool, key, max(timeout, 0.001)
         )
-        return await connection.exchange(outbound, total_at)
+        response = await connection.exchange(outbound, total_at)
+        self.connector.remember(connection, outbound.target.target)
+        return response
 
     async def _retry_if_stale(
         self,

@@ -21,7 +21,7 @@ from ..errors import (
     UpstreamTimeout,
 )
 from ..interfaces import IResolver
-from ..model import VettedTarget
+from ..model import Target, VettedTarget
 from .connection import UpstreamConnection
 from .pool import Pool
 from .resolver import Address
@@ -85,6 +85,14 @@ class Connector:
         except BaseException:
             connection.abort()
             raise
+
+    def remember(self, connection: UpstreamConnection, target: Target) -> None:
+        """*connection* has brought an answer: its TLS session may be resumed by the next one.
+
+        Not earlier: in TLS 1.3 what makes it resumable comes after the handshake.
+        """
+        if target.scheme == "https" and not connection.closed:
+            self._tls.for_host(target.host).remember(connection.transport.getHandle())
 
     async def vetted_addresses(self, vetted: VettedTarget) -> tuple[Address, ...]:
         """Every address of the target's host, each of which may be reached.

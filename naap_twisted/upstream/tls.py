@@ -37,6 +37,30 @@ class TrustRoots:
             context.load_verify_locations(self._ca_file)
 
 
+@implementer(IOpenSSLClientConnectionCreator)
+class Resuming:
+    """One host's TLS context, and the session that the next handshake may resume (RFC 8446 2.2).
+
+    A resumed session was verified by name when it began, and is compared with the name again:
+    OpenSSL keeps the certificate with it.
+    """
+
+    def __init__(self, creator: Any) -> None:
+        self._creator = creator
+        self._session: SSL.Session | None = None
+
+    def clientConnectionForTLS(self, tls_protocol: Any) -> SSL.Connection:
+        """For ``wrapClientTLS``."""
+        connection: SSL.Connection = self._creator.clientConnectionForTLS(tls_protocol)
+        if self._session is not None:
+            connection.set_session(self._session)
+        return connection
+
+    def remember(self, connection: SSL.Connection) -> None:
+        """Keep the session of *connection*, which has brought an answer."""
+        self._session = connection.get_session()
+
+
 class TlsContexts:
     """One client context per host name, so that handshakes need not build one each.
 
@@ -46,14 +70,19 @@ class TlsContexts:
     def __init__(self, ca_file: str = "", most: int = 256) -> None:
         self._roots = TrustRoots(ca_file)
         self._most = most
-        self._by_host: OrderedDict[str, IOpenSSLClientConnectionCreator] = OrderedDict()
+        self._by_host: OrderedDict[str, Resuming] = OrderedDict()
 
-    def for_host(self, host: str) -> Any:
+    def for_host(self, host: str) -> Resuming:
         """The connection creator that verifies *host* (RFC 9525), name or address."""
         creator = self._by_host.get(host)
         if creator is None:
-            creator = optionsForClientTLS(
-                host, trustRoot=self._roots, acceptableProtocols=[b"http/1.1"]
+            creator = Resuming(
+                optionsForClientTLS(
+                    host,
+                    trustRoot=self._roots,
+                    acceptableProtocols=[b"http/1.1"],
+                    extraCertificateOptions={"enableSessionTickets": True},
+                )
             )
             self._by_host[host] = creator
             if len(self._by_host) > self._most:

@@ -32,6 +32,9 @@ class Connector:
         self.made.append((connection, timeout))
         return succeed(connection)
 
+    def remember(self, connection, target):
+        """Nothing to resume without TLS."""
+
 
 class Sending(SynchronousTestCase):
     def setUp(self):

@@ -2,6 +2,7 @@
 
 import os
 
+from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
@@ -109,6 +110,36 @@ class Handshakes(TestCase):
     async def test_self_signed(self):
         """Nor does a certificate that vouches for itself."""
         await self.refused(self_signed("localhost"))
+
+
+class Resumption(TestCase):
+    async def test_the_second_handshake_resumes(self):
+        """A second connection to a host brings no second certificate exchange."""
+        reused = []
+
+        class Noting(Server):
+            def dataReceived(self, data):
+                handle = self.transport.getHandle()
+                reused.append(bool(SSL._lib.SSL_session_reused(handle._ssl)))
+                super().dataReceived(data)
+
+        ca_file = self.mktemp()
+        with open(ca_file, "wb") as file:
+            file.write(AUTHORITY.pem)
+        factory = Factory.forProtocol(Noting)
+        factory.received, factory.open = b"", 0
+        port = reactor.listenSSL(0, factory, AUTHORITY.server("localhost"), interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        number = port.getHost().port
+        resolver = StaticResolver({"localhost": ["127.0.0.1"]})
+        client = UpstreamClient(reactor, resolver=resolver, ca_file=ca_file)
+        self.addCleanup(client.ticker.stop)
+        allow = (f"127.0.0.1/32:{number}",)
+        for _ in range(2):
+            response = await client.send(outbound(host="localhost", port=number, allow=allow))
+            self.assertEqual(response.code, 204)
+            await until(lambda: not factory.open and not client.pool._open)
+        self.assertEqual(reused, [False, True])
 
 
 class Contexts(SynchronousTestCase):
