@@ -352,11 +352,12 @@ class Channel(Outflow):
 
     def loseConnection(self) -> None:
         """Close once everything written is out; a reader that takes nothing is cut off."""
+        if self._state is not State.LINGER:
+            self.transport.unregisterProducer()
         self._state = State.LINGER
         self._closing = True
         if not self._blocked:
             self.deadline = self.site.ticker.now() + self._limits.write_timeout
-        self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def abort(self) -> None:
