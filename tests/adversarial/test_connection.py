@@ -10,8 +10,10 @@ from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.downstream.site import DownstreamSite
 from naap_twisted.interfaces import IHeadResource
 from naap_twisted.testing import request_bytes
-from tests.integration.support import OK, PATH, IntegrationTestCase
+from tests.integration.support import OK, PATH, IntegrationTestCase, response
 from tests.spine import connect
+
+from .faults import eventually
 
 _GET = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -133,3 +135,18 @@ class RefusedTests(IntegrationTestCase):
         answer = await self.post(None, "HEAD", Content_Type=None)
         self.assertIn(answer.header("Content-Length"), (None, "77"))
         self.assertEqual(answer.status, 200)
+
+    async def test_a_slow_reader_keeps_an_early_answer(self):
+        """An answer before the end of the upload is whole, however late its reader reads it."""
+        limits = DownstreamLimits(linger_timeout=0.2)
+        reply = response(200, b"y" * 2_000_000, "Content-Type: text/plain")
+        self.start(reply, eager=True, content_type="*/*", server={"limits": limits})
+        client = await self.running.client()
+        headers = self.headers(Content_Type="text/plain", Content_Length="100000")
+        client.send(request_bytes("POST", PATH, headers, b"x" * 1000))
+        await client.until(lambda: client.buffer)
+        client.pause()
+        await eventually(lambda: not self.running.server.site().open, 5.0)
+        client.resume()
+        answer = await client.answer("POST")
+        self.assertEqual((answer.complete, len(answer.body)), (True, 2_000_000))

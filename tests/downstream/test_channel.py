@@ -227,10 +227,11 @@ class EarlyAnswer(SynchronousTestCase):
         self.assertTrue(self.browser.aborted)
 
     def test_bounded_by_time(self):
-        """Not longer than ``linger_timeout``."""
-        self.browser.later(1.5)
-        self.assertFalse(self.browser.aborted)
-        self.browser.later(1)
+        """Not longer than ``linger_timeout``; what is not out then has the write timeout."""
+        for seconds, closing in ((1.5, False), (1, True)):
+            self.browser.later(seconds)
+            self.assertEqual((self.browser.closing, self.browser.aborted), (closing, False))
+        self.browser.later(self.browser.site.limits.write_timeout)
         self.assertTrue(self.browser.aborted)
 
 
