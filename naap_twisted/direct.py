@@ -26,6 +26,7 @@ def send_now(transport: Any, data: bytes) -> None:
         and not transport._tempDataLen
         and len(transport.dataBuffer) == transport.offset
         and not transport._writeDisconnected
+        and not transport._aborting
         # A pull producer is asked for more by Twisted's write loop only.
         and (transport.producer is None or transport.streamingProducer)
     ):
