@@ -30,6 +30,9 @@ class Guard:
             reverse=True,
         )
 
+    def __bool__(self) -> bool:
+        return bool(self._needles)
+
     def clean(self, data: bytes) -> bytes:
         """*data* with every secret replaced by ``[redacted]``."""
         for needle in self._needles:

@@ -62,7 +62,7 @@ async def relay(
 ) -> None:
     """Carry *response* to the browser, to its end.
 
-    :param redact: look for injected secrets in JSON and text bodies too.
+    :param redact: look for injected secrets in JSON and text bodies of good answers too.
     :param count_tokens: read what the answer reports of them into the request's record.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     """
@@ -71,7 +71,9 @@ async def relay(
     request.setResponseCode(response.code)
     _set_headers(request, headers, exposed)
     put_preset(request.responseHeaders, _SANDBOX)
-    scrubber = Scrubber(guard) if redact and _is_plain_text(request) else None
+    # Errors quote what they refuse: a body of theirs is looked at, asked for or not.
+    looked_at = response.code >= 400 or (redact and _is_plain_text(request))
+    scrubber = Scrubber(guard) if looked_at and guard else None
     bodiless = request.method == b"HEAD" or response.code in (204, 304)
     if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
         length = b"%d" % response.length

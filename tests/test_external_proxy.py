@@ -230,10 +230,10 @@ class UpstreamErrors(SynchronousTestCase):
         self.assertIn("Retry-After", answer.header("access-control-expose-headers"))
 
     def test_passthrough(self):
-        """The upstream's own body and type; the default of a pinned route."""
+        """The upstream's own body and type, but for our key; the default of a pinned route."""
         for options in ({"errors": "passthrough"}, {"target": "https://api.example.com/v1"}):
             answer = self.ask(**options)
-            self.assertEqual((answer.code, answer.body), (429, b"slow down, sk-123456789"))
+            self.assertEqual((answer.code, answer.body), (429, b"slow down, [redacted]"))
             self.assertEqual(answer.header("content-type"), "text/plain")
 
     def test_envelope_of_a_pinned_route(self):
