@@ -140,6 +140,19 @@ class InitTests(CliCase):
         self.patch(os, "environ", {"OPENAI_API_KEY": "sk-test"})
         self.assertEqual(cli.main(["check", self.config(printed)]), 0, self.err.getvalue())
 
+    def test_the_other_modes_of_auth_are_good(self) -> None:
+        """Each indented block, in the place of the mode that stands there."""
+        section = cli.example_config().partition("[auth]")[2].partition("[upstream]")[0]
+        blocks = section.split('#   mode = "')[1:]
+        self.assertEqual(len(blocks), 2)
+        for block in blocks:
+            lines = [line for line in ('#   mode = "' + block).splitlines() if "#   " in line]
+            auth = "\n".join(["[auth]", *(line.removeprefix("#   ") for line in lines)])
+            text = cli.example_config().replace("[auth]" + section, auth + "\n")
+            environ = {"OPENAI_API_KEY": "sk-test", "NEXTAUTH_SECRET": "x" * 32}
+            config = parse_config(text, environ=environ)
+            self.assertTrue(config.auth.is_required)
+
     def test_what_is_commented_out_is_good_too(self) -> None:
         """Every option that stands behind a # is a key of its section and parses."""
         lines = []

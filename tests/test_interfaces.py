@@ -9,6 +9,8 @@ from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface.verify import verifyClass, verifyObject
 
 from naap_twisted import RateLimit, User
+from naap_twisted.auth.jwt import JwtAuthenticator
+from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.adapt import AnySite
 from naap_twisted.downstream.body import RequestBody, StreamedBody
@@ -44,6 +46,8 @@ class Classes(SynchronousTestCase):
         """Methods with the arguments that the interface names."""
         for interface, implementer in [
             (IAgent, VettedAgent),
+            (IAuthenticator, JwtAuthenticator),
+            (IAuthenticator, SessionAuthenticator),
             (IAuthenticator, StaticTokens),
             (IBodyProducer, StreamedBody),
             (IDownstreamRequest, DownstreamRequest),
@@ -73,6 +77,8 @@ class Objects(SynchronousTestCase):
         spine = make_spine()
         for interface, provider in [
             (IAgent, VettedAgent(TreqUpstream(None), EgressPolicy(["api.example.com"]))),
+            (IAuthenticator, JwtAuthenticator.from_secret("x" * 32)),
+            (IAuthenticator, SessionAuthenticator("http://localhost/me", reactor=reactor)),
             (IAuthenticator, StaticTokens({"token": User("ada")})),
             (IBodyProducer, StreamedBody(RequestBody(None, 3), 3)),
             (IHeadResource, spine.proxy),
