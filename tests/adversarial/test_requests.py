@@ -1,5 +1,8 @@
 """Requests that are not what they seem, in one packet and in as many as they have bytes."""
 
+import random
+from itertools import pairwise
+
 from .oracle import Stage, one_test_per
 from .requests_vectors import FRAMING, NEXT
 
@@ -36,6 +39,19 @@ class TwoPacketTests(RequestStage):
         self.start()
         head, gap, body = self.fill(row.raw + NEXT).partition(b"\r\n\r\n")
         await self.answered(row, head + gap, body)
+
+
+@one_test_per(FRAMING[:: len(FRAMING) // 12])
+class AnyPacketTests(RequestStage):
+    """Packets of random sizes, the same ones in every run."""
+
+    async def check(self, row):
+        self.start()
+        raw = self.fill(row.raw + NEXT)
+        dice = random.Random(row.name)
+        cuts = sorted(dice.sample(range(1, len(raw)), 6))
+        pieces = [raw[a:b] for a, b in pairwise([0, *cuts, len(raw)])]
+        await self.answered(row, *pieces)
 
 
 @one_test_per(FRAMING)
