@@ -109,7 +109,7 @@ def _build_empty(config: Config) -> PluginServer:
             cors_origins=server.cors_origins,
             cors_headers=server.cors_headers,
             require_auth=config.auth.is_required,
-            authenticator=_authenticator(config.auth),
+            authenticator=_authenticator(config.auth, upstream.ca_file),
             compression=server.compression,
             security_headers=server.security_headers,
             https_redirect=server.https_redirect,
@@ -130,7 +130,7 @@ def _build_empty(config: Config) -> PluginServer:
         raise ConfigError(*map(_server_line, error.problems)) from None
 
 
-def _authenticator(auth: AuthConfig) -> IAuthenticator | None:
+def _authenticator(auth: AuthConfig, ca_file: str) -> IAuthenticator | None:
     if auth.mode == "none":
         return None
     if auth.mode == "session":
@@ -140,6 +140,7 @@ def _authenticator(auth: AuthConfig) -> IAuthenticator | None:
             timeout=auth.session_timeout,
             session_cookie=auth.session_cookie,
             csrf_cookie=auth.csrf_cookie,
+            ca_file=ca_file,
         )
     algorithms = auth.named_algorithms
     options = JwtOptions(
@@ -153,7 +154,7 @@ def _authenticator(auth: AuthConfig) -> IAuthenticator | None:
         return JwtAuthenticator.from_secret(auth.secret, algorithms, options)
     if auth.public_key_file:
         return JwtAuthenticator.from_public_key(auth.public_key_file, algorithms, options)
-    return JwtAuthenticator.from_jwks(auth.jwks_url, algorithms, options)
+    return JwtAuthenticator.from_jwks(auth.jwks_url, algorithms, options, ca_file=ca_file)
 
 
 def _queued(running: int) -> InFlightLimit:

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
 from twisted.internet.testing import MemoryReactorClock
-from twisted.logger import capturedLogs
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
@@ -128,6 +128,23 @@ class Start(SynchronousTestCase):
             self.assertEqual(event["routes"], "GET HEAD /api/v1/x, ANY /api/v1/page")
             self.assertEqual(event["auth"], auth)
             self.assertNotIn("sk-123", line)
+
+    def test_nobody_is_known(self):
+        """Auth without anything that knows users is said loudly, and only then."""
+        tokens = StaticTokens({"t": User("a")})
+        for required, authenticator, warned in (
+            (True, None, 1),
+            (True, tokens, 0),
+            (False, None, 0),
+        ):
+            server = make_server(
+                reactor=MemoryReactorClock(), require_auth=required, authenticator=authenticator
+            )
+            with capturedLogs() as logs:
+                server.startService()
+            found = [event for event in logs if event["log_level"] is LogLevel.warn]
+            self.assertEqual(len(found), warned)
+            self.assertTrue(all("JWT_SECRET" in event["log_format"] for event in found))
 
     def test_privileged(self):
         """twistd opens sockets before it drops its privileges; startService opens none again."""

@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, RateLimit, create_plugin_server
+from naap_twisted.auth.static import StaticTokens
 from naap_twisted.model import AllowedNetwork
 from naap_twisted.server_options import networks_of
 from naap_twisted.wrappers.compression import Compression
@@ -41,6 +42,7 @@ MISTAKES = [
     ({"rate_limit": RateLimit(0, 1.0)}, "rate_limit: "),
     ({"rate_limit": RateLimit(1, 0.0)}, "rate_limit: "),
     ({"jwt_secret": "sk-canary"}, "jwt_secret: "),
+    ({"jwt_secret": "x" * 32, "authenticator": StaticTokens({})}, "jwt_secret: "),
 ]
 
 

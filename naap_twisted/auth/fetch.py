@@ -14,6 +14,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgent
 
 from ..errors import NaapError
+from ..upstream.tls import TrustRoots
 
 RequestHeaders = dict[bytes | str, bytes | str]
 TIMEOUT = 5.0
@@ -28,7 +29,9 @@ class Fetch:
 
     :param timeout: seconds for all of it, from the connection to the last byte.
     :param limit: bytes of the answer's body.
+    :param ca_file: PEM file of further trust anchors.
     :param agent: another way out, for tests.
+    :raises ConfigError: *ca_file* can't be read.
     """
 
     def __init__(
@@ -37,12 +40,14 @@ class Fetch:
         *,
         timeout: float = TIMEOUT,
         limit: int = 64 * 1024,
+        ca_file: str = "",
         agent: IAgent | None = None,
     ) -> None:
         self._reactor = reactor
         self._timeout = timeout
         self._limit = limit
-        self._agent = agent or Agent(reactor, BrowserLikePolicyForHTTPS(), connectTimeout=timeout)
+        trusted = BrowserLikePolicyForHTTPS(trustRoot=TrustRoots(ca_file))
+        self._agent = agent or Agent(reactor, trusted, connectTimeout=timeout)
 
     async def get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
         """Status and body.

@@ -31,6 +31,7 @@ class JwksKeys:
     seconds old.
 
     :param url: https, or http on this machine. A token's own ``jku`` or ``x5u`` is never asked.
+    :param ca_file: PEM file of further trust anchors towards it.
     :param agent: another way to it, for tests.
     :param now: seconds on a clock that never goes back.
     :raises ConfigError: the URL can't be.
@@ -45,6 +46,7 @@ class JwksKeys:
         refresh: float = 600.0,
         keep: float = 3600.0,
         pause: float = 10.0,
+        ca_file: str = "",
         reactor: Any = None,
         agent: IAgent | None = None,
         now: Callable[[], float] = monotonic,
@@ -58,7 +60,7 @@ class JwksKeys:
         self._url = url
         self._refresh_after, self._keep, self._pause = refresh, keep, pause
         self._now = now
-        self._fetch = Fetch(reactor, limit=_LIMIT, agent=agent)
+        self._fetch = Fetch(reactor, limit=_LIMIT, ca_file=ca_file, agent=agent)
         self._calls: SharedCalls[None] = SharedCalls(1)
         self._keys: tuple[Key, ...] = ()
         self._fetched: float | None = None

@@ -181,16 +181,17 @@ class JwtAuthenticator:
         algorithms: Sequence[str],
         options: JwtOptions | None = None,
         *,
+        ca_file: str = "",
         reactor: Any = None,
         agent: IAgent | None = None,
         now: Callable[[], float] = time,
     ) -> JwtAuthenticator:
-        """With the key set that is published at *url*.
+        """With the key set that is published at *url*; *ca_file* adds trust anchors towards it.
 
         :raises ConfigError: naming every option that can't be.
         """
         _allow_only(algorithms, PUBLIC_ALGORITHMS)
-        keys = JwksKeys(url, reactor=reactor, agent=agent)
+        keys = JwksKeys(url, ca_file=ca_file, reactor=reactor, agent=agent)
         return cls(keys.find, algorithms, options, now=now)
 
     def authenticate(self, request: IRequest) -> User | Deferred[User] | None:

@@ -43,6 +43,7 @@ class SessionAuthenticator:
     :param timeout: seconds for one call, all of it.
     :param session_cookie: its name; ``""`` where only Authorization counts.
     :param csrf_cookie: the name of the cookie that X-CSRF-Token must repeat.
+    :param ca_file: PEM file of further trust anchors towards the service.
     :param agent: another way to the service, for tests.
     :param now: seconds on a clock that never goes back.
     :raises ConfigError: naming every option that can't be.
@@ -58,6 +59,7 @@ class SessionAuthenticator:
         timeout: float = TIMEOUT,
         session_cookie: str = SESSION_COOKIE,
         csrf_cookie: str = CSRF_COOKIE,
+        ca_file: str = "",
         reactor: Any = None,
         agent: IAgent | None = None,
         now: Callable[[], float] = monotonic,
@@ -75,7 +77,7 @@ class SessionAuthenticator:
         self._url = session_url
         self._ttl = cache_ttl
         self._now = now
-        self._fetch = Fetch(reactor, timeout=timeout, agent=agent)
+        self._fetch = Fetch(reactor, timeout=timeout, ca_file=ca_file, agent=agent)
         self._users: TtlCache[User] = TtlCache(_MOST_USERS)
         self._refused: TtlCache[bool] = TtlCache(_MOST_REFUSED)
         self._calls: SharedCalls[User] = SharedCalls(_MOST_CALLS)

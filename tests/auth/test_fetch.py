@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import PotentialDataLoss
 
 from naap_twisted.auth.fetch import Fetch, FetchFailed, check_url, is_local
+from naap_twisted.errors import ConfigError
 from tests.auth.support import FakeAgent
 
 URL = "http://localhost:3000/me"
@@ -105,6 +106,12 @@ class Failures(FetchCase):
         answer.cancel()
         self.failureResultOf(answer, FetchFailed, CancelledError)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+
+class Trust(SynchronousTestCase):
+    def test_ca_file(self):
+        """A file that is none is found at the start."""
+        self.assertRaises(ConfigError, Fetch, Clock(), ca_file=__file__)
 
 
 class Urls(SynchronousTestCase):
