@@ -17,9 +17,14 @@ from .create import create_plugin_server
 from .errors import ConfigError
 from .external_proxy import ExternalProxy, create_external_proxy
 from .interfaces import IAuthenticator
+from .keys.headers import UserKeyHeaders
 from .limits.capacity import CapacityLimits
 from .limits.in_flight import InFlightLimit
+from .model import UserKeyHeader
+from .route import ForwardHeaders
+from .secret import Secret
 from .server import PluginServer
+from .state import State, StateOptions
 
 Authorize = str | Callable[..., Any] | None
 
@@ -91,12 +96,28 @@ def build_server(config: Config) -> PluginServer:
     problems: list[str] = []
     for index, route in enumerate(config.proxy):
         try:
-            server.mount(route.path, _build_proxy(route, authorize[index]))
+            server.mount(route.path, _build_proxy(route, authorize[index], server))
         except ConfigError as error:
             problems += [f"proxy[{index}].{line}" for line in error.problems]
     if problems:
         raise ConfigError(*problems)
     return server
+
+
+def rotate_keys(config: Config) -> int:
+    """Seal every user's key with the first master key, in the process at hand; how many.
+
+    :raises ConfigError: there is no store, or a key in it does not open. Nothing changed then.
+    """
+    from twisted.internet import reactor
+
+    server = config.server
+    options = StateOptions(
+        state_dir=server.state_dir or None,
+        database_url=server.database_url,
+        master_key=config.keys.master_key,
+    )
+    return State(options, reactor, name=server.name).rotate_keys()
 
 
 def _build_empty(config: Config) -> PluginServer:
@@ -115,12 +136,18 @@ def _build_empty(config: Config) -> PluginServer:
             https_redirect=server.https_redirect,
             hsts=server.hsts,
             rate_limit=server.rate_limit,
+            user_rate_limit=server.user_rate_limit,
             trusted_proxies=server.trusted_proxies,
             server_names=server.server_names,
             allow_networks=upstream.allow_networks,
             dns_servers=upstream.dns_servers,
             ca_file=upstream.ca_file or None,
             drain_timeout=server.drain_timeout,
+            state_dir=server.state_dir or None,
+            database_url=server.database_url,
+            master_key=config.keys.master_key,
+            redis_url=config.redis.url,
+            on_redis_loss=config.redis.on_redis_loss,
             capacity=CapacityLimits(
                 total=_queued(server.max_in_flight),
                 user=_queued(server.max_in_flight_per_user),
@@ -161,15 +188,32 @@ def _queued(running: int) -> InFlightLimit:
     return InFlightLimit(running, min(running, 1_000))
 
 
+# Options of create_plugin_server that a file has in a section of their own.
+_MOVED = {
+    "master_key": "keys.master_key",
+    "redis_url": "redis.url",
+    "on_redis_loss": "redis.on_redis_loss",
+}
+
+
 def _server_line(line: str) -> str:
     key = re.split(r"[:\[]", line, maxsplit=1)[0]
     if "." in key:
         return line
+    if key in _MOVED:
+        return _MOVED[key] + line[len(key) :]
     section = "upstream" if key in attrs.fields_dict(UpstreamConfig) else "server"
     return f"{section}.{line}"
 
 
-def _build_proxy(route: ProxyConfig, authorize: Authorize) -> ExternalProxy:
+def _forward_headers(route: ProxyConfig, server: PluginServer) -> ForwardHeaders | None:
+    values = route.forward_headers
+    if any(isinstance(value, UserKeyHeader) for value in values.values()):
+        return UserKeyHeaders(values, server.keys)
+    return {name: value for name, value in values.items() if isinstance(value, Secret)} or None
+
+
+def _build_proxy(route: ProxyConfig, authorize: Authorize, server: PluginServer) -> ExternalProxy:
     where: dict[str, Any]
     if route.target is not None:
         where = {"target": route.target}
@@ -195,6 +239,8 @@ def _build_proxy(route: ProxyConfig, authorize: Authorize) -> ExternalProxy:
         pass_headers=route.pass_headers,
         response_headers=route.response_headers,
         expose_headers=route.expose_headers,
-        forward_headers=route.forward_headers or None,
+        rate_limit=route.rate_limit,
+        count_tokens=route.count_tokens,
+        forward_headers=_forward_headers(route, server),
         authorize=authorize,
     )

@@ -1,4 +1,4 @@
-"""``naap-proxy``: check a config, explain a decision, print a config to begin with.
+"""``naap-proxy``: check a config, explain a decision, print a config to begin with, rotate keys.
 
 Exit status: 0 fine or allowed, 1 refused, 2 not understood.
 """
@@ -15,12 +15,13 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
-from .assembly import authorizers
+from .assembly import authorizers, rotate_keys
 from .config import Config, ProxyConfig, load_config
 from .describe import describe
 from .errors import ConfigError
 from .explain import Step, explain
 from .interfaces import IResolver
+from .keys.vault import new_master_key
 from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
 
@@ -52,6 +53,15 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
     why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
     why.set_defaults(run=_explain)
+
+    rotate = commands.add_parser(
+        "rotate-keys", help="seal every user's key with the first of keys.master_key"
+    )
+    rotate.add_argument("config", metavar="CONFIG")
+    rotate.set_defaults(run=_rotate_keys)
+
+    fresh = commands.add_parser("new-master-key", help="print a key for keys.master_key")
+    fresh.set_defaults(run=_new_master_key)
 
     init = commands.add_parser("init", help="print a commented config")
     init.set_defaults(run=_init)
@@ -124,6 +134,24 @@ def make_resolver(config: Config, reactor: Any) -> IResolver:
     if config.upstream.dns_servers:
         return DnsResolver(config.upstream.dns_servers, reactor)
     return SystemResolver(reactor)
+
+
+def _rotate_keys(options: argparse.Namespace) -> int:
+    config = _load(options.config)
+    if config is None:
+        return REFUSED
+    try:
+        count = rotate_keys(config)
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return REFUSED
+    print(f"{count} keys are sealed with the first master key; the others can go")
+    return ALLOWED
+
+
+def _new_master_key(options: argparse.Namespace) -> int:
+    print(new_master_key())
+    return ALLOWED
 
 
 def _init(options: argparse.Namespace) -> int:

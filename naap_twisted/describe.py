@@ -8,7 +8,7 @@ from .addresses import format_allow_network
 from .config import Config, ProxyConfig
 from .config.auth import describe_auth
 from .config.rules import effective_authorize
-from .model import DEFAULT_PORTS
+from .model import DEFAULT_PORTS, RateLimit
 
 
 def describe(config: Config) -> tuple[str, ...]:
@@ -32,10 +32,14 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
     origins = server.cors_origins
     yield "origins", "any, without credentials" if isinstance(origins, str) else ", ".join(origins)
     limit = server.rate_limit
-    yield (
-        "rate limit",
-        (f"{limit.requests} requests in {_seconds(limit.window)} per address" if limit else "none"),
-    )
+    yield "rate limit", f"{_limit(limit)} per address" if limit else "none"
+    if server.user_rate_limit:
+        yield "", f"{_limit(server.user_rate_limit)} per user"
+    if server.state_dir or server.database_url:
+        place = "a database" if server.database_url else server.state_dir
+        yield "state", f"{place}: {'keys and ' if config.keys.master_key else ''}usage"
+    if config.redis.url:
+        yield "shared limits", f"in Redis; when it is gone: {config.redis.on_redis_loss}"
     if server.server_names:
         yield "server names", ", ".join(server.server_names)
     if upstream.allow_networks:
@@ -55,6 +59,8 @@ def _route_rows(config: Config, route: ProxyConfig) -> Iterator[tuple[str, str]]
     yield "content types", ", ".join(route.content_type)
     yield "body limit", f"{route.body_limit} bytes"
     yield "timeouts", _timeouts(route)
+    if route.rate_limit:
+        yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     yield "authorize", effective_authorize(config, route)
     passthrough = route.target is not None
     yield "errors", route.errors or ("passthrough" if passthrough else "envelope")
@@ -76,6 +82,10 @@ def _timeouts(route: ProxyConfig) -> str:
         f"connect {_seconds(route.connect_timeout)}, head {_seconds(route.timeout)},"
         f" idle {_seconds(route.idle_timeout)}, total {total}"
     )
+
+
+def _limit(limit: RateLimit) -> str:
+    return f"{limit.requests} requests in {_seconds(limit.window)}"
 
 
 def _seconds(seconds: float) -> str:

@@ -18,6 +18,7 @@ from .interfaces import IKeyStore, IRateLimiter
 from .keys.routes import add_key_routes
 from .limits.door import Policy
 from .limits.memory import MemoryRateLimiter
+from .limits.redis_address import RedisAddress
 from .model import RateLimit
 from .secret import Secret
 from .usage.book import UsageBook
@@ -131,6 +132,19 @@ class State:
         if self._redis is not None:
             self._redis.start()
 
+    def rotate_keys(self) -> int:
+        """Seal every user's key with the first master key; how many. For a command: it blocks.
+
+        :raises ConfigError: no keys are kept, or one of them does not open.
+        """
+        if self._sealed is None or self._database is None:
+            raise ConfigError("keys.master_key: is not set; there is nothing to rotate")
+        self._database.open()
+        try:
+            return self._sealed.rotate()
+        finally:
+            self._database.close()
+
     async def close(self) -> None:
         """Write what is left of usage, and let go."""
         if self.usage is not None:
@@ -184,8 +198,8 @@ def _redis(options: StateOptions, reactor: Any) -> RedisLink | None:
         raise ConfigError('on_redis_loss: expected "local" or "deny"')
     if options.redis_url is None:
         return None
-    _needs("redis_url", "txredisapi", "redis")
-    from .limits.redis_link import RedisAddress, RedisLink
-
     address = RedisAddress.parse(_secret(options.redis_url, "redis_url"))
+    _needs("redis_url", "txredisapi", "redis")
+    from .limits.redis_link import RedisLink
+
     return RedisLink(address, reactor)

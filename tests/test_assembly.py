@@ -8,6 +8,8 @@ from naap_twisted import assembly
 from naap_twisted.auth.jwt import JwtAuthenticator
 from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.errors import ConfigError
+from naap_twisted.keys.vault import new_master_key
+from naap_twisted.model import RateLimit
 from tests.config.support import config_of, proxy
 from tests.keypairs import SECRET, pem, rsa
 
@@ -48,6 +50,39 @@ class BuildTests(SynchronousTestCase):
             server = assembly.build_server(config_of(auth=f"[auth]\n{lines}"))
             self.assertIs(type(server._authenticator), kind, lines)
             self.assertEqual(server.require_auth, required)
+
+    def test_stores(self) -> None:
+        """[keys], [redis] and the limits arrive; a user's key becomes a callable with names."""
+        server = assembly.build_server(
+            config_of(
+                server='[server]\nstate_dir = "s"\nuser_rate_limit = { requests=3, window=9 }',
+                auth='[auth]\nsession_url = "http://localhost:1/x"',
+                redis='[redis]\nurl = "redis://h"\non_redis_loss = "deny"',
+                proxy=proxy(
+                    'forward_headers = { Authorization = "Bearer ${user_key:x}", X-A = "plain" }',
+                    "rate_limit = { requests = 2, window = 60 }",
+                    "count_tokens = true",
+                ),
+                more=f'[keys]\nmaster_key = "{new_master_key()}"',
+            )
+        )
+        options = server._options
+        self.assertEqual(options.user_rate_limit, RateLimit(3, 9.0))
+        self.assertEqual(options.state.on_redis_loss, "deny")
+        route = server.routes()[0].proxy.route
+        self.assertEqual((route.rate_limit, route.count_tokens), (RateLimit(2, 60.0), True))
+        self.assertEqual(route.injects, ("Authorization", "X-A"))
+        self.assertNotIn("plain", repr(route))
+
+    def test_lines_name_the_file_s_keys(self) -> None:
+        """What only building finds is told in the words of the file."""
+        for line, wanted in (
+            ("redis_url: x", "redis.url: x"),
+            ("master_key: x", "keys.master_key: x"),
+            ("state_dir: x", "server.state_dir: x"),
+            ("dns_servers[0]: x", "upstream.dns_servers[0]: x"),
+        ):
+            self.assertEqual(assembly._server_line(line), wanted)
 
     def test_routes(self) -> None:
         """Each [[proxy]] is mounted below the base path, with its own options."""

@@ -14,6 +14,8 @@ import naap_twisted
 from naap_twisted import cli
 from naap_twisted.config import parse_config
 from naap_twisted.explain import Step
+from naap_twisted.keys.vault import Vault, new_master_key
+from naap_twisted.secret import Secret
 from naap_twisted.upstream.dns import DnsResolver
 from naap_twisted.upstream.resolver import SystemResolver
 from tests.config.support import config_of, proxy, text_of
@@ -132,6 +134,32 @@ class ProcessTests(SynchronousTestCase):
             self.assertIn("loopback (RFC 1122)", done.stdout)
 
 
+class KeyTests(CliCase):
+    def test_new_master_key(self) -> None:
+        """One that keys.master_key takes, another one each time."""
+        self.assertEqual([cli.main(["new-master-key"]) for _ in range(2)], [0, 0])
+        first, second = self.out.getvalue().split()
+        self.assertNotEqual(first, second)
+        Vault(Secret(f"{first},{second}"))
+
+    def test_rotate_keys(self) -> None:
+        """What one master key sealed opens with the next one; without the old one: refused."""
+        old, new = new_master_key(), new_master_key()
+        folder = Path(self.mktemp()).absolute()
+        for keys, status in ((old, 0), (f"{new},{old}", 0), (new, 0), (old, 1)):
+            text = text_of(
+                server=f'[server]\nstate_dir = "{folder}"', more=f'[keys]\nmaster_key = "{keys}"'
+            )
+            self.assertEqual(cli.main(["rotate-keys", self.config(text)]), status, keys)
+            self.assertNotIn(old, self.out.getvalue() + self.err.getvalue())
+        self.assertIn("nothing was changed", self.err.getvalue())
+
+    def test_rotate_nothing(self) -> None:
+        """Without a master key there is nothing to rotate, and that is no success."""
+        self.assertEqual(cli.main(["rotate-keys", self.config(text_of())]), 1)
+        self.assertIn("keys.master_key", self.err.getvalue())
+
+
 class InitTests(CliCase):
     def test_the_printed_config_is_good(self) -> None:
         """With the one variable it names it passes ``check``."""
@@ -161,6 +189,11 @@ class InitTests(CliCase):
             option = line.startswith("# ") and " = " in line and key.isidentifier()
             lines.append(line.removeprefix("# ") if option and key != "ca_file" else line)
         text = "\n".join(lines)
-        config = parse_config(text, environ={"OPENAI_API_KEY": "sk-test"})
+        environ = {
+            "OPENAI_API_KEY": "sk-test",
+            "NAAP_MASTER_KEY": new_master_key(),
+            "DATABASE_URL": "postgresql://h/d",
+        }
+        config = parse_config(text, environ=environ)
         self.assertEqual(config.proxy[0].pass_headers, ("Accept", "OpenAI-Organization"))
         self.assertTrue(config.server.https_redirect)

@@ -39,7 +39,7 @@ REVEALING = {
     *("upstream/wire.py", "upstream/agent.py", "rewrite.py", "guard.py"),
     "auth/signing_keys.py",
     "keys/vault.py",
-    "limits/redis_link.py",
+    "limits/redis_address.py",
     "storage/database.py",
 }
 #: Words of products and of routes, which no layer around the routes may know.

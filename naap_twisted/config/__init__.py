@@ -11,11 +11,12 @@ from __future__ import annotations
 
 from .auth import AuthConfig
 from .load import load_config, parse_config
-from .schema import Config, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
+from .schema import Config, KeysConfig, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
 
 __all__ = [
     "AuthConfig",
     "Config",
+    "KeysConfig",
     "ProxyConfig",
     "RedisConfig",
     "ServerConfig",

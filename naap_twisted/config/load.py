@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from .auth import AuthConfig, with_environment
 from .read import Problems, read_section, refuse_unknown
 from .rules import judge
-from .schema import Config, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
+from .schema import Config, KeysConfig, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
 from .secrets import Surroundings, read_secret_file
 from .values import expected
 
@@ -69,7 +69,7 @@ def parse_config(
 
 
 def _read(document: dict[str, Any], surroundings: Surroundings, problems: Problems) -> Config:
-    refuse_unknown(document, ("server", "auth", "upstream", "redis", "proxy"), "", problems)
+    refuse_unknown(document, ("server", "auth", "upstream", "redis", "keys", "proxy"), "", problems)
     none_is_a_typo = bool(problems.lines)
 
     def section(schema: Any, name: str) -> Any:
@@ -79,6 +79,7 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
     auth = with_environment(section(AuthConfig, "auth"), surroundings.environ, problems)
     upstream = section(UpstreamConfig, "upstream")
     redis = section(RedisConfig, "redis")
+    keys = section(KeysConfig, "keys")
     routes = document.get("proxy", [])
     if not isinstance(routes, list):
         problems.add("proxy", f"{expected('tables', routes)}; write [[proxy]]")
@@ -90,6 +91,7 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
         auth=auth,
         upstream=upstream,
         redis=redis,
+        keys=keys,
         proxy=tuple(
             read_section(ProxyConfig, route, f"proxy[{index}]", surroundings, problems)
             for index, route in enumerate(routes)

@@ -9,6 +9,7 @@ from ..target import PinnedBase
 from .auth import judge_auth
 from .read import Problems
 from .schema import Config, ProxyConfig
+from .stores import judge_stores
 
 _OWN_PATHS = ("/healthz",)
 
@@ -28,6 +29,7 @@ def effective_authorize(config: Config, route: ProxyConfig) -> str:
 def judge(config: Config, problems: Problems) -> None:
     """Note what no single key could show. A key already in *problems* is not judged again."""
     judge_auth(config.auth, problems)
+    judge_stores(config, problems)
     _duplicate_paths(config, problems)
     for index, route in enumerate(config.proxy):
         path = f"proxy[{index}]"

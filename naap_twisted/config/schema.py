@@ -8,12 +8,13 @@ from typing import Any
 from attrs import Factory, field, frozen
 
 from ..addresses import parse_allow_network
-from ..model import AllowedNetwork, ExposeHeader, RateLimit
+from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
 from ..secret import Secret
 from . import http_values as http
 from .auth import AuthConfig
 from .listen import Listen, parse_listen
 from .secrets import ca_file, secret_headers
+from .stores import directory, master_key, redis_url, secret
 from .values import count, duration, flag, list_of, name, one_of, one_or_list, size, text, whole
 
 
@@ -56,6 +57,7 @@ class ServerConfig:
         default=(), metadata=_by(list_of(http.network, what="networks"))
     )
     rate_limit: RateLimit | None = field(default=RateLimit(), metadata=_by(http.rate_limit))
+    user_rate_limit: RateLimit | None = field(default=None, metadata=_by(http.rate_limit))
     compression: bool = field(default=True, metadata=_by(flag))
     security_headers: bool = field(default=True, metadata=_by(flag))
     https_redirect: bool = field(default=False, metadata=_by(flag))
@@ -65,7 +67,8 @@ class ServerConfig:
     max_in_flight_per_user: int = field(default=1_000, metadata=_by(count))
     admin_listen: str = field(default="", metadata=_by(text))
     workers: int = field(default=1, metadata=_by(count))
-    state_dir: str = field(default="", metadata=_by(text))
+    state_dir: str = field(default="", metadata=_local(directory))
+    database_url: Secret | None = field(default=None, repr=False, metadata=_local(secret))
 
 
 @frozen
@@ -86,7 +89,15 @@ class UpstreamConfig:
 class RedisConfig:
     """``[redis]``: the shared store."""
 
-    url: str = field(default="", metadata=_by(text))
+    url: Secret | None = field(default=None, repr=False, metadata=_local(redis_url))
+    on_redis_loss: str = field(default="local", metadata=_by(one_of("local", "deny")))
+
+
+@frozen
+class KeysConfig:
+    """``[keys]``: users' own keys."""
+
+    master_key: Secret | None = field(default=None, repr=False, metadata=_local(master_key))
 
 
 @frozen
@@ -131,13 +142,14 @@ class ProxyConfig:
     expose_headers: tuple[ExposeHeader, ...] = field(
         default=(), metadata=_by(list_of(http.expose_header, what="{ from, to } tables"))
     )
-    forward_headers: Mapping[str, Secret] = field(
+    forward_headers: Mapping[str, Secret | UserKeyHeader] = field(
         factory=dict, repr=False, metadata=_local(secret_headers)
     )
     authorize: str | None = field(default=None, metadata=_by(http.authorize))
     max_in_flight: int | None = field(default=None, metadata=_by(count))
     redact_bodies: bool = field(default=False, metadata=_by(flag))
     rate_limit: RateLimit | None = field(default=None, metadata=_by(http.rate_limit))
+    count_tokens: bool = field(default=False, metadata=_by(flag))
 
 
 @frozen
@@ -148,4 +160,5 @@ class Config:
     auth: AuthConfig = Factory(AuthConfig)
     upstream: UpstreamConfig = Factory(UpstreamConfig)
     redis: RedisConfig = Factory(RedisConfig)
+    keys: KeysConfig = Factory(KeysConfig)
     proxy: tuple[ProxyConfig, ...] = ()

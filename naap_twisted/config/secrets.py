@@ -1,4 +1,4 @@
-"""Header values that hold ``${env:X}`` and ``${file:path}`` pieces, resolved to one Secret.
+"""Values that hold ``${env:X}`` and ``${file:path}`` pieces, resolved to one Secret.
 
 Reads the environment and files, and says what is wrong with them without ever quoting a value.
 """
@@ -13,13 +13,16 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from ..errors import InvalidKey
+from ..keys.rules import check_provider
+from ..model import UserKeyHeader
 from ..secret import Secret
 from .http_values import header_name
-from .unbuilt import UNBUILT_REFERENCES
 from .values import Flaws, expected, flaws_of, text
 
 MAX_FILE_BYTES = 64 * 1024
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
+_USER_KEY = "user_key:"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -68,8 +71,8 @@ def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
 
 def _piece(reference: str, surroundings: Surroundings) -> bytes:
     scheme, _, argument = reference.partition(":")
-    if scheme in UNBUILT_REFERENCES:
-        raise ValueError(UNBUILT_REFERENCES[scheme])
+    if scheme == "user_key":
+        raise ValueError("${user_key:...} has a meaning in forward_headers only")
     if scheme == "env" and _ENV_NAME.fullmatch(argument):
         found = surroundings.environ.get(argument)
         if found is None:
@@ -115,14 +118,37 @@ def resolve(value: object, surroundings: Surroundings) -> Secret:
     return Secret(b"".join(pieces).strip(b" \t"), source="+".join(references) or "config")
 
 
-def secret_headers(value: object, surroundings: Surroundings) -> Mapping[str, Secret]:
+def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
+    """One value of ``forward_headers``: a secret, or plain text around one ``${user_key:x}``.
+
+    :raises ValueError: as :func:`resolve`; more than one user key, or other pieces beside it.
+    """
+    found = _REFERENCE.findall(value) if isinstance(value, str) else []
+    providers = [piece[len(_USER_KEY) :] for piece in found if piece.startswith(_USER_KEY)]
+    if not isinstance(value, str) or not providers:
+        return resolve(value, surroundings)
+    if len(found) > 1:
+        raise ValueError("may hold one ${user_key:...} and plain text, no other ${...}")
+    try:
+        provider = check_provider(providers[0])
+    except InvalidKey as error:
+        raise ValueError(error.message) from None
+    before, after = _REFERENCE.split(value)[::2]
+    if "${" in before + after or not (before + after).isprintable():
+        raise ValueError("has a ${ without its }, or a control character")
+    return UserKeyHeader(provider, before.lstrip(), after.rstrip())
+
+
+def secret_headers(
+    value: object, surroundings: Surroundings
+) -> Mapping[str, Secret | UserKeyHeader]:
     """The ``forward_headers`` table: name to value.
 
     :raises ValueError: each bad name or value is a problem of its own.
     """
     if not isinstance(value, dict):
         raise expected('a table such as { Authorization = "Bearer ${env:KEY}" }', value)
-    headers: dict[str, Secret] = {}
+    headers: dict[str, Secret | UserKeyHeader] = {}
     flaws: list[tuple[str, str]] = []
     seen: set[str] = set()
     for position, (name, template) in enumerate(value.items(), start=1):
@@ -136,7 +162,7 @@ def secret_headers(value: object, surroundings: Surroundings) -> Mapping[str, Se
             flaws.append((f".{name}", "is there twice; header names ignore case"))
         seen.add(name.lower())
         try:
-            headers[name] = resolve(template, surroundings)
+            headers[name] = header_value(template, surroundings)
         except ValueError as error:
             flaws += flaws_of(error, f".{name}")
     if flaws:

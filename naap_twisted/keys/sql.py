@@ -71,6 +71,7 @@ class SqlKeyStore:
 
         :raises ConfigError: one of them does not open. Nothing was changed.
         """
+        self.check_master_key()
         return self._database.now(self._rotate)
 
     def _rotate(self, connection: Connection) -> int:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from attrs import field, frozen
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.ssl import optionsForClientTLS
@@ -13,49 +11,13 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txredisapi import RedisFactory
 
-from ..errors import ConfigError
-from ..secret import Secret
+from .redis_address import RedisAddress
 
 _CONNECT = 2.0
 
 
 class RedisGone(Exception):
     """Redis did not answer, or not in time."""
-
-
-@frozen
-class RedisAddress:
-    """A parsed ``redis://[[user]:password@]host[:port][/db]``; ``rediss://`` for TLS."""
-
-    host: str
-    port: int
-    database: int | None
-    username: str | None
-    password: str | None = field(repr=False)
-    tls: bool
-
-    @classmethod
-    def parse(cls, url: Secret) -> RedisAddress:
-        """:raises ConfigError: it is no such URL; a line that does not quote it."""
-        try:
-            parts = urlsplit(url.reveal().decode("ascii"))
-            database = int(parts.path.strip("/") or 0)
-            port = parts.port or 6379
-        except ValueError:
-            raise ConfigError(f"redis_url: {_FORM}") from None
-        if parts.scheme not in ("redis", "rediss") or not parts.hostname or database < 0:
-            raise ConfigError(f"redis_url: {_FORM}")
-        return cls(
-            parts.hostname,
-            port,
-            database or None,
-            unquote(parts.username) if parts.username else None,
-            unquote(parts.password) if parts.password else None,
-            parts.scheme == "rediss",
-        )
-
-
-_FORM = "is not of the form redis://[user:password@]host[:port][/number], or rediss:// for TLS"
 
 
 class _Factory(RedisFactory):  # type: ignore[misc]

@@ -7,6 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.config import secrets
 from naap_twisted.config.values import Flaws
+from naap_twisted.model import UserKeyHeader
 
 CANARY = "sk-canary-9f2"
 
@@ -52,7 +53,7 @@ class ResolveTests(SecretsCase):
             ("Bearer ${env:EMPTY}", "environment variable EMPTY is empty"),
             ("Bearer ${env:BLANK}", "environment variable BLANK is empty"),
             ("${env:LINES}", "control character"),
-            ("${user_key:openai}", "user_key:...} is not available in this version"),
+            ("${user_key:openai}", "user_key:...} has a meaning in forward_headers only"),
             ("${sk-canary-9f2}", "neither ${env:NAME} nor ${file:path}"),
             ("${env:sk-canary-9f2}", "neither"),
             ("${env:}", "neither"),
@@ -152,6 +153,25 @@ class HeadersTests(SecretsCase):
         headers = secrets.secret_headers({"Authorization": "Bearer ${env:KEY}"}, self.around)
         self.assertEqual(list(headers), ["Authorization"])
         self.assertNotIn(CANARY, repr(headers))
+
+    def test_user_keys(self) -> None:
+        """``${user_key:x}`` stays open until there is a user; plain text around it is kept."""
+        for template, wanted in (
+            ("Bearer ${user_key:daydream}", UserKeyHeader("daydream", "Bearer ")),
+            ("${user_key:a-1}", UserKeyHeader("a-1")),
+            (" key=${user_key:a};v=1 ", UserKeyHeader("a", "key=", ";v=1")),
+        ):
+            self.assertEqual(secrets.header_value(template, self.around), wanted)
+        self.assertEqual(UserKeyHeader("a").source, "user_key:a")
+
+    def test_user_keys_refused(self) -> None:
+        """No provider, two of them, other references beside, broken templates."""
+        for template in (
+            *("${user_key:}", "${user_key:A b}", "${user_key:a}${user_key:b}", "${user_key:../a}"),
+            *("${env:KEY}${user_key:a}", "${user_key:a} ${", "${user_key:a}\n", "${user_key}"),
+        ):
+            error = self.assertRaises(ValueError, secrets.header_value, template, self.around)
+            self.assertNotIn(CANARY, str(error))
 
 
 class CaFileTests(SecretsCase):

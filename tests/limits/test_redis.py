@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from naap_twisted.errors import Unavailable
 from naap_twisted.limits.redis import RedisRateLimiter
-from naap_twisted.limits.redis_link import RedisAddress, RedisGone, RedisLink
+from naap_twisted.limits.redis_address import RedisAddress
+from naap_twisted.limits.redis_link import RedisGone, RedisLink
 from naap_twisted.model import RateLimit
 from naap_twisted.secret import Secret
 
