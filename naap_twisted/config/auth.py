@@ -206,7 +206,7 @@ def describe_auth(auth: AuthConfig) -> str:
         return "off"
     words = ["" if auth.is_required else "optional", auth.mode]
     if auth.mode == "session":
-        words.append(f"asked of {auth.session_url}, kept {auth.cache_ttl:g}s")
+        words.append(f"asked of {_shown(auth.session_url)}, kept {auth.cache_ttl:g}s")
         if not fetch.is_local(auth.session_url) and auth.session_url.startswith("http:"):
             words.append("(tokens go there in the clear)")
     else:
@@ -219,4 +219,9 @@ def describe_auth(auth: AuthConfig) -> str:
 def _key_in_words(auth: AuthConfig) -> str:
     if auth.secret is not None:
         return f"the secret from {auth.secret.source}"
-    return f"the keys at {auth.jwks_url}" if auth.jwks_url else "the public key's file"
+    return f"the keys at {_shown(auth.jwks_url)}" if auth.jwks_url else "the public key's file"
+
+
+def _shown(url: str) -> str:
+    # A query may hold a key.
+    return url.partition("?")[0]

@@ -193,6 +193,14 @@ class DescribeTests(AuthCase):
         ):
             self.assertEqual(describe_auth(self.config(*lines).auth), words)
 
+    def test_queries(self) -> None:
+        """A key in a URL's query is not printed."""
+        for lines in (
+            [f'session_url = "{URL}?key=canary"'],
+            [JWT, 'jwks_url = "https://id.example/keys?key=canary"', 'algorithms = ["RS256"]'],
+        ):
+            self.assertNotIn("canary", describe_auth(self.config(*lines).auth))
+
     def test_in_the_clear(self) -> None:
         """Tokens that would cross the net unencrypted are said aloud."""
         auth = self.config('session_url = "http://10.0.0.7/me"').auth
