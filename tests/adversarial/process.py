@@ -12,6 +12,8 @@ from twisted.internet.task import deferLater
 import naap_twisted
 from naap_twisted.testing import Watchable
 
+#: Why tests of a process can't run here, or ``None``.
+NO_PROCESS = None if sys.platform == "linux" else "reads /proc, which only Linux has"
 _ROOT = Path(naap_twisted.__file__).parent.parent
 _TWISTD = "from twisted.scripts.twistd import run; run()"
 _LISTENS = re.compile(rb"listens on http://127\.0\.0\.1:(\d+)")

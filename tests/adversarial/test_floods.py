@@ -13,7 +13,7 @@ from naap_twisted.testing import RawClient, ScriptedUpstream
 from tests.integration.support import OK, response
 
 from .faults import eventually
-from .process import Child, ProxyProcess, pinned
+from .process import NO_PROCESS, Child, ProxyProcess, pinned
 
 _TOOL = shutil.which("slowhttptest")
 _SECONDS = 6
@@ -25,7 +25,7 @@ class FloodTests(TestCase):
     """Each mode: 300 slow connections in a second or two; a caller beside it notices nothing."""
 
     timeout = 60
-    skip = None if _TOOL else "slowhttptest is not installed (Debian: slowhttptest)"
+    skip = NO_PROCESS or (None if _TOOL else "slowhttptest is not installed (Debian: slowhttptest)")
 
     async def flood(self, *mode, reply=OK, path="/api/v1/flooded"):
         """The attack and, while it lasts, normal requests, each of which is answered in time."""
@@ -89,6 +89,7 @@ class CrowdTests(TestCase):
     """One address with as many idle connections as it may have."""
 
     timeout = 30
+    skip = NO_PROCESS
 
     async def test_others_are_served(self):
         """Debian gives a process 1024 open files: fewer than two such addresses would need."""

@@ -17,7 +17,7 @@ from naap_twisted.testing import RawClient, ScriptedUpstream, request_bytes
 from tests.integration.support import OK
 
 from .faults import eventually
-from .process import ProxyProcess, pinned
+from .process import NO_PROCESS, ProxyProcess, pinned
 
 MB = 1024 * 1024
 _JSON = {"Content-Type": "application/json"}
@@ -89,6 +89,7 @@ class Unread(Endless):
 
 class MemoryTests(TestCase):
     timeout = 90
+    skip = NO_PROCESS
 
     async def start(self, upstream, *lines):
         """The proxy, warm; :attr:`base` is its memory."""
