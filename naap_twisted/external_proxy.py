@@ -12,6 +12,7 @@ from attrs import Factory, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.iweb import IResponse
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -21,10 +22,7 @@ from .egress import EgressPolicy
 from .errors import (
     ConfigError,
     InternalError,
-    InvalidTarget,
     MethodNotAllowed,
-    MissingTarget,
-    NotFound,
     ProxyError,
     UpstreamCut,
 )
@@ -32,13 +30,16 @@ from .guard import Guard
 from .interfaces import IDownstreamRequest, IHeadResource, IUpstream
 from .limits.capacity import Capacity, leave
 from .limits.door import Door
-from .model import AllowedNetwork, ExposeHeader, OutboundRequest, RateLimit, Target, VettedTarget
+from .model import AllowedNetwork, ExposeHeader, OutboundRequest, RateLimit, Target
+from .redirects import send_and_follow
 from .relay import refuse_with, relay
 from .rewrite import injected_headers
-from .route import ForwardHeaders, Route, RouteOptions, compile_route
-from .target import parse_target
-
-_MOST_DECIDED = 1024
+from .route import Route, compile_route
+from .route_options import ForwardHeaders, RouteOptions
+from .targets import Targets
+from .whip.key import LocationKey
+from .whip.rules import DEFAULT_TTL
+from .whip.sessions import Sessions
 
 
 @frozen
@@ -53,6 +54,7 @@ class Bindings:
     #: The mount's full path as it stands in a request target, such as ``b"/api/v1/openai"``.
     prefix: bytes = b""
     door: Door = Factory(Door)
+    key: LocationKey = Factory(LocationKey)
 
 
 @implementer(IHeadResource)
@@ -66,6 +68,8 @@ class ExternalProxy(Resource):
     isLeaf = True
     _bound: Bindings
     egress: EgressPolicy
+    _targets: Targets
+    _sessions: Sessions | None = None
 
     def __init__(
         self, route: Route, *, logger: Logger | None = None, upstream: IUpstream | None = None
@@ -73,8 +77,6 @@ class ExternalProxy(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self.route = route
         self._upstream = upstream
-        self._header = route.target_url_header.encode("ascii")
-        self._decided: dict[bytes, VettedTarget] = {}
         self._log = logger or Logger()
 
     def bind(self, bindings: Bindings) -> None:
@@ -87,7 +89,9 @@ class ExternalProxy(Resource):
                 f"{bindings.path}: this proxy is mounted at {self._bound.path} already"
             )
         self.egress = self.route.egress(bindings.allow_networks)
-        self._decided.clear()
+        if self.route.session_ttl is not None:
+            self._sessions = Sessions(bindings.key, bindings.path, self.route.session_ttl)
+        self._targets = Targets(self.route, self.egress, bindings.prefix, self._sessions)
         self._bound = bindings
         self._upstream = self._upstream or bindings.upstream
 
@@ -95,7 +99,7 @@ class ExternalProxy(Resource):
         """Begin the exchange; the answer goes out through the request."""
         request.record.route = self._bound.path
         exchange = Deferred.fromCoroutine(self.serve(request))
-        request.notifyFinish().addErrback(lambda _: exchange.cancel())
+        request.when_gone(exchange.cancel)
         exchange.addErrback(self._failed, request)
         return NOT_DONE_YET
 
@@ -118,10 +122,11 @@ class ExternalProxy(Resource):
 
     async def _exchange(self, request: IDownstreamRequest) -> None:
         record, route = request.record, self.route
-        vetted = self._vetted_target(request)
+        vetted = self._targets.of(request)
         target = vetted.target
         record.target = target.origin
-        body, content_type = await route.body.open(request)
+        policy = route.patch if request.method == b"PATCH" else route.body
+        body, content_type = await policy.open(request)
         record.mark("body")
         injected, guard = route.fixed_headers, route.guard
         if callable(route.forward):
@@ -136,11 +141,21 @@ class ExternalProxy(Resource):
         outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts)
         record.mark("headers")
         assert self._upstream is not None
-        response = await self._upstream.send(outbound)
+        if route.follow_redirects:
+            response, target = await send_and_follow(self._upstream, outbound, self.egress)
+            record.target = target.origin
+        else:
+            response = await self._upstream.send(outbound)
         record.mark("upstream")
         record.upstream_status = response.code
-        rewrite = route.response_rewrite
-        if route.envelope and response.code >= 400:
+        await self._answer(request, response, target, guard)
+
+    async def _answer(
+        self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard
+    ) -> None:
+        route, rewrite, sessions = self.route, self.route.response_rewrite, self._sessions
+        wrapped = route.envelope and response.code >= 400
+        if wrapped and not (sessions and sessions.relays_error(request, response)):
             await refuse_with(request, response, target, rewrite, guard)
         await relay(
             request,
@@ -150,40 +165,8 @@ class ExternalProxy(Resource):
             guard,
             redact=route.redact_bodies,
             count_tokens=route.count_tokens,
+            locate=None if sessions is None else sessions.locate(request, response),
         )
-
-    def _vetted_target(self, request: IDownstreamRequest) -> VettedTarget:
-        """Target and egress. The same bytes get the same answer, so answers are kept."""
-        raw = self._raw_target(request)
-        vetted = self._decided.get(raw)
-        if vetted is None:
-            vetted = self.egress.vet(self._target(raw))
-            if len(self._decided) >= _MOST_DECIDED:
-                self._decided.clear()
-            self._decided[raw] = vetted
-        return vetted
-
-    def _target(self, raw: bytes) -> Target:
-        if self.route.pinned is not None:
-            return self.route.pinned.join(raw)
-        return parse_target(raw, self.route.target_url_header)
-
-    def _raw_target(self, request: IDownstreamRequest) -> bytes:
-        if self.route.pinned is not None:
-            prefix = self._bound.prefix
-            if not request.uri.startswith(prefix):
-                # The router matched an encoded spelling; what follows it can't be told apart.
-                raise NotFound(reason="the mount's path came percent-encoded")
-            return bytes(request.uri[len(prefix) :])
-        values = request.requestHeaders.getRawHeaders(self._header)
-        if not values:
-            raise MissingTarget(f"Missing {self.route.target_url_header} header")
-        if len(values) > 1:
-            raise InvalidTarget(
-                f"Invalid URL in {self.route.target_url_header} header",
-                reason="the header is repeated",
-            )
-        return bytes(values[0])
 
     def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
         if failure.check(CancelledError, UpstreamCut):
@@ -219,6 +202,8 @@ def create_external_proxy(
     max_in_flight: int | None = None,
     rate_limit: RateLimit | None = None,
     count_tokens: bool = False,
+    location_ttl: float | str = DEFAULT_TTL,
+    follow_redirects: bool = False,
     allow_networks: Sequence[AllowedNetwork | str] = (),
     logger: Logger | None = None,
     upstream: IUpstream | None = None,
@@ -249,6 +234,9 @@ def create_external_proxy(
     :param max_in_flight: exchanges of this route at once; more wait in a bounded queue, then 503.
     :param rate_limit: of this route, per user; per address where nobody is signed in.
     :param count_tokens: read the ``usage`` that OpenAI-shaped answers report.
+    :param location_ttl: seconds that a WHIP session's Location works.
+    :param follow_redirects: follow 307 and 308, three times at most, to targets that this route
+        allows; anything else is relayed.
     :param allow_networks: non-public networks that may be reached, ``"127.0.0.1/32:9100"``.
     :param upstream: another way out, for tests.
     :raises ConfigError: naming every option that can't be.
@@ -277,6 +265,8 @@ def create_external_proxy(
             max_in_flight=max_in_flight,
             rate_limit=rate_limit,
             count_tokens=count_tokens,
+            location_ttl=location_ttl,
+            follow_redirects=follow_redirects,
             allow_networks=allow_networks,
         )
     )

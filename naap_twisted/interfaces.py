@@ -42,6 +42,9 @@ class IDownstreamRequest(IRequest):
     def unregisterProducer():  # type: ignore[no-untyped-def]
         """The answer's body is complete, or over."""
 
+    def when_gone(callback):  # type: ignore[no-untyped-def]
+        """Call *callback*, without arguments, if the browser leaves before the answer is out."""
+
     def abort():  # type: ignore[no-untyped-def]
         """Cut the connection: an answer that began can not be completed."""
 

@@ -17,7 +17,7 @@ from twisted.web.resource import IResource
 
 from .auth.choose import NOBODY, auth_in_words
 from .auth.gate import Gate
-from .config.listen import parse_listen
+from .config.listen import parse_listen, with_backlog
 from .downstream.adapt import AnySite
 from .downstream.site import DownstreamSite
 from .errors import ConfigError
@@ -34,6 +34,7 @@ from .state import State
 from .upstream.client import UpstreamClient
 from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
+from .whip.key import LocationKey
 
 _DRAIN_STEP = 0.05
 
@@ -70,7 +71,8 @@ class PluginServer(MultiService):
             required=options.require_auth,
             public_routes=options.public_routes,
         )
-        self._routes = Routes(self.router, options.base_path, gate)
+        self._location_key = LocationKey(options.state.state_dir)
+        self._routes = Routes(self.router, options.base_path, gate, self._location_key)
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
         self._state = State(options.state, reactor, name=options.name, path=options.base_path)
@@ -152,7 +154,7 @@ class PluginServer(MultiService):
         self.check_exposure()
         site = self.site()
         for description in self.listen:
-            endpoint = serverFromString(self._reactor, description)
+            endpoint = serverFromString(self._reactor, with_backlog(description))
             port = StreamServerEndpointService(endpoint, site)
             # What can't be listened on ends the start, instead of a server that hears nothing.
             port._raiseSynchronously = True
@@ -164,6 +166,8 @@ class PluginServer(MultiService):
         """Listen, and say so in one line."""
         # No request is read before the reactor goes on, so none can miss what is opened here.
         self._state.open()
+        if any(mount.has_sessions for mount in self.routes()):
+            self._location_key.open()
         if not self._ports:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]

@@ -7,6 +7,7 @@ errors, but lets ``SystemExit`` pass: so that is what a bad config becomes.
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import sys
@@ -22,6 +23,7 @@ from twisted.python import usage
 from .assembly import build_server, import_object
 from .config import load_config
 from .errors import ConfigError
+from .observe.text import speed_up_text_logs
 from .server import PluginServer
 
 DEMO_PORT = 4020
@@ -78,6 +80,18 @@ class PlainStart(MultiService):
         """:raises SystemExit: as above."""
         with plainly():
             super().startService()  # type: ignore[no-untyped-call]
+        settle_down()
+
+
+def settle_down() -> None:
+    """What is worth doing once, when everything is loaded and before the first request.
+
+    What lives now lives as long as the process: the garbage collector need not look at it again
+    and again, which is what its longest pauses come from.
+    """
+    speed_up_text_logs()
+    gc.collect()
+    gc.freeze()
 
 
 def raise_file_limit() -> None:
@@ -137,6 +151,7 @@ def run_server(server: PluginServer, reactor: Any) -> None:
     raise_file_limit()
     with plainly():
         server.startService()
+    settle_down()
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
     reactor.run()
 

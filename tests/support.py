@@ -73,6 +73,9 @@ class FakeRequest(DummyRequest):
         self.code = error.http_status
         self.finish()
 
+    def when_gone(self, callback: Any) -> None:
+        self.notifyFinish().addErrback(lambda _: callback())
+
     def render(self, resource: IResource) -> None:
         assert self.refused is None and not self.finished, "passed on after an answer"
         self.rendered.append(resource)

@@ -15,6 +15,7 @@ from .values import text
 
 _ESCAPES = re.compile(r"(?:[^\\]|\\.)+", re.DOTALL)
 _PIECE = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)", re.DOTALL)
+_BACKLOG = 1024
 _INET = ("port", "interface", "backlog")
 _TLS = ("privateKey", "certKey", "sslmethod", "extraCertChain", "dhParameters")
 # The arguments each kind of endpoint knows, the positional ones in order.
@@ -52,6 +53,19 @@ class Listen:
             return ipaddress.ip_address(interface).is_loopback
         except ValueError:
             return False
+
+
+def with_backlog(description: str) -> str:
+    """*description* with a queue for connections that come all at once; Twisted's own is 50.
+
+    One that is written out stays.
+
+    :raises ValueError: as :func:`parse_listen`.
+    """
+    listen = parse_listen(description)
+    if "backlog" not in _KINDS[listen.kind] or "backlog" in listen.arguments:
+        return description
+    return f"{description}:backlog={_BACKLOG}"
 
 
 def _split(description: str) -> tuple[list[str], dict[str, str]]:

@@ -6,6 +6,7 @@ else is the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote_to_bytes as unquote
@@ -73,6 +74,10 @@ class AdaptedRequest:
             self.abort()
         else:
             send_refusal(self, error)
+
+    def when_gone(self, callback: Callable[[], object]) -> None:
+        """See :class:`~naap_twisted.interfaces.IDownstreamRequest`."""
+        self._original.notifyFinish().addErrback(lambda _: callback())
 
     def processingFailed(self, reason: Failure) -> Failure:
         """See :class:`~naap_twisted.downstream.request.DownstreamRequest`."""

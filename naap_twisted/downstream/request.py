@@ -44,6 +44,7 @@ class DownstreamRequest(Request):
     compression: Callable[[DownstreamRequest], Any] | None = None
     site: DownstreamSite
     _awaiting: IResource | None = None
+    _when_gone: Callable[[], object] | None = None
 
     def __init__(self, channel: Channel, head: RequestHead, body: RequestBody) -> None:
         super().__init__(channel, parsePOSTFormSubmission=True)  # type: ignore[no-untyped-call]
@@ -139,11 +140,17 @@ class DownstreamRequest(Request):
         if not self.finished and self.record.outcome == "ok":
             self.record.outcome = "client_gone"
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
+        if self._when_gone is not None:
+            self._when_gone()
         self._ended()
 
     def _ended(self) -> None:
         self.record.bytes_in = self.body.received
         self.site.exchange_ended(self)
+
+    def when_gone(self, callback: Callable[[], object]) -> None:
+        """Call *callback* if the browser leaves before the answer is out."""
+        self._when_gone = callback
 
     def processingFailed(self, reason: Failure) -> Failure:
         """A handler raised: log it, answer with a fixed text."""

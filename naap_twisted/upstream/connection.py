@@ -248,9 +248,8 @@ class UpstreamConnection(Protocol):
                 self.transport.pauseProducing()
 
     def _due(self, seconds: float | None) -> None:
-        self.deadline = (
-            self._total_at if seconds is None else min(self._ticker.now() + seconds, self._total_at)
-        )
+        at = NEVER if seconds is None else self._ticker.now() + seconds
+        self.deadline = min(at, self._total_at)
 
     def wait_idle(self, seconds: float) -> None:
         """Close unless reused within *seconds*."""

@@ -4,7 +4,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.config.listen import parse_listen
+from naap_twisted.config.listen import parse_listen, with_backlog
 
 LOCAL = [
     "tcp:4020:interface=127.0.0.1",
@@ -84,3 +84,17 @@ class ListenTests(SynchronousTestCase):
         listen = parse_listen(r"ssl:443:privateKey=/keys/a\:b.pem:interface=127.0.0.1")
         self.assertEqual(listen.arguments["privateKey"], "/keys/a:b.pem")
         self.assertTrue(listen.local)
+
+
+class BacklogTests(SynchronousTestCase):
+    def test_table(self) -> None:
+        """Added where the endpoint takes one and has none; what is written out stays."""
+        for description, expected in (
+            ("tcp:80", "tcp:80:backlog=1024"),
+            ("tcp:80:interface=127.0.0.1", "tcp:80:interface=127.0.0.1:backlog=1024"),
+            ("tcp:80:backlog=7", "tcp:80:backlog=7"),
+            ("tcp:80:127.0.0.1:7", "tcp:80:127.0.0.1:7"),
+            ("unix:/run/x", "unix:/run/x:backlog=1024"),
+            ("systemd:INET:0", "systemd:INET:0"),
+        ):
+            self.assertEqual(with_backlog(description), expected)
