@@ -197,8 +197,8 @@ class UpstreamConnection(Protocol):
         if self._reading:
             self._due(self._outbound.timeouts.idle if self._outbound else None)
         pieces, rest = decoder.feed(data)
-        for piece in pieces:
-            response.feed(piece)
+        if pieces:
+            response.feed(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if rest is not None and not self.closed:
             self._finish(rest)
 
