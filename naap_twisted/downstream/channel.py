@@ -222,8 +222,8 @@ class Channel(Outflow):
             self._state = State.ANSWER
             self._decoder = None
             self.deadline = NEVER
-        for piece in pieces:
-            body.feed(piece)
+        if pieces:
+            body.feed(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if rest is None:
             return b""
         body.end()
