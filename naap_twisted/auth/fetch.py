@@ -7,11 +7,14 @@ from urllib.parse import urlsplit
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
-from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, ResponseDone
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, ResponseDone
 from twisted.web.http import PotentialDataLoss
-from twisted.web.iweb import IAgent
+from twisted.web.iweb import IAgent, IAgentEndpointFactory
+from zope.interface import implementer
 
 from ..errors import NaapError
 from ..upstream.tls import TrustRoots
@@ -47,7 +50,8 @@ class Fetch:
         self._timeout = timeout
         self._limit = limit
         trusted = BrowserLikePolicyForHTTPS(trustRoot=TrustRoots(ca_file))
-        self._agent = agent or Agent(reactor, trusted, connectTimeout=timeout)
+        endpoints = _Endpoints(reactor, trusted, timeout)
+        self._agent = agent or Agent.usingEndpointFactory(reactor, endpoints)
 
     async def get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
         """Status and body.
@@ -75,6 +79,31 @@ class Fetch:
         collector = _Collector(self._limit)
         response.deliverBody(collector)
         return response.code, await collector.done
+
+
+@implementer(IAgentEndpointFactory)
+class _Endpoints:
+    """What an ``Agent`` connects by itself, without its two log lines a connection."""
+
+    def __init__(self, reactor: Any, policy: BrowserLikePolicyForHTTPS, timeout: float) -> None:
+        self._reactor, self._policy, self._timeout = reactor, policy, timeout
+
+    def endpointForURI(self, uri: URI) -> IStreamClientEndpoint:
+        host = uri.host.strip(b"[]").decode("ascii")
+        endpoint: Any = HostnameEndpoint(self._reactor, host, uri.port, timeout=self._timeout)
+        if uri.scheme == b"https":
+            endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
+        return _Quiet(endpoint)
+
+
+@implementer(IStreamClientEndpoint)
+class _Quiet:
+    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
+        self._endpoint = endpoint
+
+    def connect(self, protocolFactory: Any) -> Any:
+        protocolFactory.noisy = False
+        return self._endpoint.connect(protocolFactory)
 
 
 class _Collector(Protocol):

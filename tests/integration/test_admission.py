@@ -1,4 +1,4 @@
-"""Who may call: the contract's rows 401, 403 and 429, over real sockets; CSRF is in test_auth."""
+"""Who may call: the contract's rows 401, 403 and 429, over real sockets; CSRF is in test_csrf."""
 
 from twisted.internet.defer import Deferred, fail, succeed
 

@@ -1,84 +1,20 @@
-"""Who calls, over real sockets: a session service, tokens, cookies and their CSRF token."""
+"""Sessions over real sockets: who is asked, how often, and who gets which answer."""
 
-import json
-import os
 from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
-from twisted.internet.task import Clock, deferLater
-from zope.interface import implementer
+from twisted.internet.task import deferLater
+from twisted.logger import capturedLogs
 
 from naap_twisted.assembly import build_server
-from naap_twisted.auth.jwks import JwksKeys
-from naap_twisted.auth.jwt import JwtAuthenticator
 from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.config import parse_config
-from naap_twisted.interfaces import IAuthenticator
 from naap_twisted.testing import PAUSE, RunningServer, ScriptedUpstream
-from tests.keypairs import SECRET, public, rsa, sign
 
-from .support import OK, ORIGIN, PATH, RefusalTestCase, response
-
-FOREVER = 2**40
-COOKIES = "theme=dark; naap_auth_token=t0ken-ada; naap_csrf_token=cs-1"
-
-
-def says(document, *lines, status=200):
-    """The session service's answer."""
-    return response(status, json.dumps(document).encode(), *lines)
-
-
-ADA = says({"success": True, "data": {"user": {"id": "ada", "roles": ["admin"]}}})
-EVE = says({"user": {"id": "eve"}})
-REFUSED = says({"success": False}, status=401)
-
-
-@implementer(IAuthenticator)
-class Counting:
-    """Says when it was asked often enough."""
-
-    def __init__(self, inner, wanted):
-        self._inner = inner
-        self._left = wanted
-        self.reached = Deferred()
-
-    def authenticate(self, request):
-        self._left -= 1
-        if self._left == 0:
-            self.reached.callback(None)
-        return self._inner.authenticate(request)
-
-
-class AuthTestCase(RefusalTestCase):
-    """
-    :ivar service: the session service.
-    :ivar clock: what the cache goes by.
-    """
-
-    def start_with_sessions(self, *steps, service=(ADA,), server=None, route=None, **options):
-        self.clock = Clock()
-        self.service = ScriptedUpstream(self, *service)
-        self.session = SessionAuthenticator(
-            options.pop("url", self.service.origin + "/api/v1/auth/me"),
-            now=self.clock.seconds,
-            **options,
-        )
-        self.start_with(self.session, *steps, server=server, **(route or {}))
-
-    def start_with(self, authenticator, *steps, server=None, **route):
-        options = {"require_auth": True, "authenticator": authenticator, **(server or {})}
-        self.start(*steps, server=options, **route)
-        router, plugin = self.running.server.router, self.running.server
-
-        @router.route("/me", methods=["GET", "POST"])
-        def me(request):
-            return plugin.user(request).id
-
-    async def me(self, token="t0ken-ada"):
-        """The caller's id as a Klein handler sees it, or the status of the refusal."""
-        answer = await self.running.ask("GET", "/api/v1/me", {"Authorization": f"Bearer {token}"})
-        return answer.body.decode() if answer.status == 200 else answer.status
+from .auth_case import ADA, EVE, REFUSED, AuthTestCase, Counting, says
+from .certificates import Authority
+from .support import OK, PATH, response
 
 
 class SessionTests(AuthTestCase):
@@ -137,9 +73,10 @@ class SessionTests(AuthTestCase):
 
     async def test_silence_ends(self):
         """A service that accepts and says nothing costs its deadline."""
-        self.start_with_sessions(service=(PAUSE,), timeout=0.1)
+        self.start_with_sessions(service=(PAUSE,), timeout=0.5)
         await self.refused(503, "UNAVAILABLE", Authorization="Bearer t0ken")
-        await self.service.until(lambda: self.service.requests[0].lost)
+        requests = self.service.requests
+        await self.service.until(lambda: requests and requests[0].lost)
 
     async def test_a_thousand_at_once(self):
         """1,000 concurrent requests with one token make one call."""
@@ -206,6 +143,32 @@ class SessionTests(AuthTestCase):
         self.assertEqual(self.service.connections, 0)
 
 
+class TlsTests(AuthTestCase):
+    async def test_certificates(self):
+        """The service's certificate is verified by name, against the operator's trust anchors."""
+        authority, stranger = Authority(), Authority()
+        ca_file = self.mktemp()
+        Path(ca_file).write_bytes(authority.pem)
+        for signer, name, outcome in (
+            (authority, "127.0.0.1", "ada"),
+            (authority, "auth.example", 503),
+            (stranger, "127.0.0.1", 503),
+        ):
+            self.start_with_sessions()
+            service = ScriptedUpstream(self, ADA, tls=signer.server_options(name))
+            self.session = SessionAuthenticator(service.origin + "/me", ca_file=ca_file)
+            self.start_with(self.session)
+            self.assertEqual(await self.me(), outcome)
+            self.assertEqual(len(service.requests), 1 if outcome == "ada" else 0)
+
+    async def test_log(self):
+        """A look-up that works leaves no line of its own."""
+        self.start_with_sessions()
+        with capturedLogs() as events:
+            self.assertEqual(await self.me(), "ada")
+        self.assertEqual({event["log_namespace"] for event in events}, {"naap.access"})
+
+
 class PoisoningTests(AuthTestCase):
     async def test_answers_stay_with_their_token(self):
         """Another token never gets what one token was told, however alike they are."""
@@ -254,130 +217,6 @@ class PoisoningTests(AuthTestCase):
         self.assertEqual(await self.me(), "ada")
         self.clock.advance(5.0)
         self.assertEqual(await self.me(), 503)
-
-
-class CsrfTests(AuthTestCase):
-    MESSAGE = "Missing or invalid CSRF token"
-
-    async def test_row(self):
-        """A cookie session without the matching X-CSRF-Token; the service is not asked."""
-        self.start_with_sessions()
-        for sent in (None, "", "cs-2", "cs-1x", "t0ken-ada"):
-            await self.refused(
-                403,
-                "CSRF_FAILED",
-                self.MESSAGE,
-                "permission_error",
-                Cookie=COOKIES,
-                X_CSRF_Token=sent,
-            )
-        await self.refused(403, "CSRF_FAILED", Cookie="naap_auth_token=t", X_CSRF_Token="cs-1")
-        self.assertEqual(self.service.connections, 0)
-
-    async def test_matching(self):
-        """With it the request goes through; neither cookie nor token goes upstream."""
-        self.start_with_sessions(OK)
-        answer = await self.post(Cookie=COOKIES, X_CSRF_Token="cs-1")
-        self.assertEqual(answer.status, 200)
-        raw = self.upstream.requests[0].raw
-        for text in (b"cs-1", b"t0ken-ada", b"theme", b"Cookie", b"X-CSRF"):
-            self.assertNotIn(text, raw)
-
-    async def test_who_needs_none(self):
-        """Bearer requests, and reads."""
-        self.start_with_sessions(OK)
-        answer = await self.post(Cookie=COOKIES, Authorization="Bearer t0ken-ada")
-        self.assertEqual(answer.status, 200)
-        answer = await self.running.ask("GET", "/api/v1/me", {"Cookie": COOKIES})
-        self.assertEqual(answer.body, b"ada")
-
-    async def test_klein_routes(self):
-        """A plugin's own handlers stand behind the same door."""
-        self.start_with_sessions()
-        for headers, status in (({}, 403), ({"X-CSRF-Token": "cs-1"}, 200)):
-            answer = await self.running.ask(
-                "POST", "/api/v1/me", {"Cookie": COOKIES, **headers}, b""
-            )
-            self.assertEqual(answer.status, status)
-
-    async def test_open_routes(self):
-        """Where anyone may call, a forged request is a stranger's, never the user's."""
-        seen = []
-        self.start_with_sessions(OK, server={"require_auth": False})
-        proxy = self.mount("/open", authorize="anyone")
-        bind = proxy._bound.gate.admit
-
-        async def admit(request, authorize):
-            await bind(request, authorize)
-            seen.append(request.record.user)
-
-        self.patch(proxy._bound.gate, "admit", admit)
-        answer = await self.post(path="/api/v1/open", Cookie=COOKIES)
-        self.assertEqual((answer.status, seen), (200, [None]))
-
-    async def test_credentials_and_any_origin(self):
-        """With cors_origins "*" no page elsewhere is told that it may send cookies."""
-        self.start_with_sessions(OK)
-        answer = await self.post(Cookie=COOKIES, X_CSRF_Token="cs-1")
-        self.assertIsNone(answer.header("Access-Control-Allow-Credentials"))
-        self.start_with_sessions(OK, server={"cors_origins": [ORIGIN]})
-        answer = await self.post(Cookie=COOKIES, X_CSRF_Token="cs-1")
-        self.assertEqual(answer.header("Access-Control-Allow-Credentials"), "true")
-
-
-class JwtTests(AuthTestCase):
-    def token(self, *arguments, **claims):
-        return sign({"sub": "ada", "exp": FOREVER, **claims}, *arguments)
-
-    async def test_secret(self):
-        """jwt_secret= in code: good tokens in, all others out."""
-        self.start_with(None, OK, server={"jwt_secret": SECRET})
-        answer = await self.post(Authorization=f"Bearer {self.token()}")
-        self.assertEqual(answer.status, 200)
-        for token in (self.token(exp=1), self.token()[:-2], "x"):
-            answer = await self.post(Authorization=f"Bearer {token}")
-            self.assert_refused(answer, 401, "INVALID_TOKEN")
-        self.assertEqual(len(self.upstream.requests), 1)
-
-    async def test_environment(self):
-        """Without a word in code, as in the seed: the secret of the environment."""
-        self.patch(os, "environ", {"NEXTAUTH_SECRET": SECRET})
-        self.start_with(None)
-        self.assertEqual(await self.me(self.token()), "ada")
-        self.assertEqual(await self.me("x"), 401)
-
-    async def test_nobody(self):
-        """No secret anywhere: everything that needs a user is 401."""
-        self.patch(os, "environ", {})
-        self.start_with(None)
-        await self.refused(401, "UNAUTHORIZED", Authorization=f"Bearer {self.token()}")
-
-    async def test_key_set(self):
-        """Keys from a URL; a new one is found when a token names it."""
-        clock = Clock()
-        one, two = rsa("one"), rsa("two")
-        self.service = ScriptedUpstream(self, says({"keys": [public(one)]}))
-        keys = JwksKeys(self.service.origin + "/jwks", now=clock.seconds)
-        self.start_with(JwtAuthenticator(keys.find, ("RS256",)))
-
-        def by(key):
-            return sign({"sub": "ada", "exp": FOREVER}, key, "RS256", kid=key.kid)
-
-        self.assertEqual(await self.me(by(one)), "ada")
-        self.assertEqual(await self.me(by(two)), 401)
-        self.service.steps = (says({"keys": [public(one), public(two)]}),)
-        clock.advance(10.0)
-        self.assertEqual(await self.me(by(two)), "ada")
-        self.assertEqual(self.service.connections, 2)
-
-    async def test_key_set_down(self):
-        """Nobody is let in, and nobody is called a liar."""
-        self.service = ScriptedUpstream(self)
-        await self.service.stop()
-        keys = JwksKeys(self.service.origin + "/jwks")
-        self.start_with(JwtAuthenticator(keys.find, ("RS256",)))
-        token = sign({"sub": "ada", "exp": FOREVER}, rsa("one"), "RS256", kid="one")
-        await self.refused(503, "UNAVAILABLE", Authorization=f"Bearer {token}")
 
 
 class ConfigTests(AuthTestCase):
