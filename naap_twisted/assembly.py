@@ -21,7 +21,7 @@ from .keys.headers import UserKeyHeaders
 from .limits.capacity import CapacityLimits
 from .limits.in_flight import InFlightLimit
 from .model import UserKeyHeader
-from .route import ForwardHeaders
+from .route_options import ForwardHeaders
 from .secret import Secret
 from .server import PluginServer
 from .state import State, StateOptions

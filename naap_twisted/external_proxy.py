@@ -39,7 +39,7 @@ from .route_options import ForwardHeaders, RouteOptions
 from .targets import Targets
 from .whip.key import LocationKey
 from .whip.rules import DEFAULT_TTL
-from .whip.sessions import Sessions
+from .whip.sessions import METHODS, Sessions
 
 
 @frozen
@@ -106,8 +106,10 @@ class ExternalProxy(Resource):
     async def serve(self, request: IDownstreamRequest) -> None:
         """THE WAY OF A REQUEST."""
         record = request.record
-        if request.method not in self.route.methods:
-            allow = b", ".join((*self.route.methods, b"OPTIONS"))
+        at_session = self._sessions is not None and self._sessions.holds(request)
+        methods = METHODS if at_session else self.route.direct
+        if request.method not in methods:
+            allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         await self._bound.gate.admit(request, self.route.authorize)
         if self._bound.door:

@@ -152,12 +152,16 @@ class RouteCors:
     :ivar allow_patterns: patterns such as ``X-Stainless-*``; a requested header that matches is
         allowed by its own name.
     :ivar expose_headers: response header names the page may read, X-Request-ID excluded.
+    :ivar accept_post: media types that a POST may have, for an OPTIONS answer; ``b""``: untold.
+    :ivar accept_patch: the same for PATCH (RFC 5789 section 3.1).
     """
 
     methods: tuple[bytes, ...]
     allow_headers: tuple[str, ...] = ()
     allow_patterns: tuple[str, ...] = ()
     expose_headers: tuple[str, ...] = ()
+    accept_post: bytes = b""
+    accept_patch: bytes = b""
 
 
 @frozen

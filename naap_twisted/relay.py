@@ -6,6 +6,7 @@ connection is aborted. When the browser leaves, the upstream exchange is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -59,14 +60,18 @@ async def relay(
     *,
     redact: bool = False,
     count_tokens: bool = False,
+    locate: Callable[[bytes], bytes] | None = None,
 ) -> None:
     """Carry *response* to the browser, to its end.
 
     :param redact: look for injected secrets in JSON and text bodies of good answers too.
     :param count_tokens: read what the answer reports of them into the request's record.
+    :param locate: what the absolute Location becomes.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     """
     headers, exposed = rewrite.apply(response_fields(response), target, guard)
+    if locate is not None:
+        headers = [(n, locate(value) if n == b"Location" else value) for n, value in headers]
     request.relayed = True
     request.setResponseCode(response.code)
     _set_headers(request, headers, exposed)

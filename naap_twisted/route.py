@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 from typing import Any
 
@@ -16,8 +15,8 @@ from .egress import EgressPolicy
 from .errors import ConfigError
 from .guard import Guard
 from .headers import is_token
-from .interfaces import IDownstreamRequest
-from .model import AllowedNetwork, ExposeHeader, HeaderValue, RateLimit, RouteCors, Timeouts
+from .model import AllowedNetwork, HeaderValue, RateLimit, RouteCors, Timeouts
+from .problems import Problems
 from .rewrite import (
     DEFAULT_PASS,
     PINNED_PASS,
@@ -27,43 +26,14 @@ from .rewrite import (
     ResponseRewrite,
     injected_headers,
 )
-from .secret import Secret
+from .route_options import ForwardHeaders, RouteOptions, with_sessions
 from .target import PinnedBase
 from .units import parse_duration, parse_size
+from .whip import rules as whip
 
-ForwardHeaders = Mapping[str, "str | bytes | Secret"] | Callable[[IDownstreamRequest], Any]
 _OCTETS = b"application/octet-stream"
 _EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
 _UNPROXIED = ("CONNECT", "TRACE", "OPTIONS")
-
-
-@frozen
-class RouteOptions:
-    """What :func:`~naap_twisted.create_external_proxy` was given; see there."""
-
-    allowed_hosts: Sequence[str]
-    target: str | None
-    target_url_header: str
-    content_type: str | Sequence[str]
-    body_limit: int | str
-    timeout: float | str
-    connect_timeout: float | str
-    idle_timeout: float | str | None
-    total_timeout: float | str | None
-    forward_headers: ForwardHeaders | None = field(repr=False)
-    expose_headers: Sequence[ExposeHeader]
-    response_headers: Sequence[str]
-    pass_headers: Sequence[str] | None
-    authorize: Authorize | None
-    methods: Sequence[str]
-    allowed_schemes: Sequence[str]
-    allowed_ports: Sequence[int] | None
-    errors: str | None
-    redact_bodies: bool
-    max_in_flight: int | None
-    rate_limit: RateLimit | None
-    count_tokens: bool
-    allow_networks: Sequence[AllowedNetwork | str]
 
 
 @frozen
@@ -71,12 +41,16 @@ class Route:
     """A route ready to run.
 
     :ivar methods: what it answers, OPTIONS excluded.
+    :ivar direct: those of them that it answers beside its sessions' Locations, too.
     :ivar pinned: its fixed upstream base; the route is then a branch.
     :ivar forward: the callable that makes the server-side headers, else the mapping.
     :ivar fixed_headers: the server-side headers where no callable makes them.
+    :ivar session_ttl: seconds a session's Location works; ``None``: the route has no sessions.
+    :ivar patch: what a PATCH may bring; to a session ICE fragments, too.
     """
 
     methods: tuple[bytes, ...]
+    direct: tuple[bytes, ...]
     pinned: PinnedBase | None
     target_url_header: str
     body: BodyPolicy
@@ -92,6 +66,9 @@ class Route:
     max_in_flight: int | None
     rate_limit: RateLimit | None
     count_tokens: bool
+    session_ttl: float | None
+    patch: BodyPolicy
+    follow_redirects: bool
     cors: RouteCors
     egress: Callable[[Sequence[AllowedNetwork]], EgressPolicy]
 
@@ -103,29 +80,12 @@ class Route:
         return tuple(name.decode("ascii") for name, _ in self.fixed_headers)
 
 
-class _Problems:
-    """Collects what is wrong instead of stopping at the first."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    @contextmanager
-    def under(self, key: str = "") -> Iterator[None]:
-        """Note a ValueError or ConfigError raised inside, under *key*."""
-        try:
-            yield
-        except ConfigError as error:
-            self.lines.extend(error.problems)
-        except ValueError as error:
-            self.lines.append(f"{key}: {error}")
-
-
 def compile_route(options: RouteOptions) -> Route:
     """Check *options* and build the route.
 
     :raises ConfigError: one line a problem, each opening with the option's name.
     """
-    problems = _Problems()
+    problems = Problems()
     pinned: PinnedBase | None = None
     networks: tuple[AllowedNetwork, ...] = ()
     fixed: tuple[tuple[bytes, HeaderValue], ...] = ()
@@ -146,7 +106,12 @@ def compile_route(options: RouteOptions) -> Route:
         if options.forward_headers is not None and not callable(options.forward_headers):
             fixed = injected_headers(options.forward_headers)
     timeouts = _timeouts(options, problems)
+    session_ttl = _session_ttl(options, kinds, problems)
+    given = options
+    if session_ttl is not None:
+        options = with_sessions(options)
     _check_words(options, problems)
+    patched = kinds if session_ttl is None else whip.patch_types(kinds)
     policy = _egress_maker(options, pinned, networks)
     with problems.under():
         if options.target is None or pinned is not None:
@@ -162,9 +127,14 @@ def compile_route(options: RouteOptions) -> Route:
         raise ConfigError(*problems.lines)
     return Route(
         methods=_methods(options),
+        # Below a pinned base is a whole API: a session's methods must not reach all of it.
+        direct=_methods(given if pinned else options),
         pinned=pinned,
         target_url_header=options.target_url_header,
         body=BodyPolicy(kinds, limit, required=pinned is None),
+        patch=BodyPolicy(patched, limit, required=pinned is None),
+        session_ttl=session_ttl,
+        follow_redirects=options.follow_redirects,
         timeouts=timeouts,
         forward=options.forward_headers,
         fixed_headers=fixed,
@@ -177,12 +147,21 @@ def compile_route(options: RouteOptions) -> Route:
         max_in_flight=options.max_in_flight,
         rate_limit=options.rate_limit,
         count_tokens=options.count_tokens,
-        cors=_cors(options, pinned),
+        cors=_cors(options, pinned, kinds if session_ttl is not None else ()),
         egress=policy,
     )
 
 
-def _content_types(given: str | Sequence[str], problems: _Problems) -> tuple[str, ...]:
+def _session_ttl(options: RouteOptions, kinds: tuple[str, ...], problems: Problems) -> float | None:
+    with problems.under("location_ttl"):
+        ttl = parse_duration(options.location_ttl)
+        # A text of methods is refused elsewhere.
+        if not isinstance(options.methods, str) and whip.is_whip(kinds, options.methods):
+            return ttl
+    return None
+
+
+def _content_types(given: str | Sequence[str], problems: Problems) -> tuple[str, ...]:
     kinds = (given,) if isinstance(given, str) else tuple(given)
     for kind in kinds:
         main, slash, sub = kind.partition("/")
@@ -193,7 +172,7 @@ def _content_types(given: str | Sequence[str], problems: _Problems) -> tuple[str
     return kinds or (ANY_TYPE,)
 
 
-def _timeouts(options: RouteOptions, problems: _Problems) -> Timeouts:
+def _timeouts(options: RouteOptions, problems: Problems) -> Timeouts:
     def seconds(key: str, value: float | str) -> float:
         with problems.under(key):
             return parse_duration(value)
@@ -210,7 +189,7 @@ def _timeouts(options: RouteOptions, problems: _Problems) -> Timeouts:
     )
 
 
-def _check_words(options: RouteOptions, problems: _Problems) -> None:
+def _check_words(options: RouteOptions, problems: Problems) -> None:
     lines = problems.lines
     if isinstance(options.methods, str) or not options.methods:
         lines.append('methods: expected a list such as ["POST"]')
@@ -269,7 +248,7 @@ def _response_rewrite(
     options: RouteOptions, pinned: PinnedBase | None, kinds: tuple[str, ...]
 ) -> ResponseRewrite:
     relayed = [*options.response_headers, *(PINNED_RELAY if pinned else ())]
-    relayed += SDP_RELAY if "application/sdp" in kinds else ()
+    relayed += SDP_RELAY if whip.OFFER in map(str.lower, kinds) else ()
     return ResponseRewrite(
         relayed,
         options.expose_headers,
@@ -286,10 +265,15 @@ def _methods(options: RouteOptions) -> tuple[bytes, ...]:
     return tuple(methods)
 
 
-def _cors(options: RouteOptions, pinned: PinnedBase | None) -> RouteCors:
+def _cors(options: RouteOptions, pinned: PinnedBase | None, offers: tuple[str, ...]) -> RouteCors:
     passed = tuple(options.pass_headers or ())
     return RouteCors(
         methods=_methods(options),
-        allow_headers=() if pinned else (options.target_url_header,),
+        allow_headers=(
+            *(() if pinned else (options.target_url_header,)),
+            *(whip.CLIENT_HEADERS if offers else ()),
+        ),
         allow_patterns=(*PINNED_PASS[-3:], *passed) if pinned else passed,
+        accept_post=", ".join(offers).encode("ascii"),
+        accept_patch=", ".join(whip.patch_types(offers)).encode("ascii") if offers else b"",
     )

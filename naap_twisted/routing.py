@@ -28,6 +28,9 @@ from .interfaces import IDownstreamRequest, IHeadResource, IRouteTable, IUpstrea
 from .limits.capacity import Capacity
 from .limits.door import Door
 from .model import AllowedNetwork, RouteCors
+from .whip.key import LocationKey
+from .whip.rules import SESSION_METHODS
+from .whip.sessions import SEGMENT
 
 _ANY_METHOD = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE")
 _MOST_CACHED = 1024
@@ -51,6 +54,11 @@ class Mount:
         return self.resource if isinstance(self.resource, ExternalProxy) else None
 
     @property
+    def has_sessions(self) -> bool:
+        """Whether it hands out Locations of its own."""
+        return self.proxy is not None and self.proxy.route.session_ttl is not None
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """What it answers; empty for a resource that decides for itself."""
         proxy = self.proxy
@@ -71,6 +79,7 @@ class Routes(Resource):
     """The innermost layer: proxies, Klein routes, and what stands beside the base path.
 
     :param base_path: ``"/api/v1"``, or ``""``.
+    :param key: signs the Locations of sessions.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
     :ivar door: the limits that ask who calls, on every route below the base path.
@@ -78,7 +87,9 @@ class Routes(Resource):
 
     isLeaf = True
 
-    def __init__(self, klein: Klein, base_path: str, gate: Gate) -> None:
+    def __init__(
+        self, klein: Klein, base_path: str, gate: Gate, key: LocationKey | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
         self.base_path = base_path
@@ -86,6 +97,7 @@ class Routes(Resource):
         self.mounts: list[Mount] = []
         self.door = Door()
         self._gate = gate
+        self._key = key or LocationKey()
         self._base = base_path.encode("ascii")
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()
@@ -122,22 +134,34 @@ class Routes(Resource):
         if proxy is not None:
             prefix = full.encode("ascii")
             door = self.door if door is None else door
-            proxy.bind(Bindings(full, self._gate, upstream, capacity, allow_networks, prefix, door))
+            proxy.bind(
+                Bindings(
+                    full, self._gate, upstream, capacity, allow_networks, prefix, door, self._key
+                )
+            )
         branch = proxy is None or proxy.route.pinned is not None
         endpoint = f"{path} {' '.join(mount.methods)}".strip()
-        options: dict[str, Any] = {"methods": list(mount.methods)} if mount.methods else {}
+        self._route(path, mount, endpoint, mount.methods, branch=branch)
+        if mount.has_sessions and not branch:
+            below = f"{path}/{SEGMENT}/<token>"
+            self._route(below, mount, f"{endpoint} session", SESSION_METHODS, branch=False)
+        self.mounts.append(mount)
+        return mount
+
+    def _route(
+        self, path: str, mount: Mount, endpoint: str, methods: tuple[str, ...], *, branch: bool
+    ) -> None:
+        options: dict[str, Any] = {"methods": list(methods)} if methods else {}
         decorate: Any = self.klein.route(
             path, branch=branch, endpoint=endpoint, strict_slashes=False, **options
         )
 
         def handler(request: object, **rest: object) -> IResource:
-            return resource
+            return mount.resource
 
         handler.__name__ = endpoint
         decorate(handler)
-        self.mounts.append(mount)
         self._by_endpoint[endpoint] = self._by_endpoint[endpoint + "_branch"] = mount
-        return mount
 
     def render(self, request: IDownstreamRequest) -> int:
         """Find the resource and let it answer."""
@@ -262,6 +286,8 @@ class Routes(Resource):
             methods=tuple(methods),
             allow_headers=tuple(name for route in routes for name in route.allow_headers),
             allow_patterns=tuple(name for route in routes for name in route.allow_patterns),
+            accept_post=next((r.accept_post for r in routes if r.accept_post), b""),
+            accept_patch=next((r.accept_patch for r in routes if r.accept_patch), b""),
         )
 
 

@@ -37,6 +37,7 @@ class Plan:
     :ivar patterns: prefixes by which further requested headers are allowed.
     :ivar expose: response headers that the page may read.
     :ivar expose_options: the same for an OPTIONS answer: WHIP clients look for PATCH in its lists.
+    :ivar accepts: what an OPTIONS answer tells of media types, by header name.
     :ivar own_options: the route answers OPTIONS itself.
     """
 
@@ -46,6 +47,7 @@ class Plan:
     patterns: HeaderPatterns
     expose: bytes
     expose_options: bytes
+    accepts: tuple[tuple[bytes, bytes], ...]
     own_options: bool
 
     @classmethod
@@ -58,13 +60,20 @@ class Plan:
         # The registry first: its spelling wins over a route's.
         headers = _unique(CORS_ALLOWED_HEADERS, extra.names, route.allow_headers, own.names)
         expose = _unique(("X-Request-ID",), route.expose_headers)
+        accepts = {"Accept-Post": route.accept_post, "Accept-Patch": route.accept_patch}
+        told = {
+            name: kinds
+            for name, kinds in accepts.items()
+            if kinds and name.removeprefix("Accept-").upper().encode() in route.methods
+        }
         return cls(
             methods=b", ".join(dict.fromkeys((*route.methods, b"OPTIONS"))),
             headers=_join(headers),
             listed=frozenset(name.lower().encode("ascii") for name in headers),
             patterns=HeaderPatterns([f"{stem}*" for stem in (*extra.prefixes, *own.prefixes)]),
             expose=_join(expose),
-            expose_options=_join(_unique(expose, ("Allow", "Access-Control-Allow-Methods"))),
+            expose_options=_join(_unique(expose, ("Allow", "Access-Control-Allow-Methods"), told)),
+            accepts=tuple((name.encode("ascii"), kinds) for name, kinds in told.items()),
             own_options=b"OPTIONS" in route.methods,
         )
 
@@ -189,6 +198,8 @@ class Cors(Wrapper):
             headers.removeHeader(b"access-control-expose-headers")
         else:
             put(b"Allow", [plan.methods])
+            for name, kinds in plan.accepts:
+                put(name, [kinds])
             if headers.hasHeader(b"access-control-expose-headers"):
                 put(b"Access-Control-Expose-Headers", [plan.expose_options])
         request.setResponseCode(204)

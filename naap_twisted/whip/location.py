@@ -1,0 +1,84 @@
+"""A session's upstream URL as a token that only its user can use, on its route. Pure.
+
+The server keeps no table of sessions: the token holds the URL and the time it ends, and a MAC over
+both, the user and the route. It is no secret (X-WHIP-Resource has the same URL in clear), but it
+cannot be made or changed without the server's key. Whom it is for is not in it: it is asked for.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from ..target import MAX_URL
+
+KEY_SIZE = 32
+_VERSION = 1
+_HEAD = struct.Struct(">BQ")
+_MAC_SIZE = 32
+_PURPOSE = b"naap-proxy location"
+_SHORTEST = len(b"http://a/") + _HEAD.size + _MAC_SIZE
+_LONGEST = MAX_URL + _HEAD.size + _MAC_SIZE
+_TOKEN = re.compile(rb"[A-Za-z0-9_-]{%d,%d}" % (_SHORTEST * 4 // 3, -(-_LONGEST * 4 // 3)))
+
+
+class BadToken(Exception):
+    """Not a token of this server for this user and route, or its time is over.
+
+    Its text is the reason, for the log; it holds no byte of the token.
+    """
+
+
+def sign(key: bytes, url: bytes, *, user: str | None, route: str, expires: int) -> bytes:
+    """The token of *url*: base64url without padding.
+
+    :param key: :data:`KEY_SIZE` bytes.
+    :param url: at most :data:`~naap_twisted.target.MAX_URL` bytes.
+    :param user: whose it is; ``None`` where nobody is signed in.
+    :param route: the mount's full path.
+    :param expires: when it ends, in seconds since 1970.
+    :raises ValueError: the URL is too long.
+    """
+    if len(url) > MAX_URL:
+        raise ValueError(f"longer than {MAX_URL} bytes")
+    signed = _HEAD.pack(_VERSION, expires) + url
+    return _encoded(signed + _mac(key, signed, user, route))
+
+
+def verify(key: bytes, token: bytes, *, user: str | None, route: str, now: float) -> bytes:
+    """The URL in *token*.
+
+    :param user: who asks, :param route: where, as for :func:`sign`.
+    :param now: seconds since 1970.
+    :raises BadToken: it was altered, is for somebody or somewhere else, or is over.
+    """
+    if not _TOKEN.fullmatch(token):
+        raise BadToken("not a token")
+    try:
+        raw = urlsafe_b64decode(token + b"=" * (-len(token) % 4))
+    except ValueError:
+        raise BadToken("not a token") from None
+    signed, mac = raw[:-_MAC_SIZE], raw[-_MAC_SIZE:]
+    # One spelling: the last character has bits that decoding drops.
+    if _encoded(raw) != token or not hmac.compare_digest(mac, _mac(key, signed, user, route)):
+        raise BadToken("altered, or made with another key, for another user or route")
+    version, expires = _HEAD.unpack_from(signed)
+    if version != _VERSION:
+        raise BadToken("of another version")
+    if now >= expires:
+        raise BadToken("its time is over")
+    return signed[_HEAD.size :]
+
+
+def _encoded(raw: bytes) -> bytes:
+    return urlsafe_b64encode(raw).rstrip(b"=")
+
+
+def _mac(key: bytes, signed: bytes, user: str | None, route: str) -> bytes:
+    # A user's id is never empty, so nobody's can't be somebody's.
+    parts = (_PURPOSE, route.encode(), (user or "").encode("utf-8", "surrogatepass"), signed)
+    # Each with its length before it: no two different lists of parts look the same.
+    message = b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    return hmac.digest(key, message, "sha256")
