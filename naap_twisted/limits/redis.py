@@ -105,7 +105,9 @@ class RedisRateLimiter:
         seconds = max(1, -(-int(wait) // 1000))
         if not allowed:
             return RateDecision(False, self.limit.requests, 0, seconds, reset=seconds)
-        self._local.hit(key)
+        own = self._local.hit(key)
+        if not own.allowed:
+            return own  # others of this process passed while Redis was asked
         return RateDecision(True, self.limit.requests, int(remaining), reset=seconds)
 
     def _lost(self, failure: Failure, key: str) -> RateDecision:

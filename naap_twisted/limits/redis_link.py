@@ -70,8 +70,7 @@ class RedisLink:
             # A connection that swallows everything is cut, so that the next one can be made.
             replyTimeout=_CONNECT,
         )
-        # Nobody waits for the first connection; probes see whether it is there.
-        self._factory.deferred.addErrback(lambda _: None)
+        self._factory.deferred.addCallbacks(self._connected, lambda _: None)
         self._factory.startConnecting(endpoint)
         self._probe_later()
 
@@ -140,6 +139,12 @@ class RedisLink:
         if self._factory is not None:
             self._ask("ping").addCallbacks(self._back, self._still_gone)
 
+    def _connected(self, _: object) -> None:
+        """The first connection is there: no need to wait for the probe's time."""
+        if self._probing is not None and self._probing.active():
+            self._probing.cancel()
+            self._probe()
+
     def _still_gone(self, _: Failure) -> None:
         if self._probing is None and self._factory is not None:
             self._probe_later()
@@ -150,3 +155,5 @@ class RedisLink:
             seconds = round(self._reactor.seconds() - self._lost_at, 1)
             self._lost_at = None
             self._log.info("Redis is back after {seconds} s", seconds=seconds)
+        else:
+            self._log.info("Redis answers: limits are shared")

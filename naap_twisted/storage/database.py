@@ -203,7 +203,12 @@ def _engine(url: URL) -> Engine:
         hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=5,
-        connect_args={"connect_timeout": 5, "options": "-c statement_timeout=5000"},
+        # A server that hangs, or a network that swallows, holds a thread for so long at most.
+        connect_args={
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=5000",
+            "tcp_user_timeout": 10_000,
+        },
     )
 
 

@@ -14,6 +14,8 @@ from ..observe.record import ExchangeRecord
 from .counts import Counts, Usage, UsageKey
 
 _MOST_ROWS = 100_000
+# The spine's last phase before a request goes out.
+_SENT = "headers"
 
 
 class UsageBook:
@@ -47,7 +49,7 @@ class UsageBook:
 
     def ended(self, record: ExchangeRecord) -> None:
         """Count a finished exchange, if it is a user's and went upstream."""
-        if record.user is None or not record.target:
+        if record.user is None or _SENT not in record.phases:
             return
         month = time.strftime("%Y-%m", time.gmtime(self._now()))
         self._count(UsageKey(record.user.id, record.route, month), Counts.of(record))

@@ -37,7 +37,7 @@ class Store(MemoryUsageStore):
 
 
 def ended(user: str | None = "ada", **fields: Any) -> ExchangeRecord:
-    fields = {"route": "/r", "target": "https://h", "upstream_status": 200, **fields}
+    fields = {"route": "/r", "phases": {"headers": 0.1}, "upstream_status": 200, **fields}
     return ExchangeRecord(user=User(user) if user else None, **fields)
 
 
@@ -66,7 +66,11 @@ class UsageBookTests(SynchronousTestCase):
 
     def test_what_is_counted(self) -> None:
         """A known user's exchanges that went upstream, and no others."""
-        for record in (ended(None), ended(target="", upstream_status=0), ended(upstream_status=0)):
+        for record in (
+            ended(None),
+            ended(phases={"body": 0.1}, upstream_status=0),
+            ended(upstream_status=0),
+        ):
             self.book.ended(record)
         self.do(self.book.flush())
         self.assertEqual(self.written(), 1)

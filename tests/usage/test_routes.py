@@ -22,7 +22,7 @@ class UsageRouteTests(SynchronousTestCase):
         server = make_server(authenticator=tokens)
         book = UsageBook(MemoryUsageStore(), MemoryReactorClock(), now=lambda: 1_795_000_000)
         add_usage_route(server.router, book)
-        record = ExchangeRecord(user=User("ada"), route="/r", target="https://h")
+        record = ExchangeRecord(user=User("ada"), route="/r", phases={"headers": 0.1})
         record.upstream_status, record.tokens = 200, (1, 2, 3)
         book.ended(record)
         listed = {}
