@@ -4,6 +4,9 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+KEYS = ["sqlalchemy>=2.0.30"]
+POSTGRES = ["psycopg[binary]>=3.1.18"]
+REDIS = ["txredisapi>=1.6"]
 readme = Path(__file__).with_name("README.md")
 
 setup(
@@ -34,12 +37,15 @@ setup(
         "idna>=3.7",
         "publicsuffixlist>=1.0.2",
         "joserfc>=1.6",
+        "cryptography>=41.0",
         "zope.interface>=6.0",
     ],
     extras_require={
-        "test": ["ada-url>=1.15", "hypothesis>=6.100", "openai>=1.40"],
+        "test": ["ada-url>=1.15", "hypothesis>=6.100", "openai>=1.40", *KEYS, *POSTGRES, *REDIS],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "ruff>=0.6"],
-        "redis": ["txredisapi>=1.4.10"],
+        "keys": KEYS,
+        "postgres": [*KEYS, *POSTGRES],
+        "redis": REDIS,
         "webrtc": ["aiortc>=1.9"],
         "bench": ["aiohttp>=3.9"],
     },

@@ -11,6 +11,7 @@ from naap_twisted import PluginServer, create_external_proxy, create_plugin_serv
 from naap_twisted.config import AuthConfig, parse_config
 from naap_twisted.config.schema import ProxyConfig, ServerConfig
 from naap_twisted.errors import ProxyError
+from naap_twisted.keys.vault import new_master_key
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,6 +45,15 @@ class ReadmeTests(SynchronousTestCase):
         server = names["server"]
         self.assertIsInstance(server, PluginServer)
         self.assertEqual(server.routes()[0].full_path, "/api/v1/assistant/openai-proxy")
+
+    def test_keys_example(self) -> None:
+        """The config of docs/keys.md passes."""
+        text = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
+        example = re.search(r"<!-- keys-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        assert example is not None
+        environ = {"NAAP_MASTER_KEY": new_master_key()}
+        config = parse_config(example[1], directory=ROOT, environ=environ)
+        self.assertEqual(list(config.proxy[0].forward_headers), ["Authorization"])
 
     def test_every_option_is_in_the_table(self) -> None:
         """An option that code or TOML takes stands in a table; the table names no other."""
