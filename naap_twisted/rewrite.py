@@ -69,6 +69,8 @@ _NEVER_RELAYED = HOP_BY_HOP | {
     b"x-frame-options",
     b"clear-site-data",
     b"www-authenticate",
+    b"x-sendfile",  # these two steer the proxy in front of us, not the browser
+    b"x-lighttpd-send-file",
 }
 _FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _OURS_ALWAYS = frozenset((b"content-type", b"x-request-id"))
@@ -78,7 +80,7 @@ _LONGEST_KEPT = 64
 
 def is_never_relayed(name: bytes) -> bool:
     """Whether no option can make a response header of this (lower-case) name pass."""
-    return name in _NEVER_RELAYED or name.startswith(b"access-control-")
+    return name in _NEVER_RELAYED or name.startswith((b"access-control-", b"x-accel-"))
 
 
 def checked_patterns(option: str, patterns: Sequence[str]) -> HeaderPatterns:

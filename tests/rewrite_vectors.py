@@ -125,6 +125,8 @@ NEVER_RELAYED = (
 #: ``response_headers``, ``expose_headers``, and how each problem opens.
 REFUSED = [
     (["Set-Cookie"], [], ["response_headers: Set-Cookie is never relayed"]),
+    (["X-Accel-Redirect"], [], ["response_headers: X-Accel-Redirect is never relayed"]),
+    (["X-Sendfile"], [], ["response_headers: X-Sendfile is never relayed"]),
     (["server", "X-A"], [], ["response_headers: server is never relayed"]),
     (["Access-Control-Max-Age"], [], ["response_headers: Access-Control-Max-Age is"]),
     (["X A"], [], ["response_headers: 'X A' is neither"]),

@@ -129,9 +129,9 @@ class Index:
         :raises FramingError: it stands more than once.
         """
         value = self._last.get(name)
-        if value is not None and len(self._last) != len(self._fields):
-            if sum(key == name for key, _ in self._fields) > 1:
-                raise FramingError(f"repeated {name.decode('ascii')}")
+        unique = value is None or len(self._last) == len(self._fields)
+        if not unique and sum(key == name for key, _ in self._fields) > 1:
+            raise FramingError(f"repeated {name.decode('ascii')}")
         return value
 
     def tokens(self, name: bytes) -> tuple[bytes, ...]:

@@ -242,10 +242,7 @@ class UpstreamConnection(Protocol):
     def _read(self, wanted: bool) -> None:
         if wanted is not self._reading and not self.closed:
             self._reading = wanted
-            if wanted:
-                self.transport.resumeProducing()
-            else:
-                self.transport.pauseProducing()
+            (self.transport.resumeProducing if wanted else self.transport.pauseProducing)()
 
     def _due(self, seconds: float | None) -> None:
         at = NEVER if seconds is None else self._ticker.now() + seconds
