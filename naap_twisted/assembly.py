@@ -241,6 +241,8 @@ def _build_proxy(route: ProxyConfig, authorize: Authorize, server: PluginServer)
         expose_headers=route.expose_headers,
         rate_limit=route.rate_limit,
         count_tokens=route.count_tokens,
+        location_ttl=route.location_ttl,
+        follow_redirects=route.follow_redirects,
         forward_headers=_forward_headers(route, server),
         authorize=authorize,
     )

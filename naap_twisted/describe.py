@@ -9,6 +9,7 @@ from .config import Config, ProxyConfig
 from .config.auth import describe_auth
 from .config.rules import effective_authorize
 from .model import DEFAULT_PORTS, RateLimit
+from .whip.rules import SESSION_METHODS, is_whip
 
 
 def describe(config: Config) -> tuple[str, ...]:
@@ -59,6 +60,11 @@ def _route_rows(config: Config, route: ProxyConfig) -> Iterator[tuple[str, str]]
     yield "content types", ", ".join(route.content_type)
     yield "body limit", f"{route.body_limit} bytes"
     yield "timeouts", _timeouts(route)
+    if is_whip(route.content_type, route.methods):
+        methods = ", ".join((*SESSION_METHODS, "HEAD"))
+        yield "sessions", f"{methods}; Location works for {_seconds(route.location_ttl)}"
+    if route.follow_redirects:
+        yield "redirects", "307 and 308 followed to allowed targets"
     if route.rate_limit:
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     yield "authorize", effective_authorize(config, route)

@@ -62,6 +62,9 @@ class BuildTests(SynchronousTestCase):
                     'forward_headers = { Authorization = "Bearer ${user_key:x}", X-A = "plain" }',
                     "rate_limit = { requests = 2, window = 60 }",
                     "count_tokens = true",
+                    'content_type = "application/sdp"',
+                    'location_ttl = "1h"',
+                    "follow_redirects = true",
                 ),
                 more=f'[keys]\nmaster_key = "{new_master_key()}"',
             )
@@ -71,6 +74,7 @@ class BuildTests(SynchronousTestCase):
         self.assertEqual(options.state.on_redis_loss, "deny")
         route = server.routes()[0].proxy.route
         self.assertEqual((route.rate_limit, route.count_tokens), (RateLimit(2, 60.0), True))
+        self.assertEqual((route.session_ttl, route.follow_redirects), (3600.0, True))
         self.assertEqual(route.injects, ("Authorization", "X-A"))
         self.assertNotIn("plain", repr(route))
 

@@ -7,6 +7,26 @@ from tests.config.support import config_of, proxy
 
 
 class DescribeTests(SynchronousTestCase):
+    def test_whip(self) -> None:
+        """Sessions and redirects, where there are any."""
+        text = "\n".join(
+            describe(
+                config_of(
+                    proxy=proxy(
+                        'content_type = "application/sdp"',
+                        'location_ttl = "1h"',
+                        "follow_redirects = true",
+                    )
+                )
+            )
+        )
+        sessions = "sessions           PATCH, DELETE, GET, HEAD; Location works for 3600s"
+        self.assertIn(sessions, text)
+        self.assertIn("redirects          307 and 308 followed to allowed targets", text)
+        other = "\n".join(describe(config_of()))
+        self.assertNotIn("sessions", other)
+        self.assertNotIn("redirects", other)
+
     def test_route(self) -> None:
         """Path, methods, hosts, schemes, ports, types, limits, auth and names of headers."""
         lines = describe(

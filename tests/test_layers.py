@@ -31,6 +31,8 @@ PURE = (
     "secret.py",
     "target.py",
     "units.py",
+    "whip/location.py",
+    "whip/rules.py",
     "upstream/wire.py",
     *(name for name in TREES if name.startswith("framing/")),
 )

@@ -81,6 +81,8 @@ PROXY = {
     "max_in_flight": None,
     "rate_limit": None,
     "count_tokens": False,
+    "location_ttl": 604800.0,
+    "follow_redirects": False,
     "allow_networks": (),
     "logger": None,
     "upstream": None,

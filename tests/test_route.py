@@ -26,6 +26,8 @@ MISTAKES = [
     ({"target": "ftp://api.example.com"}, "target: "),
     ({"target": "https://user:pw@api.example.com"}, "target: "),
     (PINNED | HOSTS, "allowed_hosts: not used where target is set"),
+    (HOSTS | {"location_ttl": 0}, "location_ttl: "),
+    (HOSTS | {"location_ttl": "soon"}, "location_ttl: "),
     (HOSTS | {"target_url_header": ""}, "target_url_header: "),
     (HOSTS | {"target_url_header": "X Target"}, "target_url_header: "),
     (HOSTS | {"target_url_header": "X-Ziel-Ä"}, "target_url_header: "),
@@ -177,6 +179,22 @@ class Compiled(SynchronousTestCase):
         self.assertEqual(route(**HOSTS).body.content_types, ("application/json",))
         both = ("application/sdp", "text/plain")
         self.assertEqual(route(**HOSTS, content_type=both).body.content_types, both)
+
+    def test_sessions(self):
+        """A route that takes SDP offers has sessions: methods, PATCH's type, If-Match, a ttl."""
+        plain = route(**HOSTS, methods=["POST", "PATCH"])
+        self.assertIsNone(plain.session_ttl)
+        self.assertEqual(plain.patch.content_types, ("application/json",))
+        whip = route(**HOSTS, content_type="application/sdp", location_ttl="2h")
+        self.assertEqual(whip.session_ttl, 7200.0)
+        methods = (b"POST", b"PATCH", b"DELETE", b"GET", b"HEAD")
+        self.assertEqual((whip.methods, whip.direct), (methods, methods))
+        both = ("application/sdp", "application/trickle-ice-sdpfrag")
+        self.assertEqual(whip.body.content_types, both[:1])
+        self.assertEqual(whip.patch.content_types, both)
+        self.assertIn("If-Match", whip.cors.allow_headers)
+        pinned = route(**PINNED, content_type="application/sdp")
+        self.assertEqual((pinned.methods, pinned.direct), (methods, (b"POST",)))
 
     def test_methods(self):
         """POST by default; who may GET may ask for the head alone."""

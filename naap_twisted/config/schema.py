@@ -10,6 +10,7 @@ from attrs import Factory, field, frozen
 from ..addresses import parse_allow_network
 from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
 from ..secret import Secret
+from ..whip.rules import DEFAULT_TTL
 from . import http_values as http
 from .auth import AuthConfig
 from .listen import Listen, parse_listen
@@ -150,6 +151,8 @@ class ProxyConfig:
     redact_bodies: bool = field(default=False, metadata=_by(flag))
     rate_limit: RateLimit | None = field(default=None, metadata=_by(http.rate_limit))
     count_tokens: bool = field(default=False, metadata=_by(flag))
+    location_ttl: float = field(default=DEFAULT_TTL, metadata=_by(duration))
+    follow_redirects: bool = field(default=False, metadata=_by(flag))
 
 
 @frozen

@@ -28,6 +28,7 @@ ROUTES = {
         methods=(b"GET", b"POST"), allow_patterns=("X-Stainless-*", "OpenAI-Organization")
     ),
     b"/own": RouteCors(methods=(b"GET", b"OPTIONS")),
+    b"/typed": RouteCors(methods=(b"PATCH",), accept_post=b"a/b", accept_patch=b"c/d, e/f"),
 }
 LISTED = "https://app.example"
 REGISTRY = list(CORS_ALLOWED_HEADERS)
@@ -169,6 +170,15 @@ class OptionsTests(CorsTestCase):
         exposed = request.sent_list("Access-Control-Expose-Headers")
         self.assertEqual(exposed[-2:], ["Allow", "Access-Control-Allow-Methods"])
         self.assertIn("X-Stream-URL", request.sent_list("Access-Control-Allow-Headers"))
+
+    def test_media_types(self) -> None:
+        """What a path takes is told for its own methods, readably; no preflight needs it."""
+        request = self.send(b"OPTIONS", b"/typed", {"Origin": LISTED})
+        self.assertEqual(request.sent("Accept-Patch"), "c/d, e/f")
+        self.assertIsNone(request.sent("Accept-Post"))
+        self.assertIn("Accept-Patch", request.sent_list("Access-Control-Expose-Headers"))
+        preflight = {"Origin": LISTED, "Access-Control-Request-Method": "PATCH"}
+        self.assertIsNone(self.send(b"OPTIONS", b"/typed", preflight).sent("Accept-Patch"))
 
     def test_without_origin(self) -> None:
         """A caller that is no page gets the same lists."""
