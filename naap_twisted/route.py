@@ -15,7 +15,7 @@ from .egress import EgressPolicy
 from .errors import ConfigError
 from .guard import Guard
 from .headers import is_token
-from .model import AllowedNetwork, HeaderValue, RateLimit, RouteCors, Timeouts
+from .model import AllowedNetwork, HeaderValue, RateLimit, RouteCors, Timeouts, rate_limit_problem
 from .problems import Problems
 from .rewrite import (
     DEFAULT_PASS,
@@ -205,9 +205,9 @@ def _check_words(options: RouteOptions, problems: Problems) -> None:
         lines.append(f"target_url_header: {options.target_url_header!r} is not a header name")
     if options.errors not in (None, "envelope", "passthrough"):
         lines.append(f'errors: expected "envelope" or "passthrough", not {options.errors!r}')
-    limit = options.rate_limit
-    if limit is not None and (limit.requests < 1 or limit.window <= 0):
-        lines.append("rate_limit: requests and window must be more than zero")
+    problem = rate_limit_problem(options.rate_limit)
+    if problem is not None:
+        lines.append(f"rate_limit: {problem}")
     authorize = options.authorize
     if not (authorize is None or is_rule(authorize) or callable(authorize)):
         lines.append(

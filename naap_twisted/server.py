@@ -105,7 +105,16 @@ class PluginServer(MultiService):
         return tuple(self._routes.mounts)
 
     def resource(self) -> IResource:
-        """All of it as a resource, for anybody's ``Site``; request bodies stream on ours only."""
+        """All of it as a resource, for anybody's ``Site``; request bodies stream on ours only.
+
+        Opens what the server keeps (keys, usage, Redis), until the reactor stops.
+
+        :raises ConfigError: that can't be opened.
+        """
+        self._state.open()
+        self._reactor.addSystemEventTrigger(
+            "before", "shutdown", lambda: Deferred.fromCoroutine(self._state.close())
+        )
         return AnySite(self._root)
 
     def site(self) -> DownstreamSite:

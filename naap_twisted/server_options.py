@@ -17,7 +17,7 @@ from .downstream.limits import DownstreamLimits
 from .errors import ConfigError
 from .interfaces import IAuthenticator, IHeadResource
 from .limits.capacity import CapacityLimits
-from .model import AllowedNetwork, RateLimit
+from .model import AllowedNetwork, RateLimit, rate_limit_problem
 from .routing import Routes
 from .secret import Secret
 from .state import State, StateOptions
@@ -139,7 +139,8 @@ def problems_in(options: ServerOptions) -> list[str]:
         ("rate_limit", options.rate_limit),
         ("user_rate_limit", options.user_rate_limit),
     ):
-        if limit is not None and (limit.requests < 1 or limit.window <= 0):
-            problems.append(f"{key}: requests and window must be more than zero")
+        problem = rate_limit_problem(limit)
+        if problem is not None:
+            problems.append(f"{key}: {problem}")
     attempt("jwt_secret", lambda: authenticator_of(options))
     return problems

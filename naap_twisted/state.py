@@ -62,6 +62,7 @@ class State:
         self._keys: IKeyStore | None = options.keys or self._sealed
         self._redis = _redis(options, reactor)
         self.usage: UsageBook | None = None
+        self._opened = False
         if self._database is not None:
             from .usage.sql import SqlUsageStore
 
@@ -120,6 +121,8 @@ class State:
 
         :raises ConfigError: the database can't be had, or the master key is not its own.
         """
+        if self._opened:
+            return
         if self._database is not None:
             self._database.open()
         try:
@@ -131,6 +134,7 @@ class State:
             raise
         if self._redis is not None:
             self._redis.start()
+        self._opened = True
 
     def rotate_keys(self) -> int:
         """Seal every user's key with the first master key; how many. For a command: it blocks.
@@ -146,7 +150,10 @@ class State:
             self._database.close()
 
     async def close(self) -> None:
-        """Write what is left of usage, and let go."""
+        """Write what is left of usage, and let go. It can be opened again."""
+        if not self._opened:
+            return
+        self._opened = False
         if self.usage is not None:
             await self.usage.stop()
         if self._database is not None:

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.describe import describe
+from naap_twisted.keys.vault import new_master_key
 from tests.config.support import config_of, proxy
 
 
@@ -74,6 +75,32 @@ class DescribeTests(SynchronousTestCase):
         self.assertIn("pinned to          https://api.openai.com/v1", text)
         self.assertIn("errors             passthrough", text)
         self.assertNotIn("target from", text)
+
+    def test_stores(self) -> None:
+        """Where state is kept, whose limits hold, and what happens without Redis."""
+        lines = describe(
+            config_of(
+                server='[server]\ndatabase_url = "postgresql://:sk-canary@h/d"\n'
+                "user_rate_limit = { requests = 5, window = 60 }",
+                auth='[auth]\nsession_url = "http://localhost:1/x"',
+                redis='[redis]\nurl = "redis://:sk-canary@h"',
+                proxy=proxy(
+                    "rate_limit = { requests = 2, window = 1 }",
+                    'forward_headers = { X-Key = "${user_key:daydream}" }',
+                ),
+                more=f'[keys]\nmaster_key = "{new_master_key()}"',
+            )
+        )
+        text = "\n".join(lines)
+        for wanted in (
+            "5 requests in 60s per user",
+            "state              a database: keys and usage",
+            "shared limits      in Redis; when it is gone: local",
+            "rate limit         2 requests in 1s per caller",
+            "injected headers   X-Key (from user_key:daydream)",
+        ):
+            self.assertIn(wanted, text)
+        self.assertNotIn("sk-canary", text)
 
     def test_server(self) -> None:
         """What is open is said."""

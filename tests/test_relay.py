@@ -150,6 +150,32 @@ class Relay(RelayCase):
                 expected = ["X-Request-ID", "Link", "Retry-After"] if cors else []
                 self.assertEqual(browser.sent_list("access-control-expose-headers"), expected)
 
+    def test_exposed_limits(self):
+        """Where a rate limit announced itself, the page may go on reading that."""
+        browser = Browser()
+        browser.setHeader("access-control-allow-origin", "*")
+        browser.setHeader("ratelimit", '"address";r=1;t=9')
+        response = Response(headers=[("Link", "a")])
+        Deferred.fromCoroutine(relay(browser, response, TARGET, REWRITE, GUARD))
+        expected = ["X-Request-ID", "RateLimit", "RateLimit-Policy", "Link"]
+        self.assertEqual(browser.sent_list("access-control-expose-headers"), expected)
+
+    def test_tokens(self):
+        """Read along where asked for, before the browser's end; what passes is the same."""
+        for count, tokens in ((True, (1, 2, 3)), (False, None)):
+            with self.subTest(count=count):
+                browser = Browser()
+                response = Response(headers=[("Content-Type", "application/json")])
+                carried = relay(browser, response, TARGET, REWRITE, GUARD, count_tokens=count)
+                done = Deferred.fromCoroutine(carried)
+                body = b'{"usage": {"prompt_tokens": 1, "completion_tokens": 2}}'
+                response.body.dataReceived(body[:20])
+                response.body.dataReceived(body[20:])
+                response.end(ResponseDone())
+                self.successResultOf(done)
+                self.assertEqual(b"".join(browser.written), body)
+                self.assertEqual(browser.record.tokens, tokens)
+
     def test_close_delimited(self):
         """A body that ends with its connection is complete where HTTP says so."""
         done = self.begin(relay, Response())

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, ExposeHeader, Secret, create_external_proxy
 from naap_twisted.errors import HostNotAllowed, PortNotAllowed, SchemeNotAllowed
-from naap_twisted.model import AllowedNetwork, RouteCors, Timeouts
+from naap_twisted.model import AllowedNetwork, RateLimit, RouteCors, Timeouts
 from naap_twisted.target import parse_target
 
 HOSTS = {"allowed_hosts": ["api.example.com"]}
@@ -76,6 +76,9 @@ MISTAKES = [
     (HOSTS | {"errors": "raw"}, "errors: "),
     (HOSTS | {"allow_networks": ["somewhere"]}, "allow_networks: "),
     (HOSTS | {"max_in_flight": 0}, "max_in_flight: "),
+    (HOSTS | {"rate_limit": RateLimit(0, 1.0)}, "rate_limit: requests"),
+    (HOSTS | {"rate_limit": RateLimit(1, float("inf"))}, "rate_limit: requests"),
+    (HOSTS | {"rate_limit": {"requests": 1, "window": 1.0}}, "rate_limit: expected"),
 ]
 
 

@@ -41,6 +41,16 @@ class Shown(SynchronousTestCase):
             self.assertIn("env:KEY", str(error))
 
 
+class Between(SynchronousTestCase):
+    def test_between(self):
+        """Text around it makes another secret, of the same source, as well hidden."""
+        secret = Secret(KEY, "env:KEY").between("Bearer ", ";v=1")
+        self.assertEqual(secret, Secret(f"Bearer {KEY};v=1"))
+        self.assertEqual(secret.source, "env:KEY")
+        self.assertNotIn(KEY, repr(secret))
+        self.assertRaises(ValueError, Secret(KEY).between, "a\n")
+
+
 class FromEnvironment(SynchronousTestCase):
     def test_value(self):
         """The prefix goes before it; the source names the variable."""

@@ -8,7 +8,7 @@ from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from naap_twisted import RateLimit, User, state
+from naap_twisted import RateLimit, User, create_plugin_server, state
 from naap_twisted.errors import ConfigError
 from naap_twisted.keys.memory import MemoryKeyStore
 from naap_twisted.keys.vault import new_master_key
@@ -118,3 +118,22 @@ class OpenTests(TestCase):
         self.assertRaises(ConfigError, self.build(folder, old).rotate_keys)
         nothing = State(StateOptions(state_dir=str(folder)), reactor, name="x")
         self.assertRaises(ConfigError, nothing.rotate_keys)
+
+    async def test_opened_again(self) -> None:
+        """A server that was stopped can start again; opening and closing twice is nothing."""
+        kept = self.build(Path(self.mktemp()), new_master_key())
+        for _ in range(2):
+            kept.open()
+            kept.open()
+            await kept.keys.put("ada", "p", Secret("sk-1234567890"))
+            await kept.close()
+            await kept.close()
+
+    async def test_as_a_resource(self) -> None:
+        """On anybody's site the keys are open as well, until the reactor stops."""
+        server = create_plugin_server(
+            "x", state_dir=self.mktemp(), master_key=new_master_key(), require_auth=False
+        )
+        server.resource()
+        self.addCleanup(server._state.close)
+        self.assertEqual(await server.keys.describe("ada"), ())

@@ -61,7 +61,8 @@ class Database:
         self._deadline = deadline
         self._running = 0
         self._engine: Engine | None = None
-        self._pool = ThreadPool(0, threads, name="naap-database")
+        self._threads = threads
+        self._pool: ThreadPool | None = None
 
     @classmethod
     def in_directory(cls, directory: str | os.PathLike[str], reactor: Any) -> Database:
@@ -103,6 +104,8 @@ class Database:
             engine.dispose()
             raise ConfigError(f"{self.where}: {plain(error)}") from None
         self._engine = engine
+        # A pool that was stopped can't start again; a server can.
+        self._pool = ThreadPool(0, self._threads, name="naap-database")
         self._pool.start()
 
     def now(self, work: Callable[[Connection], T]) -> T:
@@ -116,8 +119,8 @@ class Database:
 
         Fails with :class:`Unavailable` when the database can't be asked.
         """
-        engine = self._engine
-        if engine is None or self._running >= self._most:
+        engine, pool = self._engine, self._pool
+        if engine is None or pool is None or self._running >= self._most:
             reason = "the database is closed" if engine is None else "too much waits for it"
             return _failed(Unavailable(reason=f"database: {reason}"))
 
@@ -126,7 +129,7 @@ class Database:
                 return work(connection)
 
         self._running += 1
-        done: Deferred[T] = deferToThreadPool(self._reactor, self._pool, do)
+        done: Deferred[T] = deferToThreadPool(self._reactor, pool, do)
         return self._bounded(done)
 
     def _bounded(self, done: Deferred[T]) -> Deferred[T]:
@@ -162,8 +165,10 @@ class Database:
     def close(self) -> None:
         """Let running work end, then let go."""
         engine, self._engine = self._engine, None
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.stop()
         if engine is not None:
-            self._pool.stop()
             engine.dispose()
 
 

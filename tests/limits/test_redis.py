@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import gatherResults, succeed
+from twisted.internet.defer import Deferred, gatherResults, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -135,6 +135,17 @@ class LossTests(SynchronousTestCase):
         self.assertTrue(self.outcome(limiter.hit("a")))
         link.answer, link.up = [1, 2, 60_000], True
         self.assertEqual([self.outcome(limiter.hit("a")) for _ in range(3)], [True, False, False])
+
+    def test_never_over_by_itself(self) -> None:
+        """Many requests wait for an empty Redis at once: this process still keeps the limit."""
+        link = Gone(True)
+        waiting: list[Deferred[Any]] = []
+        link.evaluate = lambda *asked: waiting.append(Deferred()) or waiting[-1]
+        limiter = self.limiter(link, requests=3)
+        decisions = [limiter.hit("a") for _ in range(9)]
+        for answer in waiting:
+            answer.callback([1, 2, 60_000])
+        self.assertEqual(sum(self.outcome(decision) for decision in decisions), 3)
 
     def test_refused_by_redis_is_not_counted(self) -> None:
         """Who is refused there is not counted here, or waiting would not help."""

@@ -64,6 +64,17 @@ class RateLimitedTests(SynchronousTestCase):
         self.assertEqual(len(limited(Scripted(PASS)).rendered), 1)
         self.assertRetryAfter(limited(Scripted(STOP)), b"7")
 
+    def test_announced(self) -> None:
+        """The limit is told on what passes and on what does not; only if it is asked to."""
+        for decision, left in ((PASS, b"9;t=0"), (STOP, b"0;t=7")):
+            request = FakeRequest()
+            limiter = Scripted(decision)
+            RateLimited(Answer(), limiter, announced=RateLimit(10, 60.0)).render(request)
+            raw = request.responseHeaders.getRawHeaders
+            self.assertEqual(raw(b"RateLimit"), [b'"address";r=' + left])
+            self.assertEqual(raw(b"RateLimit-Policy"), [b'"address";q=10;w=60'])
+        self.assertFalse(limited(Scripted(PASS)).responseHeaders.hasHeader(b"RateLimit"))
+
     def test_counts_by_network(self) -> None:
         """The key is the client's rate key, not its single IPv6 address."""
         limiter = Scripted(PASS)
