@@ -23,19 +23,26 @@ from naap_twisted.interfaces import (
     IAuthenticator,
     IDownstreamRequest,
     IHeadResource,
+    IKeyStore,
     IRateLimiter,
     IRequestBody,
     IResolver,
     IRouteTable,
     IUpstream,
+    IUsageStore,
 )
+from naap_twisted.keys.memory import MemoryKeyStore
+from naap_twisted.keys.sql import SqlKeyStore
 from naap_twisted.limits.memory import MemoryRateLimiter
+from naap_twisted.limits.redis import RedisRateLimiter
 from naap_twisted.observe.health import Health
 from naap_twisted.routing import Routes
 from naap_twisted.upstream.agent import TreqUpstream, VettedAgent
 from naap_twisted.upstream.client import UpstreamClient
 from naap_twisted.upstream.resolver import SystemResolver
 from naap_twisted.upstream.response import UpstreamResponse
+from naap_twisted.usage.memory import MemoryUsageStore
+from naap_twisted.usage.sql import SqlUsageStore
 from naap_twisted.wrappers.base import Wrapper
 from tests.spine import connect, make_server, make_spine
 from tests.support import FakeRequest
@@ -58,7 +65,12 @@ class Classes(SynchronousTestCase):
             (IHeadResource, Wrapper),
             (IPushProducer, Channel),
             (IPushProducer, UpstreamResponse),
+            (IKeyStore, MemoryKeyStore),
+            (IKeyStore, SqlKeyStore),
             (IRateLimiter, MemoryRateLimiter),
+            (IRateLimiter, RedisRateLimiter),
+            (IUsageStore, MemoryUsageStore),
+            (IUsageStore, SqlUsageStore),
             (IRequestBody, RequestBody),
             (IResolver, SystemResolver),
             (IResponse, UpstreamResponse),
