@@ -76,6 +76,28 @@ class ReadmeTests(SynchronousTestCase):
                 self.assertTrue((document.parent / link).exists(), f"{document.name}: {link}")
 
 
+class WhipTests(SynchronousTestCase):
+    def test_the_checklist_s_tests_are_there(self) -> None:
+        """docs/whip.md names tests that exist."""
+        text = (ROOT / "docs" / "whip.md").read_text("utf-8")
+        tests = (ROOT / "tests" / "integration" / "test_whip.py").read_text("utf-8")
+        named = set(re.findall(r"`(test_\w+|\w+Tests)`", text))
+        self.assertGreater(len(named), 15)
+        self.assertEqual([name for name in named if f" {name}(" not in tests], [])
+
+    def test_examples(self) -> None:
+        """Its configs are configs."""
+        text = (ROOT / "docs" / "whip.md").read_text("utf-8")
+        examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+        self.assertEqual(len(examples), 2)
+        for example in examples:
+            # A user's key needs users, and a store of keys.
+            text = '[auth]\nmode = "none"\n' + example.replace("user_key:daydream", "env:KEY")
+            environ = {"OPENAI_API_KEY": KEY, "KEY": KEY}
+            config = parse_config(text, directory=ROOT, environ=environ)
+            self.assertIn("application/sdp", config.proxy[0].content_type)
+
+
 class ErrorsTests(SynchronousTestCase):
     def test_every_code_is_documented(self) -> None:
         """docs/errors.md has every code that can be answered, with its status."""

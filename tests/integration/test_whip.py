@@ -1,6 +1,9 @@
 """WHIP and WHEP through the proxy, over real sockets: RFC 9725, point by point in docs/whip.md."""
 
 import json
+from importlib.util import find_spec
+from pathlib import Path
+from unittest import SkipTest
 from urllib.parse import urlsplit
 
 from twisted.internet import reactor
@@ -134,6 +137,14 @@ class OfferTests(WhipTestCase):
             self.assertEqual(answer.header("Retry-After"), "7")
             self.assertIn("Retry-After", answer.header("Access-Control-Expose-Headers"))
 
+    async def test_malformed(self):
+        """What is an offer is the endpoint's to say: its 400 arrives, in the envelope."""
+        kind = "Content-Type: application/problem+json"
+        self.begin(response(400, b'{"title":"not SDP"}', kind))
+        message = self.assert_refused(await self.offer(), 400, "UPSTREAM_ERROR")
+        self.assertIn("not SDP", message)
+        self.assertEqual(self.upstream.requests[0].body, b"v=0\r\n")
+
     async def test_type(self):
         """An offer is application/sdp and nothing else; an ICE fragment is none. Section 4.2."""
         self.begin()
@@ -155,7 +166,7 @@ class OfferTests(WhipTestCase):
 
 class SessionTests(WhipTestCase):
     async def test_trickle(self):
-        """PATCH goes to the session's own URL: body, type, If-Match and key; section 4.3.1."""
+        """PATCH goes to the session's own URL: body, type, If-Match and key; section 4.3.2."""
         self.begin()
         location = await self.opened()
         answer = await self.trickle(location, If_Match='"xyzzy", W/"odd" ')
@@ -168,7 +179,7 @@ class SessionTests(WhipTestCase):
         self.assertEqual(sent.values("Authorization"), [AUTHORIZATION.encode()])
 
     async def test_restart(self):
-        """An ICE restart: ``If-Match: *`` up, 200 with a new ETag and a fragment down; 4.3.2."""
+        """An ICE restart: ``If-Match: *`` up, 200 with a new ETag and a fragment down; 4.3.3."""
         self.begin()
         location = await self.opened()
         kinds = (f"Content-Type: {FRAGMENT}", 'ETag: "abccd"')
@@ -493,6 +504,17 @@ class PinnedTests(WhipTestCase):
             self.assertEqual((sent.values("Content-Type"), sent.body), ([kind.encode()], body))
             self.assertEqual(sent.values("Authorization"), [AUTHORIZATION.encode()])
 
+    async def test_player(self):
+        """WHEP: 409 with Retry-After while nothing is published, then the same as WHIP."""
+        self.begin(response(409, b"", "Retry-After: 5"))
+        answer = await self.offer()
+        self.assertEqual((answer.status, answer.header("Retry-After")), (409, "5"))
+        self.upstream.steps = (CREATED,)
+        location = (await self.offer()).header("Location")
+        self.upstream.steps = (NO_CONTENT,)
+        self.assertEqual((await self.trickle(location, If_Match='"xyzzy"')).status, 204)
+        self.assertEqual((await self.ask("DELETE", location)).status, 204)
+
     async def test_whep(self):
         """A player: the same offer and answer; a 406 with a counter-offer is answered by PATCH."""
         self.begin(response(406, ANSWER, f"Content-Type: {SDP}", "Location: /whep/s/1"))
@@ -545,6 +567,29 @@ class RedirectTests(WhipTestCase):
         answer = await self.offer()
         self.assertEqual((answer.status, answer.body), (307, b"moved"))
         self.assertEqual(other.connections, 0)
+
+
+class RestartTests(WhipTestCase):
+    async def restarted(self, **options):
+        """Open a session, start the server anew with *options*, patch the session there."""
+        self.begin(server=options)
+        location = await self.opened()
+        await self.running.server.stopService()
+        self.running = self.serve(require_auth=True, authenticator=StaticTokens(USERS), **options)
+        self.mount("/x", target_url_header="X-WHIP-URL", content_type=SDP)
+        return await self.trickle(location)
+
+    async def test_without_state_dir(self):
+        """Locations end with their process."""
+        self.assert_no_upstream(await self.restarted())
+
+    async def test_with_state_dir(self):
+        """They outlive it where there is a state_dir."""
+        if find_spec("sqlalchemy") is None:
+            raise SkipTest("a state_dir needs sqlalchemy")
+        folder = str(Path(self.mktemp()).absolute())
+        self.assertEqual((await self.restarted(state_dir=folder)).status, 204)
+        self.assertTrue((Path(folder) / "locations.key").exists())
 
 
 class DemoTests(WhipTestCase):
