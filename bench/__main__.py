@@ -33,7 +33,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--peers", type=Path, help="folder for the npm peers (default: a cache)")
     parser.add_argument("--only", default="", help=f"comma-separated peers: {', '.join(NAMES)}")
     parser.add_argument(
-        "--scenario", default="", help="comma-separated: small, bulk, streams, slow, start, profile"
+        "--scenario",
+        default="",
+        help="comma-separated: small, auth, bulk, streams, slow, start, profile",
     )
     return parser.parse_args(arguments)
 

@@ -49,6 +49,7 @@ def page(results: dict[str, Any]) -> str:
         stream_seconds=FULL.stream_seconds,
         readers=slow_reader.READERS,
         small=_sections(tables.small(results)),
+        auth=_sections(tables.auth(results)),
         bulk=_sections(tables.bulk(results)),
         streams=_sections(tables.streams(results)),
         slow=_sections(tables.slow(results)),

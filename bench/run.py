@@ -15,7 +15,7 @@ from .missing import Missing, program
 from .peers import DOWNLOAD, NAMES, OURS, PEERS, UPLOAD, npm
 from .plan import Plan
 from .report import LATEST, QUICK_RESULTS, regenerate
-from .scenarios import bulk, profile, slow_reader, small, startup, streams
+from .scenarios import auth, bulk, profile, slow_reader, small, startup, streams
 from .tables import as_text
 
 _FILES = 65_536
@@ -24,6 +24,7 @@ _FILES = 65_536
 SCENARIOS: dict[str, dict[str, Callable[[Field], Any]]] = {
     "start": {"startup": startup.measure},
     "small": {"small": small.measure},
+    "auth": {"auth": auth.measure},
     "bulk": {
         "download": lambda bench: bulk.measure(bench, DOWNLOAD),
         "upload": lambda bench: bulk.measure(bench, UPLOAD),
@@ -62,7 +63,7 @@ def run(
         for name, measures in SCENARIOS.items():
             if scenarios and name not in scenarios:
                 continue
-            if name == "profile" and OURS not in peers:
+            if name in ("profile", "auth") and OURS not in peers:
                 continue
             for key, measure in measures.items():
                 results[key] = measure(bench)

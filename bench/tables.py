@@ -88,6 +88,23 @@ def small(results: Results) -> list[Table]:
     return tables
 
 
+def auth(results: Results) -> list[Table]:
+    """With and without a session."""
+    lines = [
+        [
+            name,
+            spread(row["cpu_us"]),
+            spread(row["added_cpu_us"], digits=1) if "added_cpu_us" in row else "",
+            spread(row["rate"]),
+            str(row["errors"]),
+        ]
+        for name, row in results.get("auth", {}).items()
+    ]
+    head = ["auth", "CPU us/request", "added us", "requests/s", "errors"]
+    title = "Small JSON exchange, 32 connections, with and without a session"
+    return [Table(title, head, lines)] if lines else []
+
+
 def bulk(results: Results) -> list[Table]:
     """Down and up."""
     tables = []
@@ -181,7 +198,7 @@ def profile(results: Results) -> list[Table]:
 
 def as_text(results: Results) -> str:
     """All that was measured, for a terminal."""
-    parts = [start, small, bulk, streams, slow, profile]
+    parts = [start, small, auth, bulk, streams, slow, profile]
     tables = [table for part in parts for table in part(results)]
     if "plan" in results:
         tables += targets(results)

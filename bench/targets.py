@@ -138,6 +138,12 @@ TARGETS: tuple[Target, ...] = (
     Target(
         "added latency at one connection, p99", _added_ms("added_p99_us"), _fixed(2.0), unit=" ms"
     ),
+    Target(
+        "CPU that a remembered session adds to a small request",
+        lambda results: float(results["auth"]["session"]["added_cpu_us"]["median"]),
+        _fixed(15.0),
+        unit=" us",
+    ),
     _speed("download"),
     _growth("download"),
     _speed("upload"),

@@ -80,9 +80,10 @@ def twistd(*options: str) -> list[str]:
     return [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", *options]
 
 
-def _ours(place: Place) -> tuple[list[str], dict[str, str]]:
+def _ours(place: Place, auth: str = 'mode = "none"') -> tuple[list[str], dict[str, str]]:
     template = Template((HERE / "naap.toml").read_text())
-    text = template.substitute(port=place.port, upstream_port=place.upstream.rpartition(":")[2])
+    upstream_port = place.upstream.rpartition(":")[2]
+    text = template.substitute(port=place.port, upstream_port=upstream_port, auth=auth)
     (place.folder / "naap.toml").write_text(text)
     # To a file without twistd's rotation, which renames all old files at every megabyte.
     options = ("-n", "--pidfile=", "--logfile=-", *place.options)
@@ -133,6 +134,13 @@ OURS = Peer(
     " request id and log line on; the rate limit counts but is too high to refuse",
     _ours,
     lambda upstream, path, kind: Ask(f"/api/v1/{kind}", {"X-Target-URL": upstream + path}),
+)
+#: Ours again, with users: beside ``OURS``, not beside the others, who ask nobody.
+WITH_SESSION = Peer(
+    "ours with sessions",
+    "the same, asking a session service who calls",
+    lambda place: _ours(place, f'mode = "session"\nsession_url = "{place.upstream}/me"'),
+    OURS.ask,
 )
 PEERS: tuple[Peer, ...] = (
     OURS,
