@@ -25,7 +25,7 @@ HUGE = 100_000_000
 
 
 def start_nginx(processes: Processes, folder: Path) -> Running:
-    """Answers ``/v1/chat``, ``/me`` (a session service), the files ``/file/bulk``, ``/file/huge``."""
+    """Answers ``/v1/chat``, ``/me`` (a session service), ``/file/bulk`` and ``/file/huge``."""
     port = free_port()
     files = folder / "file"
     files.mkdir(parents=True)
