@@ -23,12 +23,17 @@ class BodyPolicy:
     :param content_types: media types, or ``*/*``.
     :param limit: bytes.
     :param required: whether POST, PUT and PATCH need one.
+    :param whole: declared bytes up to which a body is waited for instead of streamed, so that it
+        can be sent again.
     """
 
-    def __init__(self, content_types: Sequence[str], limit: int, *, required: bool) -> None:
+    def __init__(
+        self, content_types: Sequence[str], limit: int, *, required: bool, whole: int = 0
+    ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
         self._required = required
+        self._whole = whole
         self._accepted = frozenset(kind.lower().encode("ascii") for kind in content_types)
         self._any = ANY_TYPE in content_types
         self._named = ", ".join(content_types)
@@ -61,7 +66,7 @@ class BodyPolicy:
                 raise BodyRequired(f"Request body is required (Content-Type: {self._named})")
             check_json(data)
             return data, content_type
-        if body.complete:
+        if body.complete or (body.length is not None and body.length <= self._whole):
             return await body.collect(self.limit), content_type
         return StreamedBody(body, self.limit), content_type
 

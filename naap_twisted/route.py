@@ -33,6 +33,8 @@ from .whip import rules as whip
 
 _OCTETS = b"application/octet-stream"
 _EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
+# An offer and its redirect should not depend on how the browser cut its packets.
+_MOST_RESENT = 64 * 1024
 _UNPROXIED = ("CONNECT", "TRACE", "OPTIONS")
 
 
@@ -112,6 +114,7 @@ def compile_route(options: RouteOptions) -> Route:
         options = with_sessions(options)
     _check_words(options, problems)
     patched = kinds if session_ttl is None else whip.patch_types(kinds)
+    whole = _MOST_RESENT if options.follow_redirects else 0
     policy = _egress_maker(options, pinned, networks)
     with problems.under():
         if options.target is None or pinned is not None:
@@ -131,8 +134,8 @@ def compile_route(options: RouteOptions) -> Route:
         direct=_methods(given if pinned else options),
         pinned=pinned,
         target_url_header=options.target_url_header,
-        body=BodyPolicy(kinds, limit, required=pinned is None),
-        patch=BodyPolicy(patched, limit, required=pinned is None),
+        body=BodyPolicy(kinds, limit, required=pinned is None, whole=whole),
+        patch=BodyPolicy(patched, limit, required=pinned is None, whole=whole),
         session_ttl=session_ttl,
         follow_redirects=options.follow_redirects,
         timeouts=timeouts,

@@ -29,6 +29,24 @@ class TargetsTests(SynchronousTestCase):
             self.assertEqual(answer.error, (400, "HOST_NOT_ALLOWED"))
         self.assertEqual(spine.proxy._targets._decided, {})
 
+    def test_sessions(self):
+        """A Location works on our site and on a stock one, at any base path."""
+        for base, stock in (("/api/v1", False), ("/api/v1", True), ("", False), ("", True)):
+            spine = make_spine({"base_path": base}, stock=stock, content_type="application/sdp")
+            spine.path = base + "/x"
+            spine.upstream.code, spine.upstream.headers = 201, [("Location", "/s/1")]
+            sdp = [("Content-Type", "application/sdp")]
+            location = spine.ask(headers=sdp, body=b"v=0").header("Location")
+            self.assertTrue(location.startswith(base + "/x/whip-session/"), location)
+            spine.upstream.code = 200
+            spine.path = location
+            self.assertEqual(spine.ask("DELETE", target=None, headers=(), body=None).code, 200)
+            self.assertEqual((spine.sent.method, spine.sent.uri), ("DELETE", "/s/1"))
+            self.assertEqual(spine.ask("PATCH", target=None, headers=sdp, body=b"a=").code, 200)
+            spine.path = location[:-1]
+            gone = spine.ask("DELETE", target=None, headers=(), body=None)
+            self.assertEqual(gone.error, (404, "NOT_FOUND"))
+
     def test_pinned(self):
         """What follows the mount's path follows the base's; an encoded mount is no mount."""
         spine = make_spine(target="https://api.example.com/v1", content_type="application/json")

@@ -13,12 +13,13 @@ from naap_twisted.auth.static import StaticTokens
 from naap_twisted.demo.guide import OFFER
 from naap_twisted.demo.whip_upstream import WhipUpstream
 from naap_twisted.model import User
+from naap_twisted.redirects import MOST_HOPS
 from naap_twisted.secret import Secret
 from naap_twisted.testing import ScriptedUpstream
 from naap_twisted.testing.upstream import CLOSE, PAUSE
 
 from .canary import AUTHORIZATION
-from .support import ORIGIN, PATH, IntegrationTestCase, response
+from .support import ORIGIN, PATH, IntegrationTestCase, response, until
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -559,6 +560,30 @@ class RedirectTests(WhipTestCase):
         (sent,) = media.requests
         self.assertEqual((sent.line, sent.body), (b"POST /whip/near HTTP/1.1", b"v=0\r\n"))
         self.assertEqual(sent.values("Authorization"), [AUTHORIZATION.encode()])
+
+    async def test_body_in_pieces(self):
+        """An offer that comes after its head is waited for; a chunked one is streamed and gone."""
+        seen = []
+        self.begin(
+            self.hop("/near"), follow_redirects=True, authorize=lambda r: seen.append(r) or True
+        )
+        client = await self.running.client()
+        headers = {"Authorization": ADA, "Content-Type": SDP}
+        headers["X-WHIP-URL"] = self.upstream.origin + "/whip"
+        client.request("POST", PATH, {**headers, "Content-Length": "5"})
+        await until(lambda: seen)
+        client.send(b"v=")
+        client.send(b"0\r\n")
+        answer = await client.answer("POST")
+        self.assertEqual(answer.status, 307)
+        self.assertEqual(len(self.upstream.requests), MOST_HOPS + 1)
+        self.assertEqual({received.body for received in self.upstream.requests}, {b"v=0\r\n"})
+        client.request("POST", PATH, {**headers, "Transfer-Encoding": "chunked"})
+        client.send(b"5\r\nv=0\r\n\r\n")
+        await self.upstream.until(lambda: len(self.upstream.requests) == MOST_HOPS + 2)
+        client.send(b"0\r\n\r\n")
+        self.assertEqual((await client.answer("POST")).status, 307)
+        self.assertEqual(len(self.upstream.requests), MOST_HOPS + 2)
 
     async def test_not_allowed(self):
         """A hop that the route does not allow is relayed; nothing goes there."""
