@@ -46,8 +46,10 @@ class AccessLog:
 def access_line(request: DownstreamRequest) -> str:
     """The line: JSON. Written by hand for the usual exchange, whose values need no quoting."""
     record = request.record
-    if record.outcome != "ok" or record.user is not None or not record.target:
+    if record.outcome != "ok" or not record.target:
         return _encode(access_fields(request))
+    # An id is whatever the auth service or the token says: quoted, and not kept.
+    user = "" if record.user is None else f'"user":{_encode(record.user.id)},'
     phases = ",".join([f'"{name}":{seconds * 1000:.3f}' for name, seconds in record.phases.items()])
     return (
         f'{{"request_id":"{record.request_id}","method":"{request.method.decode("ascii")}",'
@@ -55,7 +57,7 @@ def access_line(request: DownstreamRequest) -> str:
         f'"bytes_in":{record.bytes_in},"bytes_out":{record.bytes_out},'
         f'"ms":{(request.site.ticker.now() - record.started) * 1000:.3f},'
         f'"target":"{record.target}","upstream_status":{record.upstream_status},'
-        f'"phases":{{{phases}}}}}'
+        f'{user}"phases":{{{phases}}}}}'
     )
 
 

@@ -62,6 +62,19 @@ class Lines(SynchronousTestCase):
         self.assertEqual(list(phases), ["authorize", "body", "headers", "upstream", "relay"])
         self.assertTrue(all(value >= 0 for value in phases.values()))
 
+    def test_users_id(self):
+        """Text of somebody else's, quoted: it ends no line and adds no field."""
+        for name in ('a","status":500,"x":"', "a\nb", "\\", "\u2028\u00e9\U0001f600", " "):
+            spine = self.spine(
+                server={
+                    "require_auth": True,
+                    "authenticator": StaticTokens({CANARY: User(name)}),
+                }
+            )
+            spine.ask(headers=[JSON, ("Authorization", f"Bearer {CANARY}")])
+            self.assertEqual(self.line()["user"], name)
+            self.assertEqual(len(self.events[0]["line"].splitlines()), 1)
+
     def test_refusal(self):
         """The code, and the operator's reason; nothing that did not happen."""
         spine = self.spine()
