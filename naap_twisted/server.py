@@ -15,6 +15,7 @@ from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
+from .addresses import format_allow_network
 from .auth.choose import NOBODY, auth_in_words
 from .auth.gate import Gate
 from .config.listen import parse_listen, with_backlog
@@ -76,6 +77,7 @@ class PluginServer(MultiService):
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
         self._state = State(options.state, reactor, name=options.name, path=options.base_path)
+        self._state.share_sessions(self._authenticator)
         self._state.add_routes(self.router)
         if options.user_rate_limit is not None:
             policy = self._state.policy("user", options.user_rate_limit, users=True)
@@ -192,6 +194,14 @@ class PluginServer(MultiService):
         )
         if self.require_auth and self._authenticator is None:
             self._log.warn(NOBODY)
+        opened = {*self._networks}.union(
+            *(mount.proxy.egress.allow_networks for mount in self.routes() if mount.proxy)
+        )
+        if opened:
+            self._log.warn(
+                "allow_networks lets callers reach addresses that are not public: {networks}",
+                networks=", ".join(sorted(map(format_allow_network, opened))),
+            )
 
     def addresses(self) -> list[str]:
         """Where it listens now, as ``scheme://host:port``, else the endpoint strings."""

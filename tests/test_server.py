@@ -146,6 +146,20 @@ class Start(SynchronousTestCase):
             self.assertEqual(len(found), warned)
             self.assertTrue(all("JWT_SECRET" in event["log_format"] for event in found))
 
+    def test_open_networks(self):
+        """What ``allow_networks`` opens is said loudly: the server's, and each route's own."""
+        for server_wide, own, said in (
+            ([], [], []),
+            (["10.0.0.0/8"], [], ["10.0.0.0/8"]),
+            (["10.0.0.0/8"], ["127.0.0.1/32:9100"], ["10.0.0.0/8, 127.0.0.1/32:9100"]),
+        ):
+            server = make_server(reactor=MemoryReactorClock(), allow_networks=server_wide)
+            server.mount("/x", proxy(allow_networks=own))
+            with capturedLogs() as logs:
+                server.startService()
+            warned = [event for event in logs if event["log_level"] is LogLevel.warn]
+            self.assertEqual([event["networks"] for event in warned], said)
+
     def test_privileged(self):
         """twistd opens sockets before it drops its privileges; startService opens none again."""
         memory = MemoryReactorClock()
