@@ -9,7 +9,8 @@ from .config import Config, ProxyConfig
 from .config.auth import describe_auth
 from .config.rules import effective_authorize
 from .model import DEFAULT_PORTS, RateLimit
-from .whip.rules import SESSION_METHODS, is_whip
+from .rewrite import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
+from .whip.rules import OFFER, SESSION_METHODS, is_whip
 
 
 def describe(config: Config) -> tuple[str, ...]:
@@ -76,10 +77,16 @@ def _route_rows(config: Config, route: ProxyConfig) -> Iterator[tuple[str, str]]
 def _header_rows(route: ProxyConfig) -> Iterator[tuple[str, str]]:
     injected = [f"{name} (from {value.source})" for name, value in route.forward_headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
-    if route.pass_headers is not None:
-        yield "passed headers", ", ".join(route.pass_headers) or "none"
+    pinned = route.target is not None
+    passed = route.pass_headers
+    if passed is None:
+        passed = PINNED_PASS if pinned else DEFAULT_PASS
+    yield "passed headers", ", ".join(passed) or "none"
+    relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
+    relayed += SDP_RELAY if OFFER in map(str.lower, route.content_type) else ()
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
-    yield "relayed headers", ", ".join([*route.response_headers, *exposed]) or "none"
+    exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
+    yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"
 
 
 def _timeouts(route: ProxyConfig) -> str:

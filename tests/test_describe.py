@@ -76,6 +76,24 @@ class DescribeTests(SynchronousTestCase):
         self.assertIn("errors             passthrough", text)
         self.assertNotIn("target from", text)
 
+    def test_headers_that_nobody_listed(self) -> None:
+        """What a kind of route passes and relays by itself is told, too."""
+        for route, passed, relayed in (
+            (proxy(), "Accept, If-Match, ", "none"),
+            (
+                '[[proxy]]\npath = "/a"\ntarget = "https://api.openai.com/v1"',
+                "X-Stainless-*, OpenAI-Beta, Idempotency-Key",
+                "Retry-After, Retry-After-Ms, X-Should-Retry, X-RateLimit-*, OpenAI-*,"
+                " X-Request-ID as X-Upstream-Request-ID",
+            ),
+            (proxy('content_type = "application/sdp"'), "Accept, ", "Link, ETag, Accept-Patch"),
+        ):
+            lines = describe(config_of(proxy=route))
+            (shown,) = [line for line in lines if "passed headers" in line]
+            self.assertIn(passed, shown)
+            (shown,) = [line for line in lines if "relayed headers" in line]
+            self.assertIn(f"relayed headers    {relayed}", shown)
+
     def test_stores(self) -> None:
         """Where state is kept, whose limits hold, and what happens without Redis."""
         lines = describe(
