@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from typing import Any
@@ -87,10 +88,17 @@ class DownstreamSite(Site):
         if self._observer is not None:
             self._observer(request)
 
-    def refused(self, channel: Channel, error: ProxyError) -> None:
-        """Bytes that never became a request were answered with *error*."""
+    def refused(self, channel: Channel, error: ProxyError) -> str:
+        """Log *error*, the answer to bytes that never became a request; the id of the line."""
         peer = getattr(channel.getPeer(), "host", "")
-        self._log.info("request refused: {reason}", reason=error.reason, peer=peer)
+        request_id = secrets.token_hex(16)
+        self._log.info(
+            "request {request_id} refused: {reason}",
+            request_id=request_id,
+            reason=error.reason,
+            peer=peer,
+        )
+        return request_id
 
     def http_date(self) -> bytes:
         """The Date header's value, made once a second (RFC 9110 section 6.6.1)."""

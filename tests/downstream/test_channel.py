@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.downstream.body import BrowserGone
@@ -144,6 +145,16 @@ class Refusals(SynchronousTestCase):
             self.assertIn(b"Connection: close", data)
             self.assertEqual(browser.resource.seen, [])
             self.assertTrue(browser.transport.half_closed)
+
+    def test_a_refusal_can_be_quoted(self):
+        """Its X-Request-ID is in its log line, also where no request came to be."""
+        browser = Browser()
+        with capturedLogs() as logs:
+            browser.send(b"nonsense\r\n\r\n")
+        (event,) = [event for event in logs if "request_id" in event]
+        line = b"\r\nX-Request-ID: %s\r\n" % event["request_id"].encode()
+        self.assertIn(line, browser.received())
+        self.assertIn(event["request_id"], formatEvent(event))
 
     def test_nothing_after_a_refusal(self):
         """Bytes behind what was refused are never read as a request."""
