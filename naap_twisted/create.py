@@ -78,7 +78,7 @@ def create_plugin_server(
     :param database_url: or there: ``postgresql://...``.
     :param master_key: seals users' keys; several, with commas, while it is rotated.
     :param keys: another store of users' keys.
-    :param redis_url: rate limits are shared with every server of this name.
+    :param redis_url: rate limits and sessions are shared with every server of this name.
     :param on_redis_loss: ``"local"``: each process goes on by itself; ``"deny"``: 503.
     :param dns_servers: asked instead of the system's, ``"9.9.9.9"`` or ``"127.0.0.1:5353"``.
     :param limits: bounds of the browser side.

@@ -41,7 +41,8 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
         place = "a database" if server.database_url else server.state_dir
         yield "state", f"{place}: {'keys and ' if config.keys.master_key else ''}usage"
     if config.redis.url:
-        yield "shared limits", f"in Redis; when it is gone: {config.redis.on_redis_loss}"
+        shared = "limits, sessions" if config.auth.mode == "session" else "limits"
+        yield "shared", f"{shared}, in Redis; when it is gone: {config.redis.on_redis_loss}"
     if server.server_names:
         yield "server names", ", ".join(server.server_names)
     if upstream.allow_networks:

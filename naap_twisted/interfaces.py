@@ -89,6 +89,16 @@ class IAuthenticator(Interface):
         """
 
 
+class ISessionStore(Interface):
+    """Sessions that several processes remember together. It fails with nothing: it may forget."""
+
+    def get(digest):  # type: ignore[no-untyped-def]
+        """Awaitable of (model.User, seconds left) for a token's SHA-256 digest, or of None."""
+
+    def put(digest, user, seconds):  # type: ignore[no-untyped-def]
+        """Keep *user* for at most *seconds*; awaitable of None."""
+
+
 class IRateLimiter(Interface):
     """Counts requests against a RateLimit; one instance per limit."""
 

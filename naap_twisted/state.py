@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 from klein import Klein
 
+from .auth.session import SessionAuthenticator
 from .errors import ConfigError
-from .interfaces import IKeyStore, IRateLimiter
+from .interfaces import IAuthenticator, IKeyStore, IRateLimiter
 from .keys.routes import add_key_routes
 from .limits.door import Policy
 from .limits.memory import MemoryRateLimiter
@@ -77,6 +78,15 @@ class State:
         if self._keys is None:
             raise ConfigError("keys: this server keeps none; set state_dir and master_key")
         return self._keys
+
+    def share_sessions(self, authenticator: IAuthenticator | None) -> None:
+        """Where Redis is, sessions are remembered there for every process of this name."""
+        if self._redis is None or not isinstance(authenticator, SessionAuthenticator):
+            return
+        from .auth.redis_sessions import RedisSessions
+
+        url = authenticator.url
+        authenticator.share(RedisSessions(self._redis, name=self._name, session_url=url))
 
     def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         """A rate limiter, shared where Redis is; counts of another *policy* are others."""

@@ -113,7 +113,7 @@ class DescribeTests(SynchronousTestCase):
         for wanted in (
             "5 requests in 60s per user",
             "state              a database: keys and usage",
-            "shared limits      in Redis; when it is gone: local",
+            "shared             limits, sessions, in Redis; when it is gone: local",
             "rate limit         2 requests in 1s per caller",
             "injected headers   X-Key (from user_key:daydream)",
         ):

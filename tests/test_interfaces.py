@@ -10,6 +10,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from naap_twisted import RateLimit, User
 from naap_twisted.auth.jwt import JwtAuthenticator
+from naap_twisted.auth.redis_sessions import RedisSessions
 from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.adapt import AnySite
@@ -28,6 +29,7 @@ from naap_twisted.interfaces import (
     IRequestBody,
     IResolver,
     IRouteTable,
+    ISessionStore,
     IUpstream,
     IUsageStore,
 )
@@ -68,6 +70,7 @@ class Classes(SynchronousTestCase):
             (IKeyStore, MemoryKeyStore),
             (IKeyStore, SqlKeyStore),
             (IRateLimiter, MemoryRateLimiter),
+            (ISessionStore, RedisSessions),
             (IRateLimiter, RedisRateLimiter),
             (IUsageStore, MemoryUsageStore),
             (IUsageStore, SqlUsageStore),

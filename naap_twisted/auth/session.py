@@ -7,12 +7,12 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.web.iweb import IAgent, IRequest
 from zope.interface import implementer
 
 from ..errors import ConfigError, InvalidToken, Unavailable
-from ..interfaces import IAuthenticator
+from ..interfaces import IAuthenticator, ISessionStore
 from ..model import User
 from .cache import TtlCache
 from .fetch import TIMEOUT, Fetch, FetchFailed, RequestHeaders, check_url
@@ -37,6 +37,7 @@ class SessionAuthenticator:
     SHA-256 digest for *cache_ttl* seconds, counted from when it was asked: a session that ends is
     noticed no later. Refusals are kept for :data:`REFUSED_FOR` seconds in a table of their own, so
     that made-up tokens push no real one out. What could not be told is never kept.
+    Users, and never refusals, are also kept in a store that other processes share, if there is one.
 
     :param session_url: http or https.
     :param cache_ttl: seconds.
@@ -46,6 +47,7 @@ class SessionAuthenticator:
     :param ca_file: PEM file of further trust anchors towards the service.
     :param agent: another way to the service, for tests.
     :param now: seconds on a clock that never goes back.
+    :ivar url: *session_url*.
     :raises ConfigError: naming every option that can't be.
     """
 
@@ -74,13 +76,18 @@ class SessionAuthenticator:
             raise ConfigError(f"session_cookie: {error}") from None
         if reactor is None:
             from twisted.internet import reactor
-        self._url = session_url
+        self.url = session_url
         self._ttl = cache_ttl
         self._now = now
         self._fetch = Fetch(reactor, timeout=timeout, ca_file=ca_file, agent=agent)
         self._users: TtlCache[User] = TtlCache(_MOST_USERS)
         self._refused: TtlCache[bool] = TtlCache(_MOST_REFUSED)
         self._calls: SharedCalls[User] = SharedCalls(_MOST_CALLS)
+        self._shared: ISessionStore | None = None
+
+    def share(self, store: ISessionStore) -> None:
+        """Remember sessions together with whoever else uses *store*."""
+        self._shared = store
 
     def authenticate(self, request: IRequest) -> User | Deferred[User] | None:
         """The session's user: at once if it is remembered.
@@ -102,12 +109,22 @@ class SessionAuthenticator:
         return self._calls.ask(digest, lambda: self._look_up(token, digest))
 
     async def _look_up(self, token: bytes, digest: bytes) -> User:
+        user: User | None
+        asked = self._now()
+        found = None if self._shared is None else await self._shared.get(digest)
+        if found is not None:
+            user, left = found
+            # Who kept it counted from the question: seconds left end no later than there.
+            self._users.put(digest, user, asked + min(left, self._ttl))
+            return user
         asked = self._now()
         user = await self._ask(token)
         if user is None:
             self._refused.put(digest, True, asked + min(self._ttl, REFUSED_FOR))
             raise InvalidToken(reason="the session service knows no user by this token")
         self._users.put(digest, user, asked + self._ttl)
+        if self._shared is not None:
+            ensureDeferred(self._shared.put(digest, user, asked + self._ttl - self._now()))
         return user
 
     async def _ask(self, token: bytes) -> User | None:
@@ -116,7 +133,7 @@ class SessionAuthenticator:
             "Accept": "application/json",
         }
         try:
-            status, body = await self._fetch.get(self._url, headers)
+            status, body = await self._fetch.get(self.url, headers)
         except FetchFailed as error:
             raise Unavailable(_DOWN, reason=f"session service: {error}") from None
         if status in (401, 403):

@@ -33,6 +33,7 @@ class RedisLink:
     :param deadline: seconds for one answer. Past it the circuit opens: nobody waits for Redis
         until a probe was answered.
     :param probe: seconds between probes while the circuit is open.
+    :ivar deadline: as given.
     :ivar up: it answered last time.
     :ivar outages: how often it was lost.
     """
@@ -46,7 +47,7 @@ class RedisLink:
         self.outages = 0
         self._address = address
         self._reactor = reactor
-        self._deadline = deadline
+        self.deadline = deadline
         self._every = probe
         self._factory: _Factory | None = None
         self._probing: Any = None
@@ -107,11 +108,11 @@ class RedisLink:
                 result.callback(value)
 
         def late() -> None:
-            self._gone(f"no answer in {self._deadline} s")
+            self._gone(f"no answer in {self.deadline} s")
             if not result.called:
                 result.errback(RedisGone("too late"))
 
-        overdue = self._reactor.callLater(self._deadline, late)
+        overdue = self._reactor.callLater(self.deadline, late)
         getattr(factory.handler, command)(*arguments).addBoth(answered)
         return result
 

@@ -12,9 +12,10 @@ from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.config import parse_config
 from naap_twisted.testing import PAUSE, RunningServer, ScriptedUpstream
 
+from ..servers import NO_REDIS, Redis
 from .auth_case import ADA, EVE, REFUSED, AuthTestCase, Counting, says
 from .certificates import Authority
-from .support import OK, PATH, response
+from .support import OK, PATH, response, until
 
 
 class SessionTests(AuthTestCase):
@@ -243,3 +244,28 @@ class ConfigTests(AuthTestCase):
         ):
             answer = await self.running.ask("POST", PATH, given, b"{}")
             self.assert_refused(answer, status, code)
+
+
+class SharedSessionTests(AuthTestCase):
+    skip = NO_REDIS
+
+    async def begin(self, **options):
+        self.start_with_sessions(server={"redis_url": self.redis.url}, **options)
+        await until(lambda: self.running.server._state._redis.up)
+
+    async def test_asked_once_for_all(self):
+        """What one server was told another of its name and Redis knows, while Redis is there."""
+        self.redis = Redis(self)
+        await self.begin()
+        first = self.service
+        url = first.origin + "/api/v1/auth/me"
+        self.assertEqual(await self.me(), "ada")
+        await self.begin(url=url)
+        self.assertEqual(await self.me(), "ada")
+        self.assertEqual(len(first.requests), 1)
+        self.assertEqual(await self.me("t0ken-of-another"), "ada")
+        self.assertEqual(len(first.requests), 2)
+        await self.begin(url=url)
+        self.redis.kill()
+        self.assertEqual(await self.me(), "ada")
+        self.assertEqual(len(first.requests), 3)
