@@ -53,22 +53,27 @@ class BodyPolicy:
         """
         body = request.body
         if body.length == 0:
-            if self._required and request.method in _BODY_METHODS:
-                raise BodyRequired(f"Request body is required (Content-Type: {self._named})")
-            return None, None
+            return self._nothing(request)
         content_type = self._check_type(request)
         media_type = _media_type(content_type)
         if media_type in _JSON_TYPES:
             data = body.whole(self.limit)
             if not isinstance(data, bytes):
                 data = await data
-            if not data and self._required:
-                raise BodyRequired(f"Request body is required (Content-Type: {self._named})")
+            if not data:
+                return self._nothing(request)
             check_json(data)
             return data, content_type
         if body.complete or (body.length is not None and body.length <= self._whole):
-            return await body.collect(self.limit), content_type
+            data = await body.collect(self.limit)
+            return (data, content_type) if data else self._nothing(request)
         return StreamedBody(body, self.limit), content_type
+
+    def _nothing(self, request: IDownstreamRequest) -> tuple[None, None]:
+        """No body, or a chunked one of no bytes: the same."""
+        if self._required and request.method in _BODY_METHODS:
+            raise BodyRequired(f"Request body is required (Content-Type: {self._named})")
+        return None, None
 
     def _check_type(self, request: IDownstreamRequest) -> bytes:
         values = request.requestHeaders.getRawHeaders(b"content-type") or []

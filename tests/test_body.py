@@ -219,7 +219,18 @@ class Policy(SynchronousTestCase):
 
     def test_empty_chunked_body(self):
         """A body of no declared length that turns out empty is a missing one."""
-        self.assertIsInstance(self.refusal(request_with(None, declared=None)), BodyRequired)
+        for kind in (JSON, "text/plain"):
+            with self.subTest(kind=kind):
+                request = request_with(None, kind, declared=None)
+                self.assertIsInstance(self.refusal(request, types=(kind,)), BodyRequired)
+                self.assertEqual(
+                    self.opened(
+                        request_with(None, kind, declared=None), types=(kind,), required=False
+                    ),
+                    (None, None),
+                )
+                request = request_with(None, kind, declared=None, method=b"DELETE")
+                self.assertEqual(self.opened(request, types=(kind,)), (None, None))
 
     def test_limit(self):
         """The limit itself passes, one byte more does not."""
