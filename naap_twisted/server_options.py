@@ -101,10 +101,23 @@ def wrapped(routes: Routes, options: ServerOptions, state: State) -> IHeadResour
     if options.security_headers:
         root = SecurityHeaders(root)
     if options.https_redirect or options.hsts is not None:
-        root = HttpsOnly(root, redirect=options.https_redirect, hsts=options.hsts, trusted=trusted)
+        root = HttpsOnly(
+            root,
+            redirect=options.https_redirect,
+            hsts=options.hsts,
+            trusted=trusted,
+            https_port=_https_port(options.listen),
+        )
     if options.server_names:
         root = ServerNames(root, options.server_names)
     return RequestId(root, trusted=trusted)
+
+
+def _https_port(descriptions: Sequence[str]) -> int:
+    """Where https is served: by an ``ssl:`` endpoint of ours, else by what stands in front."""
+    endpoints = [parse_listen(text) for text in descriptions]
+    ports = [int(each.arguments["port"]) for each in endpoints if each.kind == "ssl"]
+    return 443 if 443 in ports or not ports else ports[0]
 
 
 def problems_in(options: ServerOptions) -> list[str]:

@@ -18,6 +18,7 @@ from naap_twisted.wrappers.request_id import RequestId
 from naap_twisted.wrappers.security_headers import SecurityHeaders
 from naap_twisted.wrappers.server_names import ServerNames
 from tests.spine import make_server
+from tests.support import FakeRequest
 
 # One mistake each, and how its line opens.
 MISTAKES = [
@@ -133,6 +134,19 @@ class Layers(SynchronousTestCase):
                 Compression,
             ],
         )
+
+    def test_where_https_is(self):
+        """A redirect goes to the port of our own ``ssl:`` endpoint, else to https' own."""
+        plain, tls = "tcp:8080", "ssl:%d:privateKey=k.pem:certKey=c.pem"
+        for listen, expected in (
+            ([plain], "https://a.example/"),
+            ([plain, tls % 8443], "https://a.example:8443/"),
+            ([tls % 8443, tls % 443, plain], "https://a.example/"),
+        ):
+            root = make_server(listen=listen, https_redirect=True)._root
+            request = FakeRequest(headers={"Host": "a.example:8080"})
+            root.inner.render(request)
+            self.assertEqual(request.sent("Location"), expected)
 
     def test_left_out(self):
         """A layer that is switched off is not there; request id and CORS always are."""
