@@ -232,6 +232,9 @@ class PluginServer(MultiService):
             await deferLater(self._reactor, _DRAIN_STEP)
         for channel in list(site.open):
             channel.abort()
+        if site.open:
+            # A reset is told in the next turn of the reactor: each cut exchange gets its log line.
+            await deferLater(self._reactor, 0)
         await self._state.close()
         await self._upstream.close()
         site.ticker.stop()

@@ -4,7 +4,11 @@ Everything here is decided before an upstream is asked; who may call is in test_
 upstreams cause in test_upstream_answers.
 """
 
-from naap_twisted.testing import RawClient
+from twisted.logger import capturedLogs
+
+from naap_twisted.limits.capacity import CapacityLimits
+from naap_twisted.limits.in_flight import InFlightLimit
+from naap_twisted.testing import PAUSE, RawClient
 
 from .support import OK, ORIGIN, PATH, RefusalTestCase
 
@@ -174,6 +178,23 @@ class BodyTests(RefusalTestCase):
         self.assertEqual((await self.post(body=b'"' + b"a" * 8 + b'"')).status, 200)
 
 
+class CapacityTests(RefusalTestCase):
+    async def test_no_capacity(self):
+        """One more than may run and wait: 503 and when to come again; the others are served."""
+        limits = CapacityLimits(route=InFlightLimit(running=1, queued=0))
+        self.start(PAUSE, OK, server={"capacity": limits})
+        first = await self.running.client()
+        first.request("POST", PATH, self.headers(), b"{}")
+        await self.upstream.until(lambda: self.upstream.requests)
+        answer = await self.post()
+        self.assert_refused(answer, 503, "UNAVAILABLE", kind="api_error")
+        self.assert_readable(answer)
+        self.assertGreaterEqual(int(answer.header("Retry-After")), 1)
+        self.upstream.release()
+        self.assertEqual((await first.answer("POST")).status, 200)
+        self.assertEqual(len(self.upstream.requests), 1)
+
+
 class DrainTests(RefusalTestCase):
     async def test_shutting_down(self):
         """A request on a connection that was open before gets 503 and Retry-After."""
@@ -190,6 +211,17 @@ class DrainTests(RefusalTestCase):
         self.assertGreaterEqual(int(answer.header("Retry-After")), 1)
         await client.read_to_end()
         await stopped
+
+    async def test_what_the_end_cuts_is_logged(self):
+        """An exchange that outlasts the drain has its line when the server says it stopped."""
+        self.start(PAUSE, server={"drain_timeout": 0.1})
+        client = await self.running.client()
+        client.request("POST", PATH, self.headers(), b"{}")
+        await self.upstream.until(lambda: self.upstream.requests)
+        with capturedLogs() as logs:
+            await self.running.server.stopService()
+        (event,) = [event for event in logs if "exchange" in event]
+        self.assertEqual(event["exchange"].record.outcome, "client_gone")
 
     async def _until_heard(self, client, site):
         other = await RawClient.connect(self, self.running.port)
