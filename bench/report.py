@@ -45,6 +45,7 @@ def page(results: dict[str, Any]) -> str:
         rounds=results["rounds"],
         seconds=results["seconds"],
         connections=", ".join(results["small"]),
+        auth_rounds=FULL.auth_rounds,
         bulk_rounds=FULL.bulk_rounds,
         stream_seconds=FULL.stream_seconds,
         readers=slow_reader.READERS,

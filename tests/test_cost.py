@@ -20,13 +20,18 @@ from collections import Counter
 from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 from twisted.trial.unittest import TestCase
+from zope.interface import implementer
 
-from naap_twisted import RateLimit, create_external_proxy, create_plugin_server
+from naap_twisted import RateLimit, User, create_external_proxy, create_plugin_server
+from naap_twisted.auth.session import SessionAuthenticator
+from naap_twisted.interfaces import ISessionStore
 
 # Each per request.
 MOST_CALLS = 1000
 MOST_SYSTEM_CALLS = 6.9
 MOST_BLOCKS_KEPT = 1.0
+# What a remembered session adds.
+MOST_SESSION_CALLS = 58
 
 WARM_UP = 50
 REQUESTS = 100
@@ -94,6 +99,17 @@ def upstream_loop(listener):
         threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
 
+@implementer(ISessionStore)
+class Everybody:
+    """Knows every session; nothing is asked."""
+
+    async def get(self, digest):
+        return User("ada", "ada@example.org"), 1000.0
+
+    async def put(self, digest, user, seconds):
+        raise AssertionError("nothing to keep")
+
+
 class CostTests(TestCase):
     timeout = 60
 
@@ -103,13 +119,15 @@ class CostTests(TestCase):
         self.addCleanup(listener.shutdown, socket.SHUT_RDWR)
         threading.Thread(target=upstream_loop, args=(listener,), daemon=True).start()
         self.upstream = listener.getsockname()[1]
+
+    def _serve(self, **options):
         server = create_plugin_server(
             "cost",
             0,
-            require_auth=False,
             allow_networks=["127.0.0.1/32"],
             # On, as it is by default, but more than these tests ask.
             rate_limit=RateLimit(1_000_000, 900.0),
+            **options,
         )
         server.mount(
             "/x",
@@ -125,27 +143,27 @@ class CostTests(TestCase):
         self.addCleanup(server.stopService)
         self.port = int(server.addresses()[0].rpartition(":")[2])
 
-    def _exchanges(self, connection, count):
+    def _exchanges(self, connection, count, more):
         head = (
             f"POST /api/v1/x HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
             f"Origin: http://localhost:3000\r\nContent-Type: application/json\r\n"
             f"X-Target-URL: http://127.0.0.1:{self.upstream}/v1/chat\r\n"
-            f"Content-Length: {len(QUESTION)}\r\n\r\n"
+            f"Content-Length: {len(QUESTION)}\r\n{more}\r\n"
         ).encode()
         for _ in range(count):
             connection.sendall(head + QUESTION)
             read_until(connection, b"", lambda data: data.endswith(b'."}'))
 
-    def _tallies(self):
-        """In a thread: the tallies of several repeats."""
+    def _tallies(self, more=""):
+        """In a thread: the tallies of several repeats, with *more* header lines."""
         found = []
         with socket.create_connection(("127.0.0.1", self.port), 10) as connection:
-            self._exchanges(connection, WARM_UP)
+            self._exchanges(connection, WARM_UP, more)
             for _ in range(REPEATS):
                 tally = Tally()
                 blockingCallFromThread(reactor, tally.start)
                 try:
-                    self._exchanges(connection, REQUESTS)
+                    self._exchanges(connection, REQUESTS, more)
                 finally:
                     blockingCallFromThread(reactor, tally.stop)
                 found.append(tally)
@@ -153,6 +171,7 @@ class CostTests(TestCase):
 
     async def test_cost_of_a_small_exchange(self):
         """A request's calls, system calls and kept memory stay within their bounds."""
+        self._serve(require_auth=False)
         tallies = await deferToThread(self._tallies)
         # What else happens meanwhile only ever adds: the least is the exchange's own.
         calls = min(tally.calls for tally in tallies) / REQUESTS
@@ -163,3 +182,19 @@ class CostTests(TestCase):
         self.assertLessEqual(calls, MOST_CALLS)
         self.assertLessEqual(system_calls, MOST_SYSTEM_CALLS, fewest.system_calls)
         self.assertLessEqual(blocks, MOST_BLOCKS_KEPT)
+
+    async def test_cost_of_a_session(self):
+        """What a remembered session adds to it: reading the token, a digest, a look-up, a place."""
+        self._serve(require_auth=False)
+        without = await deferToThread(self._tallies)
+        sessions = SessionAuthenticator("http://127.0.0.1:9/me", cache_ttl=600.0)
+        sessions.share(Everybody())
+        self._serve(authenticator=sessions)
+        tallies = await deferToThread(self._tallies, "Authorization: Bearer t0ken-of-ada\r\n")
+        added = (min(t.calls for t in tallies) - min(t.calls for t in without)) / REQUESTS
+        self.assertGreater(added, 5, "nothing was counted")
+        self.assertLessEqual(added, MOST_SESSION_CALLS)
+        fewest = min(tallies, key=lambda tally: tally.system_calls.total())
+        self.assertLessEqual(
+            fewest.system_calls.total() / REQUESTS, MOST_SYSTEM_CALLS, fewest.system_calls
+        )

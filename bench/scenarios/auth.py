@@ -19,8 +19,6 @@ from ..upstreams import start_nginx
 
 CONNECTIONS = 32
 _TOKEN = "a-session-token-of-the-benchmark"
-# The difference is small beside either figure: more rounds than elsewhere, in pairs.
-_ROUNDS = 3
 
 
 def measure(bench: Field) -> dict[str, Any]:
@@ -46,7 +44,7 @@ def measure(bench: Field) -> dict[str, Any]:
 
 def _rounds(bench: Field, runners: dict[str, tuple[Running, Exchange]]) -> dict[str, list[Load]]:
     loads: dict[str, list[Load]] = {name: [] for name in runners}
-    for number in range(1, _ROUNDS * bench.plan.rounds + 1):
+    for number in range(1, bench.plan.auth_rounds + 1):
         bench.say(f"sessions: round {number}")
         # Each goes first in turn, so that a machine that slows down favours neither.
         for name in sorted(runners, reverse=bool(number % 2)):
