@@ -50,6 +50,25 @@ class LimitTests(IntegrationTestCase):
         self.start(OK, server=AUTH, rate_limit=RateLimit(1, 60.0))
         self.assertEqual(await self.outcomes("eve", "eve", "ada"), [401, 401, 200])
 
+    async def forwarded(self, *lines: str) -> list[int]:
+        return [(await self.post(X_Forwarded_For=line)).status for line in lines]
+
+    async def test_spoofed_addresses(self) -> None:
+        """X-Forwarded-For of a peer that nobody trusts makes nobody else of him."""
+        self.start(OK, server={"rate_limit": RateLimit(2, 60.0)})
+        spoofed = ("198.51.100.1", "198.51.100.2", "127.0.0.1, 198.51.100.3", "2001:db8::1")
+        self.assertEqual(await self.forwarded(*spoofed), [200, 200, 429, 429])
+
+    async def test_addresses_behind_a_proxy(self) -> None:
+        """A trusted peer's rightmost address counts, an IPv6 network as one; what stands left of
+        it the caller may have written himself."""
+        limit = {"rate_limit": RateLimit(1, 60.0), "trusted_proxies": ["127.0.0.1/32"]}
+        self.start(OK, server=limit)
+        callers = ("198.51.100.1", "198.51.100.2", "203.0.113.9, 198.51.100.1")
+        self.assertEqual(await self.forwarded(*callers), [200, 200, 429])
+        networks = ("2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1")
+        self.assertEqual(await self.forwarded(*networks), [200, 429, 200])
+
     async def test_headers(self) -> None:
         """Every limit that was asked tells what is left; a page may read it, on a refusal too."""
         server = {**AUTH, "rate_limit": RateLimit(9, 60.0), "user_rate_limit": RateLimit(5, 30.0)}
