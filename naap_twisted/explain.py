@@ -90,17 +90,21 @@ def policy_steps(policy: EgressPolicy, target: Target) -> list[Step]:
 
 def _target(route: ProxyConfig, upstream: UpstreamConfig, url: str) -> tuple[Target, EgressPolicy]:
     raw = url.encode("utf-8", "surrogateescape")
+    keyed = bool(route.forward_headers)
     if route.target is None:
         policy = EgressPolicy(
             route.allowed_hosts,
             route.allowed_schemes,
             route.allowed_ports,
             upstream.allow_networks,
+            carries_key=keyed,
         )
         return parse_target(raw, route.target_url_header or "X-Target-URL"), policy
     pinned = PinnedBase.parse(route.target)
     base = pinned.base
-    policy = EgressPolicy((base.host,), (base.scheme,), (base.port,), upstream.allow_networks)
+    policy = EgressPolicy(
+        (base.host,), (base.scheme,), (base.port,), upstream.allow_networks, carries_key=keyed
+    )
     if not raw.startswith((b"/", b"?")) and raw:
         raw = _below(base, parse_target(raw, "target"))
     return pinned.join(raw), policy

@@ -89,6 +89,21 @@ class ExplainTests(SynchronousTestCase):
         self.assertEqual(self.explain("https://127.0.0.1:9200/", **edits)[-1], ("address", False))
         self.assertEqual(self.resolver.asked, [])
 
+    def test_key_over_plain_http(self) -> None:
+        """A key goes in the clear to listed networks only; without one the address is fine."""
+        opened = '[upstream]\nallow_networks = ["127.0.0.1/32:9100"]'
+        key = 'forward_headers = { Authorization = "Bearer ${env:KEY}" }'
+        plain = 'allowed_schemes = ["http"]'
+        pinned = '[[proxy]]\npath = "/a"\ntarget = "http://api.openai.com/v1"\n'
+        for route, url, expected in (
+            (proxy(plain), "http://api.openai.com/", True),
+            (proxy(plain, key), "http://api.openai.com/", False),
+            (pinned, "/x", True),
+            (pinned + key, "/x", False),
+        ):
+            step = self.explain(url, proxy=route, upstream=opened)[-1]
+            self.assertEqual(step, ("address", expected))
+
     def test_pinned(self) -> None:
         """A pinned route takes what follows its path, or a whole URL below its base."""
         for url in ("", "/chat/completions", "https://api.openai.com/v1/models?a=b", "?a=b"):
