@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
+from ..model import User
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or what a plugin decides: sync, async or Deferred.
 Authorize = str | Callable[[IDownstreamRequest], Any]
@@ -59,7 +60,9 @@ class Gate:
         :raises InvalidToken: credentials came and do not verify.
         """
         if self._authenticator is not None and request.record.user is None:
-            request.record.user = await settle(self._authenticator.authenticate(request))
+            found = self._authenticator.authenticate(request)
+            # A remembered session's user is there at once; asking what it is costs more than it.
+            request.record.user = found if type(found) is User else await settle(found)
 
     async def admit(self, request: IDownstreamRequest, authorize: Authorize | None) -> None:
         """Let the request pass, or raise.

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LONGEST = 4000
 # Made once: json.dumps with separators makes a new encoder at every call.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+_quote = json.encoder.encode_basestring_ascii
 
 
 class AccessLog:
@@ -49,7 +50,7 @@ def access_line(request: DownstreamRequest) -> str:
     if record.outcome != "ok" or not record.target:
         return _encode(access_fields(request))
     # An id is whatever the auth service or the token says: quoted, and not kept.
-    user = "" if record.user is None else f'"user":{_encode(record.user.id)},'
+    user = "" if record.user is None else f'"user":{_quote(record.user.id)},'
     phases = ",".join([f'"{name}":{seconds * 1000:.3f}' for name, seconds in record.phases.items()])
     return (
         f'{{"request_id":"{record.request_id}","method":"{request.method.decode("ascii")}",'
