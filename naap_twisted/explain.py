@@ -106,16 +106,10 @@ def _target(route: ProxyConfig, upstream: UpstreamConfig, url: str) -> tuple[Tar
         (base.host,), (base.scheme,), (base.port,), upstream.allow_networks, carries_key=keyed
     )
     if not raw.startswith((b"/", b"?")) and raw:
-        raw = _below(base, parse_target(raw, "target"))
+        asked = parse_target(raw, "target")
+        if not pinned.holds(asked):
+            raise InvalidTarget(
+                reason=f"this route is pinned to {base.url}; it reaches nothing outside"
+            )
+        raw = asked.path.removeprefix(base.path.removesuffix("/")).encode("ascii")
     return pinned.join(raw), policy
-
-
-def _below(base: Target, asked: Target) -> bytes:
-    prefix = base.path.removesuffix("/")
-    rest = asked.path.removeprefix(prefix)
-    inside = asked.path.startswith(prefix) and (not rest or rest[0] in "/?")
-    if asked.origin != base.origin or not inside:
-        raise InvalidTarget(
-            reason=f"this route is pinned to {base.url}; it reaches nothing outside"
-        )
-    return rest.encode("ascii")

@@ -144,7 +144,9 @@ class ExternalProxy(Resource):
         record.mark("headers")
         assert self._upstream is not None
         if route.follow_redirects:
-            response, target = await send_and_follow(self._upstream, outbound, self.egress)
+            response, target = await send_and_follow(
+                self._upstream, outbound, self.egress, route.pinned
+            )
             record.target = target.origin
         else:
             response = await self._upstream.send(outbound)

@@ -13,13 +13,16 @@ from .errors import ProxyError, UpstreamTimeout
 from .interfaces import IUpstream
 from .model import OutboundRequest, Target, VettedTarget
 from .rewrite import absolute_location
-from .target import parse_target
+from .target import PinnedBase, parse_target
 
 MOST_HOPS = 3
 
 
 async def send_and_follow(
-    upstream: IUpstream, outbound: OutboundRequest, egress: EgressPolicy
+    upstream: IUpstream,
+    outbound: OutboundRequest,
+    egress: EgressPolicy,
+    pinned: PinnedBase | None = None,
 ) -> tuple[IResponse, Target]:
     """The last answer, and whose it is.
 
@@ -27,12 +30,13 @@ async def send_and_follow(
     allow, one after :data:`MOST_HOPS`, one whose request had a streamed body, which is gone. Only
     307 and 308 are followed: they repeat the request as it was (RFC 9110 sections 15.4.8, 15.4.9).
 
+    :param pinned: the route's fixed base; a redirect does not lead out of it either.
     :raises UpstreamTimeout: the exchange's total time went on redirects.
     """
     started, total = monotonic(), outbound.timeouts.total
     for _ in range(MOST_HOPS):
         response: IResponse = await upstream.send(outbound)
-        vetted = _next_hop(response, outbound, egress)
+        vetted = _next_hop(response, outbound, egress, pinned)
         if vetted is None:
             return response, outbound.target.target
         _drop(response)
@@ -47,7 +51,10 @@ async def send_and_follow(
 
 
 def _next_hop(
-    response: IResponse, outbound: OutboundRequest, egress: EgressPolicy
+    response: IResponse,
+    outbound: OutboundRequest,
+    egress: EgressPolicy,
+    pinned: PinnedBase | None,
 ) -> VettedTarget | None:
     if response.code not in (307, 308) or not isinstance(outbound.body, bytes | None):
         return None
@@ -55,7 +62,8 @@ def _next_hop(
     if len(values) != 1:
         return None
     try:
-        return egress.vet(parse_target(absolute_location(values[0], outbound.target.target)))
+        target = parse_target(absolute_location(values[0], outbound.target.target))
+        return egress.vet(target) if pinned is None or pinned.holds(target) else None
     except ProxyError:
         return None
 

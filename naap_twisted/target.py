@@ -159,6 +159,12 @@ class PinnedBase:
         below = self._prefix + path.decode("ascii") if path else base.path
         return Target(base.scheme, base.host, base.port, below + query.decode("ascii"))
 
+    def holds(self, target: Target) -> bool:
+        """Whether *target* is the base or below it."""
+        rest = target.path.removeprefix(self._prefix)
+        inside = target.path.startswith(self._prefix) and (not rest or rest[0] in "/?")
+        return inside and target.origin == self.base.origin
+
 
 def _parse(raw: bytes) -> Target:
     """:raises ValueError: the reason."""

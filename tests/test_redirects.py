@@ -11,7 +11,7 @@ from naap_twisted.egress import EgressPolicy
 from naap_twisted.errors import UpstreamTimeout
 from naap_twisted.model import OutboundRequest, Timeouts
 from naap_twisted.redirects import MOST_HOPS, send_and_follow
-from naap_twisted.target import parse_target
+from naap_twisted.target import PinnedBase, parse_target
 
 POLICY = EgressPolicy(["a.example", "b.example"])
 
@@ -44,15 +44,30 @@ class Sender:
 
 
 class FollowTests(SynchronousTestCase):
-    def follow(self, *answers, body=b"v=0", timeouts=None):
+    def follow(self, *answers, body=b"v=0", timeouts=None, pinned=None):
         self.sender = Sender(*answers)
         vetted = POLICY.vet(parse_target(b"https://a.example/whip?x=1"))
         headers = ((b"X-Key", b"k"),)
         outbound = OutboundRequest(b"POST", vetted, headers, body, timeouts or Timeouts())
-        return Deferred.fromCoroutine(send_and_follow(self.sender, outbound, POLICY))
+        return Deferred.fromCoroutine(send_and_follow(self.sender, outbound, POLICY, pinned))
 
     def urls(self):
         return [outbound.target.target.url for outbound in self.sender.sent]
+
+    def test_pinned(self):
+        """A redirect leads out of a pinned base no more than a browser's path does."""
+        base = PinnedBase.parse("https://a.example/whip")
+        for location, hops in (
+            ("/whip/2", 2),
+            ("/whip?y", 2),
+            ("/whip2", 1),
+            ("/", 1),
+            ("/whip/../admin", 1),
+            ("/whip/%2e%2e/admin", 1),
+            ("https://b.example/whip/2", 1),
+        ):
+            self.successResultOf(self.follow(Answer(307, location), Answer(201), pinned=base))
+            self.assertEqual(len(self.sender.sent), hops, location)
 
     def test_no_redirect(self):
         """One request, its answer."""
