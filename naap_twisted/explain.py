@@ -106,10 +106,5 @@ def _target(route: ProxyConfig, upstream: UpstreamConfig, url: str) -> tuple[Tar
         (base.host,), (base.scheme,), (base.port,), upstream.allow_networks, carries_key=keyed
     )
     if not raw.startswith((b"/", b"?")) and raw:
-        asked = parse_target(raw, "target")
-        if not pinned.holds(asked):
-            raise InvalidTarget(
-                reason=f"this route is pinned to {base.url}; it reaches nothing outside"
-            )
-        raw = asked.path.removeprefix(base.path.removesuffix("/")).encode("ascii")
+        return pinned.within(parse_target(raw, "target")), policy
     return pinned.join(raw), policy

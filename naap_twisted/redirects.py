@@ -63,7 +63,7 @@ def _next_hop(
         return None
     try:
         target = parse_target(absolute_location(values[0], outbound.target.target))
-        return egress.vet(target) if pinned is None or pinned.holds(target) else None
+        return egress.vet(target if pinned is None else pinned.within(target))
     except ProxyError:
         return None
 

@@ -159,11 +159,18 @@ class PinnedBase:
         below = self._prefix + path.decode("ascii") if path else base.path
         return Target(base.scheme, base.host, base.port, below + query.decode("ascii"))
 
-    def holds(self, target: Target) -> bool:
-        """Whether *target* is the base or below it."""
+    def within(self, target: Target) -> Target:
+        """*target* again, which names the base or something below it.
+
+        :raises InvalidTarget: it does not, or has a path that could leave the base.
+        """
         rest = target.path.removeprefix(self._prefix)
         inside = target.path.startswith(self._prefix) and (not rest or rest[0] in "/?")
-        return inside and target.origin == self.base.origin
+        if target.origin != self.base.origin or not inside:
+            raise InvalidTarget(
+                reason=f"this route is pinned to {self.base.url}; it reaches nothing outside"
+            )
+        return self.join(rest.encode("ascii"))
 
 
 def _parse(raw: bytes) -> Target:

@@ -64,6 +64,7 @@ class FollowTests(SynchronousTestCase):
             ("/", 1),
             ("/whip/../admin", 1),
             ("/whip/%2e%2e/admin", 1),
+            ("/whip/..%2fadmin", 1),
             ("https://b.example/whip/2", 1),
         ):
             self.successResultOf(self.follow(Answer(307, location), Answer(201), pinned=base))

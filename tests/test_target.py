@@ -119,6 +119,26 @@ class PinnedBaseTests(SynchronousTestCase):
                     pinned.join(remainder), Target("https", "api.openai.com", 443, path)
                 )
 
+    def test_within(self) -> None:
+        """A whole URL is below the base by whole segments, and by the rules of a remainder."""
+        pinned = PinnedBase.parse("https://api.openai.com/v1")
+        for url, inside in (
+            (b"https://api.openai.com/v1", True),
+            (b"https://api.openai.com/v1/models?a=b", True),
+            (b"https://api.openai.com/v1?a=b", True),
+            (b"https://api.openai.com/v10", False),
+            (b"https://api.openai.com/v1/..%2fv2", False),
+            (b"https://api.openai.com:8443/v1", False),
+            (b"http://api.openai.com/v1", False),
+            (b"https://evil.com/v1", False),
+        ):
+            with self.subTest(url):
+                target = parse_target(url)
+                if inside:
+                    self.assertEqual(pinned.within(target), target)
+                else:
+                    self.assertRaises(InvalidTarget, pinned.within, target)
+
     def test_trailing_slash_of_the_base(self) -> None:
         """It makes no double slash, and stays where nothing is added."""
         pinned = PinnedBase.parse("https://a.example:8443/v1/")
