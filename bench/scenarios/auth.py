@@ -49,7 +49,7 @@ def _rounds(bench: Field, runners: dict[str, tuple[Running, Exchange]]) -> dict[
         # Each goes first in turn, so that a machine that slows down favours neither.
         for name in sorted(runners, reverse=bool(number % 2)):
             running, request = runners[name]
-            loads[name].append(drive(running, request, CONNECTIONS, bench.plan.seconds))
+            loads[name].append(drive(running, request, CONNECTIONS, 1))
             running.empty_log()
     return loads
 
