@@ -7,7 +7,9 @@ from twisted.internet.defer import Deferred, gatherResults
 
 from naap_twisted import RateLimit, User
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.testing import RawClient, ScriptedUpstream
+from naap_twisted.limits.capacity import CapacityLimits
+from naap_twisted.limits.in_flight import InFlightLimit
+from naap_twisted.testing import PAUSE, RawClient, ScriptedUpstream
 
 from ..adversarial.process import ProxyProcess, pinned
 from ..servers import NO_REDIS, Redis
@@ -49,6 +51,26 @@ class LimitTests(IntegrationTestCase):
         """The limits behind the first door count only who passed it."""
         self.start(OK, server=AUTH, rate_limit=RateLimit(1, 60.0))
         self.assertEqual(await self.outcomes("eve", "eve", "ada"), [401, 401, 200])
+
+    async def test_at_once_per_user(self) -> None:
+        """Whoever fills his own places waits for nobody else's, and holds up nobody else."""
+        limits = CapacityLimits(user=InFlightLimit(running=1, queued=0))
+        self.start(PAUSE, OK, server={**AUTH, "capacity": limits})
+        clients = [await self.running.client() for _ in range(3)]
+        target = {"X-Target-URL": f"{self.upstream.origin}/", "Content-Type": "application/json"}
+        for client, user in zip(clients, ("ada", "ada", "bob"), strict=True):
+            client.request(
+                "POST", "/api/v1/x", {**target, "Authorization": f"Bearer t-{user}"}, b"{}"
+            )
+            if client is clients[0]:
+                await self.upstream.until(lambda: self.upstream.requests)
+        refused = await clients[1].answer()
+        self.assert_refused(refused, 503, "UNAVAILABLE")
+        self.assertTrue(refused.header("Retry-After"))
+        await self.upstream.until(lambda: len(self.upstream.requests) == 2)
+        self.upstream.release()
+        answers = [(await client.answer()).status for client in (clients[0], clients[2])]
+        self.assertEqual(answers, [200, 200])
 
     async def forwarded(self, *lines: str) -> list[int]:
         return [(await self.post(X_Forwarded_For=line)).status for line in lines]
