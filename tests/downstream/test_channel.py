@@ -1,4 +1,7 @@
-"""One browser connection: what it reads, when it stops reading, and how it ends."""
+"""One browser connection: what it reads, when it stops reading, and how it ends.
+
+(More than 300 lines. The channel's states share one deadline, and so their tests one stage.)
+"""
 
 from itertools import pairwise
 
