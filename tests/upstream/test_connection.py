@@ -1,6 +1,6 @@
 """One upstream connection: how an answer ends, and how it must not seem to.
 
-(More than 300 lines. One test module mirrors one module, and this one has every ending of an answer.)
+(More than 300 lines. One test module mirrors one module: this one has every ending of an answer.)
 """
 
 from twisted.internet.defer import CancelledError, Deferred

@@ -1,6 +1,6 @@
 """Tests of naap_twisted.wrappers.cors.
 
-(More than 300 lines. One test module mirrors one module; preflights and answers share one table of routes.)
+(More than 300 lines. One test module mirrors one module: preflights and answers share a table.)
 """
 
 from __future__ import annotations
