@@ -47,14 +47,16 @@ class StaticTokens:
     Only digests are kept, and they are compared in constant time.
 
     :param users: user by token.
-    :raises ValueError: a token is empty or could not stand in a header.
+    :raises ValueError: a token is empty or could not stand in a header, or stands for no User.
     """
 
     description = "static tokens"
 
     def __init__(self, users: Mapping[str, User]) -> None:
-        for token in users:
+        for token, user in users.items():
             Secret(token, source="StaticTokens")
+            if not isinstance(user, User):
+                raise ValueError(f"a token stands for a User, not for {type(user).__name__}")
         self._users = [(_digest(token.encode()), user) for token, user in users.items()]
 
     @classmethod

@@ -63,6 +63,10 @@ class Authenticate(SynchronousTestCase):
         """Only digests stay in memory."""
         self.assertNotIn("token-a", repr(vars(self.tokens)))
 
+    def test_no_user(self):
+        """A name is not a User: said when it is written, not when somebody calls."""
+        self.assertRaises(ValueError, StaticTokens, {"token-c": "ada"})
+
     def test_unusable_token(self):
         """A token that could never be sent is refused at once."""
         for token in ("", " ", "a\r\nb"):
