@@ -88,25 +88,13 @@ def compile_route(options: RouteOptions) -> Route:
     :raises ConfigError: one line a problem, each opening with the option's name.
     """
     problems = Problems()
-    pinned: PinnedBase | None = None
-    networks: tuple[AllowedNetwork, ...] = ()
-    fixed: tuple[tuple[bytes, HeaderValue], ...] = ()
     kinds = _content_types(options.content_type, problems)
-    limit, timeouts = 1, Timeouts()
-    with problems.under("target"):
-        pinned = None if options.target is None else PinnedBase.parse(options.target)
-        if pinned is not None and options.allowed_hosts:
-            problems.lines.append("allowed_hosts: not used where target is set; leave it out")
-    with problems.under("allow_networks"):
-        networks = tuple(
-            parse_allow_network(entry) if isinstance(entry, str) else entry
-            for entry in options.allow_networks
-        )
+    limit = 1
+    pinned = _pinned(options, problems)
+    networks = _networks(options, problems)
     with problems.under("body_limit"):
         limit = parse_size(options.body_limit)
-    with problems.under("forward_headers"):
-        if options.forward_headers is not None and not callable(options.forward_headers):
-            fixed = injected_headers(options.forward_headers)
+    fixed = _fixed_headers(options, problems)
     timeouts = _timeouts(options, problems)
     session_ttl = _session_ttl(options, kinds, problems)
     given = options
@@ -116,11 +104,8 @@ def compile_route(options: RouteOptions) -> Route:
     patched = kinds if session_ttl is None else whip.patch_types(kinds)
     whole = _MOST_RESENT if options.follow_redirects else 0
     policy = _egress_maker(options, pinned, networks)
-    with problems.under():
-        if options.target is None or pinned is not None:
-            # The server's own allow_networks come with the mount; a host that needs them is
-            # judged again there.
-            policy(_EVERYWHERE)
+    if options.target is None or pinned is not None:
+        _try_policy(policy, problems)
     rewrites: list[Any] = []
     with problems.under():
         rewrites.append(_request_rewrite(options, pinned))
@@ -153,6 +138,42 @@ def compile_route(options: RouteOptions) -> Route:
         cors=_cors(options, pinned, kinds if session_ttl is not None else ()),
         egress=policy,
     )
+
+
+def _try_policy(
+    policy: Callable[[Sequence[AllowedNetwork]], EgressPolicy], problems: Problems
+) -> None:
+    with problems.under():
+        # The server's own allow_networks come with the mount; a host that needs them is judged
+        # again there.
+        policy(_EVERYWHERE)
+
+
+def _pinned(options: RouteOptions, problems: Problems) -> PinnedBase | None:
+    pinned: PinnedBase | None = None
+    with problems.under("target"):
+        pinned = None if options.target is None else PinnedBase.parse(options.target)
+        if pinned is not None and options.allowed_hosts:
+            problems.lines.append("allowed_hosts: not used where target is set; leave it out")
+    return pinned
+
+
+def _networks(options: RouteOptions, problems: Problems) -> tuple[AllowedNetwork, ...]:
+    with problems.under("allow_networks"):
+        return tuple(
+            parse_allow_network(entry) if isinstance(entry, str) else entry
+            for entry in options.allow_networks
+        )
+    return ()
+
+
+def _fixed_headers(
+    options: RouteOptions, problems: Problems
+) -> tuple[tuple[bytes, HeaderValue], ...]:
+    with problems.under("forward_headers"):
+        if options.forward_headers is not None and not callable(options.forward_headers):
+            return injected_headers(options.forward_headers)
+    return ()
 
 
 def _session_ttl(options: RouteOptions, kinds: tuple[str, ...], problems: Problems) -> float | None:

@@ -167,7 +167,6 @@ def race(
         if waiting:
             attempt_next()
         elif not running:
-            stop_timer()
             result.errback(failure)
 
     attempt_next()
