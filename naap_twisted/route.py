@@ -36,6 +36,7 @@ _EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_networ
 # An offer and its redirect should not depend on how the browser cut its packets.
 _MOST_RESENT = 64 * 1024
 _UNPROXIED = ("CONNECT", "TRACE", "OPTIONS")
+PolicyMaker = Callable[[Sequence[AllowedNetwork]], EgressPolicy]
 
 
 @frozen
@@ -72,7 +73,7 @@ class Route:
     patch: BodyPolicy
     follow_redirects: bool
     cors: RouteCors
-    egress: Callable[[Sequence[AllowedNetwork]], EgressPolicy]
+    egress: PolicyMaker
 
     @property
     def injects(self) -> tuple[str, ...]:
@@ -98,8 +99,7 @@ def compile_route(options: RouteOptions) -> Route:
     timeouts = _timeouts(options, problems)
     session_ttl = _session_ttl(options, kinds, problems)
     given = options
-    if session_ttl is not None:
-        options = with_sessions(options)
+    options = given if session_ttl is None else with_sessions(given)
     _check_words(options, problems)
     patched = kinds if session_ttl is None else whip.patch_types(kinds)
     whole = _MOST_RESENT if options.follow_redirects else 0
@@ -140,12 +140,9 @@ def compile_route(options: RouteOptions) -> Route:
     )
 
 
-def _try_policy(
-    policy: Callable[[Sequence[AllowedNetwork]], EgressPolicy], problems: Problems
-) -> None:
+def _try_policy(policy: PolicyMaker, problems: Problems) -> None:
     with problems.under():
-        # The server's own allow_networks come with the mount; a host that needs them is judged
-        # again there.
+        # A host that needs the server's own allow_networks is judged again at the mount.
         policy(_EVERYWHERE)
 
 
@@ -241,7 +238,7 @@ def _check_words(options: RouteOptions, problems: Problems) -> None:
 
 def _egress_maker(
     options: RouteOptions, pinned: PinnedBase | None, networks: tuple[AllowedNetwork, ...]
-) -> Callable[[Sequence[AllowedNetwork]], EgressPolicy]:
+) -> PolicyMaker:
     carries_key = bool(options.forward_headers)
 
     def make(more: Sequence[AllowedNetwork]) -> EgressPolicy:
