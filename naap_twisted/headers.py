@@ -75,11 +75,3 @@ class HeaderPatterns:
         """Whether *name*, in any case, is one of the names or opens with one of the prefixes."""
         lowered = name.lower()
         return lowered in self._exact or lowered.startswith(self._starts)
-
-
-def header_matches(pattern: str, name: bytes) -> bool:
-    """Whether *name* matches one *pattern*.
-
-    :raises ValueError: as :class:`HeaderPatterns`.
-    """
-    return HeaderPatterns((pattern,)).match(name)

@@ -10,8 +10,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted import PluginServer, create_external_proxy, create_plugin_server
 from naap_twisted.config import AuthConfig, parse_config
 from naap_twisted.config.schema import ProxyConfig, ServerConfig
+from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.errors import ProxyError
 from naap_twisted.keys.vault import new_master_key
+from naap_twisted.limits.capacity import CapacityLimits
+from naap_twisted.upstream.pool import PoolLimits
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -96,6 +99,30 @@ class WhipTests(SynchronousTestCase):
             environ = {"OPENAI_API_KEY": KEY, "KEY": KEY}
             config = parse_config(text, directory=ROOT, environ=environ)
             self.assertIn("application/sdp", config.proxy[0].content_type)
+
+
+class LimitsTests(SynchronousTestCase):
+    def test_defaults(self) -> None:
+        """docs/limits.md gives the defaults that the code has."""
+        text = (ROOT / "docs" / "limits.md").read_text("utf-8")
+        down, pool, places = DownstreamLimits(), PoolLimits(), CapacityLimits()
+        for row in (
+            f"{down.head.size // 1024} kB, {down.head.lines} lines",
+            f"request target | {down.uri // 1024} kB",
+            f"time for the head | {down.head_timeout:g} s",
+            f"on a connection | {down.keep_alive:g} s",
+            f"slower than {down.body_rate / 1024:g} kB/s for {down.body_grace:g} s",
+            f"takes nothing | {down.write_timeout:g} s",
+            f"in progress | {down.pipelined // 1024} kB",
+            f"early answer | {down.linger // 1024**2} MB, {down.linger_timeout:g} s",
+            f"not a proxy | {down.form // 1024**2} MB",
+            f"{down.connections:,}; {down.connections_per_address:,} from one address",
+            f"{pool.idle:g} s, {pool.per_key} an origin and route, {pool.total:,} in all",
+            f"one origin | {pool.open_per_key:,}",
+            f"`server.max_in_flight` | {places.total.running:,} | {places.total.queued:,} wait",
+            f"`server.max_in_flight_per_user` | {places.user.running:,}",
+        ):
+            self.assertIn(row, text)
 
 
 class ErrorsTests(SynchronousTestCase):
