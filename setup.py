@@ -42,6 +42,7 @@ setup(
     ],
     extras_require={
         "test": ["ada-url>=1.15", "hypothesis>=6.100", "openai>=1.40", *KEYS, *POSTGRES, *REDIS],
+        "browser": ["playwright>=1.45"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "ruff>=0.6"],
         "keys": KEYS,
         "postgres": [*KEYS, *POSTGRES],

@@ -1,0 +1,130 @@
+"""The stage of the browser tests: page and proxy of different origins, and Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import SkipTest
+from urllib.parse import urlsplit
+
+from twisted.internet import reactor
+from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+from twisted.web.static import File
+
+from . import chromium
+
+PACKAGES = Path(__file__).parent / "node_modules"
+OWN_HOSTS = ("127.0.0.1", "localhost")
+
+
+def lacks(reason: str) -> None:
+    """Skip with *reason*; where everything has to be there (CI), fail with it."""
+    if os.environ.get("CI"):
+        raise AssertionError(reason)
+    raise SkipTest(reason)
+
+
+def need_packages(*names: str) -> None:
+    """Skip unless the npm packages *names* are installed."""
+    for name in names:
+        if not (PACKAGES / name).is_dir():
+            lacks(f"npm package {name} is missing: npm ci --prefix tests/browser")
+
+
+class _Text(Resource):
+    isLeaf = True
+
+    def __init__(self, body: str, content_type: str) -> None:
+        super().__init__()
+        self._body = body.encode()
+        self._type = content_type
+
+    def render_GET(self, request: Any) -> bytes:
+        request.setHeader(b"content-type", self._type.encode())
+        return self._body
+
+
+class PageServer:
+    """Serves the page under test from an origin that is not the proxy's.
+
+    :ivar origin: such as ``http://localhost:4711``.
+    """
+
+    def __init__(self, test: TestCase, host: str = "localhost") -> None:
+        self._root = Resource()
+        port = reactor.listenTCP(0, Site(self._root), interface="127.0.0.1")
+        test.addCleanup(port.stopListening)
+        self.origin = f"http://{host}:{port.getHost().port}"
+
+    def text(self, name: str, body: str, content_type: str = "text/html; charset=utf-8") -> str:
+        """Serve *body* at ``/name``; its URL."""
+        self._root.putChild(name.encode(), _Text(body, content_type))
+        return f"{self.origin}/{name}"
+
+    def folder(self, name: str, path: Path) -> str:
+        """Serve the files below *path* at ``/name/``; that URL."""
+        File.contentTypes.update({".mjs": "text/javascript", ".js": "text/javascript"})
+        self._root.putChild(name.encode(), File(str(path)))
+        return f"{self.origin}/{name}/"
+
+
+class BrowserTestCase(TestCase):
+    """A test with a page.
+
+    Every test fails when the page asked another host for anything, or wrote an error to the console
+    that :meth:`expect_console` did not announce.
+
+    :ivar page: playwright's Page; only for use inside :meth:`browse`.
+    """
+
+    timeout = 120
+
+    async def open(self, **options: Any) -> None:
+        """Make ``self.page``; *options* as for ``browser.new_context`` (viewport, color_scheme)."""
+        if reason := chromium.missing():
+            lacks(reason)
+        self._console: list[str] = []
+        self._foreign: list[str] = []
+        self._expected: list[str] = []
+        self._chromium = chromium.Chromium.running()
+        await self._chromium.call(self._open, options)
+        self.addCleanup(self._closing)
+
+    def _open(self, options: dict[str, Any]) -> None:
+        self.context = self._chromium.new_context(**options)
+        self.page = self.context.new_page()
+        self.context.on("request", self._asked)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self._console.append(f"uncaught: {error}"))
+
+    def _asked(self, request: Any) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme not in ("data", "blob") and parts.hostname not in OWN_HOSTS:
+            self._foreign.append(request.url)
+
+    def _said(self, message: Any) -> None:
+        if message.type == "error":
+            self._console.append(f"{message.text} ({message.location.get('url', '')})")
+
+    def expect_console(self, *patterns: str) -> None:
+        """Console errors that match one of *patterns* are what this test wants."""
+        self._expected.extend(patterns)
+
+    async def browse(self, scenario: Callable[..., Any], *arguments: Any) -> Any:
+        """Run *scenario(page, \\*arguments)* in the browser's thread; its result."""
+        return await self._chromium.call(scenario, self.page, *arguments)
+
+    async def _closing(self) -> None:
+        await self._chromium.call(self.context.close)
+        unexpected = [
+            line
+            for line in self._console
+            if not any(re.search(pattern, line) for pattern in self._expected)
+        ]
+        self.assertEqual(unexpected, [], "errors in the browser's console")
+        self.assertEqual(self._foreign, [], "requests to other hosts")

@@ -1,0 +1,73 @@
+"""CORS as a browser enforces it, not as a client that ignores it sees it."""
+
+from ipaddress import ip_network
+
+from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.model import AllowedNetwork
+from naap_twisted.testing import RunningServer, ScriptedUpstream
+
+from .support import BrowserTestCase, PageServer
+
+ASK = """async ([url, headers]) => {
+  try {
+    const answer = await fetch(url, {method: "POST", headers, body: "{}"});
+    return {status: answer.status, body: await answer.text()};
+  } catch (error) {
+    return {error: String(error)};
+  }
+}"""
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"ok":1}'
+
+
+class CorsTests(BrowserTestCase):
+    async def begin(self, cors_origins, **route):
+        self.upstream = ScriptedUpstream(self, OK)
+        self.pages = PageServer(self)
+        reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), self.upstream.port),)
+        server = create_plugin_server(
+            "cors-test",
+            0,
+            require_auth=False,
+            cors_origins=cors_origins or [self.pages.origin],
+            allow_networks=reachable,
+        )
+        server.mount(
+            "/x",
+            create_external_proxy(
+                allowed_hosts=["127.0.0.1"],
+                allowed_schemes=["http"],
+                allowed_ports=[self.upstream.port],
+                allow_networks=reachable,
+                **route,
+            ),
+        )
+        self.proxy = RunningServer(self, server)
+        await self.open()
+        url = self.pages.text(
+            "page", "<!doctype html><title>page</title><link rel=icon href=data:,>"
+        )
+        await self.browse(lambda page: page.goto(url))
+
+    async def ask(self, header):
+        headers = {
+            "Content-Type": "application/json",
+            header: f"http://127.0.0.1:{self.upstream.port}/v1",
+        }
+        return await self.browse(
+            lambda page: page.evaluate(ASK, [self.proxy.url + "/api/v1/x", headers])
+        )
+
+    async def test_custom_target_header(self):
+        """A route's own target_url_header passes its preflight without any list edited by hand."""
+        await self.begin(None, target_url_header="X-Stripe-URL")
+        answer = await self.ask("X-Stripe-URL")
+        self.assertEqual(answer, {"status": 200, "body": '{"ok":1}'})
+        self.assertEqual(len(self.upstream.requests), 1)
+
+    async def test_disallowed_origin(self):
+        """A page of an origin that is not listed reads nothing, and no upstream is asked."""
+        await self.begin(["https://elsewhere.example"])
+        self.expect_console("blocked by CORS policy", "Failed to load resource")
+        answer = await self.ask("X-Target-URL")
+        self.assertIn("Failed to fetch", answer["error"])
+        self.assertEqual(self.upstream.requests, [])
