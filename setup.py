@@ -23,7 +23,7 @@ setup(
     packages=[*find_packages(include=["naap_twisted", "naap_twisted.*"]), "twisted.plugins"],
     package_data={
         "naap_twisted": ["py.typed", "*.toml"],
-        "naap_twisted.demo": ["*.html", "static/*"],
+        "naap_twisted.page": ["static/*"],
         "twisted.plugins": ["naap_proxy.py"],
     },
     # Each lower bound was tested with the whole suite, all of them together.

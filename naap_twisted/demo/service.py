@@ -17,11 +17,11 @@ from twisted.web.server import Site
 from ..create import create_plugin_server
 from ..external_proxy import create_external_proxy
 from ..model import AllowedNetwork, ExposeHeader
+from ..page.page import page_children
 from ..server import PluginServer
 from .credentials import new_authorization
 from .guide import CHAT_PATH, PINNED_PATH, WHIP_PATH, Guide
 from .openai_upstream import OpenAIUpstream
-from .page import page_children
 from .whip_upstream import WhipUpstream
 
 LOOPBACK = "127.0.0.1"

@@ -1,4 +1,4 @@
-"""The demo's page: three packaged files and an icon, nothing from anywhere else."""
+"""The page: three packaged files and an icon, nothing from anywhere else."""
 
 # Half of twisted.web has no types.
 # mypy: allow-untyped-calls

@@ -1,4 +1,4 @@
-"""The demo page: its files, their headers, and what they may never hold."""
+"""The page: its files, their headers, and what they may never hold."""
 
 import re
 from importlib.resources import files
@@ -7,9 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from naap_twisted.demo.page import CONTENT_SECURITY_POLICY, page_children
+from naap_twisted.page.page import CONTENT_SECURITY_POLICY, page_children
 
-from .loopback import call, serve
+from ..demo.loopback import call, serve
 
 TARGET = 'http://127.0.0.1:9/v1/chat/completions?a=1&b="<x>'
 
@@ -76,7 +76,7 @@ class Policy(SynchronousTestCase):
 
     def test_page_obeys_the_policy(self):
         """No inline script or style, no third host."""
-        static = files("naap_twisted.demo").joinpath("static")
+        static = files("naap_twisted.page").joinpath("static")
         page = static.joinpath("index.html").read_text()
         self.assertEqual(re.findall(r"<style|\sstyle=|\son\w+=|javascript:", page), [])
         self.assertEqual(re.findall(r"<script(?! src=)", page), [])
