@@ -17,7 +17,7 @@ from twisted.web.server import Site
 from ..create import create_plugin_server
 from ..external_proxy import create_external_proxy
 from ..model import AllowedNetwork, ExposeHeader
-from ..page.page import page_children
+from ..page.page import demo_children
 from ..server import PluginServer
 from .credentials import new_authorization
 from .guide import CHAT_PATH, PINNED_PATH, WHIP_PATH, Guide
@@ -136,7 +136,7 @@ class DemoService(MultiService):
                 **common,
             ),
         )
-        server.root_children.update(page_children(BASE_PATH + CHAT_PATH, _chat_url(openai)))
+        server.root_children.update(demo_children(BASE_PATH + CHAT_PATH, _chat_url(openai)))
         return server
 
 

@@ -1,10 +1,11 @@
-"""The page: three packaged files and an icon, nothing from anywhere else."""
+"""The page: packaged HTML, JavaScript modules and a style sheet, nothing from anywhere else."""
 
 # Half of twisted.web has no types.
 # mypy: allow-untyped-calls
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -13,52 +14,96 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 
 # Everything comes from this server and nothing is inline: injected markup could do nothing.
-CONTENT_SECURITY_POLICY = (
-    b"default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    b"img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src {}; "
+    "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+CONTENT_SECURITY_POLICY = _POLICY.format("'self'").encode("ascii")
 _TYPES = {
     "html": b"text/html; charset=utf-8",
     "js": b"text/javascript; charset=utf-8",
     "css": b"text/css; charset=utf-8",
     "svg": b"image/svg+xml",
 }
+#: What a panel is called on its tab; its markup is in ``static/NAME.html``.
+_PANELS = {"chat": "Chat", "camera": "Camera", "console": "Console"}
 
 
-class StaticFile(Resource):
-    """A packaged file, read once.
+class StaticText(Resource):
+    """A text that is served as it is.
 
-    :param name: file name in ``static/``; its ending decides the content type.
-    :param values: text for the file's ``$name`` placeholders; escaped for HTML.
+    :param kind: file name ending; decides the content type.
+    :param origins: gives the origins, other than its own, that a page may call.
     """
 
     isLeaf = True
 
-    def __init__(self, name: str, values: dict[str, str] | None = None) -> None:
+    def __init__(self, text: str, kind: str, origins: Callable[[], Sequence[str]] = tuple) -> None:
         super().__init__()
-        text = files(__package__).joinpath("static", name).read_text("utf-8")
-        if values is not None:
-            text = Template(text).substitute({key: escape(v) for key, v in values.items()})
         self._body = text.encode()
-        self._type = _TYPES[name.rpartition(".")[2]]
+        self._type = _TYPES[kind]
+        self._origins = origins
 
     def render_GET(self, request: IRequest) -> bytes:
-        """The file, never from a cache: the next start may have other ports in it."""
+        """The text, never from a cache: the next start may have other ports in it."""
+        connect = " ".join(("'self'", *self._origins()))
         request.setHeader(b"content-type", self._type)
-        request.setHeader(b"content-security-policy", CONTENT_SECURITY_POLICY)
+        request.setHeader(b"content-security-policy", _POLICY.format(connect).encode("ascii"))
         request.setHeader(b"x-content-type-options", b"nosniff")
         request.setHeader(b"cache-control", b"no-cache")
         return self._body
 
 
-def page_children(proxy_path: str, target_url: str) -> dict[bytes, IResource]:
-    """What to put below the site's root: the page at ``/``, its files at ``/demo/``.
+def demo_children(proxy_path: str, target_url: str) -> dict[bytes, IResource]:
+    """What to put below the demo's root: all panels at ``/``, their files at ``/page/``.
 
-    :param proxy_path: path of the proxy's route on this server.
-    :param target_url: the upstream URL that the page asks the proxy for.
+    :param proxy_path: path of the chat route on this server.
+    :param target_url: the upstream URL that the chat asks the proxy for.
     """
+    values = {"proxy": proxy_path, "target": target_url}
+    return {b"": StaticText(_document(tuple(_PANELS), values), "html"), b"page": _files()}
+
+
+def console_children(origins: Callable[[], Sequence[str]]) -> dict[bytes, IResource]:
+    """What to put below the admin site's root: the console at ``/``, its files at ``/page/``.
+
+    :param origins: gives the root URLs of the proxy's own listeners; the page may call them.
+    """
+    document = _document(("console",), {"proxy": "", "target": ""})
+    return {b"": StaticText(document, "html", origins), b"page": _files()}
+
+
+def _files() -> Resource:
     folder = Resource()
-    for name in ("app.js", "style.css", "icon.svg"):
-        folder.putChild(name.encode(), StaticFile(name))
-    index = StaticFile("index.html", {"proxy": proxy_path, "target": target_url})
-    return {b"": index, b"demo": folder}
+    for file in files(__package__).joinpath("static").iterdir():
+        kind = file.name.rpartition(".")[2]
+        if kind in ("js", "css", "svg"):
+            folder.putChild(file.name.encode(), StaticText(file.read_text("utf-8"), kind))
+    return folder
+
+
+def _document(panels: Sequence[str], values: dict[str, str]) -> str:
+    shell = Template(_markup("page"))
+    tabs = "" if len(panels) == 1 else f'<div role="tablist">{"".join(map(_tab, panels))}</div>'
+    return shell.substitute(
+        {key: escape(value) for key, value in values.items()},
+        tabs=tabs,
+        panels="\n".join(map(_panel, panels)),
+    )
+
+
+def _tab(name: str) -> str:
+    return (
+        f'<button type="button" role="tab" id="tab-{name}" aria-controls="panel-{name}"'
+        f' aria-selected="false" tabindex="-1">{_PANELS[name]}</button>'
+    )
+
+
+def _panel(name: str) -> str:
+    return (
+        f'<div id="panel-{name}" class="panel" data-panel="{name}" hidden>\n{_markup(name)}</div>'
+    )
+
+
+def _markup(name: str) -> str:
+    return files(__package__).joinpath("static", f"{name}.html").read_text("utf-8")

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from naap_twisted.page.page import CONTENT_SECURITY_POLICY, page_children
+from naap_twisted.page.page import CONTENT_SECURITY_POLICY, console_children, demo_children
 
 from ..demo.loopback import call, serve
 
@@ -16,8 +16,8 @@ TARGET = 'http://127.0.0.1:9/v1/chat/completions?a=1&b="<x>'
 
 class Served(TestCase):
     def setUp(self):
-        root = Resource()
-        for name, child in page_children("/api/v1/proxy", TARGET).items():
+        self.root = root = Resource()
+        for name, child in demo_children("/api/v1/proxy", TARGET).items():
             root.putChild(name, child)
         self.base = serve(self, Site(root))
 
@@ -25,9 +25,9 @@ class Served(TestCase):
         """Each file has its type, the policy, nosniff and is asked for again next time."""
         for path, content_type in [
             ("/", "text/html; charset=utf-8"),
-            ("/demo/app.js", "text/javascript; charset=utf-8"),
-            ("/demo/style.css", "text/css; charset=utf-8"),
-            ("/demo/icon.svg", "image/svg+xml"),
+            ("/page/main.js", "text/javascript; charset=utf-8"),
+            ("/page/style.css", "text/css; charset=utf-8"),
+            ("/page/icon.svg", "image/svg+xml"),
         ]:
             response = await call("GET", self.base + path)
             self.assertEqual(response.code, 200, path)
@@ -48,11 +48,39 @@ class Served(TestCase):
             'data-target="http://127.0.0.1:9/v1/chat/completions?a=1&amp;b=&quot;&lt;x&gt;"', page
         )
 
+    async def test_panels(self):
+        """The demo has every panel, with a tab for each; the admin port the console alone."""
+        demo = await (await call("GET", self.base + "/")).text()
+        self.assertEqual(re.findall('data-panel="(.*?)"', demo), ["chat", "camera", "console"])
+        self.assertEqual(demo.count('role="tab"'), 3)
+        self.root.putChild(b"admin", console_children(lambda: ["http://127.0.0.1:4020"])[b""])
+        admin = await (await call("GET", self.base + "/admin")).text()
+        self.assertEqual(re.findall('data-panel="(.*?)"', admin), ["console"])
+        self.assertNotIn('role="tab', admin)
+
+    async def test_origins_of_the_proxy(self):
+        """The console on the admin port may call the listeners that are there now, and no other."""
+        origins = []
+        self.root.putChild(b"admin", console_children(lambda: origins)[b""])
+        for now, directive in [
+            ([], "connect-src 'self'"),
+            (
+                ["http://127.0.0.1:1", "https://[::1]:2"],
+                "connect-src 'self' http://127.0.0.1:1 https://[::1]:2",
+            ),
+        ]:
+            origins[:] = now
+            response = await call("GET", self.base + "/admin")
+            await response.content()
+            (policy,) = response.headers.getRawHeaders("content-security-policy")
+            self.assertIn(directive, policy.split("; "))
+
     async def test_nothing_else(self):
         """Other names and methods are refused."""
         for method, path, status in [
-            ("GET", "/demo/none.js", 404),
-            ("GET", "/demo/../page.py", 404),
+            ("GET", "/page/none.js", 404),
+            ("GET", "/page/chat.html", 404),
+            ("GET", "/page/../page.py", 404),
             ("POST", "/", 405),
         ]:
             response = await call(method, self.base + path)
@@ -76,11 +104,17 @@ class Policy(SynchronousTestCase):
 
     def test_page_obeys_the_policy(self):
         """No inline script or style, no third host."""
-        static = files("naap_twisted.page").joinpath("static")
-        page = static.joinpath("index.html").read_text()
-        self.assertEqual(re.findall(r"<style|\sstyle=|\son\w+=|javascript:", page), [])
-        self.assertEqual(re.findall(r"<script(?! src=)", page), [])
-        for name in ("index.html", "app.js", "style.css"):
-            text = static.joinpath(name).read_text()
-            self.assertEqual(re.findall(r"(?:https?:)?//[a-z0-9]+\.", text), [], name)
+        static = list(files("naap_twisted.page").joinpath("static").iterdir())
+        self.assertGreater(len(static), 10)
+        for file in static:
+            text = re.sub(r"^ *//.*", "", file.read_text(), flags=re.M)
+            self.assertEqual(re.findall(r"<style|\sstyle=|\son\w+=[\"']|javascript:", text), [])
+            self.assertEqual(re.findall(r"<script(?! src=)", text), [], file.name)
+            hosts = re.findall(r"(?:https?:)?//(?!www\.w3\.org)[a-z0-9]+\.", text)
+            self.assertEqual(hosts, [], file.name)
             self.assertNotIn("innerHTML", text)
+
+    def test_size(self):
+        """One noun a file: none is past 300 lines."""
+        for file in files("naap_twisted.page").joinpath("static").iterdir():
+            self.assertLessEqual(len(file.read_text().splitlines()), 300, file.name)

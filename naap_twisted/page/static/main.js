@@ -1,0 +1,13 @@
+// What is on this page: the demo has every panel, the admin port the console alone.
+
+import { startTabs } from "./tabs.js";
+import { startCamera } from "./camera.js";
+import { startChat } from "./chat.js";
+import { startConsole } from "./console.js";
+
+const START = { chat: startChat, camera: startCamera, console: startConsole };
+const panels = [...document.querySelectorAll("[data-panel]")];
+const shown = Object.fromEntries(
+  panels.map((panel) => [panel.dataset.panel, START[panel.dataset.panel](document.body.dataset)]),
+);
+startTabs(panels, (name) => shown[name]?.());
