@@ -30,6 +30,7 @@ class UpstreamClient:
     """Connections to upstreams, shared by the routes of one server.
 
     :param ca_file: PEM file of further trust anchors.
+    :ivar resolver: asked for every host name.
     """
 
     def __init__(
@@ -43,12 +44,8 @@ class UpstreamClient:
     ) -> None:
         self.ticker = ticker or Ticker(reactor)
         self.pool = Pool(limits)
-        self.connector = Connector(
-            reactor,
-            SharedLookups(resolver or SystemResolver(reactor), reactor),
-            TlsContexts(ca_file),
-            self.ticker,
-        )
+        self.resolver = SharedLookups(resolver or SystemResolver(reactor), reactor)
+        self.connector = Connector(reactor, self.resolver, TlsContexts(ca_file), self.ticker)
 
     def send(self, outbound: OutboundRequest) -> Deferred[UpstreamResponse]:
         """See :class:`~naap_twisted.interfaces.IUpstream`."""
