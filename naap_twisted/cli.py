@@ -19,7 +19,7 @@ from .assembly import authorizers, rotate_keys
 from .config import Config, ProxyConfig, load_config
 from .describe import describe
 from .errors import ConfigError
-from .explain import Step, explain
+from .explain import Step, configured, explain
 from .interfaces import IResolver
 from .keys.vault import new_master_key
 from .upstream.dns import DnsResolver
@@ -119,7 +119,7 @@ def _run(config: Config, route: ProxyConfig, url: str) -> tuple[Step, ...]:
 
     async def run(reactor: Any) -> None:
         resolver = make_resolver(config, reactor)
-        outcome.append(await explain(route, config.upstream, url, resolver, reactor))
+        outcome.append(await explain(configured(route, config.upstream), url, resolver, reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from .config import ProxyConfig, UpstreamConfig
 from .egress import EgressPolicy, check_address
-from .errors import InvalidTarget, ProxyError
+from .errors import AddressNotAllowed, BadGateway, InvalidTarget, ProxyError
+from .external_proxy import ExternalProxy
 from .hostname import address_of
-from .model import Target
+from .model import Target, VettedTarget
 from .target import PinnedBase, parse_target
 
 Address = IPv4Address | IPv6Address
@@ -26,16 +28,61 @@ class Step:
     :ivar name: ``"parse"``, ``"host"``, ``"scheme"``, ``"port"``, ``"dns"`` or ``"address"``.
     :ivar passed: whether the request would go on.
     :ivar text: the reason, for the operator.
+    :ivar error: what the caller would be answered where it is refused.
     """
 
     name: str
     passed: bool
     text: str
+    error: ProxyError | None = field(default=None, eq=False, repr=False)
 
 
-async def explain(
-    route: ProxyConfig, upstream: UpstreamConfig, url: str, resolver: Any, clock: IReactorTime
-) -> tuple[Step, ...]:
+@frozen
+class Route:
+    """What decides where a route goes.
+
+    :ivar pinned: its base; ``None`` where *header* names the URL.
+    :ivar connect: seconds that DNS has to answer.
+    """
+
+    policy: EgressPolicy
+    pinned: PinnedBase | None
+    header: str
+    connect: float
+
+    def target(self, url: str) -> Target:
+        """The target that *url* names.
+
+        :raises InvalidTarget: it is none that this route takes.
+        """
+        raw = url.encode("utf-8", "surrogateescape")
+        if self.pinned is None:
+            return parse_target(raw, self.header)
+        if not raw.startswith((b"/", b"?")) and raw:
+            return self.pinned.within(parse_target(raw, "target"))
+        return self.pinned.join(raw)
+
+
+def configured(route: ProxyConfig, upstream: UpstreamConfig) -> Route:
+    """A route as the config has it."""
+    pinned = None if route.target is None else PinnedBase.parse(route.target)
+    hosts, schemes, ports = route.allowed_hosts, route.allowed_schemes, route.allowed_ports
+    if pinned is not None:
+        base = pinned.base
+        hosts, schemes, ports = (base.host,), (base.scheme,), (base.port,)
+    policy = EgressPolicy(
+        hosts, schemes, ports, upstream.allow_networks, carries_key=bool(route.forward_headers)
+    )
+    return Route(policy, pinned, route.target_url_header or "X-Target-URL", route.connect_timeout)
+
+
+def mounted(proxy: ExternalProxy) -> Route:
+    """A route of a running server."""
+    route = proxy.route
+    return Route(proxy.egress, route.pinned, route.target_url_header, route.timeouts.connect)
+
+
+async def explain(route: Route, url: str, resolver: Any, clock: IReactorTime) -> tuple[Step, ...]:
     """Every step up to the first that refuses; each address is judged, so that all are seen.
 
     :param url: the target; on a pinned route what follows the route's path, or the whole URL.
@@ -43,11 +90,11 @@ async def explain(
         ``connect_timeout`` to answer.
     """
     try:
-        target, policy = _target(route, upstream, url)
+        target = route.target(url)
     except InvalidTarget as error:
-        return (Step("parse", False, error.reason),)
+        return (Step("parse", False, error.reason, error),)
     steps = [Step("parse", True, f"{target.origin}{target.path}")]
-    steps += policy_steps(policy, target)
+    steps += policy_steps(route.policy, target)
     if not steps[-1].passed:
         return tuple(steps)
     addresses: tuple[Address, ...]
@@ -57,19 +104,24 @@ async def explain(
         steps.append(Step("dns", True, "not asked: the host is an address"))
     else:
         try:
-            answer = await resolver.resolve(target.host).addTimeout(route.connect_timeout, clock)
+            answer = await resolver.resolve(target.host).addTimeout(route.connect, clock)
         except ProxyError as error:
-            return (*steps, Step("dns", False, error.reason))
+            return (*steps, Step("dns", False, error.reason, error))
         except TimeoutError:
-            late = f"no answer for {target.host} in {route.connect_timeout:g} seconds"
-            return (*steps, Step("dns", False, late))
+            late = f"no answer for {target.host} in {route.connect:g} seconds"
+            return (*steps, Step("dns", False, late, BadGateway(reason=late)))
         addresses = answer.addresses
         steps.append(Step("dns", True, f"{len(addresses)} answer(s) for {target.host}"))
-    vetted = policy.vet(target)
+    return (*steps, *_address_steps(route.policy.vet(target), addresses))
+
+
+def _address_steps(vetted: VettedTarget, addresses: tuple[Address, ...]) -> Iterator[Step]:
+    host = vetted.target.host
+    refusal = AddressNotAllowed(f'Host "{host}" resolves to an address that is not allowed')
     for address in addresses:
         verdict = check_address(vetted, address)
-        steps.append(Step("address", verdict.allowed, f"{address}: {verdict.reason}"))
-    return tuple(steps)
+        error = None if verdict.allowed else refusal
+        yield Step("address", verdict.allowed, f"{address}: {verdict.reason}", error)
 
 
 def policy_steps(policy: EgressPolicy, target: Target) -> list[Step]:
@@ -83,28 +135,14 @@ def policy_steps(policy: EgressPolicy, target: Target) -> list[Step]:
     steps: list[Step] = []
     for name, text in passed.items():
         if name == decision.step:
-            return [*steps, Step(name, False, decision.reason)]
+            return [*steps, Step(name, False, decision.reason, _refusal(policy, target))]
         steps.append(Step(name, True, text))
     return steps
 
 
-def _target(route: ProxyConfig, upstream: UpstreamConfig, url: str) -> tuple[Target, EgressPolicy]:
-    raw = url.encode("utf-8", "surrogateescape")
-    keyed = bool(route.forward_headers)
-    if route.target is None:
-        policy = EgressPolicy(
-            route.allowed_hosts,
-            route.allowed_schemes,
-            route.allowed_ports,
-            upstream.allow_networks,
-            carries_key=keyed,
-        )
-        return parse_target(raw, route.target_url_header or "X-Target-URL"), policy
-    pinned = PinnedBase.parse(route.target)
-    base = pinned.base
-    policy = EgressPolicy(
-        (base.host,), (base.scheme,), (base.port,), upstream.allow_networks, carries_key=keyed
-    )
-    if not raw.startswith((b"/", b"?")) and raw:
-        return pinned.within(parse_target(raw, "target")), policy
-    return pinned.join(raw), policy
+def _refusal(policy: EgressPolicy, target: Target) -> ProxyError | None:
+    try:
+        policy.vet(target)
+    except ProxyError as error:
+        return error
+    return None

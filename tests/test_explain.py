@@ -7,7 +7,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import BadGateway
-from naap_twisted.explain import explain
+from naap_twisted.explain import configured, explain
 from naap_twisted.upstream.resolver import Answer
 from tests.config.support import config_of, proxy
 
@@ -33,7 +33,8 @@ class ExplainTests(SynchronousTestCase):
 
     def start(self, url: str, **edits: str) -> Deferred:
         config = config_of(**edits)
-        steps = explain(config.proxy[0], config.upstream, url, self.resolver, self.clock)
+        route = configured(config.proxy[0], config.upstream)
+        steps = explain(route, url, self.resolver, self.clock)
         return Deferred.fromCoroutine(steps)
 
     def explain(self, url: str, **edits: str) -> list[tuple[str, bool]]:
