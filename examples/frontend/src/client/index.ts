@@ -1,0 +1,12 @@
+export { getPluginBackendUrl } from "./backend";
+export { completeChat, streamChat } from "./chat";
+export type { ChatMessage, ChatRequest } from "./chat";
+export { getCsrfToken } from "./csrf";
+export { BAD_ANSWER, isAbort, NETWORK, ProxyError, STREAM_CUT } from "./errors";
+export { proxyFetch } from "./proxyFetch";
+export type { ProxyRequest } from "./proxyFetch";
+export { settings } from "./settings";
+export type { Settings } from "./settings";
+export { getAuthToken, setAuthToken } from "./token";
+export { WhipClient } from "./whip";
+export type { WhipOptions, WhipStatus } from "./whip";
