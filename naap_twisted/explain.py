@@ -29,12 +29,14 @@ class Step:
     :ivar passed: whether the request would go on.
     :ivar text: the reason, for the operator.
     :ivar error: what the caller would be answered where it is refused.
+    :ivar address: the one that was judged.
     """
 
     name: str
     passed: bool
     text: str
     error: ProxyError | None = field(default=None, eq=False, repr=False)
+    address: Address | None = None
 
 
 @frozen
@@ -121,7 +123,7 @@ def _address_steps(vetted: VettedTarget, addresses: tuple[Address, ...]) -> Iter
     for address in addresses:
         verdict = check_address(vetted, address)
         error = None if verdict.allowed else refusal
-        yield Step("address", verdict.allowed, f"{address}: {verdict.reason}", error)
+        yield Step("address", verdict.allowed, f"{address}: {verdict.reason}", error, address)
 
 
 def policy_steps(policy: EgressPolicy, target: Target) -> list[Step]:

@@ -16,6 +16,8 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
 from .addresses import format_allow_network
+from .admin.parts import Parts
+from .admin.tally import Tally
 from .auth.choose import NOBODY, auth_in_words
 from .auth.gate import Gate
 from .config.listen import parse_listen, with_backlog
@@ -83,6 +85,7 @@ class PluginServer(MultiService):
             policy = self._state.policy("user", options.user_rate_limit, users=True)
             self._routes.door = Door((policy,))
         self._root = wrapped(self._routes, options, self._state)
+        self._tally = Tally()
         self._site: DownstreamSite | None = None
         self._ports: list[StreamServerEndpointService] = []
 
@@ -129,6 +132,13 @@ class PluginServer(MultiService):
                 observer=self._state.observer(AccessLog()),
             )
         return self._site
+
+    @property
+    def parts(self) -> Parts:
+        """What this server is made of, for its admin side."""
+        return Parts(
+            self._options, self._upstream, self._state, self._capacity, self._tally, self._reactor
+        )
 
     @property
     def keys(self) -> IKeyStore:

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.web.server import Site
 
+from ..admin.console import console_children
 from ..create import create_plugin_server
 from ..external_proxy import create_external_proxy
 from ..model import AllowedNetwork, ExposeHeader
@@ -137,6 +138,12 @@ class DemoService(MultiService):
             ),
         )
         server.root_children.update(demo_children(BASE_PATH + CHAT_PATH, _chat_url(openai)))
+        tries = {
+            BASE_PATH + CHAT_PATH: _chat_url(openai),
+            BASE_PATH + WHIP_PATH: _whip_url(whip),
+            BASE_PATH + PINNED_PATH: "/models",
+        }
+        server.root_children.update(console_children(server, tries=tries))
         return server
 
 

@@ -1,0 +1,30 @@
+"""What a server is made of, as its admin side reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from ..limits.capacity import Capacity
+    from ..server_options import ServerOptions
+    from ..state import State
+    from ..upstream.client import UpstreamClient
+    from .tally import Tally
+
+
+@frozen
+class Parts:
+    """Handed out by :attr:`PluginServer.parts <naap_twisted.server.PluginServer>`.
+
+    :ivar tally: counts the finished exchanges.
+    :ivar clock: the reactor.
+    """
+
+    options: ServerOptions
+    upstream: UpstreamClient
+    state: State
+    capacity: Capacity
+    tally: Tally
+    clock: Any

@@ -1,0 +1,59 @@
+"""Plain numbers of finished exchanges: counted where the log line is written, read by /metrics.
+
+Counting is a look-up and a few additions. Nothing of a user or a target is kept: the names of
+routes and outcomes are few.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from attrs import define, field
+
+from ..observe.record import ExchangeRecord
+
+#: Upper bounds of the histogram of durations, in seconds.
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+_OVER = len(BOUNDS)
+
+
+@define
+class RouteTally:
+    """One route's numbers.
+
+    :ivar statuses: answers by the first digit of their status; 0: the browser left before one.
+    :ivar durations: answers by the first of :data:`BOUNDS` that they took no longer than; the last
+        is for longer ones.
+    :ivar seconds: the sum of all durations.
+    """
+
+    statuses: list[int] = field(factory=lambda: [0] * 6)
+    durations: list[int] = field(factory=lambda: [0] * (_OVER + 1))
+    seconds: float = 0.0
+
+
+class Tally:
+    """Counts exchanges.
+
+    :ivar routes: by path as mounted; ``""`` is what no route answered.
+    :ivar outcomes: what did not end well, by route and outcome, as the log line has them.
+    """
+
+    def __init__(self) -> None:
+        self.routes: dict[str, RouteTally] = {}
+        self.outcomes: dict[tuple[str, str], int] = {}
+
+    def count(self, record: ExchangeRecord, status: int, seconds: float) -> None:
+        """One exchange has ended.
+
+        :param status: of the answer; 0: none went out.
+        """
+        route = self.routes.get(record.route)
+        if route is None:
+            route = self.routes[record.route] = RouteTally()
+        route.statuses[status // 100] += 1
+        route.durations[bisect_left(BOUNDS, seconds)] += 1
+        route.seconds += seconds
+        if record.outcome != "ok":
+            key = (record.route, record.outcome)
+            self.outcomes[key] = self.outcomes.get(key, 0) + 1

@@ -1,0 +1,58 @@
+"""Why a browser gives up on us, in its own words, and the one config line that would help. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from attrs import frozen
+
+from .origins import Origins
+
+
+@frozen
+class Problem:
+    """One reason.
+
+    :ivar text: as a browser's console puts it.
+    :ivar line: the config line that would let it through; ``None`` where none can.
+    """
+
+    text: str
+    line: str | None = None
+
+
+def origin_refused(origins: Origins, origin: str) -> Problem:
+    """The page's origin is not let in."""
+    return Problem(
+        "Response to preflight request doesn't pass access control check:"
+        " No 'Access-Control-Allow-Origin' header is present on the requested resource",
+        origins.line_allowing(origin.encode("latin-1", "replace")),
+    )
+
+
+def wildcard_with_credentials(origin: str) -> Problem:
+    """Cookies go along, and every origin is let in."""
+    return Problem(
+        "The value of the 'Access-Control-Allow-Origin' header in the response must not be the"
+        " wildcard '*' when the request's credentials mode is 'include'",
+        f"cors_origins = {json.dumps([origin])}",
+    )
+
+
+def header_refused(name: str, cors_headers: Sequence[str]) -> Problem:
+    """A request header that the page wants to send is on no list."""
+    return Problem(
+        f"Request header field {name.lower()} is not allowed by Access-Control-Allow-Headers in"
+        " preflight response",
+        f"cors_headers = {json.dumps([*cors_headers, name])}",
+    )
+
+
+def method_refused(method: str, methods: Sequence[str]) -> Problem:
+    """The route does not answer the method."""
+    proxied = [each for each in methods if each not in ("OPTIONS", "HEAD")]
+    return Problem(
+        f"Method {method} is not allowed by Access-Control-Allow-Methods in preflight response",
+        f"methods = {json.dumps([*proxied, method])}",
+    )
