@@ -11,6 +11,9 @@ from unittest import SkipTest
 from urllib.parse import urlsplit
 
 from twisted.internet import reactor
+from twisted.internet.defer import maybeDeferred
+from twisted.internet.task import deferLater
+from twisted.protocols.policies import WrappingFactory
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
@@ -36,6 +39,24 @@ def need_packages(*names: str) -> None:
             lacks(f"npm package {name} is missing: npm ci --prefix tests/browser")
 
 
+def listen(test: TestCase, site: Site) -> int:
+    """Serve *site* on loopback until *test* ends, its kept connections too; the port."""
+    # The browser keeps connections open, and tells of a closed one when it likes.
+    factory = WrappingFactory(site)
+    factory.noisy = False
+    port = reactor.listenTCP(0, factory, interface="127.0.0.1")
+
+    async def stop() -> None:
+        await maybeDeferred(port.stopListening)
+        for connection in list(factory.protocols):
+            connection.transport.abortConnection()
+        while factory.protocols:
+            await deferLater(reactor, 0)
+
+    test.addCleanup(stop)
+    return int(port.getHost().port)
+
+
 class _Text(Resource):
     isLeaf = True
 
@@ -57,9 +78,7 @@ class PageServer:
 
     def __init__(self, test: TestCase, host: str = "localhost") -> None:
         self._root = Resource()
-        port = reactor.listenTCP(0, Site(self._root), interface="127.0.0.1")
-        test.addCleanup(port.stopListening)
-        self.origin = f"http://{host}:{port.getHost().port}"
+        self.origin = f"http://{host}:{listen(test, Site(self._root))}"
 
     def text(self, name: str, body: str, content_type: str = "text/html; charset=utf-8") -> str:
         """Serve *body* at ``/name``; its URL."""
@@ -83,6 +102,7 @@ class BrowserTestCase(TestCase):
     """
 
     timeout = 120
+    _expected: tuple[str, ...] = ()
 
     async def open(self, **options: Any) -> None:
         """Make ``self.page``; *options* as for ``browser.new_context`` (viewport, color_scheme)."""
@@ -90,7 +110,6 @@ class BrowserTestCase(TestCase):
             lacks(reason)
         self._console: list[str] = []
         self._foreign: list[str] = []
-        self._expected: list[str] = []
         self._chromium = chromium.Chromium.running()
         await self._chromium.call(self._open, options)
         self.addCleanup(self._closing)
@@ -113,7 +132,7 @@ class BrowserTestCase(TestCase):
 
     def expect_console(self, *patterns: str) -> None:
         """Console errors that match one of *patterns* are what this test wants."""
-        self._expected.extend(patterns)
+        self._expected = (*self._expected, *patterns)
 
     async def browse(self, scenario: Callable[..., Any], *arguments: Any) -> Any:
         """Run *scenario(page, \\*arguments)* in the browser's thread; its result."""
