@@ -30,6 +30,9 @@ function refresh() {
   ui.stop.disabled = !busy;
   ui.answer.classList.toggle("busy", busy);
   ui.answer.classList.toggle("empty", !busy && ui.answer.textContent === "");
+  // Beside an error an empty answer would only promise one.
+  ui.answer.hidden = !ui.error.hidden && ui.answer.textContent === "";
+  ui.note.hidden = !ui.error.hidden;
   ui.curl.textContent = curlOf({
     method: "POST", url: location.origin + call.proxy, headers: headers(), body: requestBody(),
   });

@@ -1,6 +1,8 @@
 // Server-sent events from a fetched stream.
 // https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 
+import { textOf } from "./stream.js";
+
 // Feed text as it comes; each call gives the data of the events that it completed.
 export function eventParser() {
   let pending = "";
@@ -23,20 +25,4 @@ function dataOf(block) {
 export async function* eventsOf(body) {
   const parse = eventParser();
   for await (const text of textOf(body)) yield* parse(text);
-}
-
-// Text from a ReadableStream of bytes, as it comes. A reader instead of "for await" on the stream
-// itself, which not every browser has.
-export async function* textOf(body) {
-  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    // An early return stops the download too; after an error there is nothing to stop.
-    await reader.cancel().catch(() => {});
-  }
 }

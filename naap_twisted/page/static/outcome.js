@@ -1,0 +1,141 @@
+// What happened, in the order a developer asks: refused where and why, the answer, the preflight,
+// the request. Values in, elements out.
+
+import { copies, make } from "./dom.js";
+
+const SHORT_ANSWER = 40; // characters of a value above which a table cell may break anywhere
+
+function section(title, open, ...content) {
+  return make("details", { class: "part", open }, make("summary", {}, title), ...content);
+}
+
+const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+export function headerTable(pairs, label) {
+  if (!pairs.length) return make("p", { class: "hint" }, "None.");
+  const rows = pairs.map(([name, value]) =>
+    make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value)));
+  const table = make("table", { class: "headers", "aria-label": label }, make("tbody", {}, ...rows));
+  if (pairs.some(([, value]) => value.length > SHORT_ANSWER)) table.classList.add("long");
+  return table;
+}
+
+function step({ name, passed, text }) {
+  return make(
+    "li", { class: passed ? "passed" : "refused" },
+    make("span", { class: "mark", "aria-hidden": "true" }, passed ? "\u2713" : "\u2717"),
+    make("strong", {}, name),
+    make("span", { class: "sr-only" }, passed ? " passed: " : " refused: "),
+    make("span", {}, text),
+  );
+}
+
+function hintBlock(hint) {
+  const line = make("pre", { class: "hint-line", tabindex: "0", role: "region", "aria-label": "The config line" }, hint);
+  const copy = make("button", { type: "button", class: "quiet small" }, "Copy");
+  copies(copy, () => hint, line);
+  return make("div", { class: "fix" }, make("p", {}, "This line in the config would allow it:"), line, copy);
+}
+
+// What the proxy decides about the target, step by step.
+export function decision({ allowed, steps, hint }) {
+  const parts = [make("ol", { class: "steps" }, ...steps.map(step))];
+  if (!allowed && hint) parts.push(hintBlock(hint));
+  return section(allowed ? "Decision: allowed" : "Decision: refused", !allowed, ...parts);
+}
+
+// The preflight as the proxy answers it to a page of *origin*: no page can see its own.
+export function preflight(asked, origin, path, sameOrigin) {
+  const parts = [];
+  if (sameOrigin) {
+    parts.push(make("p", { class: "hint" },
+      "This page has the proxy's own origin: your browser sent no preflight. ",
+      `A page of ${origin} is answered like this.`));
+  }
+  parts.push(make("p", {}, `${capitalized(asked.why)}.`));
+  if (asked.needed) {
+    parts.push(
+      make("h4", {}, `OPTIONS ${path}`), headerTable(asked.request, "Preflight request headers"),
+      make("h4", {}, `Answer ${asked.status}`), headerTable(corsFirst(asked.headers), "Preflight answer headers"),
+    );
+  }
+  if (asked.problems.length) {
+    parts.push(make("ul", { class: "problems" }, ...asked.problems.map(problem)));
+  }
+  return section(`Preflight: ${verdictOf(asked)}`, !asked.allowed, ...parts);
+}
+
+// The lines that a browser decides by stand first.
+function corsFirst(pairs) {
+  const decides = ([name]) => name.toLowerCase().startsWith("access-control-");
+  return [...pairs.filter(decides), ...pairs.filter((pair) => !decides(pair))];
+}
+
+const problem = ({ text, hint }) => make("li", {}, text, ...(hint ? [hintBlock(hint)] : []));
+
+function verdictOf({ needed, allowed }) {
+  if (!allowed) return "refused";
+  return needed ? "allowed" : "none needed";
+}
+
+// The request as the page gave it to the browser.
+export function sent(request) {
+  return section(
+    "Request as sent", false,
+    make("p", { class: "mono line" }, `${request.method} ${request.url}`),
+    headerTable([...request.headers], "Request headers"),
+  );
+}
+
+export function answerHead(answer) {
+  const parts = [];
+  if (answer.redirected) {
+    parts.push(make("p", { class: "hint" }, `The browser followed a redirect to ${answer.url}`));
+  }
+  parts.push(headerTable(answer.headers, "Answer headers this page may read"));
+  return section(`Headers this page may read (${answer.headers.length})`, false, ...parts);
+}
+
+// A place for the body: {element, append(text), finish(answer)}.
+export function answerBody(answer) {
+  const text = make("pre", { class: "body", tabindex: "0", role: "region", "aria-label": "Answer body" });
+  const note = make("p", { class: "hint" });
+  const element = section("Body", true, text, note);
+  let received = "";
+  return {
+    element,
+    append(piece) {
+      received += piece;
+      text.append(piece);
+    },
+    finish() {
+      const size = `${answer.bytes.toLocaleString("en")} bytes`;
+      if (!answer.textual && answer.bytes) {
+        text.textContent = `${size} of ${answer.type || "no declared type"}, not shown`;
+      } else if (received === "") {
+        text.textContent = "(empty)";
+      }
+      if (answer.cut) note.textContent = `Cut: the connection ended early, after ${size}.`;
+      else if (answer.capped) note.textContent = `The first ${size}; the rest was not read.`;
+      else formatJson(received, text, element);
+    },
+  };
+}
+
+function formatJson(received, text, element) {
+  let formatted;
+  try {
+    formatted = JSON.stringify(JSON.parse(received), null, 2);
+  } catch {
+    return;
+  }
+  if (formatted === received.trim()) return;
+  const toggle = make("button", { type: "button", class: "quiet small" }, "Show as received");
+  text.textContent = formatted;
+  toggle.addEventListener("click", () => {
+    const raw = text.textContent === formatted;
+    text.textContent = raw ? received : formatted;
+    toggle.textContent = raw ? "Show formatted" : "Show as received";
+  });
+  element.append(toggle);
+}
