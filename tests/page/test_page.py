@@ -13,6 +13,9 @@ from ..demo.loopback import call, serve
 
 TARGET = 'http://127.0.0.1:9/v1/chat/completions?a=1&b="<x>'
 
+# Hosts that the page's texts name; none is ever called.
+NAMED = {"127.0.0.1", "api.example.com", "www.w3.org"}
+
 
 class Served(TestCase):
     def setUp(self):
