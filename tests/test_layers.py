@@ -40,6 +40,7 @@ PURE = (
 REVEALING = {
     *("upstream/wire.py", "upstream/agent.py", "rewrite.py", "guard.py"),
     "auth/signing_keys.py",
+    "demo/media/process.py",
     "keys/vault.py",
     "limits/redis_address.py",
     "storage/database.py",

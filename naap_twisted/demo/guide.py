@@ -11,7 +11,7 @@ ORIGIN = "http://localhost:3000"
 CHAT_PATH = "/assistant/openai-proxy"
 WHIP_PATH = "/daydream/whip-proxy"
 PINNED_PATH = "/openai"
-# Short enough to read in a terminal; a browser's own offer has a hundred lines.
+# Short enough to read in a terminal, whole enough to be answered; a browser's has a hundred lines.
 OFFER = (
     "v=0",
     "o=- 1 1 IN IP4 127.0.0.1",
@@ -19,7 +19,11 @@ OFFER = (
     "t=0 0",
     "m=audio 9 UDP/TLS/RTP/SAVPF 111",
     "c=IN IP4 0.0.0.0",
+    "a=ice-ufrag:demo",
+    "a=ice-pwd:demo-has-no-media-behind",
+    "a=fingerprint:sha-256 " + ":".join(["00"] * 32),
     "a=setup:actpass",
+    "a=rtcp-mux",
     "a=mid:0",
     "a=sendonly",
     "a=rtpmap:111 opus/48000/2",

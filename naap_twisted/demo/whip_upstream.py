@@ -21,7 +21,8 @@ FRAGMENT_TYPE = b"application/trickle-ice-sdpfrag"
 MAX_SESSIONS = 1000
 
 
-def _media_type(request: IRequest) -> bytes:
+def media_type(request: IRequest) -> bytes:
+    """The request's media type, in lower case and without parameters."""
     value = request.getHeader(b"content-type") or b""
     return value.partition(b";")[0].strip().lower()
 
@@ -50,12 +51,12 @@ class WhipUpstream:
         """Open a session: 201, the answer, and where the session lives (section 4.2)."""
         if not self._admitted(request):
             return b""
-        if _media_type(request) != OFFER_TYPE:
-            return _refuse(request, 415, b"expected Content-Type: application/sdp")
+        if media_type(request) != OFFER_TYPE:
+            return refuse(request, 415, b"expected Content-Type: application/sdp")
         try:
             answer = sdp.answer_to(request.content.read().decode("utf-8", "replace"))
         except sdp.NotAnOffer as error:
-            return _refuse(request, 400, str(error).encode())
+            return refuse(request, 400, str(error).encode())
         session, etag = self._open()
         request.setResponseCode(201)
         request.setHeader(b"content-type", OFFER_TYPE)
@@ -72,12 +73,12 @@ class WhipUpstream:
         if not self._admitted(request):
             return b""
         if session not in self.sessions:
-            return _refuse(request, 404, b"no such session")
-        if _media_type(request) != FRAGMENT_TYPE:
-            return _refuse(request, 415, b"expected " + FRAGMENT_TYPE)
+            return refuse(request, 404, b"no such session")
+        if media_type(request) != FRAGMENT_TYPE:
+            return refuse(request, 415, b"expected " + FRAGMENT_TYPE)
         if_match = request.getHeader(b"if-match")
         if if_match not in (None, b"*", self.sessions[session]):
-            return _refuse(request, 412, b"the session has another ETag")
+            return refuse(request, 412, b"the session has another ETag")
         request.setResponseCode(204)
         return b""
 
@@ -87,7 +88,7 @@ class WhipUpstream:
         if not self._admitted(request):
             return b""
         if self.sessions.pop(session, None) is None:
-            return _refuse(request, 404, b"no such session")
+            return refuse(request, 404, b"no such session")
         return b""
 
     def _open(self) -> tuple[str, bytes]:
@@ -103,11 +104,12 @@ class WhipUpstream:
         if presents(request, self._authorization):
             return True
         request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
-        _refuse(request, 401, b"")
+        refuse(request, 401, b"")
         return False
 
 
-def _refuse(request: IRequest, status: int, text: bytes) -> bytes:
+def refuse(request: IRequest, status: int, text: bytes) -> bytes:
+    """Answer *status*; *text* is the body to return."""
     request.setResponseCode(status)
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
     return text

@@ -1,0 +1,174 @@
+"""WHIP (RFC 9725) over the sessions of this process, for whoever has the key."""
+
+# Half of twisted.web has no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from klein import Klein
+from twisted.internet.defer import Deferred
+from twisted.web.iweb import IRequest
+
+from ...secret import Secret
+from ..credentials import presents
+from ..site import UpstreamSite
+from ..whip_upstream import FRAGMENT_TYPE, OFFER_TYPE, media_type, refuse
+from .fragment import Fragment, NotAFragment, parse_fragment
+from .session import BadOffer, RestartRefused, Session
+
+#: Sessions at once: each decodes a video.
+MAX_SESSIONS = 8
+_T = TypeVar("_T")
+
+
+def awaited(work: Coroutine[Any, Any, _T]) -> Deferred[_T]:
+    """*work*, which is asyncio's, for Twisted to wait for."""
+    return Deferred.fromFuture(asyncio.ensure_future(work))
+
+
+class MediaEndpoint:
+    """The endpoint, its sessions, and what they received.
+
+    :param authorization: the only ``Authorization`` value it accepts.
+    :param say: is told a line when a session begins or ends.
+    :ivar sessions: by the last segment of their URL, which is secret.
+    """
+
+    app = Klein()
+
+    def __init__(self, authorization: Secret, say: Callable[[str], None]) -> None:
+        self._authorization = authorization
+        self._say = say
+        self._count = 0
+        self.sessions: dict[str, Session] = {}
+
+    def site(self) -> UpstreamSite:
+        """A site that serves it."""
+        return UpstreamSite(self.app.resource())
+
+    async def close(self) -> None:
+        """End every session."""
+        for session in list(self.sessions.values()):
+            await session.close("the endpoint stops")
+
+    @app.route("/whip/<room>", methods=["POST"])
+    async def offer(self, request: IRequest, room: str) -> bytes:
+        """Open a session: 201, the answer, its URL and its entity-tag (section 4.2)."""
+        if not self._admitted(request):
+            return b""
+        if media_type(request) != OFFER_TYPE:
+            return refuse(request, 415, b"expected Content-Type: application/sdp")
+        if len(self.sessions) >= MAX_SESSIONS:
+            request.setHeader(b"retry-after", b"5")
+            return refuse(request, 503, b"too many sessions")
+        name, session = self._open()
+        try:
+            answer = await awaited(session.answer(_text(request)))
+        except BaseException as error:  # also when the proxy hangs up meanwhile
+            await awaited(session.close("no answer to its offer"))
+            if isinstance(error, BadOffer):
+                return refuse(request, 400, str(error).encode())
+            raise
+        self._say(f"media: session {session.number} begins")
+        request.setResponseCode(201)
+        request.setHeader(b"content-type", OFFER_TYPE)
+        request.setHeader(b"location", b"/whip/resource/" + name.encode())
+        request.setHeader(b"etag", session.etag.encode())
+        request.setHeader(b"accept-patch", FRAGMENT_TYPE)
+        return answer.encode()
+
+    @app.route("/whip/resource/<name>", methods=["PATCH"])
+    async def trickle(self, request: IRequest, name: str) -> bytes:
+        """Take candidates: 204 (4.3.2). An ICE restart: 422, for aiortc can't do it (4.3.1)."""
+        session = self._session(request, name)
+        if session is None:
+            return b""
+        if media_type(request) != FRAGMENT_TYPE:
+            return refuse(request, 415, b"expected " + FRAGMENT_TYPE)
+        expected = request.getHeader(b"if-match")
+        if expected is None:
+            return refuse(request, 428, b"expected If-Match with the session's ETag")
+        if expected not in (b"*", session.etag.encode()):
+            return refuse(request, 412, b"the session has another ETag")
+        try:
+            fragment: Fragment = parse_fragment(_text(request))
+            await awaited(session.add(fragment))
+        except NotAFragment as error:
+            return refuse(request, 400, str(error).encode())
+        except RestartRefused as error:
+            return refuse(request, 422, str(error).encode())
+        request.setResponseCode(204)
+        return b""
+
+    @app.route("/whip/resource/<name>", methods=["DELETE"])
+    async def end(self, request: IRequest, name: str) -> bytes:
+        """End the session: 200 (section 4.2)."""
+        session = self._session(request, name)
+        if session is not None:
+            await awaited(session.close("its publisher ended it"))
+        return b""
+
+    @app.route("/whip/<room>", methods=["GET"])
+    @app.route("/whip/resource/<room>", methods=["GET"])
+    def look(self, request: IRequest, room: str) -> bytes:
+        """No content, and nothing about whether there is such a session (section 4.1)."""
+        if self._admitted(request):
+            request.setResponseCode(204)
+        return b""
+
+    @app.route("/media", methods=["GET"])
+    def statistics(self, request: IRequest) -> bytes:
+        """JSON: the sessions that are open, without their URLs."""
+        if not self._admitted(request):
+            return b""
+        request.setHeader(b"content-type", b"application/json")
+        sessions = [
+            {
+                "id": str(session.number),
+                "state": session.state,
+                "frames": session.frames,
+                "audio_frames": session.sounds,
+                "seconds": round(session.age, 1),
+            }
+            for session in self.sessions.values()
+        ]
+        return json.dumps({"sessions": sessions}).encode()
+
+    def _open(self) -> tuple[str, Session]:
+        self._count += 1
+        name = secrets.token_urlsafe(16)
+
+        def ended(session: Session, reason: str) -> None:
+            del self.sessions[name]
+            self._say(
+                f"media: session {session.number} ended after {session.age:.1f} s, "
+                f"{session.frames} video frames received: {reason}"
+            )
+
+        session = self.sessions[name] = Session(self._count, ended)
+        return name, session
+
+    def _session(self, request: IRequest, name: str) -> Session | None:
+        if not self._admitted(request):
+            return None
+        session = self.sessions.get(name)
+        if session is None:
+            refuse(request, 404, b"no such session")
+        return session
+
+    def _admitted(self, request: IRequest) -> bool:
+        if presents(request, self._authorization):
+            return True
+        request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
+        refuse(request, 401, b"")
+        return False
+
+
+def _text(request: IRequest) -> str:
+    return str(request.content.read().decode("utf-8", "replace"))

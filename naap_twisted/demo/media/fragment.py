@@ -1,0 +1,91 @@
+"""SDP fragments of a PATCH (RFC 8840), and the candidates that are out of reach. Pure."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+from attrs import frozen
+
+MAX_CANDIDATES = 50
+_CANDIDATE = "a=candidate:"
+_END = "a=end-of-candidates"
+
+
+class NotAFragment(Exception):
+    """The text is not an SDP fragment."""
+
+
+@frozen
+class Fragment:
+    """One SDP fragment.
+
+    :ivar ufrag: the peer's ICE user name; another one than before asks for an ICE restart.
+    :ivar candidates: pairs of ``mid`` and what stands after ``a=candidate:``.
+    """
+
+    ufrag: str
+    candidates: tuple[tuple[str, str], ...]
+
+
+def parse_fragment(text: str) -> Fragment:
+    """The fragment in *text*; its end-of-candidates is not told.
+
+    :raises NotAFragment: a line is no SDP line, there is no ufrag or password, a candidate stands
+        outside of a media section, or there are more than :data:`MAX_CANDIDATES`.
+    """
+    found = {"a=ice-ufrag:": "", "a=ice-pwd:": ""}
+    candidates: list[tuple[str, str]] = []
+    mid = ""
+    for line in text.splitlines():
+        if line and line[1:2] != "=":
+            raise NotAFragment("a line without a type, such as a=")
+        for name in found:
+            if line.startswith(name):
+                found[name] = line.removeprefix(name)
+        if line.startswith("a=mid:"):
+            mid = line.removeprefix("a=mid:")
+        elif line.startswith(_CANDIDATE):
+            candidates.append((mid, line.removeprefix(_CANDIDATE)))
+    if not all(found.values()):
+        raise NotAFragment("expected a=ice-ufrag and a=ice-pwd")
+    if any(not owner for owner, _ in candidates):
+        raise NotAFragment("expected a=mid before each candidate")
+    if len(candidates) > MAX_CANDIDATES:
+        raise NotAFragment(f"more than {MAX_CANDIDATES} candidates")
+    return Fragment(found["a=ice-ufrag:"], tuple(candidates))
+
+
+def is_reachable(candidate: str) -> bool:
+    """Whether this endpoint sends anything to *candidate*: RTP over UDP, a loopback address.
+
+    Not to a name either: ``.local`` would be asked for on the local network (mDNS).
+    """
+    parts = candidate.split()
+    if len(parts) < 8 or parts[1] != "1" or parts[2].lower() != "udp" or not parts[5].isdigit():
+        return False
+    try:
+        return ip_address(parts[4]).is_loopback
+    except ValueError:
+        return False
+
+
+def reachable_offer(offer: str) -> str:
+    """*offer* without the candidates that are not reachable, and without their end.
+
+    Checks that come in are answered wherever they come from; an end after no candidate at all
+    would be taken for a failure before they do.
+    """
+    kept = [
+        line
+        for line in offer.splitlines()
+        if line != _END
+        and not (line.startswith(_CANDIDATE) and not is_reachable(line.removeprefix(_CANDIDATE)))
+    ]
+    return "\r\n".join(kept) + "\r\n"
+
+
+def ufrags(description: str) -> set[str]:
+    """The ICE user names in an offer or answer."""
+    name = "a=ice-ufrag:"
+    lines = description.splitlines()
+    return {line.removeprefix(name) for line in lines if line.startswith(name)}

@@ -1,0 +1,109 @@
+"""Runs the endpoint on 127.0.0.1, in a process whose reactor is asyncio's.
+
+The key comes from the environment (``WHIP_KEY``), or, with ``--fd``, as the first line of stdin: a
+command line can be read by every user of the machine. With ``--fd`` the end of stdin, which comes
+when the parent ends in whatever way, ends this process.
+"""
+
+# Half of twisted.internet has no types.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from ...secret import Secret
+
+DEFAULT_PORT = 8189
+#: For ``python -c``: a reactor has to be chosen before anything of Twisted's takes the default one,
+#: and importing this package does.
+BOOT = (
+    "from twisted.internet import asyncioreactor; asyncioreactor.install(); "
+    "from naap_twisted.demo.media.run import main; main()"
+)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m naap_twisted.demo.media",
+        description="A WHIP endpoint on 127.0.0.1 that receives video and counts its frames.",
+        epilog="WHIP_KEY in the environment is the bearer token that it asks for.",
+    )
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="TCP port, %(default)s")
+    parser.add_argument("--fd", type=int, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _authorization(of_child: bool) -> Secret:
+    if of_child:
+        return Secret(sys.stdin.buffer.readline().strip(), source="stdin")
+    key = os.environ.pop("WHIP_KEY", "")
+    if not key:
+        sys.exit("WHIP_KEY is not set; export WHIP_KEY=... to the key that the proxy sends")
+    return Secret(f"Bearer {key}", source="WHIP_KEY")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Run until SIGINT or SIGTERM, or the end of a parent; exit with a line when it can't."""
+    options = _options()
+    authorization = _authorization(options.fd is not None)
+    try:
+        from .loopback import gather_only_loopback
+    except ImportError:
+        sys.exit("aiortc is not installed: pip install 'naap-twisted[webrtc]'")
+    gather_only_loopback()
+    from twisted.internet import reactor as installed
+
+    from .endpoint import MediaEndpoint, awaited
+
+    reactor: Any = installed
+    endpoint = MediaEndpoint(authorization, _say)
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: awaited(endpoint.close()))
+    if options.fd is None:
+        port = reactor.listenTCP(options.port, endpoint.site(), interface="127.0.0.1").getHost()
+        _say(f"Listening on http://127.0.0.1:{port.port}/whip/any-room")
+    else:
+        # A terminal's Ctrl-C goes to every process; the parent's end is what counts.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _Lifeline(reactor)
+        reactor.adoptStreamPort(options.fd, socket.AF_INET, endpoint.site())
+    reactor.run()
+
+
+@implementer(IReadDescriptor)
+class _Lifeline:
+    """Stops *reactor* when stdin ends."""
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        reactor.addReader(self)
+
+    def fileno(self) -> int:
+        return 0
+
+    def logPrefix(self) -> str:
+        return "stdin"
+
+    def doRead(self) -> None:
+        if not os.read(0, 4096):
+            self.connectionLost(Failure(ConnectionDone()))
+
+    def connectionLost(self, reason: Failure) -> None:
+        self._reactor.removeReader(self)
+        if self._reactor.running:
+            self._reactor.stop()
