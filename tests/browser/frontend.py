@@ -38,11 +38,11 @@ def need_build() -> None:
         lacks(f"examples/frontend was built from older sources: {BUILD}")
 
 
-def app_site(config: str) -> Site:
-    """The built app with a ``config.js`` of its own."""
+def app_site(config: Data) -> Site:
+    """The built app with *config* for its ``config.js``."""
     root = File(str(DIST))
     root.contentTypes = {**root.contentTypes, ".js": "text/javascript"}
-    root.putChild(b"config.js", Data(config.encode(), "text/javascript"))
+    root.putChild(b"config.js", config)
     return Site(root)
 
 
@@ -77,19 +77,23 @@ class FrontendTestCase(BrowserTestCase):
     #: The page's host: cookies are shared with the proxy only where it is the same.
     host = "localhost"
 
-    def serve(self, config: str) -> None:
+    def serve(self) -> None:
+        """Serve the app, whose configuration may come later."""
         need_build()
-        self.origin = f"http://{self.host}:{listen(self, app_site(config))}"
+        self.config = Data(b"", "text/javascript")
+        self.origin = f"http://{self.host}:{listen(self, app_site(self.config))}"
 
     def demo(self) -> DemoService:
         """The whole demo, and the app with the configuration it is shipped with."""
+        self.serve()
         demo = DemoService(0, reactor, None)
         demo.startService()
         self.addCleanup(demo.stopService)
         assert demo.server is not None
         shipped = CONFIG.read_text("utf-8")
         assert "http://127.0.0.1:4020" in shipped
-        self.serve(shipped.replace("http://127.0.0.1:4020", demo.server.addresses()[0]))
+        root = demo.server.addresses()[0]
+        self.config.data = shipped.replace("http://127.0.0.1:4020", root).encode()
         return demo
 
     def stage(
@@ -99,11 +103,13 @@ class FrontendTestCase(BrowserTestCase):
 
         :param app: further settings of config.js.
         """
+        self.serve()
         self.upstream = ScriptedUpstream(self, *steps)
         reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), self.upstream.port),)
         options = {
             "require_auth": False,
             "allow_networks": reachable,
+            "cors_origins": [self.origin],
             "drain_timeout": 1.0,
             **(server or {}),
         }
@@ -127,7 +133,7 @@ class FrontendTestCase(BrowserTestCase):
             },
             **(app or {}),
         }
-        self.serve(f"window.NAAP = {json.dumps(settings)};")
+        self.config.data = f"window.NAAP = {json.dumps(settings)};".encode()
 
     async def visit(self, **options: Any) -> None:
         """Open the app; *options* as for :meth:`open`."""

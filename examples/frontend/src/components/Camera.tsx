@@ -39,7 +39,14 @@ export function Camera() {
           />
         </>
       )}
-      <video ref={video} autoPlay muted playsInline aria-label="What your camera sees" />
+      <video
+        ref={video}
+        hidden={!preview}
+        autoPlay
+        muted
+        playsInline
+        aria-label="What your camera sees"
+      />
       <div className="row">
         {preview || status === "connecting" ? (
           <button type="button" className="quiet" onClick={() => void stop()}>
