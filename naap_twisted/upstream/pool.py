@@ -38,6 +38,11 @@ class Pool:
     def __len__(self) -> int:
         return self._size
 
+    @property
+    def opened(self) -> int:
+        """Connections that are open, idle ones included."""
+        return sum(self._open.values())
+
     def take(self, key: Hashable) -> UpstreamConnection | None:
         """A live idle connection, or ``None``."""
         waiting = self._idle.get(key)
