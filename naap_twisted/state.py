@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 from klein import Klein
+from twisted.internet.defer import Deferred
 
 from .auth.session import SessionAuthenticator
 from .errors import ConfigError
@@ -51,6 +52,7 @@ class State:
     :param name: the server's; processes of the same name share their counts.
     :param path: where the server's own routes stand: the base path.
     :ivar usage: ``None`` where there is no database.
+    :ivar redis: ``None`` where there is no Redis.
     :raises ConfigError: an option that can't be, or whose package is not installed.
     """
 
@@ -61,7 +63,7 @@ class State:
         self._database = _database(options, reactor)
         self._sealed = _sealed_keys(options, self._database, f"{path}/keys")
         self._keys: IKeyStore | None = options.keys or self._sealed
-        self._redis = _redis(options, reactor)
+        self.redis = _redis(options, reactor)
         self.usage: UsageBook | None = None
         self._opened = False
         if self._database is not None:
@@ -81,22 +83,22 @@ class State:
 
     def share_sessions(self, authenticator: IAuthenticator | None) -> None:
         """Where Redis is, sessions are remembered there for every process of this name."""
-        if self._redis is None or not isinstance(authenticator, SessionAuthenticator):
+        if self.redis is None or not isinstance(authenticator, SessionAuthenticator):
             return
         from .auth.redis_sessions import RedisSessions
 
         url = authenticator.url
-        authenticator.share(RedisSessions(self._redis, name=self._name, session_url=url))
+        authenticator.share(RedisSessions(self.redis, name=self._name, session_url=url))
 
     def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         """A rate limiter, shared where Redis is; counts of another *policy* are others."""
-        if self._redis is None:
+        if self.redis is None:
             return MemoryRateLimiter(limit, self._reactor)
         from .limits.redis import RedisRateLimiter
 
         return RedisRateLimiter(
             limit,
-            self._redis,
+            self.redis,
             self._reactor,
             prefix=f"naap:{self._name}:{policy}:",
             deny=self._options.on_redis_loss == "deny",
@@ -126,6 +128,20 @@ class State:
 
         return ended
 
+    def probes(self) -> dict[str, Callable[[], Deferred[Any]]]:
+        """What can be asked whether it answers, by name: each Deferred fails where it does not."""
+        found: dict[str, Callable[[], Deferred[Any]]] = {}
+        if self._database is not None:
+            found["database"] = self._database.ping
+        if self.redis is not None:
+            found["redis"] = self.redis.ping
+        return found
+
+    @property
+    def needs_redis(self) -> bool:
+        """Whether requests are refused while Redis is gone."""
+        return self.redis is not None and self._options.on_redis_loss == "deny"
+
     def open(self) -> None:
         """Open the database and begin to connect to Redis. Blocks; before the first request.
 
@@ -142,8 +158,8 @@ class State:
             assert self._database is not None
             self._database.close()
             raise
-        if self._redis is not None:
-            self._redis.start()
+        if self.redis is not None:
+            self.redis.start()
         self._opened = True
 
     def rotate_keys(self) -> int:
@@ -168,8 +184,8 @@ class State:
             await self.usage.stop()
         if self._database is not None:
             self._database.close()
-        if self._redis is not None:
-            await self._redis.stop()
+        if self.redis is not None:
+            await self.redis.stop()
 
 
 def _needs(option: str, module: str, extra: str) -> None:

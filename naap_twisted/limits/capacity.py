@@ -36,6 +36,11 @@ class Capacity:
         """Fresh counters, for one server's first route."""
         return cls(InFlight(limits.total), InFlightByKey(limits.user), limits.route)
 
+    @property
+    def in_flight(self) -> int:
+        """Exchanges in progress, over all routes."""
+        return self._total.running
+
     def sibling(self, route: InFlightLimit) -> Capacity:
         """Another route of the same server."""
         return Capacity(self._total, self._users, route)

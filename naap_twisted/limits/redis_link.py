@@ -89,6 +89,12 @@ class RedisLink:
             return fail(RedisGone("the circuit is open"))
         return self._ask("eval", script, keys, arguments)
 
+    def ping(self) -> Deferred[Any]:
+        """Whether it answers now; fails as :meth:`evaluate` does."""
+        if not self.up:
+            return fail(RedisGone("the circuit is open"))
+        return self._ask("ping")
+
     def _ask(self, command: str, *arguments: Any) -> Deferred[Any]:
         factory = self._factory
         if factory is None or not factory.size:

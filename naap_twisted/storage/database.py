@@ -25,7 +25,7 @@ from twisted.python.threadpool import ThreadPool
 
 from ..errors import ConfigError, Unavailable
 from ..secret import Secret
-from .tables import migrate
+from .tables import META, migrate
 
 T = TypeVar("T")
 
@@ -131,6 +131,10 @@ class Database:
         self._running += 1
         done: Deferred[T] = deferToThreadPool(self._reactor, pool, do)
         return self._bounded(done)
+
+    def ping(self) -> Deferred[Any]:
+        """Whether a table can be read now; fails as :meth:`run` does."""
+        return self.run(lambda connection: connection.execute(sql.select(META.c.name)).first())
 
     def _bounded(self, done: Deferred[T]) -> Deferred[T]:
         """*done* with a deadline; the thread itself can't be stopped and is counted to its end."""
