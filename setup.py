@@ -37,6 +37,7 @@ setup(
         "idna>=3.7",
         "publicsuffixlist>=1.0.2",
         "joserfc>=1.6",
+        "prometheus-client>=0.20",
         "cryptography>=41.0",
         "zope.interface>=6.0",
     ],

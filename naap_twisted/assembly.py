@@ -143,6 +143,8 @@ def _build_empty(config: Config) -> PluginServer:
             dns_servers=upstream.dns_servers,
             ca_file=upstream.ca_file or None,
             drain_timeout=server.drain_timeout,
+            admin_listen=server.admin_listen,
+            admin_remote=server.admin_remote,
             state_dir=server.state_dir or None,
             database_url=server.database_url,
             master_key=config.keys.master_key,

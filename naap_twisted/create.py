@@ -41,6 +41,8 @@ def create_plugin_server(
     dns_servers: Sequence[str] = (),
     ca_file: str | None = None,
     drain_timeout: float = 30.0,
+    admin_listen: str = "",
+    admin_remote: bool = False,
     state_dir: str | None = None,
     database_url: Secret | str | None = None,
     master_key: Secret | str | None = None,
@@ -74,6 +76,8 @@ def create_plugin_server(
     :param allow_networks: non-public networks that every route may reach.
     :param ca_file: PEM file of further trust anchors towards upstreams.
     :param drain_timeout: seconds that exchanges in flight get at shutdown.
+    :param admin_listen: endpoint string of ``/readyz``, ``/metrics`` and the console; none: ``""``.
+    :param admin_remote: it may be reached from other machines, the console excepted.
     :param state_dir: users' keys and usage are kept here, in SQLite.
     :param database_url: or there: ``postgresql://...``.
     :param master_key: seals users' keys; several, with commas, while it is rotated.
@@ -111,6 +115,8 @@ def create_plugin_server(
         limits=limits or DownstreamLimits(),
         capacity=capacity or CapacityLimits(),
         dns_servers=tuple(dns_servers),
+        admin_listen=admin_listen,
+        admin_remote=admin_remote,
         state=StateOptions(
             state_dir=state_dir,
             database_url=database_url,

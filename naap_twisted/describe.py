@@ -30,6 +30,8 @@ def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
 def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
     server, upstream = config.server, config.upstream
     yield "listen", ", ".join(listen.description for listen in server.listen)
+    if server.admin_listen:
+        yield "admin", server.admin_listen
     yield "auth", describe_auth(config.auth)
     origins = server.cors_origins
     yield "origins", "any, without credentials" if isinstance(origins, str) else ", ".join(origins)

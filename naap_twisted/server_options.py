@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 from attrs import field, frozen
+from twisted.internet.endpoints import quoteStringArgument
 
 from .addresses import parse_allow_network
 from .auth.choose import choose_authenticator
 from .clients import TrustedProxies
-from .config.listen import parse_listen
+from .config.listen import check_admin, parse_listen
 from .downstream.limits import DownstreamLimits
 from .errors import ConfigError
 from .interfaces import IAuthenticator, IHeadResource
@@ -62,7 +63,16 @@ class ServerOptions:
     limits: DownstreamLimits
     capacity: CapacityLimits
     dns_servers: Sequence[str]
+    admin_listen: str
+    admin_remote: bool
     state: StateOptions
+
+
+def listen_of(options: ServerOptions) -> tuple[str, ...]:
+    """The endpoint strings to listen on."""
+    return tuple(options.listen) or (
+        f"tcp:{options.port}:interface={quoteStringArgument(options.host)}",
+    )
 
 
 def networks_of(entries: Sequence[AllowedNetwork | str]) -> tuple[AllowedNetwork, ...]:
@@ -147,6 +157,13 @@ def problems_in(options: ServerOptions) -> list[str]:
     attempt("allow_networks", lambda: networks_of(options.allow_networks))
     for index, text in enumerate(options.listen):
         attempt(f"listen[{index}]", partial(parse_listen, text))
+    if options.admin_listen:
+        attempt(
+            "admin_listen",
+            lambda: check_admin(
+                options.admin_listen, listen_of(options), remote=options.admin_remote
+            ),
+        )
     attempt("state", lambda: State(options.state, None, name=options.name))
     for key, limit in (
         ("rate_limit", options.rate_limit),

@@ -70,7 +70,7 @@ class ReadmeTests(SynchronousTestCase):
             *fields_dict(AuthConfig),
         }
         unlisted = {"path", "reactor", "limits", "rate_limit", "workers"}
-        self.assertEqual(taken - named - unlisted - {"admin_listen", "state_dir"}, set())
+        self.assertEqual(taken - named - unlisted - {"state_dir"}, set())
 
     def test_links(self) -> None:
         """Every file that a document names is there."""

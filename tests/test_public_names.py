@@ -48,6 +48,8 @@ SERVER = {
     "dns_servers": (),
     "ca_file": None,
     "drain_timeout": 30.0,
+    "admin_listen": "",
+    "admin_remote": False,
     "state_dir": None,
     "database_url": None,
     "master_key": None,

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
     from .tally import Tally
 
 
-@frozen
+@frozen(kw_only=True)
 class Parts:
     """Handed out by :attr:`PluginServer.parts <naap_twisted.server.PluginServer>`.
 
     :ivar tally: counts the finished exchanges.
     :ivar clock: the reactor.
+    :ivar born: when the server was made, in the clock's seconds.
     """
 
     options: ServerOptions
@@ -28,3 +29,4 @@ class Parts:
     capacity: Capacity
     tally: Tally
     clock: Any
+    born: float

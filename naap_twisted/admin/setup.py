@@ -28,6 +28,8 @@ def setup_of(server: PluginServer, tries: Mapping[str, str] | None = None) -> di
     return {
         "service": server.title,
         "origins": own_origins(server),
+        "listeners": server.addresses(),
+        "uptime": round(server.parts.clock.seconds() - server.parts.born, 3),
         "base_path": options.base_path,
         "auth": server.require_auth,
         "cors_origins": "*" if wildcard else origins,

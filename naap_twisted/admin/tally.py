@@ -7,10 +7,17 @@ routes and outcomes are few.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from ..observe.record import ExchangeRecord
+
+if TYPE_CHECKING:
+    from ..downstream.request import DownstreamRequest
+
+    Observer = Callable[[DownstreamRequest], None]
 
 #: Upper bounds of the histogram of durations, in seconds.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -43,6 +50,17 @@ class Tally:
         self.routes: dict[str, RouteTally] = {}
         self.outcomes: dict[tuple[str, str], int] = {}
 
+    def after(self, observer: Observer) -> Observer:
+        """*observer*, the counting behind it; for the end of every exchange."""
+
+        def ended(request: DownstreamRequest) -> None:
+            observer(request)
+            record = request.record
+            status = request.code if request.startedWriting else 0
+            self.count(record, status, request.site.ticker.now() - record.started)
+
+        return ended
+
     def count(self, record: ExchangeRecord, status: int, seconds: float) -> None:
         """One exchange has ended.
 
@@ -51,7 +69,7 @@ class Tally:
         route = self.routes.get(record.route)
         if route is None:
             route = self.routes[record.route] = RouteTally()
-        route.statuses[status // 100] += 1
+        route.statuses[status // 100 if status < 600 else 0] += 1
         route.durations[bisect_left(BOUNDS, seconds)] += 1
         route.seconds += seconds
         if record.outcome != "ok":

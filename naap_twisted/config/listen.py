@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 
 from attrs import frozen
 
@@ -131,3 +132,39 @@ def parse_listen(value: object) -> Listen:
     if "interface" in known:
         _interface(kind, arguments.get("interface", ""))
     return Listen(description, kind, arguments)
+
+
+def check_admin(description: str, public: Iterable[str], *, remote: bool = False) -> None:
+    """Refuse an ``admin_listen`` that strangers could reach.
+
+    :param public: the endpoint strings of ``listen``; those that are none are told elsewhere.
+    :param remote: ``admin_remote``: other machines may reach it.
+    :raises ValueError: why, and what to do.
+    """
+    admin = parse_listen(description)
+    for each in public:
+        try:
+            other = parse_listen(each)
+        except ValueError:
+            continue
+        if _collide(admin, other):
+            raise ValueError(f"is the public {each}; give it a port of its own")
+    if not (admin.local or remote):
+        raise ValueError(
+            f"{description} can be reached from other machines and asks for no password; listen on"
+            " 127.0.0.1 or a unix socket, or write admin_remote = true"
+        )
+
+
+def _collide(one: Listen, other: Listen) -> bool:
+    """Whether both are heard at the same place."""
+    first, second = one.arguments, other.arguments
+    if {one.kind, other.kind} <= {"tcp", "tcp6", "ssl"}:
+        interfaces = {each.get("interface", "") for each in (first, second)}
+        anywhere = interfaces & {"", "0.0.0.0", "::"}
+        same = int(first["port"]) == int(second["port"]) != 0
+        return same and bool(anywhere or len(interfaces - {"localhost"}) < 2)
+    if one.kind != other.kind:
+        return False
+    names = ("address",) if one.kind == "unix" else ("index", "name")
+    return [first.get(name) for name in names] == [second.get(name) for name in names]

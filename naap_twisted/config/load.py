@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from .auth import AuthConfig, with_environment
+from .listen import parse_listen
 from .read import Problems, read_section, refuse_unknown
 from .rules import judge
 from .schema import Config, KeysConfig, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
@@ -100,7 +101,10 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
 
 
 def _check_tls_keys(config: Config, problems: Problems) -> None:
-    for index, listen in enumerate(config.server.listen):
+    listening = {f"listen[{index}]": each for index, each in enumerate(config.server.listen)}
+    if config.server.admin_listen:
+        listening["admin_listen"] = parse_listen(config.server.admin_listen)
+    for name, listen in listening.items():
         if listen.kind != "ssl":
             continue
         try:
@@ -108,4 +112,4 @@ def _check_tls_keys(config: Config, problems: Problems) -> None:
             key = Path(listen.arguments.get("privateKey", "server.pem"))
             read_secret_file(key, group_may_read=True)
         except ValueError as error:
-            problems.add(f"server.listen[{index}]", str(error))
+            problems.add(f"server.{name}", str(error))

@@ -7,6 +7,7 @@ from ..egress import EgressPolicy
 from ..errors import ConfigError
 from ..target import PinnedBase
 from .auth import judge_auth
+from .listen import check_admin
 from .read import Problems
 from .schema import Config, ProxyConfig
 from .stores import judge_stores
@@ -30,6 +31,7 @@ def judge(config: Config, problems: Problems) -> None:
     """Note what no single key could show. A key already in *problems* is not judged again."""
     judge_auth(config.auth, problems)
     judge_stores(config, problems)
+    _admin(config, problems)
     _duplicate_paths(config, problems)
     for index, route in enumerate(config.proxy):
         path = f"proxy[{index}]"
@@ -38,6 +40,17 @@ def judge(config: Config, problems: Problems) -> None:
         _egress(config, route, path, problems)
         _cleartext(config, route, path, problems)
         _relay(config, route, path, problems)
+
+
+def _admin(config: Config, problems: Problems) -> None:
+    server = config.server
+    if not server.admin_listen or problems.touch("server.admin_listen"):
+        return
+    public = [listen.description for listen in server.listen]
+    try:
+        check_admin(server.admin_listen, public, remote=server.admin_remote)
+    except ValueError as error:
+        problems.add("server.admin_listen", str(error))
 
 
 def _duplicate_paths(config: Config, problems: Problems) -> None:

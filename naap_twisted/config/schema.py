@@ -36,6 +36,10 @@ def _allow_network(value: object) -> AllowedNetwork:
     return parse_allow_network(text(value))
 
 
+def _admin(value: object) -> str:
+    return parse_listen(value).description if value != "" else ""
+
+
 _patterns = list_of(http.header_pattern, what="header names")
 
 
@@ -66,7 +70,8 @@ class ServerConfig:
     drain_timeout: float = field(default=30.0, metadata=_by(duration))
     max_in_flight: int = field(default=20_000, metadata=_by(count))
     max_in_flight_per_user: int = field(default=1_000, metadata=_by(count))
-    admin_listen: str = field(default="", metadata=_by(text))
+    admin_listen: str = field(default="", metadata=_by(_admin))
+    admin_remote: bool = field(default=False, metadata=_by(flag))
     workers: int = field(default=1, metadata=_by(count))
     state_dir: str = field(default="", metadata=_local(directory))
     database_url: Secret | None = field(default=None, repr=False, metadata=_local(secret))

@@ -10,7 +10,6 @@ _LATER = "is not available in this version"
 # Key -> the values that are built, and what to say of any other.
 UNBUILT: dict[str, tuple[tuple[object, ...], str]] = {
     "server.workers": ((1,), f"more than 1 {_LATER}"),
-    "server.admin_listen": (("",), f"{_LATER}; delete it"),
 }
 
 

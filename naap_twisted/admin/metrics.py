@@ -1,0 +1,106 @@
+"""``/metrics``: the server's numbers in Prometheus' text format, read when they are asked for.
+
+Labels are routes as mounted, statuses by class and outcomes as the log line has them: few, and
+nothing of a user or a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from .tally import BOUNDS, Tally
+
+if TYPE_CHECKING:
+    from ..server import PluginServer
+
+_CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
+_UNROUTED = "(none)"
+
+
+class Metrics:
+    """The numbers of *server* and of its process."""
+
+    def __init__(self, server: PluginServer) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(ServerCollector(server))
+        ProcessCollector(registry=self._registry)
+
+    def text(self) -> bytes:
+        """All of them, as a scrape reads them."""
+        return generate_latest(self._registry)
+
+
+class ServerCollector(Collector):
+    """Makes metrics out of plain numbers."""
+
+    def __init__(self, server: PluginServer) -> None:
+        self._server = server
+
+    def collect(self) -> Iterator[Metric]:
+        """See ``prometheus_client``."""
+        parts = self._server.parts
+        yield from _exchanges(parts.tally)
+        pool = parts.upstream.pool
+        yield from _gauges(
+            ("in_flight", "Proxied exchanges in progress", parts.capacity.in_flight),
+            ("connections", "Open connections of browsers", len(self._server.site().open)),
+            ("uptime_seconds", "Since the server was made", parts.clock.seconds() - parts.born),
+        )
+        upstream = GaugeMetricFamily(
+            "naap_upstream_connections",
+            "Connections to upstreams: in use or being made ready for it, and idle",
+            labels=["state"],
+        )
+        upstream.add_metric(["busy"], pool.opened - len(pool))
+        upstream.add_metric(["idle"], len(pool))
+        yield upstream
+        redis, usage = parts.state.redis, parts.state.usage
+        if redis is not None:
+            yield from _gauges(("redis_up", "1: Redis answered last time", int(redis.up)))
+            yield CounterMetricFamily(
+                "naap_redis_outages", "How often Redis was lost", value=redis.outages
+            )
+        if usage is not None:
+            yield CounterMetricFamily(
+                "naap_usage_lost", "Exchanges missing in users' usage", value=usage.lost
+            )
+
+
+def _gauges(*rows: tuple[str, str, float]) -> Iterable[Metric]:
+    return [GaugeMetricFamily(f"naap_{name}", text, value=value) for name, text, value in rows]
+
+
+def _exchanges(tally: Tally) -> Iterable[Metric]:
+    requests = CounterMetricFamily(
+        "naap_requests", "Finished exchanges; none: no answer went out", labels=["route", "status"]
+    )
+    durations = HistogramMetricFamily(
+        "naap_request_duration_seconds", "From request head to the answer's end", labels=["route"]
+    )
+    for route, counts in tally.routes.items():
+        name = route or _UNROUTED
+        for label, count in zip(_CLASSES, counts.statuses, strict=True):
+            if count:
+                requests.add_metric([name, label], count)
+        bounds = [*map(str, BOUNDS), "+Inf"]
+        buckets = [*zip(bounds, accumulate(counts.durations), strict=True)]
+        durations.add_metric([name], buckets=buckets, sum_value=counts.seconds)
+    failures = CounterMetricFamily(
+        "naap_failures",
+        "Exchanges that did not end well: an error code, client_gone or upstream_cut",
+        labels=["route", "outcome"],
+    )
+    for (route, outcome), count in tally.outcomes.items():
+        failures.add_metric([route or _UNROUTED, outcome], count)
+    return requests, failures, durations
