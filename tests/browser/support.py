@@ -39,6 +39,15 @@ def need_packages(*names: str) -> None:
             lacks(f"npm package {name} is missing: npm ci --prefix tests/browser")
 
 
+async def until(condition: Callable[[], Any], tries: int = 500) -> None:
+    """Let the reactor work until *condition* holds; not everything tells when it changes."""
+    for _ in range(tries):
+        if condition():
+            return
+        await deferLater(reactor, 0.01)
+    raise AssertionError("the condition never came true")
+
+
 def listen(test: TestCase, site: Site) -> int:
     """Serve *site* on loopback until *test* ends, its kept connections too; the port."""
     # The browser keeps connections open, and tells of a closed one when it likes.
