@@ -16,7 +16,7 @@ export interface Whip {
 
 const CAMERA: Record<string, string> = {
   NotAllowedError: "The camera is not allowed: see the page's permissions",
-  NotFoundError: "There is no camera",
+  NotFoundError: "There is no camera, or no microphone",
   NotReadableError: "The camera is in use by another program",
 };
 
@@ -81,6 +81,13 @@ export function useWHIP(): Whip {
     [stop],
   );
 
-  useEffect(() => () => void stop(), [stop]);
+  useEffect(() => {
+    const leave = () => void stop(); // a page that goes away unmounts nothing
+    window.addEventListener("pagehide", leave);
+    return () => {
+      window.removeEventListener("pagehide", leave);
+      leave();
+    };
+  }, [stop]);
   return { start, stop, status, error: failure?.message ?? null, failure, preview };
 }
