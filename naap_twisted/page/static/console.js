@@ -59,7 +59,7 @@ function refresh() {
     const dropped = droppedFrom(request.headers, requestOf(request));
     if (dropped.length) note = `A page may not set ${dropped.join(", ")}: the browser leaves it out.`;
   } catch (error) {
-    note = error.message.replace(/^.*?: /, "");
+    note = error.message;
   }
   ui["headers-note"].textContent = note;
 }
@@ -202,6 +202,8 @@ async function run(action) {
   ui.abort.disabled = false;
   ui.outcome.replaceChildren();
   verdict("busy", "Waiting for the answer");
+  // On a narrow screen it is below all the fields.
+  ui.verdict.scrollIntoView({ block: "nearest" });
   try {
     await action(composed(), controller.signal);
   } catch (error) {

@@ -5,9 +5,19 @@ import { bytesOf } from "./stream.js";
 export const SHOWN_BYTES = 256 * 1024;
 const TEXTUAL = /^(text\/|application\/(json|sdp|xml|javascript|problem|x-ndjson|[\w.-]+\+(json|xml)))/i;
 
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
 // The Request that a page would make of {method, url, headers, body}.
-// Throws TypeError for what no page can send, such as a header name with a space.
+// Throws an Error that says what of it no page can send.
 export function requestOf({ method, url, headers, body }, signal) {
+  for (const [name, value] of headers) {
+    if (!TOKEN.test(name)) throw new Error(`"${name}" is not a header name.`);
+    try {
+      new Headers([[name, value]]);
+    } catch {
+      throw new Error(`The value of ${name} holds a character that no header may.`);
+    }
+  }
   return new Request(url, { method, headers, body: body ?? undefined, signal });
 }
 
