@@ -12,6 +12,7 @@ from typing import Any, TextIO
 from twisted.application.service import IService, MultiService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
+from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from ..admin.console import console_children
@@ -22,6 +23,8 @@ from ..page.page import demo_children
 from ..server import PluginServer
 from .credentials import new_authorization
 from .guide import CHAT_PATH, PINNED_PATH, WHIP_PATH, Guide
+from .media.process import INSTALL, MediaProcess, is_installed
+from .media.status import MediaStatus
 from .openai_upstream import OpenAIUpstream
 from .whip_upstream import WhipUpstream
 
@@ -43,11 +46,15 @@ class DemoService(MultiService):
     :param port: the proxy's TCP port on loopback; 0 picks a free one.
     :param reactor: listens and keeps the time.
     :param out: where the guide goes. Not the log: a command between time stamps can't be pasted.
+    :param media: whether WebRTC sessions have media behind them, received by a process of its own;
+        where there is aiortc if ``None``.
     :ivar server: the proxy; ``None`` while stopped.
     :ivar guide: the commands; ``None`` while stopped.
     """
 
-    def __init__(self, port: int, reactor: Any, out: TextIO | None) -> None:
+    def __init__(
+        self, port: int, reactor: Any, out: TextIO | None, media: bool | None = None
+    ) -> None:
         super().__init__()
         self._port = port
         self._reactor = reactor
@@ -56,27 +63,39 @@ class DemoService(MultiService):
         self._authorization = new_authorization()
         self.openai = OpenAIUpstream(self._authorization, reactor)
         self.whip = WhipUpstream(self._authorization)
+        self.media: MediaProcess | None = None
+        if is_installed() if media is None else media:
+            self.media = MediaProcess(self._authorization, reactor, self._say)
         self.server: PluginServer | None = None
         self.guide: Guide | None = None
 
     def startService(self) -> None:
         """Listen here and not earlier: twistd may fork before it, and sockets don't like that."""
         openai = self._listen(self.openai.site())
-        whip = self._listen(self.whip.site())
+        if self.media is None:
+            whip = self._listen(self.whip.site())
+        else:
+            self.media.startService()
+            whip = self.media.port
         self.server = self._build(openai, whip)
         super().startService()
         self.server.setServiceParent(self)
         root = self.server.addresses()[0]
         self.guide = Guide(root, root + BASE_PATH, _chat_url(openai), _whip_url(whip))
-        if self._out is not None:
-            self._out.write(self.guide.text())
-            self._out.flush()
+        self._say(self.guide.text().rstrip("\n") + "\n")
+        if self.media is None:
+            self._say(f"No media behind WebRTC sessions; for that: {INSTALL}\n")
 
     def stopService(self) -> Deferred[Any]:
         """The proxy first, so that what it has under way can end."""
         stopped = maybeDeferred(super().stopService)
         stopped.addCallback(lambda _: self._close())
         return stopped
+
+    def _say(self, text: str) -> None:
+        if self._out is not None:
+            self._out.write(text + "\n")
+            self._out.flush()
 
     def _listen(self, site: Site) -> int:
         port = self._reactor.listenTCP(0, site, interface=LOOPBACK)
@@ -86,6 +105,8 @@ class DemoService(MultiService):
     def _close(self) -> Deferred[Any]:
         closing = [maybeDeferred(port.stopListening) for port in self._listening]
         self._listening.clear()
+        if self.media is not None:
+            closing.append(self.media.stopService())
         if self.server is not None:
             self.server.disownServiceParent()
         self.server = self.guide = None
@@ -102,6 +123,26 @@ class DemoService(MultiService):
             allow_networks=reachable,
             reactor=self._reactor,
         )
+        self._mount(server, openai, whip, reachable)
+        server.root_children.update(demo_children(BASE_PATH + CHAT_PATH, _chat_url(openai)))
+        demo = Resource()
+        demo.putChild(b"media", MediaStatus(self.media))
+        server.root_children[b"demo"] = demo
+        tries = {
+            BASE_PATH + CHAT_PATH: _chat_url(openai),
+            BASE_PATH + WHIP_PATH: _whip_url(whip),
+            BASE_PATH + PINNED_PATH: "/models",
+        }
+        server.root_children.update(console_children(server, tries=tries))
+        return server
+
+    def _mount(
+        self,
+        server: PluginServer,
+        openai: int,
+        whip: int,
+        reachable: tuple[AllowedNetwork, ...],
+    ) -> None:
         common: dict[str, Any] = {
             "forward_headers": {"Authorization": self._authorization},
             "allow_networks": reachable,
@@ -137,14 +178,6 @@ class DemoService(MultiService):
                 **common,
             ),
         )
-        server.root_children.update(demo_children(BASE_PATH + CHAT_PATH, _chat_url(openai)))
-        tries = {
-            BASE_PATH + CHAT_PATH: _chat_url(openai),
-            BASE_PATH + WHIP_PATH: _whip_url(whip),
-            BASE_PATH + PINNED_PATH: "/models",
-        }
-        server.root_children.update(console_children(server, tries=tries))
-        return server
 
 
 def create_demo_service(port: int = 4020, reactor: Any = None) -> IService:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -13,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import treq
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ProcessDone
@@ -21,9 +21,8 @@ from twisted.internet.interfaces import IProcessTransport
 from twisted.internet.protocol import ProcessProtocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import Agent
-from twisted.web.http_headers import Headers
 
+from ...auth.fetch import Fetch, FetchFailed, RequestHeaders
 from ...secret import Secret
 from .run import BOOT
 
@@ -54,6 +53,7 @@ class MediaProcess(Service):
         self._authorization = authorization
         self._reactor = reactor
         self._say = say
+        self._fetch = Fetch(reactor, timeout=PATIENCE)
         self._child: _Child | None = None
         self.port = 0
 
@@ -87,18 +87,13 @@ class MediaProcess(Service):
 
         Empty while the endpoint does not answer.
         """
+        headers: RequestHeaders = {"Authorization": self._authorization.reveal()}
         try:
-            answer = await treq.get(
-                f"http://{LOOPBACK}:{self.port}/media",
-                headers=Headers({b"authorization": [self._authorization.reveal()]}),
-                agent=Agent(self._reactor),
-                allow_redirects=False,
-                timeout=PATIENCE,
-            )
-            return list((await answer.json())["sessions"])
-        except Exception:
-            _log.failure("The media endpoint does not say what it has")
+            status, body = await self._fetch.get(f"http://{LOOPBACK}:{self.port}/media", headers)
+        except FetchFailed as error:
+            _log.warn("The media endpoint does not say what it has: {error}", error=error)
             return []
+        return list(json.loads(body)["sessions"]) if status == 200 else []
 
 
 _log = Logger()

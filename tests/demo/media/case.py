@@ -1,5 +1,7 @@
 """The endpoint as the demo runs it: a child process, asked over HTTP."""
 
+from pathlib import Path
+
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
@@ -12,6 +14,14 @@ from .publisher import need_aiortc
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
+
+
+def is_running(pid):
+    """Whether there is such a process that is not just waiting to be noticed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class MediaCase(TestCase):

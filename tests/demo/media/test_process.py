@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 
 from ..loopback import call, until
-from .case import MediaCase
+from .case import MediaCase, is_running
 
 ROOT = Path(__file__).parents[3]
 # Starts the endpoint as the demo does, tells its pid and waits.
@@ -24,14 +24,6 @@ media.startService()
 print(media._child.transport.pid, flush=True)
 reactor.run()
 """
-
-
-def is_running(pid):
-    """Whether there is such a process that is not just waiting to be noticed."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 class ProcessTests(MediaCase):
@@ -73,7 +65,6 @@ class ProcessTests(MediaCase):
         self.media._child.transport.signalProcess("KILL")
         self.assertIn("start the demo again", await self.until_said("ended by itself"))
         self.assertEqual(await self.media.sessions(), [])
-        self.flushLoggedErrors()
 
     async def test_parent_dies(self):
         """However the parent ends, the child ends, too."""
