@@ -27,6 +27,7 @@ let session = null; // the WhipSession under way
 let starting = null; // the AbortController of a start under way
 let stream = null;
 let polling = null;
+let counted = null; // the id under which the endpoint counts our session
 
 function refresh() {
   const busy = starting !== null;
@@ -57,17 +58,15 @@ function media() {
   return fetch("/demo/media").then((answer) => (answer.ok ? answer.json() : { media: false }));
 }
 
-// Frames that the endpoint counted in our session; null when it does not know it (yet).
-function framesIn(sessions) {
-  const own = sessions.find(({ id }) => id && session?.location?.includes(id));
-  return (own ?? sessions.at(-1))?.frames ?? null;
-}
-
 async function poll() {
   const polled = session;
   try {
-    const frames = framesIn((await media()).sessions ?? []);
-    if (polled === session && frames !== null) state("frames", frames.toLocaleString("en"), frames ? "good" : "");
+    const { sessions } = await media();
+    if (polled !== session || !sessions.length) return;
+    // The endpoint keeps sessions' URLs to itself: the newest one just after our 201 is ours.
+    counted ??= sessions.at(-1).id;
+    const own = sessions.find(({ id }) => id === counted);
+    if (own) state("frames", own.frames.toLocaleString("en"), own.frames ? "good" : "");
   } catch {
     state("frames", "the demo does not answer", "bad");
   }
@@ -102,7 +101,9 @@ async function open() {
   const answer = await opened.start(stream, starting.signal);
   state("whip", `${answer.status} Created`, "good");
   state("location", answer.location ?? "none given");
+  counted = null;
   polling = setInterval(poll, POLL_MS);
+  await poll();
 }
 
 async function start() {

@@ -55,20 +55,24 @@ export class WhipSession {
     });
     if (response.status !== 201) throw await refusalOf(response);
     const location = response.headers.get("Location");
-    this.location = location && new URL(location, this.endpoint).href;
+    this.location = location && new URL(location, response.url).href;
     const iceServers = iceServersOf(response.headers.get("Link"));
     if (iceServers.length) this.connection.setConfiguration({ iceServers });
     await this.connection.setRemoteDescription({ type: "answer", sdp: await response.text() });
     return { status: response.status, location: this.location };
   }
 
-  // Ends the session here and at the endpoint; gives DELETE's status, null if there was none.
+  // Ends the session at the endpoint and here; gives DELETE's status, null if there was none.
   async stop() {
-    this.connection.close();
-    if (!this.location) return null;
     const location = this.location;
     this.location = null;
-    // keepalive: it also goes out when the page is being closed.
-    return (await fetch(location, { method: "DELETE", keepalive: true })).status;
+    try {
+      if (!location) return null;
+      // keepalive: it also goes out when the page is being closed.
+      return (await fetch(location, { method: "DELETE", keepalive: true })).status;
+    } finally {
+      // Not before: an endpoint that sees the media end forgets the session by itself.
+      this.connection.close();
+    }
   }
 }
