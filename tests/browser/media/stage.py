@@ -1,0 +1,130 @@
+"""The stage of the media tests: Chromium, the proxy, a recorder, the endpoint with aiortc."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from urllib.parse import quote
+
+from twisted.internet import reactor
+from twisted.web.proxy import ReverseProxyResource
+
+from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.auth.static import StaticTokens
+from naap_twisted.demo.media.process import MediaProcess, is_installed
+from naap_twisted.demo.site import UpstreamSite
+from naap_twisted.model import AllowedNetwork, User
+from naap_twisted.secret import Secret
+from naap_twisted.testing import RunningServer
+
+from ..namespace import is_isolated
+from ..support import BrowserTestCase, PageServer, lacks, listen, until
+
+KEY = "Bearer key-of-the-endpoint"
+TOKEN = "tok-ada-1234"
+SDP = "application/sdp"
+PATH = "/api/v1/daydream/whip-proxy"
+PINNED = "/api/v1/whip"
+PAGE = "<!doctype html><title>camera</title><link rel=icon href=data:,>"
+
+
+class Recorder(ReverseProxyResource):
+    """Stands before the endpoint and notes what it is asked.
+
+    :ivar asked: method, path and headers of each request, in order.
+    """
+
+    def __init__(self, port, path=b"", asked=None):
+        super().__init__("127.0.0.1", port, path, reactor)
+        self.asked = [] if asked is None else asked
+
+    def getChild(self, path, request):
+        return Recorder(self.port, self.path + b"/" + quote(path).encode(), self.asked)
+
+    def render(self, request):
+        self.asked.append((request.method.decode(), request.uri.decode(), request.requestHeaders))
+        return super().render(request)
+
+
+class MediaTestCase(BrowserTestCase):
+    """A page, a proxy with one user, and an endpoint that receives.
+
+    :ivar asked: method and path of what the endpoint was asked, in order.
+    """
+
+    async def begin(self, path="/page", html=PAGE):
+        """Start all of it and open a page of another origin than the proxy's."""
+        if not is_isolated():
+            lacks("this has a network; tests.browser.test_media runs it where there is none")
+        if not is_installed():
+            lacks("aiortc is not installed: pip install '.[webrtc]'")
+        self.said = []
+        self.media = MediaProcess(Secret(KEY), reactor, self.said.append)
+        self.media.startService()
+        self.addCleanup(self.media.stopService)
+        self.recorder = Recorder(self.media.port)
+        port = listen(self, UpstreamSite(self.recorder))
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.pages = PageServer(self)
+        self.proxy = RunningServer(self, self.server(port))
+        await self.open(permissions=["camera", "microphone"])
+        url = self.pages.text("page", html)
+        await self.browse(lambda page: page.goto(url))
+
+    def server(self, port):
+        """A WHIP route by X-WHIP-URL, and a pinned one, to *port*."""
+        reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), port),)
+        server = create_plugin_server(
+            "media-test",
+            0,
+            authenticator=StaticTokens({TOKEN: User("ada")}),
+            cors_origins=[self.pages.origin],
+            allow_networks=reachable,
+        )
+        common = {"content_type": SDP, "forward_headers": {"Authorization": KEY}}
+        server.mount(
+            PATH.removeprefix("/api/v1"),
+            create_external_proxy(
+                allowed_hosts=["127.0.0.1"],
+                allowed_schemes=["http"],
+                allowed_ports=[port],
+                target_url_header="X-WHIP-URL",
+                allow_networks=reachable,
+                **common,
+            ),
+        )
+        server.mount(
+            PINNED.removeprefix("/api/v1"),
+            create_external_proxy(
+                target=f"http://127.0.0.1:{port}/whip", allow_networks=reachable, **common
+            ),
+        )
+        return server
+
+    @property
+    def asked(self):
+        return [(method, path) for method, path, _ in self.recorder.asked]
+
+    async def frames(self):
+        """Video frames that the one session there is received; ``None`` without one."""
+        sessions = await self.media.sessions()
+        return sessions[0]["frames"] if len(sessions) == 1 else None
+
+    async def until_received(self, frames):
+        """Wait until the endpoint decoded so many video frames."""
+        for _ in range(200):
+            count = await self.frames()
+            if count is not None and count > frames:
+                return
+            await self.browse(lambda page: page.wait_for_timeout(100))
+        self.fail(f"{count} frames; {await self.media.sessions()}; {self.said}; {self.asked}")
+
+    async def until_ended(self):
+        """Wait until the endpoint has no session; it says how it ended."""
+        await until(lambda: any("ended" in line for line in self.said), tries=1000)
+        self.assertEqual(await self.media.sessions(), [])
+        return next(line for line in self.said if "ended" in line)
+
+    async def connected(self, expression="window.peer"):
+        """Wait until the page's peer connection is connected."""
+        script = f"() => {expression}.connectionState === 'connected'"
+        await self.browse(lambda page: page.wait_for_function(script))

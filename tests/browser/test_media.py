@@ -1,0 +1,39 @@
+"""Real media between Chromium and the demo's endpoint, with no network but loopback."""
+
+import re
+from pathlib import Path
+
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+
+from . import chromium, namespace
+from .support import lacks
+
+MODULES = Path(__file__).with_name("media")
+
+
+class MediaTests(TestCase):
+    timeout = namespace.TIMEOUT + 20
+
+    async def run_module(self, name):
+        """The tests of ``media/<name>.py`` all pass, and there are some."""
+        for reason in (chromium.missing(), namespace.missing()):
+            if reason:
+                lacks(reason)
+        folder = str(Path(self.mktemp()).absolute())
+        status, output = await deferToThread(
+            namespace.run_trial, f"tests.browser.media.{name}", folder
+        )
+        counts = {key: int(n) for key, n in re.findall(r"(successes|skips)=(\d+)", output)}
+        if status or not counts.get("successes") or counts.get("skips"):
+            self.fail(f"in the network namespace, exit status {status}:\n{output}")
+
+    def test_flow(self):
+        """The way of the seed's useWHIP: connected, frames counted, ended by DELETE."""
+        return self.run_module("flow")
+
+    def test_modules(self):
+        """Each module in ``media/`` is run by a test here."""
+        run = {name.removeprefix("test_") for name in dir(self) if name.startswith("test_")}
+        there = {path.stem for path in MODULES.glob("*.py")} - {"__init__", "stage"}
+        self.assertEqual(run - {"modules"}, there)
