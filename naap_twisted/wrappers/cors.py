@@ -21,10 +21,13 @@ from ..interfaces import IDownstreamRequest, IRouteTable
 from ..model import RouteCors
 from .base import Wrapper, is_https
 from .origins import Origins
+from .remedies import refusals
 from .server_names import host_of
 
 #: More names than any page's preflight asks for.
 _MOST_REQUESTED = 64
+# Longer names are not worth a line of the log.
+_LONGEST = 100
 _NO_ROUTE = RouteCors(methods=())
 
 
@@ -125,6 +128,7 @@ class Cors(Wrapper):
         self._origins = Origins(origins)
         self._max_age = [b"%d" % max_age]
         self._trusted = trusted
+        self._extra_headers = tuple(extra_headers)
         extra = HeaderPatterns(extra_headers)
         # Routes are few and compare by value; the bound is for tables that make them up.
         self._plan = lru_cache(maxsize=1024)(lambda route: Plan.compile(route, extra))
@@ -191,9 +195,11 @@ class Cors(Wrapper):
         headers = request.responseHeaders
         put = headers.setRawHeaders
         requested = request.requestHeaders.getRawHeaders(b"access-control-request-headers", [])
+        allowed = plan.headers_for(requested)
         put(b"Access-Control-Allow-Methods", [plan.methods])
-        put(b"Access-Control-Allow-Headers", [plan.headers_for(requested)])
+        put(b"Access-Control-Allow-Headers", [allowed])
         if preflight:
+            self._tell_refused(request, plan, requested, allowed)
             put(b"Access-Control-Max-Age", self._max_age)
             headers.removeHeader(b"access-control-expose-headers")
         else:
@@ -204,6 +210,27 @@ class Cors(Wrapper):
                 put(b"Access-Control-Expose-Headers", [plan.expose_options])
         request.setResponseCode(204)
         request.finish()
+
+    def _tell_refused(
+        self, request: IDownstreamRequest, plan: Plan, requested: Sequence[bytes], allowed: bytes
+    ) -> None:
+        """Log why the page's browser will not go on: nobody else sees it from here."""
+        method = request.requestHeaders.getRawHeaders(b"access-control-request-method", [b""])[0]
+        names = [name.strip() for name in b",".join(requested).split(b",")[:_MOST_REQUESTED]]
+        problems = refusals(
+            method.decode("latin-1"),
+            [name.decode("ascii") for name in names if len(name) <= _LONGEST and is_token(name)],
+            plan.methods.decode("ascii").split(", "),
+            allowed.lower().decode("ascii").split(", "),
+            self._extra_headers,
+        )
+        # One line a preflight, however much it asks for; an odd method is not quoted.
+        if problems and len(method) <= _LONGEST and is_token(method):
+            self._log.warn(
+                "A preflight was refused: {text}; to allow it: {line}",
+                text=problems[0].text,
+                line=problems[0].line,
+            )
 
     def _tell(self, values: Sequence[bytes]) -> None:
         """Log the one line of config that would have let the page in."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from attrs import frozen
 
 from .origins import Origins
+
+#: Sent without being on any list (Fetch, "CORS-safelisted method").
+SAFE_METHODS = frozenset(("GET", "HEAD", "POST"))
 
 
 @frozen
@@ -20,6 +23,26 @@ class Problem:
 
     text: str
     line: str | None = None
+
+
+def refusals(
+    method: str,
+    names: Iterable[str],
+    methods: Sequence[str],
+    listed: Collection[str],
+    cors_headers: Sequence[str],
+) -> list[Problem]:
+    """What of a preflight's question its answer does not allow.
+
+    :param names: the headers asked for; compared in lower case with *listed*.
+    :param methods: those allowed.
+    :param cors_headers: the setting as it is.
+    """
+    refused = method not in methods and method not in SAFE_METHODS
+    problems = [method_refused(method, methods)] if refused else []
+    return problems + [
+        header_refused(name, cors_headers) for name in names if name.lower() not in listed
+    ]
 
 
 def origin_refused(origins: Origins, origin: str) -> Problem:

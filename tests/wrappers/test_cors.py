@@ -342,6 +342,40 @@ class LogTests(CorsTestCase):
             self.assertNotIn("evil", said)
             self.assertLess(len(said), 100)
 
+    def preflight_with(self, headers: dict[str, str], **options: Any) -> list[str]:
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        self.preflight(headers=headers, **options)
+        return [formatEvent(event) for event in events]
+
+    def test_refused_preflight(self) -> None:
+        """A browser that will not go on is told of here, with the line; one line a preflight."""
+        asked = {
+            "Access-Control-Request-Method": "DELETE",
+            "Access-Control-Request-Headers": "x-new,content-type,x-other",
+        }
+        (said,) = self.preflight_with(asked)
+        self.assertIn("Method DELETE is not allowed", said)
+        self.assertIn('to allow it: methods = ["POST", "DELETE"]', said)
+        del asked["Access-Control-Request-Method"]
+        (said,) = self.preflight_with(asked, extra=("X-Old", "X-Set-*"))
+        self.assertIn("Request header field x-new is not allowed", said)
+        self.assertIn('cors_headers = ["X-Old", "X-Set-*", "x-new"]', said)
+
+    def test_preflight_that_passes(self) -> None:
+        """Nothing is said of one that a browser goes on from; nor of names that are none."""
+        for headers, options in (
+            ({}, {}),
+            ({"Access-Control-Request-Method": "GET"}, {}),
+            ({"Access-Control-Request-Headers": "Content-Type, x-target-url"}, {}),
+            ({"Access-Control-Request-Headers": "x-set-a"}, {"extra": ("X-Set-*",)}),
+            ({"Access-Control-Request-Headers": "a b, evil\x1b, " + "a" * 200}, {}),
+            ({"Access-Control-Request-Method": "EVIL\x1b"}, {}),
+            ({"Access-Control-Request-Method": "X" * 200}, {}),
+        ):
+            self.assertEqual(self.preflight_with(headers, **options), [], headers)
+
 
 class SettingsTests(CorsTestCase):
     def test_refuses(self) -> None:
