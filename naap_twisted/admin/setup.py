@@ -42,7 +42,7 @@ def setup_of(server: PluginServer, tries: Mapping[str, str] | None = None) -> di
 
 
 def own_origins(server: PluginServer) -> list[str]:
-    """Root URLs of the server's own listeners, under a name that it answers to."""
+    """Root URLs of the server's own listeners, under a name that it answers to; https first."""
     names = server.parts.options.server_names
     found: dict[str, None] = {}
     for address in server.addresses():
@@ -56,7 +56,7 @@ def own_origins(server: PluginServer) -> list[str]:
         shown = f"[{host}]" if ":" in host else host
         default = {"http": "80", "https": "443"}[scheme]
         found.setdefault(f"{scheme}://{shown}" + ("" if port == default else f":{port}"))
-    return list(found)
+    return sorted(found, key=lambda origin: not origin.startswith("https:"))
 
 
 def authority_of(origin: str) -> str:

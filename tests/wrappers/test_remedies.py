@@ -1,0 +1,65 @@
+"""Why a browser gives up, and the line that would help."""
+
+import tomllib
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.wrappers.origins import Origins
+from naap_twisted.wrappers.remedies import (
+    header_refused,
+    method_refused,
+    origin_refused,
+    refusals,
+    wildcard_with_credentials,
+)
+
+PAGE = "http://localhost:3000"
+
+
+class Lines(SynchronousTestCase):
+    def test_each_is_a_line_of_config(self):
+        """What is there stays, what is missing is added, and TOML can read it."""
+        for problem, expected in (
+            (header_refused("X-New", ("X-Old",)), {"cors_headers": ["X-Old", "X-New"]}),
+            (method_refused("PUT", ("POST", "OPTIONS")), {"methods": ["POST", "PUT"]}),
+            (method_refused("PUT", ("GET", "HEAD")), {"methods": ["GET", "PUT"]}),
+            (wildcard_with_credentials(PAGE), {"cors_origins": [PAGE]}),
+            (
+                origin_refused(Origins(["https://a.example"]), PAGE),
+                {"cors_origins": ["https://a.example", PAGE]},
+            ),
+        ):
+            self.assertEqual(tomllib.loads(problem.line), expected)
+
+    def test_no_line(self):
+        """Where no setting can help, none is given."""
+        for origin in ("null", "file:///x", "snow\u2603"):
+            self.assertIsNone(origin_refused(Origins(["https://a.example"]), origin).line)
+
+    def test_words(self):
+        """A browser's console says it so: whoever searches for it finds it."""
+        self.assertIn("'Access-Control-Allow-Origin'", origin_refused(Origins([PAGE]), "x").text)
+        self.assertIn("field x-new is not allowed", header_refused("X-New", ()).text)
+        self.assertIn("Method PUT is not allowed", method_refused("PUT", ()).text)
+
+
+class Refusals(SynchronousTestCase):
+    def ask(self, method, names=()):
+        found = refusals(method, names, ["PUT", "OPTIONS"], {"content-type"}, ())
+        return [problem.line for problem in found]
+
+    def test_method(self):
+        """A safelisted method needs no list; any other stands on it, in its very case."""
+        for method in ("GET", "HEAD", "POST", "PUT"):
+            self.assertEqual(self.ask(method), [])
+        for method in ("DELETE", "put"):
+            self.assertEqual(len(self.ask(method)), 1)
+
+    def test_headers(self):
+        """Each that is not listed, whatever its case."""
+        self.assertEqual(self.ask("PUT", ["Content-Type"]), [])
+        lines = self.ask("PATCH", ["content-type", "x-a", "X-B"])
+        self.assertEqual(
+            lines,
+            ['methods = ["PUT", "PATCH"]', 'cors_headers = ["x-a"]', 'cors_headers = ["X-B"]'],
+        )
