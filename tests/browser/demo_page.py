@@ -25,9 +25,9 @@ def expect() -> Any:
 class DemoPageCase(BrowserTestCase):
     """:ivar demo: the running demo; ``url`` is its root."""
 
-    async def begin(self, tab: str = "", **options: Any) -> None:
-        """Start the demo and open its page at *tab*."""
-        self.demo = DemoService(0, reactor, None)
+    async def begin(self, tab: str = "", *, media: bool = False, **options: Any) -> None:
+        """Start the demo, with or without media, and open its page at *tab*."""
+        self.demo = DemoService(0, reactor, None, media)
         self.demo.startService()
         self.addCleanup(self.demo.stopService)
         assert self.demo.guide is not None
@@ -49,6 +49,15 @@ def axe_findings(page: Any) -> list[str]:
         for each in found
         if each["impact"] in SERIOUS
     ]
+
+
+def outcome_part(page: Any, title: str) -> str:
+    """The text of the console's outcome below *title*, opened."""
+    place = page.locator("#outcome > details").filter(has_text=title).first
+    expect()(place).to_be_visible()
+    if place.get_attribute("open") is None:
+        place.locator("summary").click()
+    return str(place.inner_text())
 
 
 def overflow(page: Any) -> int:

@@ -5,9 +5,8 @@ import subprocess
 
 from twisted.internet.threads import deferToThread
 
-from tests.demo.loopback import until
-
 from .demo_page import DemoPageCase, expect
+from .support import until
 
 ANSWER_END = "your browser never saw it."
 

@@ -5,9 +5,8 @@ import subprocess
 
 from twisted.internet.threads import deferToThread
 
-from tests.demo.loopback import until
-
-from .demo_page import DemoPageCase, expect
+from .demo_page import DemoPageCase, expect, outcome_part
+from .support import until
 
 CHAT = "/api/v1/assistant/openai-proxy"
 
@@ -27,14 +26,6 @@ def send(page, title):
     expect()(page.locator("#submit")).to_be_enabled()
 
 
-def part(page, title):
-    """The text of the outcome's part *title*, opened."""
-    place = page.locator("#outcome > details").filter(has_text=title).first
-    if place.get_attribute("open") is None:
-        place.locator("summary").click()
-    return place.inner_text()
-
-
 class SendTests(ConsoleCase):
     async def test_allowed(self):
         """An allowed request: status, timing, headers, formatted body, preflight, the request."""
@@ -49,12 +40,14 @@ class SendTests(ConsoleCase):
             self.assertIn("\n  ", shown)
             page.get_by_role("button", name="Show as received").click()
             self.assertEqual(json.loads(page.text_content("pre.body")), answer)
-            self.assertIn("x-request-id", part(page, "Headers this page may read"))
-            self.assertIn("127.0.0.1 matches allowed_hosts", part(page, "Decision: allowed"))
-            asked = part(page, "Request as sent")
+            self.assertIn("x-request-id", outcome_part(page, "Headers this page may read"))
+            self.assertIn(
+                "127.0.0.1 matches allowed_hosts", outcome_part(page, "Decision: allowed")
+            )
+            asked = outcome_part(page, "Request as sent")
             self.assertIn(f"POST {self.url}{CHAT}", asked)
             self.assertIn("x-target-url", asked)
-            return part(page, "Preflight: allowed")
+            return outcome_part(page, "Preflight: allowed")
 
         preflight = await self.browse(scenario)
         self.assertIn("your browser sent no preflight", preflight)
@@ -133,7 +126,9 @@ class SendTests(ConsoleCase):
             send(page, "200 OK")
             models = json.loads(page.text_content("pre.body"))
             self.assertIn("demo-429", [model["id"] for model in models["data"]])
-            self.assertIn(f"GET {self.url}/api/v1/openai/models", part(page, "Request as sent"))
+            self.assertIn(
+                f"GET {self.url}/api/v1/openai/models", outcome_part(page, "Request as sent")
+            )
             page.fill("#url", "nothing/here")
             send(page, "404 unknown_url")
 
@@ -194,7 +189,7 @@ class SendTests(ConsoleCase):
             page.locator(".name").last.fill("Authorization")
             page.locator(".value").last.fill("Bearer sk-secret")
             send(page, "200 OK")
-            self.assertIn("sk-secret", part(page, "Request as sent"))
+            self.assertIn("sk-secret", outcome_part(page, "Request as sent"))
             stored = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
             self.assertEqual(page.evaluate(stored), '[{},{},""]')
             return asked, page.url

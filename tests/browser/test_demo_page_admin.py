@@ -1,0 +1,127 @@
+"""The console on ``admin_listen``: a page of another origin than the proxy, so CORS is real."""
+
+import json
+import subprocess
+from ipaddress import ip_network
+
+from twisted.internet import reactor
+from twisted.internet.protocol import Factory
+from twisted.internet.threads import deferToThread
+
+from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.model import AllowedNetwork
+from naap_twisted.testing import RunningServer, ScriptedUpstream
+
+from .demo_page import NARROW, WIDE, axe_findings, expect, outcome_part, overflow
+from .support import BrowserTestCase
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"ok":1}'
+
+
+async def free_port():
+    """A TCP port that nobody has."""
+    port = reactor.listenTCP(0, Factory(), interface="127.0.0.1")
+    number = port.getHost().port
+    await port.stopListening()
+    return number
+
+
+class AdminPageTests(BrowserTestCase):
+    async def begin(self, listed, **options):
+        """A proxy whose admin page's origin is, or is not, in ``cors_origins``."""
+        self.upstream = ScriptedUpstream(self, OK)
+        admin = await free_port()
+        self.admin = f"http://127.0.0.1:{admin}"
+        reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), self.upstream.port),)
+        server = create_plugin_server(
+            "admin-test",
+            0,
+            require_auth=False,
+            cors_origins=["http://localhost:3000", *([self.admin] if listed else [])],
+            allow_networks=reachable,
+            admin_listen=f"tcp:{admin}:interface=127.0.0.1",
+        )
+        server.mount(
+            "/x",
+            create_external_proxy(
+                allowed_hosts=["127.0.0.1"],
+                allowed_schemes=["http"],
+                allowed_ports=[self.upstream.port],
+                allow_networks=reachable,
+                target_url_header="X-My-URL",
+            ),
+        )
+        self.proxy = RunningServer(self, server)
+        await self.open(**options)
+
+        def scenario(page):
+            page.goto(self.admin + "/")
+            expect()(page.locator("#route option").first).to_be_attached()
+            page.fill("#url", f"http://127.0.0.1:{self.upstream.port}/v1")
+
+        await self.browse(scenario)
+
+    async def test_console_alone(self):
+        """There is no chat and no camera, and no tab for them; axe-core agrees with the rest."""
+        await self.begin(listed=True, bypass_csp=True, viewport=NARROW)
+
+        def scenario(page):
+            self.assertEqual(page.locator("[data-panel]").count(), 1)
+            self.assertEqual(page.get_by_role("tab").count(), 0)
+            self.assertLessEqual(overflow(page), 0)
+            return axe_findings(page)
+
+        self.assertEqual(await self.browse(scenario), [])
+
+    async def test_listed(self):
+        """A listed origin: the browser sends the preflight that is shown, then reads the answer."""
+        await self.begin(listed=True, viewport=WIDE)
+
+        def scenario(page):
+            self.assertEqual(page.input_value("#proxy"), self.proxy.url)
+            self.assertEqual(page.input_value("#origin"), self.admin)
+            page.click("#submit")
+            expect()(page.locator("#verdict strong")).to_have_text("200 OK")
+            self.assertEqual(json.loads(page.text_content("pre.body")), {"ok": 1})
+            preflight = outcome_part(page, "Preflight: allowed")
+            self.assertNotIn("sent no preflight", preflight)
+            self.assertRegex(preflight, rf"Origin\s+{self.admin}")
+            self.assertRegex(preflight, r"access-control-allow-headers\s.*X-My-URL")
+            return page.text_content("#as-curl")
+
+        command = await self.browse(scenario)
+        self.assertEqual(len(self.upstream.requests), 1)
+        done = await deferToThread(
+            subprocess.run, ["sh", "-c", command], capture_output=True, timeout=60
+        )
+        self.assertIn(f"Access-Control-Allow-Origin: {self.admin}".encode(), done.stdout)
+        self.assertTrue(done.stdout.endswith(b'{"ok":1}'))
+
+    async def test_not_listed(self):
+        """An origin that is not listed reads nothing; the console shows the line to write."""
+        await self.begin(listed=False, viewport=WIDE)
+        self.expect_console("blocked by CORS policy", "Failed to load resource")
+
+        def scenario(page):
+            page.click("#submit")
+            expect()(page.locator("#verdict strong")).to_have_text("No answer to read")
+            expect()(page.locator("#verdict")).to_contain_text("CORS does not let this page")
+            refused = outcome_part(page, "Preflight: refused")
+            self.assertIn("Access-Control-Allow-Origin", refused)
+            line = f'cors_origins = ["http://localhost:3000", "{self.admin}"]'
+            self.assertIn(line, refused)
+
+        await self.browse(scenario)
+        self.assertEqual(self.upstream.requests, [])
+
+    async def test_unreachable(self):
+        """A proxy that is gone is told apart from one that refuses."""
+        await self.begin(listed=True, viewport=WIDE)
+        self.expect_console("Failed to load resource", "ERR_FAILED")
+
+        def scenario(page):
+            page.route(self.proxy.url + "/**", lambda route: route.abort("connectionrefused"))
+            page.click("#submit")
+            expect()(page.locator("#verdict")).to_contain_text(f"No answer from {self.proxy.url}")
+
+        await self.browse(scenario)
