@@ -58,6 +58,16 @@ class ReadmeTests(SynchronousTestCase):
         config = parse_config(example[1], directory=ROOT, environ=environ)
         self.assertEqual(list(config.proxy[0].forward_headers), ["Authorization"])
 
+    def test_admin_example(self) -> None:
+        """The config of docs/admin.md passes, beside a route."""
+        text = (ROOT / "docs" / "admin.md").read_text(encoding="utf-8")
+        example = re.search(r"<!-- admin-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        assert example is not None
+        route = '[auth]\nmode = "none"\n[[proxy]]\npath = "/a"\nallowed_hosts = ["a.example.org"]\n'
+        route += 'authorize = "anyone"'
+        config = parse_config(f"{example[1]}\n{route}", directory=ROOT, environ={})
+        self.assertEqual(config.server.admin_listen, "tcp:4021:interface=127.0.0.1")
+
     def test_every_option_is_in_the_table(self) -> None:
         """An option that code or TOML takes stands in a table; the table names no other."""
         table = " ".join(line for line in README.splitlines() if line.startswith("|"))

@@ -6,8 +6,9 @@ from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.assembly import build_server
 from naap_twisted.errors import BadGateway
-from naap_twisted.explain import configured, explain
+from naap_twisted.explain import configured, explain, mounted
 from naap_twisted.upstream.resolver import Answer
 from tests.config.support import config_of, proxy
 
@@ -118,3 +119,37 @@ class ExplainTests(SynchronousTestCase):
             "http://api.openai.com/v1/models",
         ):
             self.assertEqual(self.explain(url, proxy=PINNED), [("parse", False)], url)
+
+    def test_error(self) -> None:
+        """A step that refuses says what the caller would be answered."""
+        for url, code in (
+            ("not a url", "INVALID_TARGET"),
+            ("https://evil.com/", "HOST_NOT_ALLOWED"),
+            ("http://api.openai.com/", "SCHEME_NOT_ALLOWED"),
+            ("https://api.openai.com:8443/", "PORT_NOT_ALLOWED"),
+        ):
+            steps = self.successResultOf(self.start(url))
+            self.assertEqual([s.error.code for s in steps if s.error is not None], [code])
+            self.assertFalse(steps[-1].passed)
+        self.resolver = Resolver("93.184.216.34", "127.0.0.1")
+        *_, public, private = self.successResultOf(self.start("https://api.openai.com/"))
+        self.assertIsNone(public.error)
+        self.assertEqual(private.error.code, "ADDRESS_NOT_ALLOWED")
+        self.assertNotIn("127.0.0.1", private.error.message)
+        self.assertEqual(private.address, ip_address("127.0.0.1"))
+
+    def test_mounted(self) -> None:
+        """A running server's route decides as its config does, its own networks included."""
+        text = proxy('allowed_hosts = ["api.openai.com"]')
+        opened = '[upstream]\nallow_networks = ["127.0.0.1/32:443"]'
+        for route in (text, PINNED):
+            config = config_of(proxy=route, upstream=opened)
+            (mount,) = build_server(config).routes()
+            for url in ("https://api.openai.com/v1/x", "https://evil.com/", "/x", ""):
+                for address in ("93.184.216.34", "127.0.0.1", "127.0.0.2"):
+                    self.resolver = Resolver(address)
+                    asked = explain(mounted(mount.proxy), url, self.resolver, self.clock)
+                    found = self.successResultOf(Deferred.fromCoroutine(asked))
+                    edits = {"proxy": route, "upstream": opened}
+                    self.resolver = Resolver(address)
+                    self.assertEqual(found, self.successResultOf(self.start(url, **edits)))

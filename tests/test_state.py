@@ -35,6 +35,20 @@ class BuildTests(SynchronousTestCase):
         error = self.assertRaises(ConfigError, lambda: empty.keys)
         self.assertIn("state_dir", str(error))
 
+    def test_probes(self) -> None:
+        """What can be asked is what is there; Redis is needed where its loss denies."""
+        folder = self.mktemp()
+        for options, names, needed in (
+            ({}, [], False),
+            ({"state_dir": folder}, ["database"], False),
+            ({"redis_url": "redis://h"}, ["redis"], False),
+            ({"redis_url": "redis://h", "on_redis_loss": "deny"}, ["redis"], True),
+            ({"state_dir": folder, "redis_url": "redis://h"}, ["database", "redis"], False),
+            ({"on_redis_loss": "deny"}, [], False),
+        ):
+            found = self.build(**options)
+            self.assertEqual((list(found.probes()), found.needs_redis), (names, needed))
+
     def test_own_store(self) -> None:
         """A plugin's own key store takes the place of ours."""
         store = MemoryKeyStore(Clock())

@@ -4,7 +4,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.config.listen import parse_listen, with_backlog
+from naap_twisted.config.listen import check_admin, parse_listen, with_backlog
 
 LOCAL = [
     "tcp:4020:interface=127.0.0.1",
@@ -98,3 +98,46 @@ class BacklogTests(SynchronousTestCase):
             ("systemd:INET:0", "systemd:INET:0"),
         ):
             self.assertEqual(with_backlog(description), expected)
+
+
+class AdminTests(SynchronousTestCase):
+    def refused(self, description: str, *public: str, remote: bool = False) -> str:
+        try:
+            check_admin(description, public, remote=remote)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def test_local(self) -> None:
+        """Loopback and UNIX sockets need no second word; everything else does."""
+        for description in LOCAL:
+            self.assertEqual(self.refused(description), "")
+        for description in OPEN:
+            self.assertIn("admin_remote = true", self.refused(description))
+            self.assertEqual(self.refused(description, remote=True), "")
+
+    def test_public(self) -> None:
+        """Never where the public listens, however that is written, nor where nobody can."""
+        here, there = ":interface=127.0.0.1", ":interface=127.0.0.2"
+        for admin, public, taken in (
+            (f"tcp:1{here}", f"tcp:1{here}", True),
+            (f"tcp:1{here}", "tcp:1:127.0.0.1", True),
+            (f"tcp:1{here}", f"ssl:1{here}", True),
+            (f"tcp:1{here}", "tcp:1", True),
+            (f"tcp:1{here}", "tcp:1:interface=0.0.0.0", True),
+            (f"tcp:1{here}", "tcp6:1", True),
+            (f"tcp:1{here}", "tcp:1:interface=localhost", True),
+            (f"tcp:1{here}", f"tcp:1{there}", False),
+            (f"tcp:1{here}", f"tcp:2{here}", False),
+            (f"tcp:0{here}", f"tcp:0{here}", False),
+            ("unix:/a", "unix:/a:mode=600", True),
+            ("unix:/a", "unix:/b", False),
+            ("unix:/a", "tcp:1", False),
+            (f"tcp:1{here}", "nonsense", False),
+        ):
+            said = self.refused(admin, "unix:/other", public)
+            self.assertEqual("a port of its own" in said, taken, (admin, public))
+
+    def test_no_endpoint(self) -> None:
+        """As any endpoint string."""
+        self.assertIn("is not an endpoint", self.refused("nine"))

@@ -170,3 +170,23 @@ class CleartextTests(RulesCase):
         """The same for a pinned base."""
         pinned = f'[[proxy]]\npath = "/a"\ntarget = "http://api.openai.com/v1"\n{KEY}'
         self.assertRefused("proxy[0].target", proxy=pinned)
+
+
+class AdminTests(RulesCase):
+    """The admin port is not the public's."""
+
+    def test_admin_listen(self) -> None:
+        """On loopback; elsewhere with a second word; never twice at one place; and an endpoint."""
+        listen = 'listen = ["tcp:4020:interface=127.0.0.1"]'
+        for admin, fine in (
+            ('""', True),
+            ('"tcp:4021:interface=127.0.0.1"', True),
+            ('"unix:/run/admin"', True),
+            ('"tcp:4021"\nadmin_remote = true', True),
+            ('"tcp:4021"', False),
+            ('"tcp:4020:interface=127.0.0.1"', False),
+            ('"nine"', False),
+            ("9", False),
+        ):
+            server = f"[server]\n{listen}\nadmin_listen = {admin}"
+            self.assertRefused(*(() if fine else ("server.admin_listen",)), server=server)

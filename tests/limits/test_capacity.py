@@ -57,3 +57,16 @@ class CapacityTests(SynchronousTestCase):
         self.failureResultOf(waiting, CancelledError)
         leave(held)
         leave(self.successResultOf(entering(places, ADA)))
+
+    def test_in_flight(self) -> None:
+        """Counted over all routes; those in a queue are not in flight."""
+        one = capacity(total=2, queued=1)
+        other = one.sibling(InFlightLimit(9))
+        held = [self.successResultOf(entering(each)) for each in (one, other)]
+        waiting = entering(one)
+        self.assertEqual((one.in_flight, other.in_flight), (2, 2))
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        for places in held:
+            leave(places)
+        self.assertEqual(one.in_flight, 0)

@@ -88,3 +88,13 @@ class LinkTests(TestCase):
         await self.assertFailure(link.evaluate("return 1", [], []), RedisGone)
         self.redis.start()
         await until(lambda: link.up)
+
+    async def test_ping(self) -> None:
+        """Whether it answers now: it is what finds an outage that nobody met."""
+        await until(lambda: self.link.up)
+        await self.link.ping()
+        self.redis.kill()
+        await self.assertFailure(self.link.ping(), RedisGone)
+        self.assertEqual((self.link.up, self.link.outages), (False, 1))
+        await self.assertFailure(self.link.ping(), RedisGone)
+        self.assertEqual(self.link.outages, 1)

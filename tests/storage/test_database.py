@@ -57,6 +57,15 @@ class DatabaseTests(TestCase):
         await gatherResults([database.run(more, write=True) for _ in range(50)])
         self.assertEqual(await database.run(lambda c: read_fact(c, "n")), "50")
 
+    async def test_ping(self) -> None:
+        """It reads a table; closed, or with the table gone, it fails."""
+        database = self.open()
+        await database.ping()
+        database.now(lambda c: c.execute(sql.text("DROP TABLE naap_meta")))
+        await self.assertFailure(database.ping(), Unavailable)
+        database.close()
+        await self.assertFailure(database.ping(), Unavailable)
+
     async def test_broken(self) -> None:
         """A database's own error is 503, without the statement or its parameters."""
         database = self.open()

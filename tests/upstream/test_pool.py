@@ -71,6 +71,15 @@ class Pooling(SynchronousTestCase):
             self.pool.lost(connection)
         self.assertEqual(self.pool._open, {})
 
+    def test_opened(self):
+        """All that are open, over all keys, idle or not."""
+        for key in ("a", "a", "b"):
+            self.idle(key)
+        taken = self.pool.take("a")
+        self.assertEqual((self.pool.opened, len(self.pool)), (3, 2))
+        self.pool.lost(taken)
+        self.assertEqual((self.pool.opened, len(self.pool)), (2, 2))
+
     def test_close(self):
         """Closing closes what is idle."""
         connections = [self.idle(), self.idle("b")]
