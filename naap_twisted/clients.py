@@ -55,6 +55,12 @@ def parse_address(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+@lru_cache(maxsize=4096)
+def _spelled(peer: str) -> str:
+    address = parse_address(peer)
+    return peer if address is None else str(address)
+
+
 def effective_client(peer: str, headers: Headers, trusted: TrustedProxies = NOBODY) -> str:
     """The caller's address: *peer*, or the rightmost X-Forwarded-For hop that is not trusted.
 
@@ -63,10 +69,12 @@ def effective_client(peer: str, headers: Headers, trusted: TrustedProxies = NOBO
 
     :param peer: the connection's own address, or any word where it has none (a UNIX socket).
     """
+    if not trusted:
+        return _spelled(peer)
     address = parse_address(peer)
     if address is None:
         return peer
-    if trusted and address in trusted:
+    if address in trusted:
         for hop in _hops_from_the_right(headers):
             if hop is None:
                 break

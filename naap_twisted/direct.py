@@ -30,9 +30,11 @@ def send_now(transport: Any, data: bytes) -> None:
         # A pull producer is asked for more by Twisted's write loop only.
         and (transport.producer is None or transport.streamingProducer)
     ):
-        sent = transport.writeSomeData(data)
-        if type(sent) is int:
-            if sent == len(data):
-                return
-            data = data[sent:]
+        try:
+            sent = transport.socket.send(data)
+        except OSError:
+            sent = 0  # full or broken: Twisted's write loop will meet it, too
+        if sent == len(data):
+            return
+        data = data[sent:]
     transport.write(data)

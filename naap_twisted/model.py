@@ -70,23 +70,24 @@ class Target:
     :ivar host: lower-case ASCII, without trailing dot; an IPv6 literal without its brackets.
     :ivar port: 1 to 65535, the scheme's own where the URL names none.
     :ivar path: path and query exactly as received, opening with ``/``.
+    :ivar authority: the Host header's value: the port is named only where it is not the default.
+    :ivar origin: scheme and authority; safe to log.
     """
 
     scheme: str
     host: str
     port: int
     path: str = field(repr=False)
+    authority: str = field(init=False, repr=False, eq=False)
+    origin: str = field(init=False, repr=False, eq=False)
 
-    @property
-    def authority(self) -> str:
-        """The Host header's value: the port is named only where it is not the default."""
+    def __attrs_post_init__(self) -> None:
+        # Made once: a target is kept for all requests that name it.
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
-
-    @property
-    def origin(self) -> str:
-        """Scheme and authority; safe to log."""
-        return f"{self.scheme}://{self.authority}"
+        named = self.port != DEFAULT_PORTS[self.scheme]
+        authority = f"{host}:{self.port}" if named else host
+        object.__setattr__(self, "authority", authority)
+        object.__setattr__(self, "origin", f"{self.scheme}://{authority}")
 
     @property
     def url(self) -> str:
@@ -154,7 +155,7 @@ class OutboundRequest:
     timeouts: Timeouts = Timeouts()
 
 
-@frozen
+@frozen(cache_hash=True)  # looked up by for every request
 class RouteCors:
     """What a preflight for one path may allow.
 

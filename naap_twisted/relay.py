@@ -24,7 +24,7 @@ from .guard import Guard, Scrubber
 from .interfaces import IDownstreamRequest
 from .limits.announce import LIMIT, POLICY
 from .model import Target
-from .presets import make_preset, put_preset
+from .presets import make_preset, put_fields, put_preset
 from .rewrite import ResponseRewrite
 from .usage.tokens import TokenMeter
 
@@ -83,6 +83,12 @@ async def relay(
     if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
         length = b"%d" % response.length
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
+    whole = getattr(response, "whole", None)
+    if whole is not None and scrubber is None and not count_tokens:
+        request.record.mark("relay")
+        request.write(whole)
+        request.finish()
+        return
     passage = _Passage(request, scrubber, _meter(request) if count_tokens else None)
     if not getattr(response, "more", False):
         # The head goes out now: the first event of a stream may be long in coming.
@@ -129,13 +135,7 @@ def _set_headers(
     request: IDownstreamRequest, headers: list[tuple[bytes, bytes]], exposed: list[bytes]
 ) -> None:
     response_headers = request.responseHeaders
-    seen = set()
-    for name, value in headers:
-        if name in seen:
-            response_headers.addRawHeader(name, value)
-        else:
-            seen.add(name)
-            response_headers.setRawHeaders(name, [value])
+    put_fields(response_headers, headers)
     if exposed and response_headers.hasHeader(b"access-control-allow-origin"):
         limits = (LIMIT, POLICY) if response_headers.hasHeader(LIMIT) else ()
         names = dict.fromkeys((_EXPOSED_ALWAYS, *limits, *exposed))

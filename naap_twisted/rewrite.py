@@ -246,16 +246,20 @@ class ResponseRewrite:
         out: list[tuple[bytes, bytes]] = []
         exposed: list[bytes] = []
         typed = False
+        decisions = self._decisions
         for name, value in fields:
-            decision = self._decisions.get(name) or self._decide(name)
+            decision = decisions.get(name) or self._decide(name)
             if not decision.names or name in nominated:
                 continue
             if decision.absolute:
                 value = absolute_location(value, target)
             value = guard.clean(value)
             typed = typed or name == b"content-type"
-            out.extend((new, value) for new in decision.names)
-            exposed.extend(new for new in decision.exposed if new not in exposed)
+            for new in decision.names:
+                out.append((new, value))
+            for new in decision.exposed:
+                if new not in exposed:
+                    exposed.append(new)
         if not typed:
             out.append((b"Content-Type", self._content_type))
         if self._private:

@@ -225,11 +225,14 @@ class Routes(Resource):
         below = path[len(base) :]
         return below if below[:1] == b"/" else (b"/" if not below else None)
 
-    def _match(self, method: bytes, below: bytes) -> Match:
+    def _forget_if_changed(self) -> None:
         if self._known != len(self.klein.endpoints):  # a route was added since
             self._known = len(self.klein.endpoints)
             self._matches.clear()
             self._cors.clear()
+
+    def _match(self, method: bytes, below: bytes) -> Match:
+        self._forget_if_changed()
         match = self._matches.get((method, below))
         if match is None:
             match = self._ask_klein(method, below)
@@ -261,7 +264,7 @@ class Routes(Resource):
         below = self._below_base(path)
         if below is None:
             return RouteCors((b"GET", b"HEAD")) if _first_segment(path) in self.beside else None
-        self._match(b"GET", below)
+        self._forget_if_changed()
         if below not in self._cors:
             if len(self._cors) >= _MOST_CACHED:
                 self._cors.clear()

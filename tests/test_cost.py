@@ -27,7 +27,7 @@ from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.interfaces import ISessionStore
 
 # Each per request.
-MOST_CALLS = 900
+MOST_CALLS = 710
 MOST_SYSTEM_CALLS = 6.9
 MOST_BLOCKS_KEPT = 1.0
 # What a remembered session adds.

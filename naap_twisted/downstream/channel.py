@@ -27,7 +27,7 @@ from twisted.web.http_headers import Headers
 from ..deadlines import NEVER
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
 from ..framing.body import BodyDecoder, body_decoder
-from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge
+from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge, KnownLines
 from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_request
 from .answer import PHRASES
 from .body import BrowserGone, RequestBody
@@ -63,6 +63,7 @@ class Channel(Outflow):
         self._limits = site.limits
         self._state = State.HEAD
         self._head = HeadBuffer(site.limits.head)
+        self._known = KnownLines()
         self._request: DownstreamRequest | None = None
         self._body = RequestBody(None, 0)
         self._decoder: BodyDecoder | None = None
@@ -155,7 +156,7 @@ class Channel(Outflow):
             if found is None:
                 check_request_line(self._head.peek())
                 return b""
-            head = parse_request(found[0], self._limits.head)
+            head = parse_request(found[0], self._limits.head, self._known)
             if len(head.target) > self._limits.uri:
                 raise HeadTooLarge("request target too long")
         except HeadTooLarge as error:

@@ -6,7 +6,7 @@ what Twisted's own code gives; everything else goes there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from twisted.web.http_headers import Headers
@@ -67,6 +67,22 @@ class LeanHeaders(Headers):
                 self._rawHeaders[key] = [value]
                 return
         super().setRawHeaders(name, values)
+
+    def relay(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
+        """Set fields that passed the framing gate, or Twisted's: repeated names stay repeated."""
+        raw = self._rawHeaders
+        seen = set()
+        for name, value in pairs:
+            if name in seen:
+                raw[spelled(name)].append(value)
+            else:
+                seen.add(name)
+                raw[_SPELLED.get(name) or spelled(name)] = [value]
+
+    def hasHeader(self, name: Any) -> bool:
+        if type(name) is bytes:
+            return (_SPELLED.get(name) or spelled(name)) in self._rawHeaders
+        return super().hasHeader(name)
 
     def getRawHeaders(self, name: Any, default: Any = None) -> Any:
         if type(name) is bytes:

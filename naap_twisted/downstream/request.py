@@ -10,12 +10,13 @@ from urllib.parse import unquote_to_bytes as unquote
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import parse_qs
+from twisted.web.http import NO_BODY_CODES, parse_qs
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET, Request
 from zope.interface import implementer
 
 from ..errors import InternalError, ProxyError
+from ..framing.body import CHUNKED_END, chunk
 from ..framing.head import RequestHead
 from ..interfaces import IDownstreamRequest, IHeadResource
 from ..observe.record import ExchangeRecord
@@ -43,21 +44,33 @@ class DownstreamRequest(Request):
     relayed = False
     compression: Callable[[DownstreamRequest], Any] | None = None
     site: DownstreamSite
+    _bodiless = False
     _awaiting: IResource | None = None
     _when_gone: Callable[[], object] | None = None
 
     def __init__(self, channel: Channel, head: RequestHead, body: RequestBody) -> None:
-        super().__init__(channel, parsePOSTFormSubmission=True)  # type: ignore[no-untyped-call]
+        # What Twisted's two __init__ set, without making what is replaced below; a test compares.
+        self.notifications = []
+        self.channel = channel  # type: ignore[assignment]
+        self.client = channel.getPeer()
+        self.host = channel.getHost()
+        self.received_cookies = {}
+        self.cookies = []
+        self.transport = channel.transport
+        self.queued = False
+        self._parsePOSTFormSubmission = True
+        self._adapterCache: dict[str, object] = {}
         self.method = head.method
         self.uri = head.target
         self.path, _, query = head.target.partition(b"?")
         self.clientproto = b"HTTP/1.1" if head.minor else b"HTTP/1.0"
         self.args = parse_qs(query, 1) if query else {}
         self.requestHeaders = LeanHeaders.of(head.fields)
-        self.responseHeaders = LeanHeaders()
+        answer = self.responseHeaders = LeanHeaders()
         self.body = body
-        self.site = channel.site
-        self.record = ExchangeRecord(started=channel.site.ticker.now())
+        site = self.site = channel.site
+        answer.preset(((b"Date", site.http_date()),))
+        self.record = ExchangeRecord(started=site.ticker.now())
 
     def process(self) -> None:
         """Hand the request to the site's resources. Called at the end of the head."""
@@ -66,9 +79,10 @@ class DownstreamRequest(Request):
             super().render(self._awaiting)  # type: ignore[no-untyped-call]
             return
         self.prepath = []
-        self.postpath = list(map(unquote, self.path[1:].split(b"/")))
-        self.responseHeaders.setRawHeaders(b"Date", [self.site.http_date()])
-        self.parseCookies()  # type: ignore[no-untyped-call]
+        segments = self.path[1:].split(b"/")
+        self.postpath = list(map(unquote, segments)) if b"%" in self.path else segments
+        if self.requestHeaders.hasHeader(b"cookie"):
+            self.parseCookies()  # type: ignore[no-untyped-call]
         try:
             self.render(self.site.getResourceFor(self))  # type: ignore[no-untyped-call]
         except BaseException:
@@ -119,12 +133,43 @@ class DownstreamRequest(Request):
             self.channel.abort()  # type: ignore[attr-defined]
 
     def write(self, data: bytes) -> None:
+        if self.relayed:
+            self._pass_on(data)
+            return
         if data and not self.startedWriting and self.compression is not None and not self.relayed:
             self._encoder = self.compression(self)
         self.record.bytes_out += len(data)
         super().write(data)  # type: ignore[no-untyped-call]
         if self.channel is not None:
             self.channel.flush()  # type: ignore[attr-defined]
+
+    def _pass_on(self, data: bytes) -> None:
+        """Twisted's ``write`` for an answer whose headers are complete: none is added."""
+        if self._disconnected or self.finished:
+            return
+        channel: Channel = self.channel  # type: ignore[assignment]
+        if not self.startedWriting:
+            self.startedWriting = 1
+            headers = self.responseHeaders
+            self._bodiless = self.method == b"HEAD" or self.code in NO_BODY_CODES
+            if not self._bodiless and self.clientproto == b"HTTP/1.1":
+                self.chunked = not headers.hasHeader(b"Content-Length")
+                if self.chunked:
+                    headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
+            channel.writeHeaders(b"HTTP/1.1", b"%d" % self.code, self.code_message, headers)
+        if data and not self._bodiless:
+            self.record.bytes_out += len(data)
+            channel.write(chunk(data) if self.chunked else data)
+        else:
+            channel.flush()
+
+    def _pass_on_end(self) -> None:
+        if not self.startedWriting:
+            self._pass_on(b"")
+        if self.chunked:
+            self.channel.write(CHUNKED_END)
+        self.finished = 1
+        self._cleanup()  # type: ignore[no-untyped-call]
 
     def finish(self) -> None:
         if self._disconnected:
@@ -133,7 +178,10 @@ class DownstreamRequest(Request):
         if self.finished:
             warnings.warn("request.finish called twice", stacklevel=2)
             return
-        super().finish()  # type: ignore[no-untyped-call]
+        if self.relayed:
+            self._pass_on_end()
+        else:
+            super().finish()  # type: ignore[no-untyped-call]
         self._ended()
 
     def connectionLost(self, reason: Failure) -> None:

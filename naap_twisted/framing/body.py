@@ -14,6 +14,13 @@ _MAX_CHUNK_LINE = 300
 _MAX_TRAILERS = 8 * 1024
 _MAX_TRAILER_LINES = 20
 
+CHUNKED_END = b"0\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk (RFC 9112 section 7.1)."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
 
 class BodyDecoder(Protocol):
     """One body's worth of bytes."""

@@ -16,6 +16,10 @@ _NAMES: dict[bytes, bytes] = {}
 _MOST_NAMES = 2048
 _LONGEST_NAME = 256  # Twisted's Headers remember names, too, 10,000 of them
 _END = b"\r\n\r\n"
+_MOST_LINES = 64
+_LONGEST_LINE = 256
+# Credentials live no longer than their request.
+_UNKEPT = frozenset((b"authorization", b"cookie", b"set-cookie", b"x-csrf-token"))
 
 
 class FramingError(Exception):
@@ -38,9 +42,28 @@ class HeadLimits:
     lines: int = 100
 
 
-def parse_fields(block: bytes, max_lines: int) -> Fields:
+class KnownLines(dict[bytes, tuple[bytes, bytes]]):
+    """Field lines that one connection has sent before, as they were read then.
+
+    Most lines of a request repeat those of the one before it; a line that passed every check once
+    needs none of them again. Not shared between connections: what one caller sent must not change
+    how long another's takes.
+    """
+
+    __slots__ = ()
+
+    def keep(self, line: bytes, pair: tuple[bytes, bytes]) -> None:
+        """Remember *line*, within the bounds; a full memory starts anew."""
+        if len(line) <= _LONGEST_LINE and pair[0] not in _UNKEPT:
+            if len(self) >= _MOST_LINES:
+                self.clear()
+            self[line] = pair
+
+
+def parse_fields(block: bytes, max_lines: int, known: KnownLines | None = None) -> Fields:
     """Split a field block (each line with its CRLF) into ``(lower-case name, value)`` pairs.
 
+    :param known: lines that passed before; those of this block are added.
     :raises FramingError: a line is not ``name: value`` CRLF.
     :raises HeadTooLarge: more than *max_lines* lines.
     """
@@ -51,17 +74,27 @@ def parse_fields(block: bytes, max_lines: int) -> Fields:
     # Every CR and LF is half of a line's end, and the last line has one: no bare ones, no rest.
     if len(lines) - 1 != count or block.count(b"\r") != count or lines.pop():
         raise FramingError("malformed header line")
-    if len(block.translate(None, _CONTROLS)) != len(block):
-        raise FramingError("control character in a header")
+    if known is None:
+        return [_read_line(line) for line in lines]
     fields = []
     for line in lines:
-        # A folded line, or a space before the colon, fails here: neither makes a token.
-        name, colon, value = line.partition(b":")
-        lower = _NAMES.get(name) or _lower(name)
-        if not colon:
-            raise FramingError("header line without a colon")
-        fields.append((lower, value.strip(b" \t")))
+        pair = known.get(line)
+        if pair is None:
+            pair = _read_line(line)
+            known.keep(line, pair)
+        fields.append(pair)
     return fields
+
+
+def _read_line(line: bytes) -> tuple[bytes, bytes]:
+    if len(line.translate(None, _CONTROLS)) != len(line):
+        raise FramingError("control character in a header")
+    # A folded line, or a space before the colon, fails here: neither makes a token.
+    name, colon, value = line.partition(b":")
+    lower = _NAMES.get(name) or _lower(name)
+    if not colon:
+        raise FramingError("header line without a colon")
+    return lower, value.strip(b" \t")
 
 
 def _lower(name: bytes) -> bytes:
@@ -113,11 +146,12 @@ class HeadBuffer:
 class Index:
     """Look-ups in a head's fields by lower-case name."""
 
-    __slots__ = ("_fields", "_last")
+    __slots__ = ("_fields", "_last", "_repeats")
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
         self._last = dict(fields)
+        self._repeats = len(self._last) != len(fields)
 
     def any_of(self, names: frozenset[bytes]) -> bool:
         """Whether one of *names* is there."""
@@ -129,15 +163,17 @@ class Index:
         :raises FramingError: it stands more than once.
         """
         value = self._last.get(name)
-        unique = value is None or len(self._last) == len(self._fields)
-        if not unique and sum(key == name for key, _ in self._fields) > 1:
+        if self._repeats and sum(key == name for key, _ in self._fields) > 1:
             raise FramingError(f"repeated {name.decode('ascii')}")
         return value
 
     def tokens(self, name: bytes) -> tuple[bytes, ...]:
         """Lower-case members of a comma-separated list field, over all its lines."""
-        if name not in self._last:
+        last = self._last.get(name)
+        if last is None:
             return ()
+        if not self._repeats and b"," not in last:
+            return (last.lower(),) if last else ()
         return tuple(
             part
             for key, value in self._fields

@@ -6,7 +6,7 @@ import re
 
 from attrs import field, frozen
 
-from .fields import Fields, FramingError, HeadLimits, Index, parse_fields
+from .fields import Fields, FramingError, HeadLimits, Index, KnownLines, parse_fields
 
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
@@ -89,8 +89,10 @@ def check_request_line(partial: bytes) -> None:
         raise FramingError("malformed request line")
 
 
-def parse_request(block: bytes, limits: HeadLimits) -> RequestHead:
+def parse_request(block: bytes, limits: HeadLimits, known: KnownLines | None = None) -> RequestHead:
     """Read one request head.
+
+    :param known: lines that the same connection sent before.
 
     :raises FramingError: anything two parsers could disagree about.
     """
@@ -98,7 +100,7 @@ def parse_request(block: bytes, limits: HeadLimits) -> RequestHead:
     if match is None:
         raise FramingError("malformed request line")
     method, target, minor = match.groups()
-    fields = parse_fields(block[match.end() :], limits.lines)
+    fields = parse_fields(block[match.end() :], limits.lines, known)
     index = Index(fields)
     host = index.one(b"host")
     if index.any_of(_REFUSED_FIELDS):
@@ -130,8 +132,12 @@ def parse_request(block: bytes, limits: HeadLimits) -> RequestHead:
     )
 
 
-def parse_response(block: bytes, method: bytes, limits: HeadLimits) -> ResponseHead:
+def parse_response(
+    block: bytes, method: bytes, limits: HeadLimits, known: KnownLines | None = None
+) -> ResponseHead:
     """Read one response head to a request with *method*.
+
+    :param known: lines that the same connection sent before.
 
     :raises FramingError: anything two parsers could disagree about.
     """
@@ -139,7 +145,7 @@ def parse_response(block: bytes, method: bytes, limits: HeadLimits) -> ResponseH
     if match is None:
         raise FramingError("malformed status line")
     minor, status = match[1], int(match[2])
-    fields = parse_fields(block[match.end() :], limits.lines)
+    fields = parse_fields(block[match.end() :], limits.lines, known)
     index = Index(fields)
     body = _announced(index, minor)
     if method == b"HEAD" or status in _BODILESS_STATUS or status < 200:

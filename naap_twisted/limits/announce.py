@@ -10,9 +10,11 @@ from __future__ import annotations
 from twisted.web.http_headers import Headers
 
 from ..model import RateDecision, RateLimit
+from ..presets import put_preset, spelling
 
 LIMIT, POLICY = b"RateLimit", b"RateLimit-Policy"
-_EXPOSE = b"Access-Control-Expose-Headers"
+_EXPOSE = spelling(b"Access-Control-Expose-Headers")
+_LIMIT_SPELLED, _POLICY_SPELLED = spelling(LIMIT), spelling(POLICY)
 
 
 class Announcement:
@@ -31,11 +33,10 @@ class Announcement:
         current = self._limit % (decision.remaining, decision.reset or decision.retry_after)
         earlier = headers.getRawHeaders(LIMIT)
         if earlier is None:
-            headers.setRawHeaders(LIMIT, [current])
-            headers.setRawHeaders(POLICY, [self._policy])
             exposed = headers.getRawHeaders(_EXPOSE)
+            put_preset(headers, ((_LIMIT_SPELLED, current), (_POLICY_SPELLED, self._policy)))
             if exposed:
-                headers.setRawHeaders(_EXPOSE, [b", ".join((exposed[0], LIMIT, POLICY))])
+                put_preset(headers, ((_EXPOSE, b", ".join((exposed[0], LIMIT, POLICY))),))
         else:
             headers.setRawHeaders(LIMIT, [earlier[0] + b", " + current])
             policies = (headers.getRawHeaders(POLICY) or [b""])[0]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from attrs import field, frozen
 from twisted.internet.defer import Deferred
 
 from ..model import User
 from .in_flight import InFlight, InFlightByKey, InFlightLimit
+
+#: What gives the places that are held back, one call each.
+Places = list[Callable[[], None]]
 
 
 @frozen
@@ -45,54 +51,42 @@ class Capacity:
         """Another route of the same server."""
         return Capacity(self._total, self._users, route)
 
-    def take(self, user: User | None) -> list[Place] | None:
+    def take(self, user: User | None) -> Places | None:
         """A place everywhere if there is one at once, else ``None``, with nothing held."""
-        counters = [self._route, self._total]
-        if any(counter.full for counter in counters) or (
-            user is not None and self._users.full(user.id)
-        ):
+        route, total = self._route, self._total
+        if route.full or total.full or (user is not None and self._users.full(user.id)):
             return None
-        places = [Place(counter) for counter in counters if counter.enter() is None]
+        route.enter()
+        total.enter()
+        places: Places = [route.leave, total.leave]
         if user is not None:
             self._users.enter(user.id)
-            places.append(Place(self._users, user.id))
+            places.append(partial(self._users.leave, user.id))
         return places
 
-    async def enter(self, user: User | None) -> list[Place]:
+    async def enter(self, user: User | None) -> Places:
         """Take a place everywhere, the narrowest first.
 
         :raises Unavailable: somewhere the queue is full; nothing is held then.
         """
-        held: list[Place] = []
+        held: Places = []
         try:
             if user is not None:
                 await _turn(self._users.enter(user.id))
-                held.append(Place(self._users, user.id))
+                held.append(partial(self._users.leave, user.id))
             for counter in (self._route, self._total):
                 await _turn(counter.enter())
-                held.append(Place(counter))
+                held.append(counter.leave)
         except BaseException:
             leave(held)
             raise
         return held
 
 
-@frozen
-class Place:
-    """One place held."""
-
-    counter: InFlight | InFlightByKey
-    key: str | None = None
-
-
-def leave(places: list[Place]) -> None:
+def leave(places: Places) -> None:
     """Give every place back."""
     while places:
-        place = places.pop()
-        if isinstance(place.counter, InFlightByKey):
-            place.counter.leave(place.key or "")
-        else:
-            place.counter.leave()
+        places.pop()()
 
 
 async def _turn(waiting: Deferred[None] | None) -> None:

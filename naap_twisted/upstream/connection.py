@@ -7,25 +7,25 @@ followed; anything else closes it. The head of the answer is handed on as soon a
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IConsumer, IHandshakeListener, ISSLTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from ..deadlines import NEVER, Ticker
 from ..direct import send_now
 from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
 from ..framing.body import BodyDecoder, body_decoder
-from ..framing.fields import FramingError, HeadBuffer, HeadLimits
+from ..framing.fields import FramingError, HeadBuffer, HeadLimits, KnownLines
 from ..framing.head import parse_response
 from ..model import OutboundRequest
 from .response import UpstreamResponse
-from .wire import CHUNKED_END, chunk, serialise_head
+from .sender import Sender
+from .wire import serialise_head
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -38,8 +38,8 @@ class StaleConnection(BadGateway):
     """A reused connection closed before a byte of the answer: the request may be sent again."""
 
 
-@implementer(IConsumer, IHandshakeListener)
-class UpstreamConnection(Protocol):
+@implementer(IHandshakeListener)
+class UpstreamConnection(Sender):
     """Speaks HTTP/1.1 as a client.
 
     :param keeper: told when it is open, may be reused, or is lost.
@@ -48,9 +48,8 @@ class UpstreamConnection(Protocol):
     :ivar reused: it has served an exchange before.
     """
 
-    transport: Any
-
     def __init__(self, ticker: Ticker, keeper: Pool, key: Hashable) -> None:
+        super().__init__()
         self._ticker = ticker
         self._keeper = keeper
         self.key = key
@@ -58,14 +57,12 @@ class UpstreamConnection(Protocol):
         self.reused = False
         self.closed = False
         self.deadline = NEVER
-        self._outbound: OutboundRequest | None = None
         self._answer: Deferred[UpstreamResponse] | None = None
-        self._response: UpstreamResponse | None = None
         self._decoder: BodyDecoder | None = None
         self._head = HeadBuffer(_LIMITS)
+        self._known = KnownLines()
         self._interim = 0
         self._keep_alive = False
-        self._producer: IBodyProducer | None = None
         self._total_at = NEVER
         self._reading = True
         self._heard = False
@@ -108,45 +105,6 @@ class UpstreamConnection(Protocol):
             self._produce(body)
         return answer
 
-    def _produce(self, body: IBodyProducer) -> None:
-        self._producer = body
-        self._due(self._outbound.timeouts.idle if self._outbound else None)
-        self.transport.registerProducer(body, True)
-        body.startProducing(self).addCallbacks(self._produced, self._production_failed)
-
-    def write(self, data: bytes) -> None:
-        """A piece of the request body."""
-        if self._producer is None or not data:
-            return
-        if self._response is None:
-            self._due(self._outbound.timeouts.idle if self._outbound else None)
-        unknown = self._producer.length is UNKNOWN_LENGTH
-        self.transport.write(chunk(data) if unknown else data)
-
-    def _produced(self, _: object) -> None:
-        producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        self.transport.unregisterProducer()
-        if producer.length is UNKNOWN_LENGTH:
-            self.transport.write(CHUNKED_END)
-        self._sent()
-
-    def _production_failed(self, failure: Failure) -> None:
-        if self._producer is not None:
-            self._producer = None
-            self._fail(failure)
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        """Not used: the producer is the outbound request's own."""
-
-    def unregisterProducer(self) -> None:
-        """Not used."""
-
-    def _sent(self) -> None:
-        if self._response is None and self._outbound is not None:
-            self._due(self._outbound.timeouts.head)
-
     # Receiving.
 
     def dataReceived(self, data: bytes) -> None:
@@ -167,7 +125,8 @@ class UpstreamConnection(Protocol):
             found = self._head.feed(data)
             if found is None:
                 return
-            head, data = parse_response(found[0], outbound.method, _LIMITS), found[1]
+            head = parse_response(found[0], outbound.method, _LIMITS, self._known)
+            data = found[1]
             if head.status < 200:
                 self._interim += 1
                 if head.status == 101 or self._interim > _MAX_INTERIM:
@@ -176,8 +135,12 @@ class UpstreamConnection(Protocol):
                     return
                 continue
             self._keep_alive = head.keep_alive
+            response = UpstreamResponse(head, self._flow, self.abort)
+            if head.body == len(data):
+                self._complete(response, data)
+                return
+            self._response = response
             self._decoder = body_decoder(head.body)
-            response = self._response = UpstreamResponse(head, self._flow, self.abort)
             response.more = bool(data) and head.body != 0
             self._due(outbound.timeouts.idle)
             answer, self._answer = self._answer, None
@@ -189,6 +152,29 @@ class UpstreamConnection(Protocol):
             self._finish(data)
         elif data and not self.closed:
             self._read_body(data)
+
+    def _complete(self, response: UpstreamResponse, body: bytes) -> None:
+        """The usual small answer, in one piece: its exchange is over before anybody hears of it."""
+        answer, self._answer = self._answer, None
+        reusable = self._keep_alive and self._producer is None
+        self._forget()
+        response.complete(body)
+        if reusable:
+            self._release()
+        if answer is not None:
+            answer.callback(response)  # a connector may still ask a closing one for its TLS session
+        if not reusable:
+            self._close()
+
+    def _release(self) -> None:
+        # Pooled before the relay is told, so that the next request in line finds it.
+        self._read(True)
+        self.reused = True
+        self._keeper.released(self)
+
+    def _close(self) -> None:
+        self.closed = True
+        self.transport.abortConnection()
 
     def _read_body(self, data: bytes) -> None:
         response, decoder = self._response, self._decoder
@@ -209,13 +195,9 @@ class UpstreamConnection(Protocol):
         reusable = self._keep_alive and not surplus and self._producer is None
         self._forget()
         if reusable:
-            self._read(True)
-            self.reused = True
-            # Pooled before the relay is told, so that the next request in line finds it.
-            self._keeper.released(self)
+            self._release()
         else:
-            self.closed = True
-            self.transport.abortConnection()
+            self._close()
         response.end()
 
     def _forget(self) -> None:

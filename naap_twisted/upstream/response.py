@@ -28,6 +28,7 @@ class UpstreamResponse:
 
     :ivar fields: ``(lower-case name, value)`` pairs in the upstream's order.
     :ivar more: bytes of the body came with the head and follow at once.
+    :ivar whole: the body, where all of it came with the head; the exchange is over then.
     :ivar length: bytes announced, or ``UNKNOWN_LENGTH``.
     """
 
@@ -44,6 +45,7 @@ class UpstreamResponse:
         self.fields: Fields = head.fields
         self.length: Any = head.body if head.body >= 0 else UNKNOWN_LENGTH
         self.more = False
+        self.whole: bytes | None = None
         self._flow = flow
         self._abort = abort
         self._protocol: IProtocol | None = None
@@ -80,6 +82,13 @@ class UpstreamResponse:
         raise NotImplementedError("an upstream response has no history")
 
     # The connection's side.
+
+    def complete(self, body: bytes) -> None:
+        """All of the body is here, before anybody took it."""
+        self.more = True
+        self.whole = body
+        self._waiting = [body] if body else []
+        self._end = _DONE
 
     def feed(self, data: bytes) -> None:
         """A piece of the body."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
@@ -22,8 +24,14 @@ class Wrapper(Resource):
 
     def render(self, request: IDownstreamRequest) -> int:
         """Let *inner* answer if :meth:`admit` agrees."""
-        if self.admit(request):
-            request.render(self.inner)
+        layer: Wrapper = self
+        while layer.admit(request):
+            inner = layer.inner
+            # Layers in a row that only admit need no call each.
+            if getattr(type(inner), "render", None) is not Wrapper.render:
+                request.render(inner)
+                break
+            layer = cast(Wrapper, inner)
         return NOT_DONE_YET
 
     def admit(self, request: IDownstreamRequest) -> bool:

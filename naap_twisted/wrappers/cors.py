@@ -19,6 +19,7 @@ from ..errors import NotFound, OriginNotAllowed
 from ..headers import CORS_ALLOWED_HEADERS, HeaderPatterns, is_token
 from ..interfaces import IDownstreamRequest, IRouteTable
 from ..model import RouteCors
+from ..presets import put_preset, spelling
 from .base import Wrapper, is_https
 from .origins import Origins
 from .remedies import refusals
@@ -29,6 +30,9 @@ _MOST_REQUESTED = 64
 # Longer names are not worth a line of the log.
 _LONGEST = 100
 _NO_ROUTE = RouteCors(methods=())
+_ALLOW_ORIGIN = spelling(b"Access-Control-Allow-Origin")
+_ALLOW_CREDENTIALS = spelling(b"Access-Control-Allow-Credentials")
+_EXPOSE = spelling(b"Access-Control-Expose-Headers")
 
 
 @frozen
@@ -181,15 +185,13 @@ class Cors(Wrapper):
     def _mark(
         self, request: IDownstreamRequest, origins: Sequence[bytes] | None, expose: bytes
     ) -> None:
-        put = request.responseHeaders.setRawHeaders
+        headers = request.responseHeaders
         if self._origins.any:
-            put(b"Access-Control-Allow-Origin", [b"*"])
+            put_preset(headers, ((_ALLOW_ORIGIN, b"*"), (_EXPOSE, expose)))
         elif origins is not None:
-            put(b"Access-Control-Allow-Origin", [origins[0]])
-            put(b"Access-Control-Allow-Credentials", [b"true"])
-        else:
-            return
-        put(b"Access-Control-Expose-Headers", [expose])
+            # The origin is one of the list or our own, so it holds nothing that breaks a line.
+            allowed = (_ALLOW_ORIGIN, origins[0])
+            put_preset(headers, (allowed, (_ALLOW_CREDENTIALS, b"true"), (_EXPOSE, expose)))
 
     def _answer_options(self, request: IDownstreamRequest, plan: Plan, preflight: bool) -> None:
         headers = request.responseHeaders

@@ -8,7 +8,6 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
-from twisted.web.server import NOT_DONE_YET
 
 from ..clients import rate_key
 from ..errors import ProxyError, Unavailable
@@ -44,21 +43,19 @@ class RateLimited(Wrapper):
         self._exempt = exempt
         self._announcement = None if announced is None else Announcement("address", announced)
 
-    def render(self, request: IDownstreamRequest) -> int:
-        """Go on at once, or when a limiter that asks elsewhere has answered."""
+    def admit(self, request: IDownstreamRequest) -> bool:
+        """Goes on at once, or by itself when a limiter that asks elsewhere has answered."""
         if request.path in self._exempt:
-            request.render(self.inner)
-            return NOT_DONE_YET
+            return True
         try:
             decision = self._limiter.hit(rate_key(request.record.client))
         except Exception:
             self._failed(Failure(), request)
-            return NOT_DONE_YET
+            return False
         if isinstance(decision, Deferred):
             self._wait(decision, request)
-        else:
-            self._decided(decision, request)
-        return NOT_DONE_YET
+            return False
+        return self._allows(decision, request)
 
     def _wait(self, pending: Deferred[RateDecision], request: IDownstreamRequest) -> None:
         gone = False
@@ -69,8 +66,8 @@ class RateLimited(Wrapper):
             pending.cancel()
 
         def decided(decision: RateDecision) -> None:
-            if not gone:
-                self._decided(decision, request)
+            if not gone and self._allows(decision, request):
+                request.render(self.inner)
 
         def failed(failure: Failure) -> None:
             if not gone:
@@ -82,14 +79,13 @@ class RateLimited(Wrapper):
         request.notifyFinish().addErrback(leave)
         pending.addCallbacks(decided, failed).addErrback(broken)
 
-    def _decided(self, decision: RateDecision, request: IDownstreamRequest) -> None:
+    def _allows(self, decision: RateDecision, request: IDownstreamRequest) -> bool:
         if self._announcement is not None:
             self._announcement.put(request.responseHeaders, decision)
-        if decision.allowed:
-            request.render(self.inner)
-        else:
+        if not decision.allowed:
             reason = f"over {decision.limit} requests"
             request.refuse(OverLimit(decision.retry_after, reason=reason))
+        return decision.allowed
 
     def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
         if isinstance(failure.value, ProxyError):

@@ -9,10 +9,12 @@ from twisted.web.resource import IResource
 
 from ..clients import NOBODY, TrustedProxies, effective_client
 from ..interfaces import IDownstreamRequest
+from ..presets import put_preset, spelling
 from .base import Wrapper, peer_of
 
 # What a log line, a header and a URL take without quoting.
 _SANE = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
+_NAME = spelling(b"X-Request-ID")
 _SOURCES = (b"x-request-id", b"x-correlation-id")
 
 
@@ -52,5 +54,5 @@ class RequestId(Wrapper):
         else:
             request_id = self._random_id()
         record.request_id = request_id
-        request.responseHeaders.setRawHeaders(b"X-Request-ID", [request_id.encode("ascii")])
+        put_preset(request.responseHeaders, ((_NAME, request_id.encode("ascii")),))
         return True

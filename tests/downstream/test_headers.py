@@ -33,3 +33,19 @@ class LeanHeadersTests(SynchronousTestCase):
         """Refused as Twisted refuses them."""
         self.assertRaises(InvalidHeaderName, spelled, b"a b")
         self.assertRaises(InvalidHeaderName, LeanHeaders().setRawHeaders, b"a\nb", [b"x"])
+
+    def test_relayed(self) -> None:
+        """A relayed field takes the place of what was set; its own repetitions stay."""
+        headers = LeanHeaders()
+        headers.setRawHeaders(b"Link", [b"ours"])
+        headers.relay([(b"link", b"1"), (b"X-New", b"2"), (b"link", b"3")])
+        self.assertEqual(headers.getRawHeaders(b"Link"), [b"1", b"3"])
+        self.assertEqual(headers.getRawHeaders(b"x-new"), [b"2"])
+
+    def test_has(self) -> None:
+        """As Twisted's, whatever the spelling and the type of the name."""
+        headers = LeanHeaders()
+        headers.setRawHeaders(b"ETag", [b"1"])
+        for name in (b"etag", b"ETag", "Etag"):
+            self.assertTrue(headers.hasHeader(name))
+        self.assertFalse(headers.hasHeader(b"dnt"))

@@ -4,6 +4,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
+from twisted.web.server import Request
 
 from naap_twisted.downstream.body import BrowserGone
 from naap_twisted.errors import BadGateway, NotFound, RateLimited
@@ -29,6 +30,24 @@ class Stock(Resource):
 
 def refusing(error):
     return HeadResource(lambda request: request.refuse(error))
+
+
+class Making(SynchronousTestCase):
+    def test_what_twisted_sets(self):
+        """Our __init__ stands in for Twisted's: every attribute that it sets is there."""
+        browser = Browser(HeadResource())
+        browser.send(GET % b"")
+        (ours,) = browser.resource.seen
+        stock = Request(ours.channel, parsePOSTFormSubmission=True)
+        self.assertEqual(set(vars(stock)) - set(vars(ours)), set())
+        for name in ("client", "host", "transport", "queued", "cookies", "received_cookies"):
+            self.assertEqual(getattr(ours, name), getattr(stock, name), name)
+
+    def test_cookies(self):
+        """A stock resource finds the browser's cookies where Twisted puts them."""
+        browser = Browser(HeadResource())
+        browser.send(b"GET / HTTP/1.1\r\nHost: a\r\nCookie: a=1; b=2\r\n\r\n")
+        self.assertEqual(browser.resource.seen[0].getCookie(b"b"), b"2")
 
 
 class Rendering(SynchronousTestCase):

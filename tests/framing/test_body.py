@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.framing.body import (
+    CHUNKED_END,
     ChunkedDecoder,
     CloseDecoder,
     LengthDecoder,
     body_decoder,
+    chunk,
 )
 from naap_twisted.framing.fields import FramingError, HeadTooLarge
 from naap_twisted.framing.head import CHUNKED, UNTIL_CLOSE
@@ -173,3 +175,10 @@ class Choice(SynchronousTestCase):
         decoder = body_decoder(7)
         self.assertIsInstance(decoder, LengthDecoder)
         self.assertEqual(decoder.left, 7)
+
+
+class WritingTests(SynchronousTestCase):
+    def test_chunk(self):
+        """Size in hex, CRLF on both sides (RFC 9112 section 7.1)."""
+        self.assertEqual(chunk(b"a" * 26), b"1a\r\n" + b"a" * 26 + b"\r\n")
+        self.assertEqual(CHUNKED_END, b"0\r\n\r\n")

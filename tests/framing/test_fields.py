@@ -12,6 +12,7 @@ from naap_twisted.framing.fields import (
     HeadLimits,
     HeadTooLarge,
     Index,
+    KnownLines,
     parse_fields,
 )
 
@@ -159,3 +160,33 @@ class Lookup(SynchronousTestCase):
         """Members over all lines, lower case, empty ones dropped (RFC 9110 section 5.6.1)."""
         self.assertEqual(Index(self.FIELDS).tokens(b"list"), (b"x", b"y", b"z"))
         self.assertEqual(Index(self.FIELDS).tokens(b"none"), ())
+
+
+class KnownLinesTests(SynchronousTestCase):
+    def test_the_same_with_and_without(self):
+        """What a connection sent before changes nothing about what is read, or refused."""
+        known = KnownLines()
+        for _ in range(2):  # the second time the good lines are known
+            for block, fields in GOOD:
+                self.assertEqual(parse_fields(block, 100, known), fields)
+            for name, block in BAD.items():
+                with self.assertRaises(FramingError, msg=name):
+                    parse_fields(b"A: 1\r\n" + block, 100, known)
+        self.assertTrue(known)
+
+    def test_bounds(self):
+        """A peer that never repeats itself fills nothing; long lines are not kept."""
+        known = KnownLines()
+        for at in range(1000):
+            parse_fields(b"X-A: %d\r\n" % at, 100, known)
+            self.assertLessEqual(len(known), 64)
+        long_line = b"X-A: " + b"a" * 300
+        parse_fields(long_line + b"\r\n", 100, known)
+        self.assertNotIn(long_line, known)
+
+    def test_credentials(self):
+        """Not kept beyond their request."""
+        known = KnownLines()
+        names = (b"Authorization", b"cookie", b"SET-COOKIE", b"X-CSRF-Token")
+        parse_fields(b"".join(b"%s: secret\r\n" % name for name in names), 100, known)
+        self.assertEqual(known, {})

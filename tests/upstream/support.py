@@ -2,18 +2,23 @@
 
 from ipaddress import ip_address
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface import implementer
 
 from naap_twisted.addresses import parse_allow_network
 from naap_twisted.deadlines import NEVER, Ticker
 from naap_twisted.model import OutboundRequest, Target, Timeouts, VettedTarget
 from naap_twisted.upstream.connection import UpstreamConnection
 
+LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 TIMEOUTS = Timeouts(connect=5.0, head=10.0, idle=20.0, total=None)
 
 
@@ -93,10 +98,11 @@ class Upstream:
         self.connection = UpstreamConnection(self.ticker, self.keeper, "key")
         self.connection.makeConnection(self.transport)
 
-    def exchange(self, request=None, total_at=NEVER):
+    def exchange(self, request=None, total_at=NEVER, deliver=True):
         """Send; the failure or response is in ``answer``."""
         self.answer = self.connection.exchange(request or outbound(), total_at)
-        self.answer.addCallback(self._deliver)
+        if deliver:
+            self.answer.addCallback(self._deliver)
         self.body = Body()
         return self.answer
 
@@ -122,3 +128,45 @@ class Upstream:
 
 def addresses(*texts):
     return tuple(ip_address(text) for text in texts)
+
+
+@implementer(IBodyProducer)
+class Producer:
+    """A request body that the test feeds."""
+
+    def __init__(self, length=UNKNOWN_LENGTH):
+        self.length = length
+        self.done = Deferred()
+        self.calls = []
+
+    def startProducing(self, consumer):
+        self.consumer = consumer
+        return self.done
+
+    def pauseProducing(self):
+        self.calls.append("pause")
+
+    def resumeProducing(self):
+        self.calls.append("resume")
+
+    def stopProducing(self):
+        self.calls.append("stop")
+
+
+class Case(SynchronousTestCase):
+    def setUp(self):
+        self.up = Upstream()
+
+    def assertNothingLeft(self):
+        self.assertEqual(len(self.up.ticker), 0)
+
+    def assertReleased(self, times=1):
+        self.assertEqual(self.up.keeper.released_ones, [self.up.connection] * times)
+        self.assertFalse(self.up.aborted)
+        self.assertNothingLeft()
+
+    def assertClosed(self):
+        self.assertTrue(self.up.aborted)
+        self.assertTrue(self.up.connection.closed)
+        self.assertEqual(self.up.keeper.released_ones, [])
+        self.assertNothingLeft()

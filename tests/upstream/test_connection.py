@@ -3,65 +3,19 @@
 (More than 300 lines. One test module mirrors one module: this one has every ending of an answer.)
 """
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.trial.unittest import SynchronousTestCase
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
-from zope.interface import implementer
+from twisted.internet.defer import CancelledError
 
 from naap_twisted.errors import BadGateway, UpstreamCut, UpstreamTimeout
 from naap_twisted.model import Timeouts
 from naap_twisted.upstream.connection import StaleConnection
 
-from .support import TIMEOUTS, Body, Upstream, outbound
+from .support import LENGTH, TIMEOUTS, Body, Case, Producer, Upstream, outbound
 
-LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = (
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\nX: 1\r\n\r\n"
 )
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nhello"
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
-
-
-@implementer(IBodyProducer)
-class Producer:
-    """A request body that the test feeds."""
-
-    def __init__(self, length=UNKNOWN_LENGTH):
-        self.length = length
-        self.done = Deferred()
-        self.calls = []
-
-    def startProducing(self, consumer):
-        self.consumer = consumer
-        return self.done
-
-    def pauseProducing(self):
-        self.calls.append("pause")
-
-    def resumeProducing(self):
-        self.calls.append("resume")
-
-    def stopProducing(self):
-        self.calls.append("stop")
-
-
-class Case(SynchronousTestCase):
-    def setUp(self):
-        self.up = Upstream()
-
-    def assertNothingLeft(self):
-        self.assertEqual(len(self.up.ticker), 0)
-
-    def assertReleased(self, times=1):
-        self.assertEqual(self.up.keeper.released_ones, [self.up.connection] * times)
-        self.assertFalse(self.up.aborted)
-        self.assertNothingLeft()
-
-    def assertClosed(self):
-        self.assertTrue(self.up.aborted)
-        self.assertTrue(self.up.connection.closed)
-        self.assertEqual(self.up.keeper.released_ones, [])
-        self.assertNothingLeft()
 
 
 class CompleteAnswers(Case):
@@ -102,6 +56,25 @@ class CompleteAnswers(Case):
             self.successResultOf(up.answer)
             self.assertTrue(up.body.complete)
             self.assertReleased()
+
+    def test_whole(self):
+        """An answer that came in one piece is over, and its connection free, when it is told."""
+        seen = []
+        self.up.exchange(deliver=False)
+        self.up.answer.addCallback(
+            lambda response: seen.append((response.whole, list(self.up.keeper.released_ones)))
+        )
+        self.up.reply(LENGTH)
+        self.assertEqual(seen, [(b"hello", [self.up.connection])])
+        self.assertNothingLeft()
+
+    def test_whole_is_delivered_as_any_other(self):
+        """Whoever asks for the body later gets it, and its end."""
+        self.up.exchange(deliver=False)
+        self.up.reply(LENGTH)
+        body = Body()
+        self.successResultOf(self.up.answer).deliverBody(body)
+        self.assertEqual((body.data, body.complete), (b"hello", True))
 
     def test_close_asked(self):
         """``Connection: close`` and HTTP/1.0 are complete and not reused."""
@@ -208,68 +181,6 @@ class BrokenAnswers(Case):
             up.reply(*([said] if said else []))
             up.close()
             self.assertIs(self.failureResultOf(up.answer).type, kind)
-
-
-class Sending(Case):
-    def test_bytes(self):
-        """Head and body in one write."""
-        self.up.exchange(outbound(b"POST", body=b"abc"))
-        wire = self.up.transport.value()
-        self.assertTrue(wire.endswith(b"Content-Length: 3\r\n\r\nabc"), wire)
-
-    def test_streamed(self):
-        """A producer of unknown length is chunked; one of known length is not."""
-        for length, expected in (
-            (UNKNOWN_LENGTH, b"\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n"),
-            (3, b"Content-Length: 3\r\n\r\nabc"),
-        ):
-            self.up = up = Upstream()
-            producer = Producer(length)
-            up.exchange(outbound(b"POST", body=producer))
-            for piece in (b"ab", b"", b"c"):
-                producer.consumer.write(piece)
-            producer.done.callback(None)
-            self.assertTrue(up.transport.value().endswith(expected))
-            up.reply(LENGTH)
-            self.assertReleased()
-
-    def test_back_pressure(self):
-        """The transport pauses the producer itself."""
-        producer = Producer()
-        self.up.exchange(outbound(b"POST", body=producer))
-        self.assertIs(self.up.transport.producer, producer)
-        self.assertTrue(self.up.transport.streaming)
-        producer.done.callback(None)
-        self.assertIsNone(self.up.transport.producer)
-
-    def test_early_answer(self):
-        """An answer before the body is out is delivered whole; then both end, unpooled."""
-        producer = Producer()
-        self.up.exchange(outbound(b"POST", body=producer))
-        producer.consumer.write(b"ab")
-        self.up.reply(LENGTH)
-        self.assertTrue(self.up.body.complete)
-        self.assertIn("stop", producer.calls)
-        self.assertClosed()
-
-    def test_failing_body(self):
-        """The body's own failure passes through unchanged; no end is ever written."""
-        producer = Producer()
-        self.up.exchange(outbound(b"POST", body=producer))
-        producer.consumer.write(b"ab")
-        producer.done.errback(ValueError("gone"))
-        self.failureResultOf(self.up.answer, ValueError)
-        self.assertFalse(self.up.transport.value().endswith(b"0\r\n\r\n"))
-        self.assertClosed()
-
-    def test_failing_body_after_the_head(self):
-        """After the head it cuts the answer."""
-        producer = Producer()
-        self.up.exchange(outbound(b"POST", body=producer))
-        self.up.reply(LENGTH[:-2])
-        producer.done.errback(ValueError("gone"))
-        self.assertIs(self.up.body.ended, UpstreamCut)
-        self.assertClosed()
 
 
 class Flow(Case):

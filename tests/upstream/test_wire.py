@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from naap_twisted.secret import Secret
-from naap_twisted.upstream.wire import CHUNKED_END, chunk, serialise_head
+from naap_twisted.upstream.wire import serialise_head
 
 from .support import outbound
 
@@ -64,8 +64,3 @@ class Head(SynchronousTestCase):
             self.assertRaises(ValueError, serialise_head, outbound(headers=((name, value),)))
         for path in ("/a\r\nX: 1", "/a\nb", "/\0"):
             self.assertRaises(ValueError, serialise_head, outbound(url_path=path))
-
-    def test_chunk(self):
-        """Size in hex, CRLF on both sides (RFC 9112 section 7.1)."""
-        self.assertEqual(chunk(b"a" * 26), b"1a\r\n" + b"a" * 26 + b"\r\n")
-        self.assertEqual(CHUNKED_END, b"0\r\n\r\n")
