@@ -10,7 +10,7 @@ from .config.auth import describe_auth
 from .config.rules import effective_authorize
 from .model import DEFAULT_PORTS, RateLimit
 from .rewrite import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
-from .whip.rules import OFFER, SESSION_METHODS, is_whip
+from .whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
 
 
 def describe(config: Config) -> tuple[str, ...]:
@@ -84,9 +84,11 @@ def _header_rows(route: ProxyConfig) -> Iterator[tuple[str, str]]:
     passed = route.pass_headers
     if passed is None:
         passed = PINNED_PASS if pinned else DEFAULT_PASS
-    yield "passed headers", ", ".join(passed) or "none"
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
+    if is_whip(route.content_type, route.methods):
+        passed = (*passed, *CLIENT_HEADERS)
     relayed += SDP_RELAY if OFFER in map(str.lower, route.content_type) else ()
+    yield "passed headers", ", ".join(dict.fromkeys(passed)) or "none"
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
     exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
     yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"

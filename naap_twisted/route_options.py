@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from .auth.gate import Authorize
 from .interfaces import IDownstreamRequest
 from .model import AllowedNetwork, ExposeHeader, RateLimit
+from .rewrite import DEFAULT_PASS, PINNED_PASS
 from .secret import Secret
 from .whip.rules import CLIENT_HEADERS, exposed, route_methods
 
@@ -50,9 +51,11 @@ class RouteOptions:
 def with_sessions(options: RouteOptions) -> RouteOptions:
     """*options* with what a WHIP route has beside them: methods and headers of its sessions."""
     passed = options.pass_headers
+    if passed is None:
+        passed = DEFAULT_PASS if options.target is None else PINNED_PASS
     return evolve(
         options,
         methods=route_methods(options.methods),
         expose_headers=exposed(options.expose_headers),
-        pass_headers=None if passed is None else (*passed, *CLIENT_HEADERS),
+        pass_headers=tuple(dict.fromkeys((*passed, *CLIENT_HEADERS))),
     )

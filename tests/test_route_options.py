@@ -4,6 +4,7 @@ from attrs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.model import ExposeHeader
+from naap_twisted.rewrite import DEFAULT_PASS, PINNED_PASS
 from naap_twisted.route_options import RouteOptions, with_sessions
 
 
@@ -18,9 +19,11 @@ class RouteOptionsTests(SynchronousTestCase):
         self.assertNotIn("sk-123", repr(options(forward_headers={"A": "sk-123"})))
 
     def test_with_sessions(self):
-        """The sessions' methods, X-WHIP-Resource; If-Match even where pass_headers are given."""
+        """The sessions' methods, X-WHIP-Resource; entity-tags even where pass_headers are given."""
         found = with_sessions(options(pass_headers=("Accept",)))
         self.assertEqual(found.methods, ("POST", "PATCH", "DELETE", "GET"))
         self.assertEqual(found.expose_headers, (ExposeHeader("Location", "X-WHIP-Resource"),))
-        self.assertEqual(found.pass_headers, ("Accept", "If-Match"))
-        self.assertIsNone(with_sessions(options()).pass_headers)
+        self.assertEqual(found.pass_headers, ("Accept", "If-Match", "ETag"))
+        for target, passed in ((None, DEFAULT_PASS), ("https://x.example", PINNED_PASS)):
+            found = with_sessions(options(target=target))
+            self.assertEqual(found.pass_headers, (*passed, "ETag"))

@@ -11,8 +11,9 @@ OFFER = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
 #: What a session answers beside OPTIONS. WHIP gives GET no meaning; endpoints may.
 SESSION_METHODS = ("PATCH", "DELETE", "GET")
-#: Request headers of WHIP clients that a page's preflight has to ask for.
-CLIENT_HEADERS = ("If-Match",)
+#: Request headers of WHIP clients that a page's preflight has to ask for. The entity-tag of a PATCH
+#: belongs in If-Match; clients of early drafts send it as ETag (@eyevinn/whip-web-client 1.1 does).
+CLIENT_HEADERS = ("If-Match", "ETag")
 #: Seconds that a Location works: longer than most sessions, so that none is cut off from its end.
 DEFAULT_TTL = 7 * 86400.0
 

@@ -32,6 +32,10 @@ class MediaTests(TestCase):
         """The way of the seed's useWHIP: connected, frames counted, ended by DELETE."""
         return self.run_module("flow")
 
+    def test_clients(self):
+        """Stock client libraries against the pinned route."""
+        return self.run_module("clients")
+
     def test_modules(self):
         """Each module in ``media/`` is run by a test here."""
         run = {name.removeprefix("test_") for name in dir(self) if name.startswith("test_")}

@@ -179,6 +179,16 @@ class SessionTests(WhipTestCase):
         self.assertEqual(sent.values("If-Match"), [b'"xyzzy", W/"odd"'])
         self.assertEqual(sent.values("Authorization"), [AUTHORIZATION.encode()])
 
+    async def test_early_drafts(self):
+        """Clients of early drafts name the entity-tag in ETag: it passes, asked for and sent."""
+        self.begin()
+        location = await self.opened()
+        asked = {"Access-Control-Request-Method": "PATCH"}
+        preflight = await self.running.ask("OPTIONS", location, {"Origin": ORIGIN, **asked})
+        self.assertIn("ETag", preflight.header("Access-Control-Allow-Headers").split(", "))
+        await self.trickle(location, ETag='"xyzzy"')
+        self.assertEqual(self.upstream.requests[-1].values("ETag"), [b'"xyzzy"'])
+
     async def test_restart(self):
         """An ICE restart: ``If-Match: *`` up, 200 with a new ETag and a fragment down; 4.3.3."""
         self.begin()

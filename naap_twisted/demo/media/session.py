@@ -16,6 +16,8 @@ from .loopback import all_on_loopback
 
 #: Seconds without a frame, from the answer on, after which a session ends by itself.
 IDLE = 15.0
+#: Seconds after a connection's end in which DELETE still finds its session: clients close first.
+GRACE = 1.0
 
 
 class BadOffer(Exception):
@@ -114,7 +116,11 @@ class Session:
 
     def _changed(self) -> None:
         if self.state in ("failed", "closed"):
-            self._start(self.close(f"the connection {self.state}"))
+            self._start(self._close_soon(f"the connection {self.state}"))
+
+    async def _close_soon(self, reason: str) -> None:
+        await asyncio.sleep(GRACE)
+        await self.close(reason)
 
     def _receive(self, track: MediaStreamTrack) -> None:
         self._start(self._count(track))

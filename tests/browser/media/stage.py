@@ -30,7 +30,7 @@ PAGE = "<!doctype html><title>camera</title><link rel=icon href=data:,>"
 class Recorder(ReverseProxyResource):
     """Stands before the endpoint and notes what it is asked.
 
-    :ivar asked: method, path and headers of each request, in order.
+    :ivar asked: each :class:`Asked`, in order.
     """
 
     def __init__(self, port, path=b"", asked=None):
@@ -41,8 +41,25 @@ class Recorder(ReverseProxyResource):
         return Recorder(self.port, self.path + b"/" + quote(path).encode(), self.asked)
 
     def render(self, request):
-        self.asked.append((request.method.decode(), request.uri.decode(), request.requestHeaders))
+        self.asked.append(Asked(request))
         return super().render(request)
+
+
+class Asked:
+    """One request, and the status that it got."""
+
+    def __init__(self, request):
+        self._request = request
+        self.method = request.method.decode()
+        self.path = request.uri.decode()
+        self.headers = request.requestHeaders
+
+    @property
+    def status(self):
+        return self._request.code
+
+    def __repr__(self):
+        return f"{self.method} {self.path} -> {self.status}"
 
 
 class MediaTestCase(BrowserTestCase):
@@ -51,8 +68,12 @@ class MediaTestCase(BrowserTestCase):
     :ivar asked: method and path of what the endpoint was asked, in order.
     """
 
-    async def begin(self, path="/page", html=PAGE):
-        """Start all of it and open a page of another origin than the proxy's."""
+    async def begin(self, html=PAGE, folders=None, modules=None):
+        """Start all of it and open a page of another origin than the proxy's.
+
+        :param folders: served beside the page: paths by name.
+        :param modules: likewise, JavaScript by name.
+        """
         if not is_isolated():
             lacks("this has a network; tests.browser.test_media runs it where there is none")
         if not is_installed():
@@ -67,6 +88,10 @@ class MediaTestCase(BrowserTestCase):
         self.pages = PageServer(self)
         self.proxy = RunningServer(self, self.server(port))
         await self.open(permissions=["camera", "microphone"])
+        for name, folder in (folders or {}).items():
+            self.pages.folder(name, folder)
+        for name, text in (modules or {}).items():
+            self.pages.text(name, text, "text/javascript")
         url = self.pages.text("page", html)
         await self.browse(lambda page: page.goto(url))
 
@@ -102,7 +127,7 @@ class MediaTestCase(BrowserTestCase):
 
     @property
     def asked(self):
-        return [(method, path) for method, path, _ in self.recorder.asked]
+        return [(request.method, request.path) for request in self.recorder.asked]
 
     async def frames(self):
         """Video frames that the one session there is received; ``None`` without one."""
