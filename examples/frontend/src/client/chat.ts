@@ -1,4 +1,4 @@
-import { BAD_ANSWER, errorFrom, factsOf, isAbort, ProxyError, STREAM_CUT } from "./errors";
+import { BAD_ANSWER, errorFrom, factsOf, ProxyError, STREAM_CUT } from "./errors";
 import type { ErrorFacts } from "./errors";
 import { proxyFetch } from "./proxyFetch";
 import { eventsOf } from "./sse";
@@ -91,7 +91,8 @@ export async function* streamChat(request: ChatRequest): AsyncGenerator<string, 
   try {
     if (yield* piecesOf(response, facts)) return;
   } catch (error) {
-    if (isAbort(error, request.signal) || error instanceof ProxyError) throw error;
+    request.signal?.throwIfAborted();
+    if (error instanceof ProxyError) throw error;
     cause = error;
   }
   throw new ProxyError("The answer was cut: what you see is not all of it", STREAM_CUT, facts, {

@@ -38,8 +38,8 @@ export class ProxyError extends Error {
 }
 
 /** Whether it is the caller who ended the call, through its `signal`. */
-export function isAbort(error: unknown, signal?: AbortSignal | null): boolean {
-  return signal?.aborted === true || (error instanceof DOMException && error.name === "AbortError");
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
 }
 
 /** `Retry-After` in seconds: a number, or a date (RFC 9110 section 10.2.3). */

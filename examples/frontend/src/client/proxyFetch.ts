@@ -1,5 +1,5 @@
 import { getCsrfToken } from "./csrf";
-import { errorOf, isAbort, NETWORK, ProxyError } from "./errors";
+import { errorOf, NETWORK, ProxyError } from "./errors";
 import { settings } from "./settings";
 import { getAuthToken } from "./token";
 
@@ -35,7 +35,7 @@ export async function proxyFetch(url: string, request: ProxyRequest = {}): Promi
   try {
     response = await fetch(url, { credentials, ...init, headers });
   } catch (error) {
-    if (isAbort(error, init.signal)) throw error;
+    init.signal?.throwIfAborted();
     // A script is not told which of the two it was; the console and the proxy's log are.
     throw new ProxyError(
       "The proxy can not be reached, or does not let this page in: see the browser's console",

@@ -138,7 +138,7 @@ export class WhipClient {
       body: fragmentOf(peer.localDescription?.sdp ?? "", found, complete),
       signal: this.#ending.signal,
     }).catch((error: unknown) => {
-      if (isAbort(error, this.#ending.signal)) return null;
+      if (isAbort(error)) return null;
       throw error;
     });
     this.#etag = response?.headers.get("ETag") ?? this.#etag;

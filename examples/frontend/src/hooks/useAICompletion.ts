@@ -1,5 +1,12 @@
 import { useCallback, useEffect, useRef, useState } from "react";
-import { completeChat, getPluginBackendUrl, isAbort, ProxyError, settings, streamChat } from "../client";
+import {
+  completeChat,
+  getPluginBackendUrl,
+  isAbort,
+  ProxyError,
+  settings,
+  streamChat,
+} from "../client";
 
 export interface AICompletion {
   /** Ask and get the whole answer. Rejects with what `failure` then holds. */
@@ -49,7 +56,7 @@ export function useAICompletion(): AICompletion {
       try {
         return await call(own.signal);
       } catch (error) {
-        if (!isAbort(error, own.signal)) {
+        if (!isAbort(error)) {
           setFailure(error instanceof ProxyError ? error : new ProxyError(String(error), "UNKNOWN"));
         }
         throw error;
