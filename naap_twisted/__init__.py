@@ -10,6 +10,7 @@ The layers, along the way of a request:
 - :mod:`.whip`: WebRTC sessions, whose URLs are signed for one user
 - :mod:`.upstream`: vetted targets to connections and answers; :mod:`.relay` carries them back
 - :mod:`.config`, :mod:`.service`, :mod:`.cli`: how it is started
+- :mod:`.admin`: what operators and developers see, on a port of its own
 
 Start with :func:`create_plugin_server` and :func:`create_external_proxy`.
 """

@@ -18,6 +18,8 @@ TREES = {
 #: Values in, value out: no reactor, no waiting.
 PURE = (
     "addresses.py",
+    "admin/hints.py",
+    "admin/preflight.py",
     "clients.py",
     "egress.py",
     "errors.py",
@@ -34,6 +36,8 @@ PURE = (
     "whip/location.py",
     "whip/rules.py",
     "upstream/wire.py",
+    "wrappers/origins.py",
+    "wrappers/remedies.py",
     *(name for name in TREES if name.startswith("framing/")),
 )
 #: Where a secret becomes bytes: on the wire, to be looked for in what comes back, as a key.
@@ -144,6 +148,21 @@ class Layers(SynchronousTestCase):
                         self.assertFalse(name.startswith("..upstream"))
                     if module.startswith("upstream/"):
                         self.assertFalse(name.startswith("..downstream"))
+
+    def test_who_knows_the_edges(self) -> None:
+        """The demo is known to the service only; the admin side to what opens it."""
+        for edge, known in (
+            ("demo", {"service.py"}),
+            ("admin", {"server.py", "demo/service.py"}),
+        ):
+            users = {
+                module
+                for module, tree in TREES.items()
+                for name in imports(tree)
+                if not module.startswith(f"{edge}/")
+                and f"{name.lstrip('.')}.".startswith(f"{edge}.")
+            }
+            self.assertEqual(users, known)
 
     def test_wrappers_know_no_product(self) -> None:
         """What stands around every route knows neither a product nor a path."""

@@ -142,6 +142,22 @@ class Printed(DemoCase):
 
 
 class Behaviour(DemoCase):
+    async def test_console(self):
+        """The console's API stands beside the page, with a URL to try for each route."""
+        (root,) = self.demo.server.addresses()
+        response = await call("GET", f"{root}/console/setup", key=None)
+        document = await response.json()
+        self.assertEqual(document["origins"], [root])
+        for route in document["routes"]:
+            question = {"route": route["path"], "url": route["try"]}
+            answer = await call("POST", f"{root}/console/explain", json=question, key=None)
+            self.assertTrue((await answer.json())["allowed"], route["path"])
+        self.assertEqual(len(document["routes"]), 3)
+        foreign = {"Origin": "http://evil.example"}
+        response = await call("GET", f"{root}/console/setup", foreign, key=None)
+        await response.content()
+        self.assertEqual(response.code, 403)
+
     async def test_upstream_refusals(self):
         """An upstream's error reaches the page in our envelope, with a request id."""
         for model, status in [("demo-429", 429), ("demo-500", 500), ("demo-401", 401)]:
