@@ -36,6 +36,10 @@ class MediaTests(TestCase):
         """Stock client libraries against the pinned route."""
         return self.run_module("clients")
 
+    def test_restart(self):
+        """An ICE restart of a stock client, with the new ETag used afterwards."""
+        return self.run_module("restart")
+
     def test_modules(self):
         """Each module in ``media/`` is run by a test here."""
         run = {name.removeprefix("test_") for name in dir(self) if name.startswith("test_")}

@@ -76,14 +76,7 @@ class MediaTestCase(BrowserTestCase):
         """
         if not is_isolated():
             lacks("this has a network; tests.browser.test_media runs it where there is none")
-        if not is_installed():
-            lacks("aiortc is not installed: pip install '.[webrtc]'")
-        self.said = []
-        self.media = MediaProcess(Secret(KEY), reactor, self.said.append)
-        self.media.startService()
-        self.addCleanup(self.media.stopService)
-        self.recorder = Recorder(self.media.port)
-        port = listen(self, UpstreamSite(self.recorder))
+        port = listen(self, self.site())
         self.endpoint = f"http://127.0.0.1:{port}"
         self.pages = PageServer(self)
         self.proxy = RunningServer(self, self.server(port))
@@ -94,6 +87,17 @@ class MediaTestCase(BrowserTestCase):
             self.pages.text(name, text, "text/javascript")
         url = self.pages.text("page", html)
         await self.browse(lambda page: page.goto(url))
+
+    def site(self):
+        """The endpoint: aiortc in a process of its own, behind a recorder."""
+        if not is_installed():
+            lacks("aiortc is not installed: pip install '.[webrtc]'")
+        self.said = []
+        self.media = MediaProcess(Secret(KEY), reactor, self.said.append)
+        self.media.startService()
+        self.addCleanup(self.media.stopService)
+        self.recorder = Recorder(self.media.port)
+        return UpstreamSite(self.recorder)
 
     def server(self, port):
         """A WHIP route by X-WHIP-URL, and a pinned one, to *port*."""
