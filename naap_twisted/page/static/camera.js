@@ -1,7 +1,7 @@
 // The camera, sent over WebRTC: the session by WHIP through the proxy, the pictures past it.
 
 import { setup } from "./console_api.js";
-import { copies, parts } from "./dom.js";
+import { copies, parts, refocus } from "./dom.js";
 import { CallFailed } from "./failure.js";
 import { WhipSession } from "./whip.js";
 
@@ -36,6 +36,7 @@ function refresh() {
   ui["camera-start"].disabled = busy || running;
   ui["camera-stop"].disabled = !busy && !running;
   ui.stage.classList.toggle("live", stream !== null);
+  refocus(ui["camera-start"], ui["camera-stop"]);
 }
 
 function state(name, text, kind = "") {

@@ -1,7 +1,7 @@
 // One streamed chat request through the proxy, shown as it arrives.
 
 import { curlOf } from "./curl.js";
-import { copies, parts } from "./dom.js";
+import { copies, parts, refocus } from "./dom.js";
 import { CallFailed, refusalOf } from "./failure.js";
 import { eventsOf } from "./sse.js";
 
@@ -79,6 +79,7 @@ async function submit(event) {
   ui.note.textContent = "";
   ui.error.hidden = true;
   refresh();
+  refocus(ui.stop);
   try {
     const requestId = await ask(controller.signal);
     ui.note.textContent = requestId ? `Complete. Request ${requestId}` : "Complete.";

@@ -2,7 +2,7 @@
 
 import { explain, setup } from "./console_api.js";
 import { curlOf, fetchOf } from "./curl.js";
-import { copies, make, parts } from "./dom.js";
+import { copies, make, parts, refocus } from "./dom.js";
 import { bodyFor, takesBody } from "./examples.js";
 import { droppedFrom, exchange, requestOf } from "./exchange.js";
 import { envelopeOf } from "./failure.js";
@@ -197,9 +197,11 @@ async function only(request, signal) {
 async function run(action) {
   if (running || !proxy) return;
   const controller = new AbortController();
+  const pressed = document.activeElement;
   running = controller;
   ui.submit.disabled = ui.explain.disabled = true;
   ui.abort.disabled = false;
+  refocus(ui.abort);
   ui.outcome.replaceChildren();
   verdict("busy", "Waiting for the answer");
   // On a narrow screen it is below all the fields.
@@ -213,6 +215,7 @@ async function run(action) {
     running = null;
     ui.submit.disabled = ui.explain.disabled = false;
     ui.abort.disabled = true;
+    refocus(pressed === ui.explain ? ui.explain : ui.submit);
   }
 }
 

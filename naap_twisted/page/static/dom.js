@@ -16,6 +16,13 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// A focused button that gets disabled loses the focus to nobody: the first of *buttons* that can
+// have it gets it.
+export function refocus(...buttons) {
+  if (document.activeElement && document.activeElement !== document.body) return;
+  buttons.find((button) => !button.disabled)?.focus({ preventScroll: true });
+}
+
 const SAID_MS = 1500;
 
 // A button that copies what text() gives. Without permission *shown* is selected for the keyboard.
