@@ -11,6 +11,7 @@ ORIGIN = "http://localhost:3000"
 CHAT_PATH = "/assistant/openai-proxy"
 WHIP_PATH = "/daydream/whip-proxy"
 PINNED_PATH = "/openai"
+PINNED_WHIP_PATH = "/whip"
 # Short enough to read in a terminal, whole enough to be answered; a browser's has a hundred lines.
 OFFER = (
     "v=0",

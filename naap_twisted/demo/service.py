@@ -22,7 +22,7 @@ from ..model import AllowedNetwork, ExposeHeader
 from ..page.page import demo_children
 from ..server import PluginServer
 from .credentials import new_authorization
-from .guide import CHAT_PATH, PINNED_PATH, WHIP_PATH, Guide
+from .guide import CHAT_PATH, PINNED_PATH, PINNED_WHIP_PATH, WHIP_PATH, Guide
 from .media.process import INSTALL, MediaProcess, is_installed
 from .media.status import MediaStatus
 from .openai_upstream import OpenAIUpstream
@@ -132,6 +132,7 @@ class DemoService(MultiService):
             BASE_PATH + CHAT_PATH: _chat_url(openai),
             BASE_PATH + WHIP_PATH: _whip_url(whip),
             BASE_PATH + PINNED_PATH: "/models",
+            BASE_PATH + PINNED_WHIP_PATH: "/demo-room",
         }
         server.root_children.update(console_children(server, tries=tries))
         return server
@@ -176,6 +177,13 @@ class DemoService(MultiService):
                 methods=("GET", "POST"),
                 timeout=60.0,
                 **common,
+            ),
+        )
+        # For a page that was built, or a client, that can't learn the upstream's port.
+        server.mount(
+            PINNED_WHIP_PATH,
+            create_external_proxy(
+                target=f"http://{LOOPBACK}:{whip}/whip", content_type="application/sdp", **common
             ),
         )
 
