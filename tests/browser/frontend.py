@@ -86,7 +86,7 @@ class FrontendTestCase(BrowserTestCase):
     def demo(self) -> DemoService:
         """The whole demo, and the app with the configuration it is shipped with."""
         self.serve()
-        demo = DemoService(0, reactor, None)
+        demo = DemoService(0, reactor, None, media=False)
         demo.startService()
         self.addCleanup(demo.stopService)
         assert demo.server is not None

@@ -85,6 +85,16 @@ class CameraTests(FrontendTestCase):
         self.assertFalse(shown)
         self.assertEqual(await self.browse(lambda page: page.locator(ERROR).count()), 0)
 
+    async def test_demo(self):
+        """As shipped, before the demo: nothing to fill in."""
+        demo = self.demo()
+        await self.visit(permissions=["camera", "microphone"])
+        self.assertEqual(await self.browse(lambda page: page.get_by_label("WHIP").count()), 0)
+        await self.start_camera()
+        await until(lambda: demo.whip.sessions)
+        await self.stop_camera()
+        await until(lambda: not demo.whip.sessions)
+
     async def test_trickle(self):
         """Candidates follow the offer in PATCHes, under the entity-tag of the answer."""
         self.begin(trickle=True)

@@ -62,7 +62,7 @@ class BlockTests(SynchronousTestCase):
 class PageTests(BrowserTestCase):
     async def begin(self, name, page):
         """*page*, before the demo."""
-        self.demo = DemoService(0, reactor, None)
+        self.demo = DemoService(0, reactor, None, media=False)
         self.demo.startService()
         self.addCleanup(self.demo.stopService)
         pages = PageServer(self)

@@ -48,7 +48,7 @@ FAIL = """async ([baseURL, model]) => {
 class OpenAITests(BrowserTestCase):
     async def begin(self):
         need_packages("openai")
-        self.demo = DemoService(0, reactor, None)
+        self.demo = DemoService(0, reactor, None, media=False)
         self.demo.startService()
         self.addCleanup(self.demo.stopService)
         self.base = self.demo.server.addresses()[0] + "/api/v1/openai"

@@ -10,8 +10,5 @@ window.NAAP = {
     apiPath: "/api/v1/openai/chat/completions",
     models: ["demo-chat", "demo-slow", "demo-401", "demo-429", "demo-500", "demo-cut"],
   },
-  whip: {
-    apiPath: "/api/v1/daydream/whip-proxy",
-    whipUrl: "",
-  },
+  whip: { apiPath: "/api/v1/whip/demo-room" },
 };
