@@ -235,12 +235,9 @@ REFLECTED = [
         400,
         b" " * (2048 - 20) + _KEY,
         never=(_KEY[:12],),
-        pooled=0,
     ),
-    error(
-        "key one byte short", 400, b" " * (2049 - len(_KEY)) + _KEY, never=(_KEY[:12],), pooled=0
-    ),
-    error("keys that shrink the text", 400, _KEY * 60, never=(_KEY[:12],), pooled=0),
+    error("key one byte short", 400, b" " * (2049 - len(_KEY)) + _KEY, never=(_KEY[:12],)),
+    error("keys that shrink the text", 400, _KEY * 60, never=(_KEY[:12],)),
     UpstreamReply(
         "error that breaks off inside the key",
         (_ERROR % (400, 99, b"bad key: " + _KEY[:-1]), CLOSE),

@@ -16,6 +16,17 @@ _WINDOW = 4 * len(_RAW)
 _BETWEEN_CHUNKS = re.compile(rb"\r\n[0-9a-fA-F]{1,8}\r\n")
 
 
+class _Tapped:
+    """A socket whose ``send`` is looked at."""
+
+    def __init__(self, socket, send) -> None:
+        self._socket = socket
+        self.send = send
+
+    def __getattr__(self, name):
+        return getattr(self._socket, name)
+
+
 class Canary:
     """Looks at all that a server writes to clients, logs or shows of itself.
 
@@ -55,20 +66,23 @@ class Canary:
         site.buildProtocol = watched
 
     def _tap(self, transport) -> None:
-        """The lowest way out: the socket's own on plain TCP, what is encrypted on TLS."""
-        name = "writeSomeData" if isinstance(transport, Connection) else "write"
-        write, tail = getattr(transport, name), b""
+        """The lowest way out: the socket itself on plain TCP, what is encrypted on TLS."""
+        plain = isinstance(transport, Connection)
+        write, tail = (transport.socket.send if plain else transport.write), b""
 
         def tapped(data):
             nonlocal tail
             sent = write(data)
-            seen = tail + bytes(data[:sent] if type(sent) is int else data)
+            seen = tail + bytes(data[:sent] if plain else data)
             if _RAW in seen or _RAW in _BETWEEN_CHUNKS.sub(b"", seen):
                 self.leaks.append("response bytes")
             tail = b"" if self.leaks else seen[-_WINDOW:]
             return sent
 
-        setattr(transport, name, tapped)
+        if plain:
+            transport.socket = _Tapped(transport.socket, tapped)
+        else:
+            transport.write = tapped
 
     def _logged(self, event) -> None:
         texts = [formatEvent(event), repr(event)]
