@@ -44,6 +44,13 @@ class Examples(SynchronousTestCase):
                 self.assertTrue(problem.startswith(f"{name}: "), problem)
                 self.assertNotIn("sk-canary", problem)
 
+    def test_local(self):
+        """The plugin's route, and one to the endpoint of ``python -m naap_twisted.demo.media``."""
+        self.load(*DAYDREAM)
+        server = self.load("examples.daydream_video.local", DAYDREAM[1]).server
+        paths = [mount.full_path for mount in server.routes()]
+        self.assertEqual(paths, ["/api/v1/daydream/whip-proxy", "/api/v1/daydream/local-whip"])
+
     def test_daydream_keys(self):
         """A user without a key is denied; one with a key sends their own."""
         plugin = self.load(*DAYDREAM)

@@ -7,7 +7,8 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from . import chromium, namespace
-from .support import lacks
+from .frontend import need_build
+from .support import lacks, need_packages
 
 MODULES = Path(__file__).with_name("media")
 
@@ -39,6 +40,16 @@ class MediaTests(TestCase):
     def test_restart(self):
         """An ICE restart of a stock client, with the new ETag used afterwards."""
         return self.run_module("restart")
+
+    def test_example(self):
+        """The commands and the script of examples/daydream_video's README."""
+        return self.run_module("example")
+
+    def test_frontend(self):
+        """examples/frontend's camera: on air, refused, stopped, left."""
+        need_build()
+        need_packages("axe-core")
+        return self.run_module("frontend")
 
     def test_modules(self):
         """Each module in ``media/`` is run by a test here."""
