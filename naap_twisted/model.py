@@ -16,6 +16,8 @@ from .secret import Secret
 
 Network = IPv4Network | IPv6Network
 HeaderValue = bytes | Secret
+#: Header fields as they are sent, in order.
+HeaderPairs = tuple[tuple[bytes, HeaderValue], ...]
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -150,7 +152,7 @@ class OutboundRequest:
 
     method: bytes
     target: VettedTarget
-    headers: tuple[tuple[bytes, HeaderValue], ...] = field(repr=False)
+    headers: HeaderPairs = field(repr=False)
     body: bytes | IBodyProducer | None = field(default=None, repr=False)
     timeouts: Timeouts = Timeouts()
 

@@ -15,7 +15,7 @@ from .errors import ConfigError
 from .framing.fields import Fields
 from .guard import Guard
 from .headers import HOP_BY_HOP, HeaderPatterns, is_token
-from .model import ExposeHeader, HeaderValue, Target
+from .model import ExposeHeader, HeaderPairs, HeaderValue, Target
 from .secret import Secret
 
 USER_AGENT = b"naap-proxy"
@@ -96,7 +96,7 @@ def checked_patterns(option: str, patterns: Sequence[str]) -> HeaderPatterns:
 
 def injected_headers(
     values: Mapping[str, str | bytes | Secret],
-) -> tuple[tuple[bytes, HeaderValue], ...]:
+) -> HeaderPairs:
     """Server-side keys as they are sent.
 
     :raises ValueError: a name is no token, belongs to framing, or a value can't stand in a header.
@@ -114,17 +114,18 @@ class RequestRewrite:
     """A route's rule for request headers.
 
     :param passed: names and prefixes of browser headers that go upstream.
+    :param fixed: the headers that are always injected, where they are always the same tuple.
     :raises ConfigError: a pattern is none.
     """
 
-    def __init__(self, passed: Sequence[str]) -> None:
+    def __init__(self, passed: Sequence[str], fixed: HeaderPairs = ()) -> None:
         self._passed = checked_patterns("pass_headers", passed)
         self._verdicts: dict[bytes, bytes] = {}
-        self._injected: Sequence[tuple[bytes, HeaderValue]] = ()
-        self._ours = self._names(())
+        self._fixed = fixed
+        self._fixed_names = self._names(fixed)
 
     @staticmethod
-    def _names(injected: Sequence[tuple[bytes, HeaderValue]]) -> frozenset[bytes]:
+    def _names(injected: HeaderPairs) -> frozenset[bytes]:
         # CGI-like upstreams take "_" for "-": no browser's X-Key may stand beside our X_Key.
         return frozenset(name.lower().replace(b"_", b"-") for name, _ in injected)
 
@@ -140,19 +141,18 @@ class RequestRewrite:
     def outbound(
         self,
         browser: Iterable[tuple[bytes, Sequence[bytes]]],
-        injected: Sequence[tuple[bytes, HeaderValue]],
+        injected: HeaderPairs,
         *,
         content_type: bytes | None,
         request_id: str,
-    ) -> tuple[tuple[bytes, HeaderValue], ...]:
+    ) -> HeaderPairs:
         """The headers to send, framing excluded.
 
         :param browser: the browser's headers, by name.
         :param content_type: of the body, if there is one.
         """
-        if injected is not self._injected:  # a route's fixed headers are one tuple for ever
-            self._injected, self._ours = injected, self._names(injected)
-        ours = self._ours
+        # What a callable made is one user's: nothing of it is remembered.
+        ours = self._fixed_names if injected is self._fixed else self._names(injected)
         out: list[tuple[bytes, HeaderValue]] = []
         nominated: set[bytes] = set()
         has_agent = b"user-agent" in ours

@@ -15,7 +15,7 @@ from .egress import EgressPolicy
 from .errors import ConfigError
 from .guard import Guard
 from .headers import is_token
-from .model import AllowedNetwork, HeaderValue, RateLimit, RouteCors, Timeouts, rate_limit_problem
+from .model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, rate_limit_problem
 from .problems import Problems
 from .rewrite import (
     DEFAULT_PASS,
@@ -59,7 +59,7 @@ class Route:
     body: BodyPolicy
     timeouts: Timeouts
     forward: ForwardHeaders | None = field(repr=False)
-    fixed_headers: tuple[tuple[bytes, HeaderValue], ...] = field(repr=False)
+    fixed_headers: HeaderPairs = field(repr=False)
     guard: Guard = field(repr=False)
     request_rewrite: RequestRewrite
     response_rewrite: ResponseRewrite
@@ -108,7 +108,7 @@ def compile_route(options: RouteOptions) -> Route:
         _try_policy(policy, problems)
     rewrites: list[Any] = []
     with problems.under():
-        rewrites.append(_request_rewrite(options, pinned))
+        rewrites.append(_request_rewrite(options, fixed))
     with problems.under():
         rewrites.append(_response_rewrite(options, pinned, kinds))
     if problems.lines:
@@ -164,9 +164,7 @@ def _networks(options: RouteOptions, problems: Problems) -> tuple[AllowedNetwork
     return ()
 
 
-def _fixed_headers(
-    options: RouteOptions, problems: Problems
-) -> tuple[tuple[bytes, HeaderValue], ...]:
+def _fixed_headers(options: RouteOptions, problems: Problems) -> HeaderPairs:
     with problems.under("forward_headers"):
         if options.forward_headers is not None and not callable(options.forward_headers):
             return injected_headers(options.forward_headers)
@@ -259,10 +257,9 @@ def _egress_maker(
     return make
 
 
-def _request_rewrite(options: RouteOptions, pinned: PinnedBase | None) -> RequestRewrite:
-    if options.pass_headers is not None:
-        return RequestRewrite(options.pass_headers)
-    return RequestRewrite(PINNED_PASS if pinned else DEFAULT_PASS)
+def _request_rewrite(options: RouteOptions, fixed: HeaderPairs) -> RequestRewrite:
+    usual = DEFAULT_PASS if options.target is None else PINNED_PASS
+    return RequestRewrite(usual if options.pass_headers is None else options.pass_headers, fixed)
 
 
 def _response_rewrite(
