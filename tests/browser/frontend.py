@@ -6,7 +6,7 @@ import json
 import os
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from twisted.internet import reactor
 from twisted.web.server import Site
@@ -83,10 +83,14 @@ class FrontendTestCase(BrowserTestCase):
         self.config = Data(b"", "text/javascript")
         self.origin = f"http://{self.host}:{listen(self, app_site(self.config))}"
 
-    def demo(self) -> DemoService:
-        """The whole demo, and the app with the configuration it is shipped with."""
+    def demo(self, media: bool = False, out: TextIO | None = None) -> DemoService:
+        """The whole demo, and the app with the configuration it is shipped with.
+
+        :param media: with the endpoint that receives; else with one that only answers.
+        :param out: what the demo prints.
+        """
         self.serve()
-        demo = DemoService(0, reactor, None, media=False)
+        demo = DemoService(0, reactor, out, media=media)
         demo.startService()
         self.addCleanup(demo.stopService)
         assert demo.server is not None

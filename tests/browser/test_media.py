@@ -51,6 +51,10 @@ class MediaTests(TestCase):
         need_packages("axe-core")
         return self.run_module("frontend")
 
+    def test_demo_page(self):
+        """The demo page's camera: connected, frames shown growing, ended."""
+        return self.run_module("demo_page")
+
     def test_modules(self):
         """Each module in ``media/`` is run by a test here."""
         run = {name.removeprefix("test_") for name in dir(self) if name.startswith("test_")}
