@@ -188,6 +188,7 @@ class PluginServer(MultiService):
         """Open the listening sockets, before twistd drops its privileges."""
         self.check_exposure()
         site = self.site()
+        site.draining = False  # of an earlier stop
         for description in self.listen:
             port = ListeningPort(self._reactor, description, site)
             port.setServiceParent(self)  # type: ignore[no-untyped-call]
