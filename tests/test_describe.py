@@ -28,6 +28,12 @@ class DescribeTests(SynchronousTestCase):
         self.assertNotIn("sessions", other)
         self.assertNotIn("redirects", other)
 
+    def test_admin(self) -> None:
+        """Where the admin port is, if there is one."""
+        server = '[server]\nadmin_listen = "unix:/run/admin"'
+        self.assertIn("  admin              unix:/run/admin", describe(config_of(server=server)))
+        self.assertNotIn("admin", "\n".join(describe(config_of())))
+
     def test_route(self) -> None:
         """Path, methods, hosts, schemes, ports, types, limits, auth and names of headers."""
         lines = describe(

@@ -15,6 +15,7 @@ from twisted.web.resource import IResource, Resource, getChildForRequest
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from ..config.listen import parse_listen
 from ..downstream.limits import DownstreamLimits
 from ..downstream.site import DownstreamSite
 from ..errors import InternalError, MethodNotAllowed, NotFound, ProxyError
@@ -43,6 +44,8 @@ class AdminListener:
     :param description: its endpoint string.
     """
 
+    _log = Logger()
+
     def __init__(self, server: PluginServer, description: str) -> None:
         clock = server.parts.clock
         root = RequestId(SecurityHeaders(AdminRoot(server)))
@@ -59,6 +62,11 @@ class AdminListener:
 
         :raises CannotListenError: that can't be.
         """
+        if not parse_listen(self._port.description).local:
+            self._log.warn(
+                "/readyz and /metrics answer other machines, without a password: {listen}",
+                listen=self._port.description,
+            )
         self._port.privilegedStartService()  # type: ignore[no-untyped-call]
         self._port.startService()  # type: ignore[no-untyped-call]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -54,6 +55,19 @@ class Places(AdminTestCase):
             line = event["log_format"].format(**event)
             self.assertEqual("; admin: http://127.0.0.1:" in line, bool(listen), line)
             self.assertEqual(bool(server.admin_address), bool(listen))
+
+    async def test_remote(self):
+        """Open to other machines it is only if that is written out, and then said loudly."""
+        for listen, remote, warned in (
+            ("tcp:0:interface=127.0.0.1", True, 0),
+            ("tcp:0:interface=0.0.0.0", True, 1),
+        ):
+            with capturedLogs() as logs:
+                self.start(admin_listen=listen, admin_remote=remote)
+            said = [event for event in logs if "without a password" in event.get("log_format", "")]
+            self.assertEqual(len(said), warned)
+            # The connection comes in on loopback, as the end of a tunnel does.
+            self.assertEqual((await self.ask("/console/setup")).status, 200)
 
     async def test_page(self):
         """The console's page may call its own port and the proxy's listeners, and no other."""
@@ -160,9 +174,11 @@ class Ending(AdminTestCase):
         self.assertEqual(self.server.admin_address, "")
 
     async def test_again(self):
-        """A server that was stopped can be started again."""
+        """A server that was stopped can be started again: it is ready, and answers."""
         self.start()
         await self.server.stopService()
         again = RunningServer(self, self.server)
-        self.assertNotEqual(self.server.admin_address, "")
-        self.assertTrue(again.url)
+        self.port = urlsplit(self.server.admin_address).port
+        self.assertEqual((await self.ask("/readyz")).status, 200)
+        headers = {**JSON, "X-Target-URL": "https://evil.com"}
+        self.assertEqual((await again.ask("POST", "/api/v1/x", headers, b"{}")).status, 400)
