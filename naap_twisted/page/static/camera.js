@@ -151,7 +151,7 @@ async function load() {
   const here = await media().catch(() => ({ media: false }));
   if (here.media) {
     const { routes } = await setup();
-    whip = routes.find((route) => route.whip && route.try) ?? null;
+    whip = routes.find((route) => route.whip && route.target_url_header && route.try) ?? null;
   }
   ui["camera-missing"].hidden = whip !== null;
   ui["camera-view"].hidden = whip === null;

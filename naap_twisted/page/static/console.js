@@ -8,6 +8,7 @@ import { droppedFrom, exchange, requestOf } from "./exchange.js";
 import { envelopeOf } from "./failure.js";
 import { HeaderRows } from "./header_rows.js";
 import * as show from "./outcome.js";
+import { showStatus } from "./status.js";
 
 const SOME_PAGE = "http://localhost:3000";
 const ui = parts(
@@ -134,7 +135,7 @@ function nothingReadable(explained) {
 function showDecision(explained, asked) {
   const path = new URL(composed().url).pathname;
   const decided = show.decision(explained);
-  const preflight = show.preflight(explained.preflight, asked.origin, path, sameOrigin());
+  const preflight = show.preflight(explained, asked.origin, path, sameOrigin());
   // What refused it stands first.
   ui.outcome.append(decided, preflight);
   if (!explained.preflight.allowed) ui.outcome.prepend(preflight);
@@ -229,6 +230,7 @@ async function load() {
     ui["console-trouble"].hidden = false;
     return;
   }
+  showStatus(proxy);
   ui.proxy.replaceChildren(...proxy.origins.map((url) => make("option", {}, url)));
   if (proxy.origins.includes(location.origin)) ui.proxy.value = location.origin;
   ui["proxy-field"].hidden = proxy.origins.length < 2 && sameOrigin();

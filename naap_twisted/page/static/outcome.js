@@ -3,8 +3,6 @@
 
 import { copies, make } from "./dom.js";
 
-const SHORT_ANSWER = 40; // characters of a value above which a table cell may break anywhere
-
 function section(title, open, ...content) {
   return make("details", { class: "part", open }, make("summary", {}, title), ...content);
 }
@@ -12,12 +10,10 @@ function section(title, open, ...content) {
 const capitalized = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 export function headerTable(pairs, label) {
-  if (!pairs.length) return make("p", { class: "hint" }, "None.");
+  if (!pairs.length) return make("p", { class: "hint" }, "No headers.");
   const rows = pairs.map(([name, value]) =>
     make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value)));
-  const table = make("table", { class: "headers", "aria-label": label }, make("tbody", {}, ...rows));
-  if (pairs.some(([, value]) => value.length > SHORT_ANSWER)) table.classList.add("long");
-  return table;
+  return make("table", { class: "headers", "aria-label": label }, make("tbody", {}, ...rows));
 }
 
 function step({ name, passed, text }) {
@@ -45,22 +41,24 @@ export function decision({ allowed, steps, hint }) {
 }
 
 // The preflight as the proxy answers it to a page of *origin*: no page can see its own.
-export function preflight(asked, origin, path, sameOrigin) {
+export function preflight({ preflight: asked, hint }, origin, path, sameOrigin) {
   const parts = [];
   if (sameOrigin) {
+    const other = asked.needed ? ` A page of ${origin} is answered like this.` : "";
     parts.push(make("p", { class: "hint" },
-      "This page has the proxy's own origin: your browser sent no preflight. ",
-      `A page of ${origin} is answered like this.`));
+      `This page has the proxy's own origin: your browser sent no preflight.${other}`));
   }
   parts.push(make("p", {}, `${capitalized(asked.why)}.`));
+  if (asked.problems.length) {
+    const items = asked.problems.map((problem) => problemItem(problem, hint));
+    parts.push(make("ul", { class: "problems" }, ...items));
+  }
   if (asked.needed) {
     parts.push(
       make("h4", {}, `OPTIONS ${path}`), headerTable(asked.request, "Preflight request headers"),
-      make("h4", {}, `Answer ${asked.status}`), headerTable(corsFirst(asked.headers), "Preflight answer headers"),
+      make("h4", {}, `Answer ${asked.status}`),
+      headerTable(corsFirst(asked.headers), "Preflight answer headers"),
     );
-  }
-  if (asked.problems.length) {
-    parts.push(make("ul", { class: "problems" }, ...asked.problems.map(problem)));
   }
   return section(`Preflight: ${verdictOf(asked)}`, !asked.allowed, ...parts);
 }
@@ -71,7 +69,9 @@ function corsFirst(pairs) {
   return [...pairs.filter(decides), ...pairs.filter((pair) => !decides(pair))];
 }
 
-const problem = ({ text, hint }) => make("li", {}, text, ...(hint ? [hintBlock(hint)] : []));
+// The decision may have shown the same line already.
+const problemItem = ({ text, hint }, shown) =>
+  make("li", {}, text, ...(hint && hint !== shown ? [hintBlock(hint)] : []));
 
 function verdictOf({ needed, allowed }) {
   if (!allowed) return "refused";

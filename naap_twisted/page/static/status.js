@@ -1,6 +1,5 @@
 // One line about the service: its name, where it listens, since when, how many routes it has.
 
-import { setup } from "./console_api.js";
 import { at } from "./dom.js";
 
 const UNITS = [["d", 86_400], ["h", 3_600], ["min", 60]];
@@ -10,11 +9,9 @@ function spoken(seconds) {
   return `${Math.floor(seconds / length)} ${unit}`;
 }
 
-try {
-  const { service, listeners, routes, uptime } = await setup();
+// Shows what /console/setup gave.
+export function showStatus({ service, listeners, routes, uptime }) {
   const count = `${routes.length} ${routes.length === 1 ? "route" : "routes"}`;
   const facts = [service, `listens on ${listeners.join(", ")}`, `up ${spoken(uptime)}`, count];
   at("service").textContent = facts.join(" \u00b7 ");
-} catch {
-  // The console itself says what is wrong.
 }
