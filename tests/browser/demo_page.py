@@ -36,6 +36,23 @@ class DemoPageCase(BrowserTestCase):
         await self.browse(lambda page: page.goto(f"{self.url}/{tab and '#' + tab}"))
 
 
+class ConsoleCase(DemoPageCase):
+    """The page at the console, which has its routes."""
+
+    async def begin(self, tab: str = "console", **options: Any) -> None:
+        await super().begin(tab, **options)
+        await self.browse(
+            lambda page: expect()(page.locator("#route option").first).to_be_attached()
+        )
+
+
+def send(page: Any, title: str) -> None:
+    """Send, and wait until the verdict says *title*."""
+    page.click("#submit")
+    expect()(page.locator("#verdict strong")).to_have_text(title)
+    expect()(page.locator("#submit")).to_be_enabled()
+
+
 def axe_findings(page: Any) -> list[str]:
     """Serious and critical findings of axe-core, as ``rule: elements``.
 

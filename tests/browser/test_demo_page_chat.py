@@ -24,6 +24,7 @@ class ChatTests(DemoPageCase):
 
         def scenario(page):
             send, answer = page.locator("#send"), page.locator("#answer")
+            expect()(page.locator("#prompt")).to_be_focused()
             expect()(send).to_be_disabled()
             ask(page)
             expect()(send).to_have_text("Thinking...")

@@ -1,29 +1,16 @@
 """The console: what was sent, what came back, and why."""
 
 import json
-import subprocess
 
-from twisted.internet.threads import deferToThread
-
-from .demo_page import DemoPageCase, expect, outcome_part
+from .demo_page import ConsoleCase, DemoPageCase, expect, outcome_part, send
 from .support import until
 
 CHAT = "/api/v1/assistant/openai-proxy"
 
 
-class ConsoleCase(DemoPageCase):
-    async def begin(self, tab="console", **options):
-        await super().begin(tab, **options)
-        await self.browse(
-            lambda page: expect()(page.locator("#route option").first).to_be_attached()
-        )
-
-
-def send(page, title):
-    """Send, and wait until the verdict says *title*."""
-    page.click("#submit")
-    expect()(page.locator("#verdict strong")).to_have_text(title)
-    expect()(page.locator("#submit")).to_be_enabled()
+def answering(**answer):
+    """A route that gives *answer*."""
+    return lambda route: route.fulfill(**answer)
 
 
 class SendTests(ConsoleCase):
@@ -97,6 +84,60 @@ class SendTests(ConsoleCase):
 
         await self.browse(scenario)
         await until(lambda: self.demo.openai.aborts == 1)
+
+    async def test_cut(self):
+        """A body that breaks off is told from a whole one."""
+        await self.begin()
+        self.expect_console("ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION")
+
+        def scenario(page):
+            page.fill("#body", json.dumps({"model": "demo-cut", "stream": True, "messages": []}))
+            send(page, "200 OK, cut")
+            expect()(page.locator("#verdict")).to_have_class("verdict bad")
+            expect()(page.locator("#outcome")).to_contain_text("Cut: the connection ended early")
+
+        await self.browse(scenario)
+
+    async def test_bodies(self):
+        """A big body is shown in part, a binary one not at all, none is said to be none."""
+        await self.begin()
+        whole = "x" * (256 * 1024)
+
+        def scenario(page):
+            for kind, body, shown, note in [
+                ("text/plain", whole, whole, ""),
+                ("text/plain", whole + "y", whole, "The first 262,144 bytes; the rest was not"),
+                ("image/png", b"\x89PNG", "4 bytes of image/png, not shown", ""),
+                ("application/json", '{"a": 1.0}', '{\n  "a": 1\n}', ""),
+                ("application/json", '{"a":', '{"a":', ""),
+                ("text/plain", "", "(empty)", ""),
+            ]:
+                page.route(f"**{CHAT}", answering(content_type=kind, body=body))
+                send(page, "200 OK")
+                self.assertEqual(page.text_content("pre.body"), shown)
+                told = page.locator("#outcome pre.body + .hint")
+                expect()(told).to_contain_text(note) if note else expect()(told).to_have_text("")
+                page.unroute(f"**{CHAT}")
+
+        await self.browse(scenario)
+
+    async def test_focus(self):
+        """Who sends by keyboard can stop by keyboard, and is back where they were."""
+        await self.begin()
+
+        def scenario(page):
+            body = {"model": "demo-slow", "messages": []}
+            page.fill("#body", json.dumps(body))
+            for button in ("#submit", "#explain"):
+                page.focus(button)
+                page.keyboard.press("Enter")
+                if button == "#submit":
+                    expect()(page.locator("#abort")).to_be_focused()
+                    page.keyboard.press("Enter")
+                    expect()(page.locator("#verdict strong")).to_have_text("Stopped")
+                expect()(page.locator(button)).to_be_focused()
+
+        await self.browse(scenario)
 
     async def test_explain_only(self):
         """The decision alone asks no upstream."""
@@ -199,59 +240,6 @@ class SendTests(ConsoleCase):
         self.assertNotIn("sk-secret", repr(asked) + url)
         (explained,) = [body for where, body in asked if where.endswith("/console/explain")]
         self.assertEqual(json.loads(explained)["headers"]["Authorization"], "")
-
-
-class CodeTests(ConsoleCase):
-    async def test_curl_runs(self):
-        """The copied command does what Send did, whatever is in the body."""
-        await self.begin(permissions=["clipboard-read", "clipboard-write"])
-        question = """it's a "test" $(id) `id` @ \\n\nand a line"""
-        body = {"model": "x", "messages": [{"role": "user", "content": question}]}
-
-        def scenario(page):
-            page.fill("#body", json.dumps(body, indent=1))
-            page.get_by_text("As a command", exact=True).click()
-            page.click("#copy-curl")
-            expect()(page.locator("#copy-curl")).to_have_text("Copied")
-            return page.evaluate("navigator.clipboard.readText()")
-
-        command = await self.browse(scenario)
-        done = await deferToThread(
-            subprocess.run, ["sh", "-c", command], capture_output=True, timeout=60
-        )
-        head, _, answer = done.stdout.partition(b"\r\n\r\n")
-        self.assertIn(b" 200 ", head.splitlines()[0], done.stderr)
-        text = json.loads(answer)["choices"][0]["message"]["content"]
-        self.assertIn(" ".join(question.split()), text)
-
-    async def test_fetch_runs(self):
-        """The copied JavaScript is the request: run in a page it gets the same answer."""
-        await self.begin()
-
-        def scenario(page):
-            page.get_by_text("As JavaScript").click()
-            code = page.text_content("#as-fetch")
-            with page.expect_console_message() as said:
-                page.evaluate(f"async () => {{ {code} }}")
-            return said.value.text
-
-        self.assertTrue((await self.browse(scenario)).startswith("200 {"))
-
-    async def test_without_permission(self):
-        """Where the clipboard is closed the text is selected, ready for Ctrl+C."""
-        await self.begin()
-
-        def scenario(page):
-            page.evaluate(
-                "() => { navigator.clipboard.writeText = () => Promise.reject(Error()); }"
-            )
-            page.get_by_text("As a command", exact=True).click()
-            page.click("#copy-curl")
-            expect()(page.locator("#copy-curl")).to_contain_text("Selected")
-            selected = page.evaluate("String(getSelection())")
-            self.assertEqual(selected, page.text_content("#as-curl"))
-
-        await self.browse(scenario)
 
 
 class WithoutApiTests(DemoPageCase):

@@ -136,7 +136,7 @@ async function stop() {
   ui.preview.srcObject = null;
   refresh();
   state("camera", "off");
-  state("connection", "closed");
+  state("connection", ended ? "closed" : "\u2013");
   if (!ended) return state("whip", "\u2013");
   try {
     const status = await ended.stop();

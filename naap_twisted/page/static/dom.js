@@ -19,7 +19,8 @@ export function make(tag, attributes = {}, ...children) {
 // A focused button that gets disabled loses the focus to nobody: the first of *buttons* that can
 // have it gets it.
 export function refocus(...buttons) {
-  if (document.activeElement && document.activeElement !== document.body) return;
+  const active = document.activeElement;
+  if (active && active !== document.body && !active.disabled) return;
   buttons.find((button) => !button.disabled)?.focus({ preventScroll: true });
 }
 

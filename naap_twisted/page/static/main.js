@@ -11,3 +11,5 @@ const shown = Object.fromEntries(
   panels.map((panel) => [panel.dataset.panel, START[panel.dataset.panel](document.body.dataset)]),
 );
 startTabs(panels, (name) => shown[name]?.());
+// Who opens the demo wants to ask; who named a tab is left where that begins.
+if (!location.hash) document.getElementById("prompt")?.focus();
