@@ -9,7 +9,6 @@ from attrs import evolve
 from klein import Klein
 from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
@@ -22,6 +21,7 @@ from .auth.gate import Gate
 from .config.listen import parse_listen
 from .downstream.adapt import AnySite
 from .downstream.site import DownstreamSite
+from .drain import Drain
 from .errors import ConfigError
 from .external_proxy import ExternalProxy
 from .interfaces import IKeyStore, IResolver
@@ -41,8 +41,6 @@ from .whip.key import LocationKey
 
 if TYPE_CHECKING:
     from .admin.listener import AdminListener
-
-_DRAIN_STEP = 0.05
 
 
 class PluginServer(MultiService):
@@ -89,6 +87,7 @@ class PluginServer(MultiService):
         self._tally = Tally()
         self._born = reactor.seconds()
         self._site: DownstreamSite | None = None
+        self._drain: Drain | None = None
         self._ports: list[ListeningPort] = []
         self._admin: AdminListener | None = None
 
@@ -249,22 +248,16 @@ class PluginServer(MultiService):
         """Stop listening, let what is in flight finish, cut what takes too long."""
         return Deferred.fromCoroutine(self._stop())
 
+    def hurry(self) -> None:
+        """While it stops: cut what is still in flight."""
+        if self._drain is not None:
+            self._drain.hurry()
+
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
         site = self.site()
-        site.drain()
-        steps = max(1, int(self._options.drain_timeout / _DRAIN_STEP))
-        if site.open:
-            self._log.info("draining {count} connections", count=len(site.open))
-        for _ in range(steps):
-            if not site.open:
-                break
-            await deferLater(self._reactor, _DRAIN_STEP)
-        for channel in list(site.open):
-            channel.abort()
-        if site.open:
-            # A reset is told in the next turn of the reactor: each cut exchange gets its log line.
-            await deferLater(self._reactor, 0)
+        self._drain = Drain(site, self._reactor, self._options.drain_timeout)
+        await self._drain.run()
         await self._state.close()
         await self._upstream.close()
         site.ticker.stop()

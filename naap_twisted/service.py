@@ -25,6 +25,7 @@ from .config import load_config
 from .errors import ConfigError
 from .observe.text import speed_up_text_logs
 from .server import PluginServer
+from .signals import Hurried, when_asked_again
 
 DEMO_PORT = 4020
 _FILES = 65_536
@@ -78,9 +79,18 @@ class PlainStart(MultiService):
 
     def startService(self) -> None:
         """:raises SystemExit: as above."""
+        from twisted.internet import reactor
+
         with plainly():
             super().startService()  # type: ignore[no-untyped-call]
+        when_asked_again(reactor, self.hurry)
         settle_down()
+
+    def hurry(self) -> None:
+        """Whatever is stopping here: at once."""
+        for service in self:
+            if isinstance(service, Hurried):
+                service.hurry()
 
 
 def settle_down() -> None:
@@ -153,6 +163,7 @@ def run_server(server: PluginServer, reactor: Any) -> None:
         server.startService()
     settle_down()
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
+    when_asked_again(reactor, server.hurry)
     reactor.run()
 
 

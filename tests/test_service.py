@@ -179,15 +179,22 @@ class RunServerTests(SynchronousTestCase):
             def stopService(self) -> None:
                 """Called by the reactor."""
 
+            def hurry(self) -> None:
+                """Called for a second signal."""
+
         class Reactor:
             def addSystemEventTrigger(self, *trigger: object) -> None:
-                calls.append(trigger[:2])
+                calls.append(trigger)
 
             def run(self) -> None:
                 calls.append("run")
 
-        service.run_server(Server(), Reactor())
-        self.assertEqual(calls, ["start", ("before", "shutdown"), "run"])
+        server = Server()
+        service.run_server(server, Reactor())
+        start, stop, signals, run = calls
+        self.assertEqual((start, run), ("start", "run"))
+        self.assertEqual(stop, ("before", "shutdown", server.stopService))
+        self.assertEqual(signals[:2], ("before", "shutdown"))
 
     def test_cannot_start(self) -> None:
         """A port that is taken, an open relay: lines, and the exit."""

@@ -18,7 +18,7 @@ from twisted.web.server import Site
 from ..admin.console import console_children
 from ..create import create_plugin_server
 from ..external_proxy import create_external_proxy
-from ..model import AllowedNetwork, ExposeHeader
+from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..page.page import demo_children
 from ..server import PluginServer
 from .credentials import new_authorization
@@ -92,6 +92,11 @@ class DemoService(MultiService):
         stopped.addCallback(lambda _: self._close())
         return stopped
 
+    def hurry(self) -> None:
+        """While it stops: wait for nothing that is in flight."""
+        if self.server is not None:
+            self.server.hurry()
+
     def _say(self, text: str) -> None:
         if self._out is not None:
             self._out.write(text + "\n")
@@ -120,6 +125,8 @@ class DemoService(MultiService):
             port=self._port,
             base_path=BASE_PATH,
             require_auth=False,
+            # Its own page asks for twenty files at each reload, and every second for frames.
+            rate_limit=RateLimit(requests=10_000),
             allow_networks=reachable,
             reactor=self._reactor,
         )

@@ -1,0 +1,66 @@
+"""A second Ctrl-C ends a drain, in a real process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+SERVER = """
+import sys
+from twisted.internet import reactor
+from naap_twisted import create_plugin_server
+server = create_plugin_server("slow", 0, require_auth=False, drain_timeout=600.0)
+
+@server.router.route("/never")
+def never(request):
+    from twisted.internet.defer import Deferred
+    print("PORT asked", file=sys.stderr, flush=True)
+    return Deferred()
+
+reactor.callWhenRunning(lambda: print("PORT", server.addresses()[0], file=sys.stderr, flush=True))
+server.run()
+"""
+
+
+class SecondSignalTests(SynchronousTestCase):
+    def start(self):
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVER],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait, 10)
+        self.addCleanup(process.kill)
+        return process
+
+    def read_until(self, process, word):
+        for line in process.stdout:
+            self.seen.append(line)
+            if word in line:
+                return line
+        raise AssertionError("".join(self.seen))
+
+    def test_second_signal(self):
+        """The first waits for what is in flight, the second cuts it: no traceback, exit code 0."""
+        self.seen = []
+        process = self.start()
+        port = int(self.read_until(process, "PORT http").rpartition(":")[2])
+        browser = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.addCleanup(browser.close)
+        browser.sendall(b"GET /api/v1/never HTTP/1.1\r\nHost: a\r\n\r\n")
+        self.read_until(process, "PORT asked")
+        process.send_signal(signal.SIGINT)
+        self.read_until(process, "draining 1 connections")
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        self.assertEqual(process.wait(30), 0, rest)
+        self.assertNotIn("Traceback", "".join(self.seen) + rest)
+        self.assertIn('"outcome":"client_gone"', rest)
