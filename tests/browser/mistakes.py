@@ -6,6 +6,8 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 
+from twisted.logger import formatEvent, globalLogPublisher
+
 from naap_twisted import create_external_proxy, create_plugin_server
 from naap_twisted.model import AllowedNetwork
 from naap_twisted.testing import RunningServer, ScriptedUpstream
@@ -41,6 +43,10 @@ def rows() -> dict[str, str]:
 class MistakesTestCase(BrowserTestCase):
     async def begin(self, *steps, server=None, host="localhost", **route):
         """An API without CORS that wants the key, a proxy before it, and a page."""
+        self.logged = []
+        observer = lambda event: self.logged.append(formatEvent(event))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
         self.upstream = ScriptedUpstream(self, *(steps or (OK,)))
         self.target = f"{self.upstream.origin}/v1"
         self.pages = PageServer(self, host)
@@ -90,12 +96,11 @@ class MistakesTestCase(BrowserTestCase):
         }
 
     def saw(self, row, *texts):
-        """Whether every quoted text of the row's symptom is in what was seen."""
-        seen = "\n".join([*self._console, *texts])
-        quoted = re.findall(r"`([^`]+)`", rows()[row])
-        self.assertTrue(quoted)
-        for text in quoted:
-            self.assertIn(text, seen)
+        """Whether what the row quotes was seen: in the console or *texts*, or in the log."""
+        shown, _, logged = rows()[row].partition("the proxy's log: ")
+        for told, said in ((shown, [*self._console, *texts]), (logged, self.logged)):
+            for quoted in re.findall(r"`([^`]+)`", told):
+                self.assertIn(quoted, "\n".join(said))
 
     def fixed(self, got):
         self.assertEqual((got.get("status"), got.get("body")), (200, '{"ok": 1}'), got)

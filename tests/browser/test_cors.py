@@ -1,6 +1,9 @@
 """CORS as a browser enforces it, not as a client that ignores it sees it."""
 
+import json
 from ipaddress import ip_network
+
+from twisted.logger import globalLogPublisher
 
 from naap_twisted import create_external_proxy, create_plugin_server
 from naap_twisted.model import AllowedNetwork
@@ -16,6 +19,13 @@ ASK = """async ([url, headers]) => {
     return {error: String(error)};
   }
 }"""
+FRAME = """html => new Promise((resolve) => {
+  addEventListener("message", (event) => resolve(event.data), {once: true});
+  const frame = document.createElement("iframe");
+  frame.sandbox = "allow-scripts";
+  frame.srcdoc = html;
+  document.body.append(frame);
+})"""
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"ok":1}'
 
 
@@ -48,14 +58,15 @@ class CorsTests(BrowserTestCase):
         )
         await self.browse(lambda page: page.goto(url))
 
-    async def ask(self, header):
-        headers = {
+    def headers(self, header="X-Target-URL"):
+        return {
             "Content-Type": "application/json",
             header: f"http://127.0.0.1:{self.upstream.port}/v1",
         }
-        return await self.browse(
-            lambda page: page.evaluate(ASK, [self.proxy.url + "/api/v1/x", headers])
-        )
+
+    async def ask(self, header):
+        arguments = [self.proxy.url + "/api/v1/x", self.headers(header)]
+        return await self.browse(lambda page: page.evaluate(ASK, arguments))
 
     async def test_custom_target_header(self):
         """A route's own target_url_header passes its preflight without any list edited by hand."""
@@ -71,3 +82,39 @@ class CorsTests(BrowserTestCase):
         answer = await self.ask("X-Target-URL")
         self.assertIn("Failed to fetch", answer["error"])
         self.assertEqual(self.upstream.requests, [])
+
+    async def test_sandboxed_frame(self):
+        """Nobody's origin, ``null``, is never let in, whatever the list says."""
+        for listed in ("*", None):
+            await self.begin(listed)
+            self.expect_console("blocked by CORS policy", "Failed to load resource")
+            script = f"({ASK})({json.dumps([self.proxy.url + '/api/v1/x', self.headers()])})"
+            frame = f"<script>{script}.then((got) => parent.postMessage(got, '*'))</script>"
+            got = await self.browse(lambda page, html=frame: page.evaluate(FRAME, html))
+            self.assertIn("Failed to fetch", got["error"])
+            self.assertEqual(self.upstream.requests, [])
+
+    async def test_exposed(self):
+        """A page reads the request id, and of the upstream's headers those that the route names."""
+        await self.begin(None, response_headers=["X-Quota"])
+        self.upstream.steps = (OK.replace(b"\r\n\r\n", b"\r\nX-Quota: 7\r\nX-Secret: 8\r\n\r\n"),)
+        script = """async ([url, headers]) => {
+          const answer = await fetch(url, {method: "POST", headers, body: "{}"});
+          return ["X-Request-ID", "X-Quota", "X-Secret"].map((name) => answer.headers.get(name));
+        }"""
+        arguments = [self.proxy.url + "/api/v1/x", self.headers()]
+        request_id, quota, secret = await self.browse(lambda page: page.evaluate(script, arguments))
+        self.assertTrue(request_id)
+        self.assertEqual((quota, secret), ("7", None))
+
+    async def test_preflight_is_remembered(self):
+        """One preflight serves many requests: the browser keeps it for its max-age."""
+        await self.begin(None)
+        seen = []
+        observer = lambda event: seen.append(str(event.get("line")))  # noqa: E731
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        for _ in range(3):
+            self.assertEqual((await self.ask("X-Target-URL"))["status"], 200)
+        asked = [json.loads(line)["method"] for line in seen if line.startswith("{")]
+        self.assertEqual(asked, ["OPTIONS", "POST", "POST", "POST"])

@@ -3,6 +3,7 @@
 import json
 import re
 import textwrap
+from urllib.parse import urlsplit
 
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase
@@ -47,6 +48,17 @@ class BlockTests(SynchronousTestCase):
             named = re.findall(r"npm run (\w+)", text)
             self.assertTrue(named)
             self.assertEqual(set(named) - set(scripts), set())
+
+    def test_assistant(self):
+        """config.ai-assistant.js fits examples/ai_assistant: its route, and a host it allows."""
+        config = (FRONTEND / "public" / "config.ai-assistant.js").read_text("utf-8")
+        plugin = (ROOT / "examples" / "ai_assistant" / "plugin.py").read_text("utf-8")
+        (path,) = re.findall(r'apiPath: "/api/v1(.+)"', config)
+        (target,) = re.findall(r'targetUrl: "(.+)"', config)
+        (port,) = re.findall(r'"http://127.0.0.1:(\d+)"', config)
+        self.assertIn(f'"{path}"', plugin)
+        self.assertIn(f'allowed_hosts=["{urlsplit(target).hostname}"]', plugin)
+        self.assertIn(f"port={port},", plugin)
 
     def test_names(self):
         """The calls of its table are the client's."""
