@@ -130,6 +130,20 @@ class AccessTests(DemoPageCase):
         await self.browse(scenario)
 
 
+class ReloadTests(DemoPageCase):
+    async def test_many(self):
+        """The page's own files do not use up the demo's rate limit."""
+        await self.begin("console")
+
+        def scenario(page):
+            for _ in range(12):
+                page.reload()
+            expect()(page.locator("#route option").first).to_be_attached()
+            return page.evaluate("performance.getEntriesByType('resource').length")
+
+        self.assertGreater(await self.browse(scenario) * 12, 200)
+
+
 class PolicyTests(DemoPageCase):
     async def test_inline(self):
         """Markup that got into the page could not run a script or call another host."""
