@@ -53,6 +53,11 @@ class StaticText(Resource):
         request.setHeader(b"cache-control", b"no-cache")
         return self._body
 
+    def render_HEAD(self, request: IRequest) -> bytes:
+        """The same without the text; Twisted's default would log a warning."""
+        request.setHeader(b"content-length", b"%d" % len(self.render_GET(request)))
+        return b""
+
 
 def demo_children(proxy_path: str, target_url: str) -> dict[bytes, IResource]:
     """What to put below the demo's root: all panels at ``/``, their files at ``/page/``.

@@ -43,6 +43,16 @@ class Served(TestCase):
             ]:
                 self.assertEqual(response.headers.getRawHeaders(name), [value], path)
 
+    async def test_head(self):
+        """HEAD has GET's headers, the length included, and no body."""
+        get = await call("GET", self.base + "/page/main.js")
+        length = len(await get.content())
+        head = await call("HEAD", self.base + "/page/main.js")
+        self.assertEqual(await head.content(), b"")
+        self.assertEqual(head.length, length)
+        same = "content-security-policy"
+        self.assertEqual(head.headers.getRawHeaders(same), get.headers.getRawHeaders(same))
+
     async def test_values_are_escaped(self):
         """The URLs stand in attributes: a quote or a bracket in them stays text."""
         page = await (await call("GET", self.base + "/")).text()
