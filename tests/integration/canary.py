@@ -23,6 +23,11 @@ class _Tapped:
         self._socket = socket
         self.send = send
 
+    @property
+    def __class__(self):
+        # peer_closed() asks sockets only, and would take this for none.
+        return type(self._socket)
+
     def __getattr__(self, name):
         return getattr(self._socket, name)
 
