@@ -38,10 +38,26 @@ def need_build() -> None:
         lacks(f"examples/frontend was built from older sources: {BUILD}")
 
 
+# As in docs/frontend.md. The proxy's port is not known when the page is served.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src http://127.0.0.1:*; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class StrictFile(File):
+    """The build's files, under a policy that allows them nothing that they don't need."""
+
+    contentTypes = {**File.contentTypes, ".js": "text/javascript"}
+
+    def render_GET(self, request: Any) -> Any:
+        request.setHeader("Content-Security-Policy", POLICY)
+        return super().render_GET(request)
+
+
 def app_site(config: Data) -> Site:
     """The built app with *config* for its ``config.js``."""
-    root = File(str(DIST))
-    root.contentTypes = {**root.contentTypes, ".js": "text/javascript"}
+    root = StrictFile(str(DIST))
     root.putChild(b"config.js", config)
     return Site(root)
 
@@ -101,11 +117,11 @@ class FrontendTestCase(BrowserTestCase):
         return demo
 
     def stage(
-        self, *steps: Any, server: dict[str, Any] | None = None, app: Any = None, **route: Any
+        self, *steps: Any, server: Any = None, app: Any = None, chat: Any = None, **route: Any
     ) -> None:
         """A scripted API, a proxy at /api/v1/assistant/openai-proxy, and the app asking it.
 
-        :param app: further settings of config.js.
+        :param app: further settings of config.js; *chat*: of its ``chat`` section.
         """
         self.serve()
         self.upstream = ScriptedUpstream(self, *steps)
@@ -137,12 +153,14 @@ class FrontendTestCase(BrowserTestCase):
             },
             **(app or {}),
         }
+        settings["chat"].update(chat or {})
         self.config.data = f"window.NAAP = {json.dumps(settings)};".encode()
 
     async def visit(self, **options: Any) -> None:
         """Open the app; *options* as for :meth:`open`."""
         await self.open(**options)
-        await self.browse(lambda page: page.goto(self.origin + "/"))
+        answer = await self.browse(lambda page: page.goto(self.origin + "/").all_headers())
+        self.assertEqual(answer["content-security-policy"], POLICY)
 
     async def ask(self, question: str, model: str | None = None) -> None:
         """Type *question* and press Enter."""

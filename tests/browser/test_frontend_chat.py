@@ -74,6 +74,21 @@ class ScriptedTests(FrontendTestCase):
         self.assertEqual(request.values("authorization"), [b"Bearer sk-of-the-browser-tests"])
         self.assertEqual(request.values("x-target-url"), [])
 
+    async def test_at_once(self):
+        """Without streaming the answer comes whole, and Stop works as well."""
+        document = {"choices": [{"message": {"content": "One, two, three"}}]}
+        self.stage(PAUSE, answer(200, document), chat={"stream": False})
+        await self.visit()
+        await self.ask("Count")
+        await self.upstream.until(lambda: self.upstream.requests)
+        await self.browse(lambda page: page.get_by_role("button", name="Stop", exact=True).click())
+        await self.upstream.until(lambda: self.upstream.requests[0].lost)
+        await self.shown("section:has(#prompt) [role=status]", "Stopped")
+        self.upstream.steps = self.upstream.steps[1:]
+        await self.ask("Count")
+        self.assertEqual(await self.shown(ANSWER, "One"), "One, two, three")
+        self.assertNotIn(b"stream", self.upstream.requests[1].body)
+
     async def test_stop(self):
         """Stop ends the call to the API, and is no error."""
         self.stage(STREAM + event("One"), PAUSE)

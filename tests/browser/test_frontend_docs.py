@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.config import parse_config
 from naap_twisted.demo import DemoService
 
-from .frontend import FRONTEND
+from .frontend import FRONTEND, POLICY
 from .mistakes import DOCUMENT
 from .support import PACKAGES, BrowserTestCase, PageServer, need_packages, until
 
@@ -48,6 +48,12 @@ class BlockTests(SynchronousTestCase):
             named = re.findall(r"npm run (\w+)", text)
             self.assertTrue(named)
             self.assertEqual(set(named) - set(scripts), set())
+
+    def test_policy(self):
+        """The policy is the one that the built app is tested under."""
+        self.assertEqual(
+            block("policy"), f"Content-Security-Policy: {POLICY.replace(':*', ':4020')}\n"
+        )
 
     def test_assistant(self):
         """config.ai-assistant.js fits examples/ai_assistant: its route, and a host it allows."""

@@ -9,12 +9,16 @@ export interface Settings {
     /** Sent as `X-Target-URL`; leave it out where the route is pinned to one API. */
     targetUrl?: string;
     models?: string[];
+    /** `false` for an API, or a model, that gives its answer all at once. */
+    stream?: boolean;
   };
   whip?: {
     apiPath?: string;
     /** Sent as `X-WHIP-URL`; leave it out where the route is pinned, `""` to ask for it. */
     whipUrl?: string;
     trickle?: boolean;
+    /** STUN and TURN servers; none where the endpoint has a public address. */
+    iceServers?: RTCIceServer[];
   };
 }
 

@@ -7,8 +7,9 @@ import { Failure } from "./Failure";
 type Outcome = "" | "Complete" | "Stopped" | "Failed";
 
 export function AIChat() {
-  const { stream, stop, loading, failure, text } = useAICompletion();
-  const models = settings().chat?.models ?? ["gpt-4"];
+  const { complete, stream, stop, loading, failure, text } = useAICompletion();
+  const chat = settings().chat ?? {};
+  const models = chat.models ?? ["gpt-4"];
   const [prompt, setPrompt] = useState("");
   const [model, setModel] = useState(models[0]);
   const [outcome, setOutcome] = useState<Outcome>("");
@@ -20,7 +21,7 @@ export function AIChat() {
     if (!ready) return;
     setOutcome("");
     try {
-      await stream(prompt.trim(), model);
+      await (chat.stream === false ? complete : stream)(prompt.trim(), model);
       setOutcome("Complete");
     } catch (error) {
       setOutcome(isAbort(error) ? "Stopped" : "Failed"); // the error is in the hook's state

@@ -60,6 +60,7 @@ export function useWHIP(): Whip {
         }),
         whipUrl: whipUrl || whip.whipUrl,
         trickle: whip.trickle ?? false,
+        iceServers: whip.iceServers ?? [],
         onStatus: setStatus,
       });
       client.current = own;
