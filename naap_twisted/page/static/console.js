@@ -125,23 +125,23 @@ function outcomeOf(answer, text) {
 }
 
 // Why the browser showed nothing: fetch() itself never says.
-function nothingReadable(explained) {
-  if (!sameOrigin() && explained && !explained.preflight.allowed) {
+function nothingReadable(answered) {
+  if (!sameOrigin() && answered && !answered.preflight.allowed) {
     return "The browser refused: CORS does not let this page read the answer.";
   }
   return `No answer from ${origin()}: it can not be reached, or the browser kept the answer from this page.`;
 }
 
-function showDecision(explained, asked) {
-  const path = new URL(composed().url).pathname;
-  const decided = show.decision(explained);
-  const preflight = show.preflight(explained, asked.origin, path, sameOrigin());
+function showDecision(answered, asked) {
+  const decided = show.decision(answered);
+  const preflight = show.preflight(answered, asked, sameOrigin());
   // What refused it stands first.
   ui.outcome.append(decided, preflight);
-  if (!explained.preflight.allowed) ui.outcome.prepend(preflight);
-  if (!explained.allowed) ui.outcome.prepend(decided);
+  if (!answered.preflight.allowed) ui.outcome.prepend(preflight);
+  if (!answered.allowed) ui.outcome.prepend(decided);
 }
 
+// [the decision on *request*, or null; what was asked].
 async function explained(request, signal) {
   const asked = {
     route: route().path, method: request.method, origin: ui.origin.value.trim(),

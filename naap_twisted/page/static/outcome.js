@@ -41,7 +41,7 @@ export function decision({ allowed, steps, hint }) {
 }
 
 // The preflight as the proxy answers it to a page of *origin*: no page can see its own.
-export function preflight({ preflight: asked, hint }, origin, path, sameOrigin) {
+export function preflight({ preflight: asked, hint }, { route, origin }, sameOrigin) {
   const parts = [];
   if (sameOrigin) {
     const other = asked.needed ? ` A page of ${origin} is answered like this.` : "";
@@ -55,7 +55,7 @@ export function preflight({ preflight: asked, hint }, origin, path, sameOrigin) 
   }
   if (asked.needed) {
     parts.push(
-      make("h4", {}, `OPTIONS ${path}`), headerTable(asked.request, "Preflight request headers"),
+      make("h4", {}, `OPTIONS ${route}`), headerTable(asked.request, "Preflight request headers"),
       make("h4", {}, `Answer ${asked.status}`),
       headerTable(corsFirst(asked.headers), "Preflight answer headers"),
     );
