@@ -37,6 +37,10 @@ class MediaTests(TestCase):
         """Stock client libraries against the pinned route."""
         return self.run_module("clients")
 
+    def test_player(self):
+        """WHEP: a stock player shows what a stock publisher sends, both through the proxy."""
+        return self.run_module("player")
+
     def test_restart(self):
         """An ICE restart of a stock client, with the new ETag used afterwards."""
         return self.run_module("restart")

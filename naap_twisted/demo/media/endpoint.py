@@ -1,4 +1,4 @@
-"""WHIP (RFC 9725) over the sessions of this process, for whoever has the key."""
+"""WHIP (RFC 9725), and WHEP to see what is published, for whoever has the key."""
 
 # Half of twisted.web has no types.
 # mypy: allow-untyped-calls
@@ -20,9 +20,9 @@ from ..credentials import presents
 from ..site import UpstreamSite
 from ..whip_upstream import FRAGMENT_TYPE, OFFER_TYPE, media_type, refuse
 from .fragment import Fragment, NotAFragment, parse_fragment
-from .session import BadOffer, RestartRefused, Session
+from .session import BadOffer, Ended, Publisher, RestartRefused, Session, Viewer
 
-#: Sessions at once: each decodes a video.
+#: Sessions at once: each decodes or encodes a video.
 MAX_SESSIONS = 8
 _T = TypeVar("_T")
 
@@ -58,30 +58,23 @@ class MediaEndpoint:
             await session.close("the endpoint stops")
 
     @app.route("/whip/<room>", methods=["POST"])
-    async def offer(self, request: IRequest, room: str) -> bytes:
-        """Open a session: 201, the answer, its URL and its entity-tag (section 4.2)."""
-        if not self._admitted(request):
-            return b""
-        if media_type(request) != OFFER_TYPE:
-            return refuse(request, 415, b"expected Content-Type: application/sdp")
-        if len(self.sessions) >= MAX_SESSIONS:
-            request.setHeader(b"retry-after", b"5")
-            return refuse(request, 503, b"too many sessions")
-        name, session = self._open()
-        try:
-            answer = await awaited(session.answer(_text(request)))
-        except BaseException as error:  # also when the proxy hangs up meanwhile
-            await awaited(session.close("no answer to its offer"))
-            if isinstance(error, BadOffer):
-                return refuse(request, 400, str(error).encode())
-            raise
-        self._say(f"media: session {session.number} begins")
-        request.setResponseCode(201)
-        request.setHeader(b"content-type", OFFER_TYPE)
-        request.setHeader(b"location", b"/whip/resource/" + name.encode())
-        request.setHeader(b"etag", session.etag.encode())
-        request.setHeader(b"accept-patch", FRAGMENT_TYPE)
-        return answer.encode()
+    async def publish(self, request: IRequest, room: str) -> bytes:
+        """Open a session that receives: 201, the answer, its URL and its entity-tag (4.2)."""
+        if refused := self._refusal(request):
+            return refused
+        return await self._open(request, "session", lambda *more: Publisher(room, *more))
+
+    @app.route("/whep/<room>", methods=["POST"])
+    async def view(self, request: IRequest, room: str) -> bytes:
+        """Open one that sends what the room's latest publisher sends; 409 while there is none."""
+        if refused := self._refusal(request):
+            return refused
+        publishers = [p for p in self._publishers() if p.room == room and p.state == "connected"]
+        if not publishers:
+            request.setHeader(b"retry-after", b"2")
+            return refuse(request, 409, b"nobody publishes in this room")
+        latest = publishers[-1]
+        return await self._open(request, "viewer", lambda *more: Viewer(latest, *more))
 
     @app.route("/whip/resource/<name>", methods=["PATCH"])
     async def trickle(self, request: IRequest, name: str) -> bytes:
@@ -92,9 +85,9 @@ class MediaEndpoint:
         if media_type(request) != FRAGMENT_TYPE:
             return refuse(request, 415, b"expected " + FRAGMENT_TYPE)
         expected = request.getHeader(b"if-match")
-        if expected is None:
+        if session.etag and expected is None:
             return refuse(request, 428, b"expected If-Match with the session's ETag")
-        if expected not in (b"*", session.etag.encode()):
+        if expected not in (None, b"*", session.etag.encode()):
             return refuse(request, 412, b"the session has another ETag")
         try:
             fragment: Fragment = parse_fragment(_text(request))
@@ -111,12 +104,13 @@ class MediaEndpoint:
         """End the session: 200 (section 4.2)."""
         session = self._session(request, name)
         if session is not None:
-            await awaited(session.close("its publisher ended it"))
+            await awaited(session.close("its client ended it"))
         return b""
 
-    @app.route("/whip/<room>", methods=["GET"])
-    @app.route("/whip/resource/<room>", methods=["GET"])
-    def look(self, request: IRequest, room: str) -> bytes:
+    @app.route("/whip/<name>", methods=["GET"])
+    @app.route("/whep/<name>", methods=["GET"])
+    @app.route("/whip/resource/<name>", methods=["GET"])
+    def look(self, request: IRequest, name: str) -> bytes:
         """No content, and nothing about whether there is such a session (section 4.1)."""
         if self._admitted(request):
             request.setResponseCode(204)
@@ -124,7 +118,7 @@ class MediaEndpoint:
 
     @app.route("/media", methods=["GET"])
     def statistics(self, request: IRequest) -> bytes:
-        """JSON: the sessions that are open, without their URLs."""
+        """JSON: the publishers' sessions that are open, without their URLs; how many viewers."""
         if not self._admitted(request):
             return b""
         request.setHeader(b"content-type", b"application/json")
@@ -136,23 +130,54 @@ class MediaEndpoint:
                 "audio_frames": session.sounds,
                 "seconds": round(session.age, 1),
             }
-            for session in self.sessions.values()
+            for session in self._publishers()
         ]
-        return json.dumps({"sessions": sessions}).encode()
+        viewers = len(self.sessions) - len(sessions)
+        return json.dumps({"sessions": sessions, "viewers": viewers}).encode()
 
-    def _open(self) -> tuple[str, Session]:
+    def _publishers(self) -> list[Publisher]:
+        return [s for s in self.sessions.values() if isinstance(s, Publisher)]
+
+    def _refusal(self, request: IRequest) -> bytes | None:
+        """The body of a refusal, which is never empty; ``None`` where the offer may be answered."""
+        if not self._admitted(request):
+            return b"the key is missing or wrong"
+        if media_type(request) != OFFER_TYPE:
+            return refuse(request, 415, b"expected Content-Type: application/sdp")
+        if len(self.sessions) >= MAX_SESSIONS:
+            request.setHeader(b"retry-after", b"5")
+            return refuse(request, 503, b"too many sessions")
+        return None
+
+    async def _open(
+        self, request: IRequest, kind: str, make: Callable[[int, Ended], Session]
+    ) -> bytes:
         self._count += 1
         name = secrets.token_urlsafe(16)
 
         def ended(session: Session, reason: str) -> None:
             del self.sessions[name]
             self._say(
-                f"media: session {session.number} ended after {session.age:.1f} s, "
-                f"{session.frames} video frames received: {reason}"
+                f"media: {kind} {session.number} ended after {session.age:.1f} s, "
+                f"{session.count()}: {reason}"
             )
 
-        session = self.sessions[name] = Session(self._count, ended)
-        return name, session
+        session = self.sessions[name] = make(self._count, ended)
+        try:
+            answer = await awaited(session.answer(_text(request)))
+        except BaseException as error:  # also when the proxy hangs up meanwhile
+            await awaited(session.close("no answer to its offer"))
+            if isinstance(error, BadOffer):
+                return refuse(request, 400, str(error).encode())
+            raise
+        self._say(f"media: {kind} {session.number} begins")
+        request.setResponseCode(201)
+        request.setHeader(b"content-type", OFFER_TYPE)
+        request.setHeader(b"location", b"/whip/resource/" + name.encode())
+        if session.etag:
+            request.setHeader(b"etag", session.etag.encode())
+        request.setHeader(b"accept-patch", FRAGMENT_TYPE)
+        return answer.encode()
 
     def _session(self, request: IRequest, name: str) -> Session | None:
         if not self._admitted(request):

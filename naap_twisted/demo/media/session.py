@@ -1,4 +1,4 @@
-"""One publisher: its peer connection, its frames, its end. asyncio, as aiortc is."""
+"""One peer connection, from its offer to its end: a publisher's, or a viewer's. asyncio."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.contrib.media import MediaRelay
 from aiortc.mediastreams import MediaStreamError
 from aiortc.sdp import candidate_from_sdp
 
@@ -20,6 +21,9 @@ IDLE = 15.0
 GRACE = 1.0
 
 
+Ended = Callable[["Session", str], None]
+
+
 class BadOffer(Exception):
     """An offer that can't be answered."""
 
@@ -29,30 +33,25 @@ class RestartRefused(Exception):
 
 
 class Session:
-    """What one offer opened.
+    """What one offer opened; nothing comes and nothing goes.
 
     :param number: what people call it; says nothing of its URL.
     :param ended: called once, with the reason, when it is over.
-    :ivar frames: video frames received and decoded.
-    :ivar sounds: audio frames, likewise.
-    :ivar etag: the entity-tag of its ICE session, quotes included. There is one for its life,
-        since there are no ICE restarts.
+    :ivar etag: the entity-tag of its ICE session, quotes included; one for life, since there are
+        no ICE restarts. Empty where none is asked for.
     """
 
-    def __init__(self, number: int, ended: Callable[[Session, str], None]) -> None:
+    def __init__(self, number: int, ended: Ended) -> None:
         self.number = number
-        self.etag = f'"{secrets.token_hex(8)}"'
-        self.frames = 0
-        self.sounds = 0
+        self.etag = ""
         self._ended = ended
         self._over = False
         self._ufrags: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         # An empty list, for the default is a STUN server on the Internet.
         self._peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._peer.on("track", self._receive)
         self._peer.on("connectionstatechange", self._changed)
-        self._opened = self._heard = asyncio.get_running_loop().time()
+        self._opened = asyncio.get_running_loop().time()
 
     @property
     def state(self) -> str:
@@ -67,15 +66,14 @@ class Session:
     async def answer(self, offer: str) -> str:
         """The SDP answer, with every candidate of ours in it.
 
-        :raises BadOffer: *offer* is malformed, or has no media that could be received.
+        :raises BadOffer: *offer* is malformed, or has no media for this session.
         """
         remote = RTCSessionDescription(reachable_offer(offer), "offer")
         try:
             await self._peer.setRemoteDescription(remote)
         except Exception as error:  # aiortc's parser asserts, indexes and looks up
             raise BadOffer(f"not an offer: {error or type(error).__name__}") from None
-        if not any(receiver.track for receiver in self._peer.getReceivers()):
-            raise BadOffer("the offer sends neither audio nor video")
+        self._accept()
         await self._peer.setLocalDescription()
         answer = str(self._peer.localDescription.sdp)
         if not all_on_loopback(answer):
@@ -122,11 +120,57 @@ class Session:
         await asyncio.sleep(GRACE)
         await self.close(reason)
 
-    def _receive(self, track: MediaStreamTrack) -> None:
-        self._start(self._count(track))
+    def count(self) -> str:
+        """What it brought, in words."""
+        raise NotImplementedError
+
+    def _accept(self) -> None:
+        raise NotImplementedError
+
+    def _why_over(self) -> str:
+        raise NotImplementedError
+
+    async def _watch(self) -> None:
+        while not (reason := self._why_over()):
+            await asyncio.sleep(1)
+        await self.close(reason)
+
+
+class Publisher(Session):
+    """Receives, and counts.
+
+    :ivar room: where viewers find it: the last segment of the endpoint's URL.
+    :ivar frames: video frames received and decoded.
+    :ivar sounds: audio frames, likewise.
+    """
+
+    def __init__(self, room: str, number: int, ended: Ended) -> None:
+        super().__init__(number, ended)
+        self.room = room
+        self.etag = f'"{secrets.token_hex(8)}"'
+        self.frames = 0
+        self.sounds = 0
+        self._heard = self._opened
+        self._relay = MediaRelay()
+        self._tracks: list[MediaStreamTrack] = []
+
+    def count(self) -> str:
+        """What was received."""
+        return f"{self.frames} video frames received"
+
+    def copies(self) -> list[MediaStreamTrack]:
+        """Its tracks for a viewer; one that is slow misses frames."""
+        return [self._relay.subscribe(track, buffered=False) for track in self._tracks]
+
+    def _accept(self) -> None:
+        self._tracks = [r.track for r in self._peer.getReceivers() if r.track]
+        if not self._tracks:
+            raise BadOffer("the offer sends neither audio nor video")
+        for track in self._tracks:
+            # Audio is taken, too: what nobody takes is kept in memory.
+            self._start(self._count(self._relay.subscribe(track)))
 
     async def _count(self, track: MediaStreamTrack) -> None:
-        # Audio is taken, too: what nobody takes is kept in memory.
         while True:
             try:
                 await track.recv()
@@ -138,7 +182,36 @@ class Session:
             else:
                 self.sounds += 1
 
-    async def _watch(self) -> None:
-        while asyncio.get_running_loop().time() - self._heard < IDLE:
-            await asyncio.sleep(1)
-        await self.close(f"no media for {IDLE:.0f} seconds")
+    def _why_over(self) -> str:
+        silent = asyncio.get_running_loop().time() - self._heard
+        return f"no media for {IDLE:.0f} seconds" if silent >= IDLE else ""
+
+
+class Viewer(Session):
+    """Sends what *publisher* sends (WHEP). It has no entity-tag: players don't send it back.
+
+    :param publisher: one that is open.
+    """
+
+    def __init__(self, publisher: Publisher, number: int, ended: Ended) -> None:
+        super().__init__(number, ended)
+        self._copies = publisher.copies()
+        self._publisher = publisher
+
+    def count(self) -> str:
+        """Whom it saw."""
+        return f"of session {self._publisher.number}"
+
+    def _accept(self) -> None:
+        wanted = {t.kind for t in self._peer.getTransceivers() if t.receiver.track is None}
+        if not wanted & {track.kind for track in self._copies}:
+            raise BadOffer("the offer receives none of what is published")
+        for track in self._copies:
+            if track.kind in wanted:
+                self._peer.addTrack(track)
+
+    def _why_over(self) -> str:
+        if all(track.readyState == "ended" for track in self._copies):
+            return "its publisher is gone"
+        waiting = self.state != "connected" and self.age >= IDLE
+        return "it did not connect" if waiting else ""

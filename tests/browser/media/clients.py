@@ -69,7 +69,7 @@ class ClientTestCase(MediaTestCase):
     async def stopped(self):
         """Stop it: DELETE ends the session. The PATCHes that there were, all at its URL."""
         await self.browse(lambda page: page.evaluate("() => window.stop()"))
-        self.assertIn("its publisher ended it", await self.until_ended())
+        self.assertIn("its client ended it", await self.until_ended())
         offer, *patches, end = self.recorder.asked
         self.assertEqual((offer.method, offer.path, offer.status), ("POST", "/whip/my-stream", 201))
         self.assertRegex(end.path, r"^/whip/resource/[\w-]+$")

@@ -70,7 +70,7 @@ class CameraTabTests(BrowserTestCase):
                 break
             await self.browse(lambda page: page.wait_for_timeout(50))
         self.assertEqual(await self.sessions(), [])
-        self.assertIn("its publisher ended it", self.out.getvalue())
+        self.assertIn("its client ended it", self.out.getvalue())
 
     async def test_access(self):
         """axe-core has nothing serious to say while it runs: light, dark, and on a telephone."""

@@ -51,7 +51,7 @@ class FlowTests(MediaTestCase):
         self.assertTrue(headers["location"].startswith(PATH + "/whip-session/"))
         delete = [self.proxy.url + headers["location"], TOKEN]
         self.assertEqual(await self.browse(lambda page: page.evaluate(DELETE, delete)), 200)
-        self.assertIn("its publisher ended it", await self.until_ended())
+        self.assertIn("its client ended it", await self.until_ended())
         self.assertEqual(
             self.asked,
             [("POST", "/whip/my-stream"), ("DELETE", resource.removeprefix(self.endpoint))],

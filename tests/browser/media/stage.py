@@ -24,7 +24,20 @@ TOKEN = "tok-ada-1234"
 SDP = "application/sdp"
 PATH = "/api/v1/daydream/whip-proxy"
 PINNED = "/api/v1/whip"
+PLAYED = "/api/v1/whep"
 PAGE = "<!doctype html><title>camera</title><link rel=icon href=data:,>"
+
+
+# Playwright takes a predicate's promise for true, so the page waits by itself.
+COUNTED = """async ([peer, type, name, frames]) => {
+  for (let tries = 0; tries < 300; tries++) {
+    for (const entry of (await window[peer].getStats()).values()) {
+      if (entry.type === type && entry[name] > frames) return true;
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  return false;
+}"""
 
 
 class Recorder(ReverseProxyResource):
@@ -100,7 +113,7 @@ class MediaTestCase(BrowserTestCase):
         return UpstreamSite(self.recorder)
 
     def server(self, port):
-        """A WHIP route by X-WHIP-URL, and a pinned one, to *port*."""
+        """A WHIP route by X-WHIP-URL, and one each that is pinned for WHIP and WHEP, to *port*."""
         reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), port),)
         server = create_plugin_server(
             "media-test",
@@ -121,12 +134,12 @@ class MediaTestCase(BrowserTestCase):
                 **common,
             ),
         )
-        server.mount(
-            PINNED.removeprefix("/api/v1"),
-            create_external_proxy(
-                target=f"http://127.0.0.1:{port}/whip", allow_networks=reachable, **common
-            ),
-        )
+        for path in (PINNED, PLAYED):
+            below = path.removeprefix("/api/v1")
+            target = f"http://127.0.0.1:{port}{below}"
+            server.mount(
+                below, create_external_proxy(target=target, allow_networks=reachable, **common)
+            )
         return server
 
     @property
@@ -149,9 +162,14 @@ class MediaTestCase(BrowserTestCase):
 
     async def until_ended(self):
         """Wait until the endpoint has no session; it says how it ended."""
-        await until(lambda: any("ended" in line for line in self.said), tries=1000)
+        line = await self.until_said("ended")
         self.assertEqual(await self.media.sessions(), [])
-        return next(line for line in self.said if "ended" in line)
+        return line
+
+    async def until_said(self, part):
+        """Wait until the endpoint says a line with *part* in it."""
+        await until(lambda: any(part in line for line in self.said), tries=1000)
+        return next(line for line in self.said if part in line)
 
     async def connected(self, expression="window.peer"):
         """Wait until the page's peer connection is connected."""

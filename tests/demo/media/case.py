@@ -57,11 +57,12 @@ class MediaCase(TestCase):
             self._waiting.append(done)
             await done
 
-    async def post(self, offer, content_type=SDP, **options):
+    async def post(self, offer, content_type=SDP, path="/whip/room", **options):
         """The answer to *offer*, its body in ``text``."""
         headers = {"Content-Type": content_type}
-        url = self.base + "/whip/room"
-        answer = await call("POST", url, headers=headers, data=offer.encode(), **options)
+        answer = await call(
+            "POST", self.base + path, headers=headers, data=offer.encode(), **options
+        )
         return answer, await answer.text()
 
     async def ask(self, method, path, body=None, **headers):

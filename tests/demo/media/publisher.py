@@ -40,6 +40,16 @@ async def offering(*kinds):
     return peer, peer.localDescription.sdp
 
 
+async def watching_offer():
+    """A peer connection that receives video, and its offer."""
+    from aiortc import RTCConfiguration, RTCPeerConnection
+
+    peer = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    peer.addTransceiver("video", direction="recvonly")
+    await peer.setLocalDescription(await peer.createOffer())
+    return peer, peer.localDescription.sdp
+
+
 async def accept(peer, answer):
     """Apply *answer*."""
     from aiortc import RTCSessionDescription

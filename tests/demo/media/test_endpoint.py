@@ -48,7 +48,7 @@ class PublishTests(MediaCase):
         self.assertEqual(await in_thread(publish, self.base), 200)
         self.assertIn("session 1 begins", await self.until_said("begins"))
         ended = await self.until_said("ended")
-        self.assertRegex(ended, r"ended after [\d.]+ s, [1-9]\d* video frames received: its pub")
+        self.assertRegex(ended, r"ended after [\d.]+ s, [1-9]\d* video frames received: its client")
         self.assertEqual(await self.media.sessions(), [])
 
 
@@ -114,6 +114,18 @@ class ProtocolTests(MediaCase):
         self.assertEqual(await self.ask("DELETE", path, If_Match='"old"'), (200, ""))
         self.assertEqual((await self.ask("DELETE", path))[0], 404)
         self.assertEqual((await self.trickle(path, b""))[0], 404)
+
+    async def test_nobody_to_see(self):
+        """A viewer of an empty room: 409 with Retry-After, as WHEP has it."""
+        await self.opened()  # without media, so there is nothing to see
+        for options, status in [
+            ({}, 409),
+            ({"content_type": "text/plain"}, 415),
+            ({"key": None}, 401),
+        ]:
+            answer, _ = await self.post(SILENT, path="/whep/room", **options)
+            self.assertEqual(answer.code, status)
+            self.assertEqual(answer.headers.hasHeader("retry-after"), status == 409)
 
     async def test_full(self):
         """One session more than there may be: 503 with Retry-After; 4.5."""

@@ -36,7 +36,7 @@ class RunTests(SynchronousTestCase):
             (url,) = re.findall(r"http://127\.0\.0\.1:\d+", child.stdout.readline())
             headers = {"Authorization": "Bearer my-key"}
             with urlopen(Request(url + "/media", headers=headers)) as answer:
-                self.assertEqual(answer.read(), b'{"sessions": []}')
+                self.assertEqual(answer.read(), b'{"sessions": [], "viewers": 0}')
             with self.assertRaises(HTTPError) as caught:
                 urlopen(url + "/media")
             caught.exception.close()

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.demo.media.fragment import Fragment
 
 from ..test_sdp import OFFER
-from .publisher import accept, eventually, need_aiortc, offering, on_loopback
+from .publisher import accept, eventually, need_aiortc, offering, on_loopback, watching_offer
 
 
 class SessionTests(SynchronousTestCase):
@@ -17,9 +17,12 @@ class SessionTests(SynchronousTestCase):
         self.ended = []
 
     def session(self):
-        from naap_twisted.demo.media.session import Session
+        from naap_twisted.demo.media.session import Publisher
 
-        return Session(7, lambda session, reason: self.ended.append((session.number, reason)))
+        return Publisher("room", 7, self.end)
+
+    def end(self, session, reason):
+        self.ended.append((session.number, reason))
 
     def test_media(self):
         """Frames of both kinds are counted; when the publisher leaves it ends, once."""
@@ -36,6 +39,48 @@ class SessionTests(SynchronousTestCase):
 
         asyncio.run(scenario())
         self.assertEqual(self.ended, [(7, "the connection closed")])
+
+    def test_viewer(self):
+        """A viewer sees what is published, and is over when its publisher is."""
+        from naap_twisted.demo.media.session import Viewer
+
+        async def scenario():
+            session = self.session()
+            peer, offer = await offering("video")
+            await accept(peer, await session.answer(offer))
+            await eventually(lambda: session.frames)
+            viewer = Viewer(session, 8, self.end)
+            watching, offer = await watching_offer()
+            await accept(watching, await viewer.answer(offer))
+            (receiver,) = watching.getReceivers()
+            await receiver.track.recv()
+            self.assertEqual(viewer.count(), "of session 7")
+            await peer.close()
+            await eventually(lambda: len(self.ended) == 2)
+            await watching.close()
+
+        asyncio.run(scenario())
+        gone = [(7, "the connection closed"), (8, "its publisher is gone")]
+        self.assertEqual(sorted(self.ended), gone)
+
+    def test_viewer_s_offer(self):
+        """An offer that receives nothing of what is published is refused."""
+        from naap_twisted.demo.media.session import BadOffer, Viewer
+
+        async def scenario():
+            session = self.session()
+            peer, offer = await offering("audio")
+            await session.answer(offer)
+            viewer = Viewer(session, 8, self.end)
+            watching, offer = await watching_offer()
+            with self.assertRaises(BadOffer):
+                await viewer.answer(offer)
+            for done in (viewer, session):
+                await done.close("enough")
+            for done in (peer, watching):
+                await done.close()
+
+        asyncio.run(scenario())
 
     def test_trickled(self):
         """A candidate that only a PATCH brings connects; others are dropped in silence."""
