@@ -70,7 +70,9 @@ class SendTests(ConsoleCase):
     async def test_streamed(self):
         """A streamed body grows while it comes; Stop ends the call to the upstream."""
         await self.begin()
-        body = {"model": "demo-chat", "stream": True, "messages": []}
+        # It is quoted, so the answer is long enough to be stopped on its way.
+        question = [{"role": "user", "content": "why " * 60}]
+        body = {"model": "demo-chat", "stream": True, "messages": question}
 
         def scenario(page):
             page.fill("#body", json.dumps(body))
