@@ -1,16 +1,21 @@
 """The child: it has the key, answers, and is gone when its parent is."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
 
 from ..loopback import call, until
 from .case import MediaCase, is_running
+from .publisher import need_aiortc
 
 ROOT = Path(__file__).parents[3]
 # Starts the endpoint as the demo does, tells its pid and waits.
@@ -24,6 +29,55 @@ media.startService()
 print(media._child.transport.pid, flush=True)
 reactor.run()
 """
+
+
+TWISTD = "from twisted.scripts.twistd import run; run()"
+
+
+def alive(group):
+    """How many processes of a process group run."""
+    count = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group, *_ = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended meanwhile
+            continue
+        count += state != "Z" and int(its_group) == group
+    return count
+
+
+class WholeDemoTests(TestCase):
+    timeout = 60
+
+    async def test_interrupt(self):
+        """Ctrl-C at a terminal, which goes to parent and child: both end, and nothing is left."""
+        need_aiortc()
+        demo = subprocess.Popen(
+            [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "naap-proxy", "--demo", "--port=0"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+        )
+        self.addCleanup(demo.wait)
+        self.addCleanup(demo.stdout.close)
+        self.addCleanup(demo.kill)
+
+        def ask():
+            for line in demo.stdout:
+                if found := re.search(r"Open (http://\S+)/ in", line):
+                    with urlopen(found[1] + "/demo/media", timeout=20) as answer:
+                        return json.load(answer)
+
+        self.assertEqual(await deferToThread(ask), {"media": True, "sessions": []})
+        self.assertEqual(alive(demo.pid), 2)
+        os.killpg(demo.pid, signal.SIGINT)
+        said = await deferToThread(demo.stdout.read)
+        await until(lambda: not alive(demo.pid), tries=2000)
+        self.assertIn("Server Shut Down", said)
+        self.assertNotIn("Traceback", said)
+        self.assertNotIn("ended by itself", said)
 
 
 class ProcessTests(MediaCase):
