@@ -39,7 +39,7 @@ def need_packages(*names: str) -> None:
             lacks(f"npm package {name} is missing: npm ci --prefix tests/browser")
 
 
-async def until(condition: Callable[[], Any], tries: int = 500) -> None:
+async def until(condition: Callable[[], Any], tries: int = 1500) -> None:
     """Let the reactor work until *condition* holds; not everything tells when it changes."""
     for _ in range(tries):
         if condition():
