@@ -74,7 +74,7 @@ class Session:
         except Exception as error:  # aiortc's parser asserts, indexes and looks up
             raise BadOffer(f"not an offer: {error or type(error).__name__}") from None
         self._accept()
-        await self._peer.setLocalDescription()
+        await self._peer.setLocalDescription(await self._peer.createAnswer())
         answer = str(self._peer.localDescription.sdp)
         if not all_on_loopback(answer):
             raise RuntimeError("ICE is not on loopback only")
