@@ -16,14 +16,14 @@ MODULES = Path(__file__).with_name("media")
 class MediaTests(TestCase):
     timeout = namespace.TIMEOUT + 20
 
-    async def run_module(self, name):
+    async def run_module(self, name, **options):
         """The tests of ``media/<name>.py`` all pass, and there are some."""
-        for reason in (chromium.missing(), namespace.missing()):
+        for reason in (chromium.missing(), namespace.missing(**options)):
             if reason:
                 lacks(reason)
         folder = str(Path(self.mktemp()).absolute())
         status, output = await deferToThread(
-            namespace.run_trial, f"tests.browser.media.{name}", folder
+            namespace.run_trial, f"tests.browser.media.{name}", folder, **options
         )
         counts = {key: int(n) for key, n in re.findall(r"(successes|skips)=(\d+)", output)}
         if status or not counts.get("successes") or counts.get("skips"):
@@ -58,6 +58,10 @@ class MediaTests(TestCase):
     def test_demo_page(self):
         """The demo page's camera: connected, frames shown growing, ended."""
         return self.run_module("demo_page")
+
+    def test_everyday(self):
+        """A browser with no flags for loopback, on a machine with an ordinary interface."""
+        return self.run_module("everyday", interface=True)
 
     def test_modules(self):
         """Each module in ``media/`` is run by a test here."""
