@@ -1,48 +1,23 @@
 """The whole demo on real sockets: each printed command, as a stock client sends it."""
 
-import io
-import json
 import re
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 from twisted.internet.threads import deferToThread
-from twisted.trial.unittest import TestCase
 
 from naap_twisted.demo.answers import reply_to
 from naap_twisted.demo.guide import ORIGIN
 from naap_twisted.demo.openai_upstream import MODELS
-from naap_twisted.demo.service import DemoService
 
-from .loopback import call, shell_words, until
-from .media.case import is_running
-from .media.publisher import need_aiortc
+from .case import DemoCase, parse_curl
+from .loopback import call, until
 
 try:
     import openai
 except ImportError:  # pragma: no cover
     openai = None
-
-
-def parse_curl(command):
-    """What a printed command asks for: method, URL, headers, body."""
-    words = shell_words(command)
-    body = None
-    if words[0] == "printf":
-        body = words[1].replace(r"\r\n", "\r\n").encode()
-        words = words[words.index("|") + 1 :]
-    url, options = words[2], words[3:]
-    headers, method = {}, None
-    for option, value in zip(options[::2], options[1::2], strict=True):
-        if option == "-H":
-            name, _, text = value.partition(": ")
-            headers[name] = text
-        elif option == "-X":
-            method = value
-        elif option == "-d":
-            body = value.encode()
-    return method or ("GET" if body is None else "POST"), url, headers, body
 
 
 class Arrivals(Protocol):
@@ -59,27 +34,6 @@ class Arrivals(Protocol):
 
     def connectionLost(self, reason):
         self.ended.callback(reason.type.__name__)
-
-
-class DemoCase(TestCase):
-    media = False
-
-    def setUp(self):
-        self.out = io.StringIO()
-        self.demo = DemoService(0, reactor, self.out, media=self.media)
-        self.demo.startService()
-        self.addCleanup(self.demo.stopService)
-        self.guide = self.demo.guide
-
-    def run_printed(self, command):
-        self.assertIn(command, self.out.getvalue())
-        method, url, headers, body = parse_curl(command)
-        return call(method, url, headers=headers, data=body, key=None)
-
-    def ask(self, model, **members):
-        _, url, headers, body = parse_curl(self.guide.chat())
-        document = {**json.loads(body), "model": model, **members}
-        return call("POST", url, headers=headers, json=document, key=None)
 
 
 class Printed(DemoCase):
@@ -206,55 +160,6 @@ class Behaviour(DemoCase):
         response = await self.run_printed(self.guide.chat())
         await response.content()
         self.assertEqual(response.code, 200)
-
-
-class WithoutMedia(DemoCase):
-    async def test_said(self):
-        """It says what is missing and how to get it, to the terminal and to the page."""
-        self.assertIn("pip install 'naap-twisted[webrtc]'", self.out.getvalue())
-        answer = await call("GET", self.guide.root + "/demo/media", key=None)
-        self.assertEqual((await answer.json())["media"], False)
-
-
-class WithMedia(DemoCase):
-    media = True
-
-    def setUp(self):
-        need_aiortc()
-        super().setUp()
-
-    async def test_session(self):
-        """The printed offer opens a session; terminal and page are told of it, not its URL."""
-        answer = await self.run_printed(self.guide.whip())
-        await answer.content()
-        self.assertEqual(answer.code, 201)
-        (resource,) = answer.headers.getRawHeaders("x-whip-resource")
-        (location,) = answer.headers.getRawHeaders("location")
-        told = await (await call("GET", self.guide.root + "/demo/media", key=None)).text()
-        self.assertEqual(json.loads(told)["media"], True)
-        (session,) = json.loads(told)["sessions"]
-        self.assertEqual((session["id"], session["frames"]), ("1", 0))
-        await (await call("DELETE", self.guide.root + location, key=None)).content()
-        await until(lambda: "session 1 ended" in self.out.getvalue())
-        secret = resource.rpartition("/")[2]
-        self.assertNotIn(secret, told + self.out.getvalue())
-
-    async def test_key(self):
-        """The endpoint asks for the key, which only the proxy has."""
-        answer = await call("GET", self.guide.whip_url, key=None)
-        await answer.content()
-        self.assertEqual(answer.code, 401)
-
-    async def test_starts_again(self):
-        """Stopped, its process is gone; started again, it is another."""
-        pid = self.demo.media._child.transport.pid
-        await self.demo.stopService()
-        self.assertFalse(is_running(pid))
-        self.demo.startService()
-        self.guide = self.demo.guide
-        answer = await self.run_printed(self.guide.whip())
-        await answer.content()
-        self.assertEqual(answer.code, 201)
 
 
 class OfficialClient(DemoCase):

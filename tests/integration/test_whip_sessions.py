@@ -28,7 +28,7 @@ from .whip_case import (
 
 class SessionTests(WhipTestCase):
     async def test_trickle(self):
-        """PATCH goes to the session's own URL: body, type, If-Match, key; 204 has no ETag; 4.3.2."""
+        """PATCH goes to the session's URL: body, type, If-Match, key; 204 has no ETag; 4.3.2."""
         self.begin()
         location = await self.opened()
         answer = await self.trickle(location, If_Match='"xyzzy", W/"odd" ')
