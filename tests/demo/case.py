@@ -32,6 +32,11 @@ def parse_curl(command):
 
 
 class DemoCase(TestCase):
+    """Starts a demo for each test.
+
+    :cvar media: whether there is media behind its WebRTC sessions.
+    """
+
     media = False
 
     def setUp(self):
