@@ -168,6 +168,7 @@ class RouteCors:
     :ivar expose_headers: response header names the page may read, X-Request-ID excluded.
     :ivar accept_post: media types that a POST may have, for an OPTIONS answer; ``b""``: untold.
     :ivar accept_patch: the same for PATCH (RFC 5789 section 3.1).
+    :ivar route: where the proxy route is mounted, for the log; ``""``: no such route.
     """
 
     methods: tuple[bytes, ...]
@@ -176,6 +177,7 @@ class RouteCors:
     expose_headers: tuple[str, ...] = ()
     accept_post: bytes = b""
     accept_patch: bytes = b""
+    route: str = ""
 
 
 @frozen

@@ -291,6 +291,7 @@ class Routes(Resource):
             allow_patterns=tuple(name for route in routes for name in route.allow_patterns),
             accept_post=next((r.accept_post for r in routes if r.accept_post), b""),
             accept_patch=next((r.accept_patch for r in routes if r.accept_patch), b""),
+            route=next((mount.full_path for mount in found.values() if mount.proxy), ""),
         )
 
 

@@ -282,6 +282,7 @@ class Cors(RoutingCase):
         self.assertEqual(set(both.methods), {b"GET", b"HEAD", b"POST"})
         self.assertEqual(set(both.allow_headers), {"X-One", "X-Two"})
         self.assertEqual(both.allow_patterns, ("X-A-*",))
+        self.assertEqual(both.route, "/api/v1/x")
         self.assertIn("X-Stainless-*", self.cors(b"/api/v1/p/below").allow_patterns)
         self.assertEqual(self.cors(b"/api/v1/hello"), RouteCors((b"GET", b"HEAD")))
         self.assertEqual(self.cors(b"/healthz"), RouteCors((b"GET", b"HEAD")))

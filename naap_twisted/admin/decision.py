@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from ..server import PluginServer
 
 _MOST_HEADERS = 100
-_PROXIED = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 
 
 @frozen
@@ -194,7 +193,7 @@ class Asked:
         if method in methods or method == "OPTIONS":
             return [*steps, Judged(Step("method", True, f"{method} is proxied"))]
         text = f"{method} is not in methods ({', '.join(methods)})"
-        line = method_refused(method, methods).line if method in _PROXIED else None
+        line = method_refused(method, methods).line
         return [*steps, Judged(Step("method", False, text, MethodNotAllowed()), line)]
 
     def document(self) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from .server_names import host_of
 _MOST_REQUESTED = 64
 # Longer names are not worth a line of the log.
 _LONGEST = 100
+_MOST_NAMED = 16
 _NO_ROUTE = RouteCors(methods=())
 _ALLOW_ORIGIN = spelling(b"Access-Control-Allow-Origin")
 _ALLOW_CREDENTIALS = spelling(b"Access-Control-Allow-Credentials")
@@ -163,7 +164,7 @@ class Cors(Wrapper):
             return False
         if route is None or (plan.own_options and not preflight):
             return True
-        self._answer_options(request, plan, preflight)
+        self._answer_options(request, route, preflight)
         return False
 
     def _is_allowed(self, values: Sequence[bytes], request: IDownstreamRequest) -> bool:
@@ -193,7 +194,10 @@ class Cors(Wrapper):
             allowed = (_ALLOW_ORIGIN, origins[0])
             put_preset(headers, (allowed, (_ALLOW_CREDENTIALS, b"true"), (_EXPOSE, expose)))
 
-    def _answer_options(self, request: IDownstreamRequest, plan: Plan, preflight: bool) -> None:
+    def _answer_options(
+        self, request: IDownstreamRequest, route: RouteCors, preflight: bool
+    ) -> None:
+        plan = self._plan(route)
         headers = request.responseHeaders
         put = headers.setRawHeaders
         requested = request.requestHeaders.getRawHeaders(b"access-control-request-headers", [])
@@ -201,7 +205,7 @@ class Cors(Wrapper):
         put(b"Access-Control-Allow-Methods", [plan.methods])
         put(b"Access-Control-Allow-Headers", [allowed])
         if preflight:
-            self._tell_refused(request, plan, requested, allowed)
+            self._tell_refused(request, route, requested, allowed)
             put(b"Access-Control-Max-Age", self._max_age)
             headers.removeHeader(b"access-control-expose-headers")
         else:
@@ -214,25 +218,37 @@ class Cors(Wrapper):
         request.finish()
 
     def _tell_refused(
-        self, request: IDownstreamRequest, plan: Plan, requested: Sequence[bytes], allowed: bytes
+        self,
+        request: IDownstreamRequest,
+        route: RouteCors,
+        requested: Sequence[bytes],
+        allowed: bytes,
     ) -> None:
         """Log why the page's browser will not go on: nobody else sees it from here."""
         method = request.requestHeaders.getRawHeaders(b"access-control-request-method", [b""])[0]
+        if len(method) > _LONGEST or not is_token(method):
+            return  # not quoted
+        plan = self._plan(route)
         names = [name.strip() for name in b",".join(requested).split(b",")[:_MOST_REQUESTED]]
+        listed = allowed.lower().split(b", ")
+        odd = [name for name in names if name.lower() not in listed and is_token(name)]
         problems = refusals(
-            method.decode("latin-1"),
-            [name.decode("ascii") for name in names if len(name) <= _LONGEST and is_token(name)],
+            method.decode("ascii"),
+            [name.decode("ascii") for name in odd if len(name) <= _LONGEST][:_MOST_NAMED],
             plan.methods.decode("ascii").split(", "),
-            allowed.lower().decode("ascii").split(", "),
+            (),
             self._extra_headers,
         )
-        # One line a preflight, however much it asks for; an odd method is not quoted.
-        if problems and len(method) <= _LONGEST and is_token(method):
-            self._log.warn(
-                "A preflight was refused: {text}; to allow it: {line}",
-                text=problems[0].text,
-                line=problems[0].line,
-            )
+        if not problems:
+            return
+        # One line a preflight, however much it asks for, with all that it lacks.
+        lines = dict.fromkeys(each.line for each in problems if each.line is not None)
+        self._log.warn(
+            "A preflight was refused{where}: {text}; {remedy}",
+            where=f" on {route.route}" if route.route else "",
+            text=problems[0].text,
+            remedy=f"to allow it: {' and '.join(lines)}" if lines else "no setting allows it",
+        )
 
     def _tell(self, values: Sequence[bytes]) -> None:
         """Log the one line of config that would have let the page in."""

@@ -11,6 +11,8 @@ from .origins import Origins
 
 #: Sent without being on any list (Fetch, "CORS-safelisted method").
 SAFE_METHODS = frozenset(("GET", "HEAD", "POST"))
+#: What a route's ``methods`` may hold.
+PROXIED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 
 
 @frozen
@@ -34,15 +36,16 @@ def refusals(
 ) -> list[Problem]:
     """What of a preflight's question its answer does not allow.
 
+    Each header's line lists all that are missing: one edit, not one for each try.
+
     :param names: the headers asked for; compared in lower case with *listed*.
     :param methods: those allowed.
     :param cors_headers: the setting as it is.
     """
     refused = method not in methods and method not in SAFE_METHODS
     problems = [method_refused(method, methods)] if refused else []
-    return problems + [
-        header_refused(name, cors_headers) for name in names if name.lower() not in listed
-    ]
+    missing = [name for name in dict.fromkeys(names) if name.lower() not in listed]
+    return problems + [header_refused(name, [*cors_headers, *missing]) for name in missing]
 
 
 def origin_refused(origins: Origins, origin: str) -> Problem:
@@ -64,18 +67,23 @@ def wildcard_with_credentials(origin: str) -> Problem:
 
 
 def header_refused(name: str, cors_headers: Sequence[str]) -> Problem:
-    """A request header that the page wants to send is on no list."""
+    """A request header that the page wants to send is on no list.
+
+    :param cors_headers: the setting as it would have to be.
+    """
     return Problem(
         f"Request header field {name.lower()} is not allowed by Access-Control-Allow-Headers in"
         " preflight response",
-        f"cors_headers = {json.dumps([*cors_headers, name])}",
+        f"cors_headers = {json.dumps(cors_headers)}",
     )
 
 
 def method_refused(method: str, methods: Sequence[str]) -> Problem:
     """The route does not answer the method."""
     proxied = [each for each in methods if each not in ("OPTIONS", "HEAD")]
+    # "patch" is another method than "PATCH", and no route may list it.
+    line = f"methods = {json.dumps([*proxied, method])}" if method in PROXIED_METHODS else None
     return Problem(
         f"Method {method} is not allowed by Access-Control-Allow-Methods in preflight response",
-        f"methods = {json.dumps([*proxied, method])}",
+        line,
     )

@@ -115,6 +115,26 @@ class AdminPageTests(BrowserTestCase):
         await self.browse(scenario)
         self.assertEqual(self.upstream.requests, [])
 
+    async def test_unlisted_headers(self):
+        """Headers on no list: each is named, and one line, shown once, is for all of them."""
+        await self.begin(listed=True, viewport=WIDE)
+        self.expect_console("blocked by CORS policy", "Failed to load resource")
+
+        def scenario(page):
+            for name in ("X-One", "X-Two"):
+                page.click("#add-header")
+                page.locator("#headers input").nth(-2).fill(name)
+                page.locator("#headers input").nth(-1).fill("1")
+            page.click("#submit")
+            expect()(page.locator("#verdict strong")).to_have_text("No answer to read")
+            refused = outcome_part(page, "Preflight: refused")
+            for name in ("x-one", "x-two"):
+                self.assertIn(f"field {name} is not allowed", refused)
+            return page.locator("#outcome .hint-line").all_inner_texts()
+
+        self.assertEqual(await self.browse(scenario), ['cors_headers = ["x-one", "x-two"]'])
+        self.assertEqual(self.upstream.requests, [])
+
     async def test_unreachable(self):
         """A proxy that is gone is told apart from one that refuses."""
         await self.begin(listed=True, viewport=WIDE)

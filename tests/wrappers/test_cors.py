@@ -21,7 +21,7 @@ from naap_twisted.wrappers.cors import Cors
 from ..support import Answer, FakeRequest
 
 ROUTES = {
-    b"/chat": RouteCors(methods=(b"POST",)),
+    b"/chat": RouteCors(methods=(b"POST",), route="/api/v1/chat"),
     b"/whip": RouteCors(
         methods=(b"POST", b"PATCH", b"DELETE"),
         allow_headers=("X-Stream-URL", "x-target-url"),
@@ -350,18 +350,31 @@ class LogTests(CorsTestCase):
         return [formatEvent(event) for event in events]
 
     def test_refused_preflight(self) -> None:
-        """A browser that will not go on is told of here, with the line; one line a preflight."""
+        """A browser that will not go on is told of here, once, with all that would let it."""
         asked = {
             "Access-Control-Request-Method": "DELETE",
             "Access-Control-Request-Headers": "x-new,content-type,x-other",
         }
         (said,) = self.preflight_with(asked)
-        self.assertIn("Method DELETE is not allowed", said)
-        self.assertIn('to allow it: methods = ["POST", "DELETE"]', said)
+        self.assertIn("refused on /api/v1/chat: Method DELETE is not allowed", said)
+        headers = 'cors_headers = ["x-new", "x-other"]'
+        self.assertIn(f'to allow it: methods = ["POST", "DELETE"] and {headers}', said)
         del asked["Access-Control-Request-Method"]
         (said,) = self.preflight_with(asked, extra=("X-Old", "X-Set-*"))
         self.assertIn("Request header field x-new is not allowed", said)
-        self.assertIn('cors_headers = ["X-Old", "X-Set-*", "x-new"]', said)
+        self.assertIn('cors_headers = ["X-Old", "X-Set-*", "x-new", "x-other"]', said)
+
+    def test_refused_for_good(self) -> None:
+        """A method in lower case is another one; no line is given that the config would refuse."""
+        (said,) = self.preflight_with({"Access-Control-Request-Method": "patch"})
+        self.assertIn("Method patch is not allowed", said)
+        self.assertTrue(said.endswith("no setting allows it"), said)
+
+    def test_refused_is_bounded(self) -> None:
+        """A preflight that asks for a great deal writes one short line."""
+        asked = ",".join(f"x-{number}-" + "a" * 80 for number in range(64))
+        (said,) = self.preflight_with({"Access-Control-Request-Headers": asked})
+        self.assertLess(len(said), 2000)
 
     def test_preflight_that_passes(self) -> None:
         """Nothing is said of one that a browser goes on from; nor of names that are none."""

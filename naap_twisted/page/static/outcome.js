@@ -50,7 +50,8 @@ export function preflight({ preflight: asked, hint }, { route, origin }, sameOri
   }
   parts.push(make("p", {}, `${capitalized(asked.why)}.`));
   if (asked.problems.length) {
-    const items = asked.problems.map((problem) => problemItem(problem, hint));
+    const shown = new Set([hint]); // each line once, in the decision or here
+    const items = asked.problems.map((problem) => problemItem(problem, shown));
     parts.push(make("ul", { class: "problems" }, ...items));
   }
   if (asked.needed) {
@@ -69,9 +70,11 @@ function corsFirst(pairs) {
   return [...pairs.filter(decides), ...pairs.filter((pair) => !decides(pair))];
 }
 
-// The decision may have shown the same line already.
-const problemItem = ({ text, hint }, shown) =>
-  make("li", {}, text, ...(hint && hint !== shown ? [hintBlock(hint)] : []));
+function problemItem({ text, hint }, shown) {
+  const fresh = hint && !shown.has(hint);
+  shown.add(hint);
+  return make("li", {}, text, ...(fresh ? [hintBlock(hint)] : []));
+}
 
 function verdictOf({ needed, allowed }) {
   if (!allowed) return "refused";
