@@ -144,7 +144,7 @@ class DownstreamRequest(Request):
             self.channel.flush()  # type: ignore[attr-defined]
 
     def _pass_on(self, data: bytes) -> None:
-        """Twisted's ``write`` for an answer whose headers are complete: none is added."""
+        """Twisted's ``write`` for an answer whose headers are complete but for our cookies."""
         if self._disconnected or self.finished:
             return
         channel: Channel = self.channel  # type: ignore[assignment]
@@ -156,6 +156,8 @@ class DownstreamRequest(Request):
                 self.chunked = not headers.hasHeader(b"Content-Length")
                 if self.chunked:
                     headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
+            if self.cookies:  # of our own side, a sliding session's say; an upstream's never pass
+                headers.setRawHeaders(b"Set-Cookie", self.cookies)
             channel.writeHeaders(b"HTTP/1.1", b"%d" % self.code, self.code_message, headers)
         if data and not self._bodiless:
             self.record.bytes_out += len(data)

@@ -50,6 +50,21 @@ class Making(SynchronousTestCase):
         self.assertEqual(browser.resource.seen[0].getCookie(b"b"), b"2")
 
 
+class Relaying(SynchronousTestCase):
+    def test_own_cookies(self):
+        """A relayed answer carries the cookies that our side set, a sliding session's say."""
+
+        def relayed(request):
+            request.addCookie("sid", "next")
+            request.relayed = True
+            request.write(b"whole")
+            request.finish()
+
+        browser = Browser(HeadResource(relayed))
+        browser.send(GET % b"")
+        self.assertIn(b"set-cookie: sid=next\r\n", browser.received().lower())
+
+
 class Rendering(SynchronousTestCase):
     def test_stock_resource_waits_for_the_body(self):
         """Any resource but a head resource is rendered when its content is there."""
