@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
 from attrs import frozen
@@ -9,6 +10,11 @@ from attrs import frozen
 MAX_CANDIDATES = 50
 _CANDIDATE = "a=candidate:"
 _END = "a=end-of-candidates"
+# RTP over UDP, with numbers that aiortc can read and a socket can send to (RFC 8839 section 5.1).
+_USABLE = re.compile(
+    r"\S+ 1 udp [0-9]{1,10} (\S+) ([0-9]{1,5}) typ \S+(?: (?!rport )\S+ \S+| rport [0-9]{1,5})*",
+    re.IGNORECASE,
+)
 
 
 class NotAFragment(Exception):
@@ -60,11 +66,11 @@ def is_reachable(candidate: str) -> bool:
 
     Not to a name either: ``.local`` would be asked for on the local network (mDNS).
     """
-    parts = candidate.split()
-    if len(parts) < 8 or parts[1] != "1" or parts[2].lower() != "udp" or not parts[5].isdigit():
+    match = _USABLE.fullmatch(candidate)
+    if match is None or not 0 < int(match[2]) < 65536:
         return False
     try:
-        return ip_address(parts[4]).is_loopback
+        return ip_address(match[1]).is_loopback
     except ValueError:
         return False
 

@@ -58,6 +58,12 @@ class ReachableTests(SynchronousTestCase):
             (NEAR.replace("udp", "tcp"), False),
             (NEAR.replace("1 1 udp", "1 0 udp"), False),
             (NEAR.replace("61764", "x"), False),
+            (NEAR.replace("61764", "²"), False),
+            (NEAR.replace("61764", "0"), False),
+            (NEAR.replace("61764", "65536"), False),
+            (NEAR.replace("61764", "9" * 5000), False),
+            (NEAR.replace("2122260223", "high"), False),
+            (NEAR.replace("2122260223", "9" * 5000), False),
             ("1 1 udp 1 127.0.0.1 9", False),
             ("", False),
         ]:

@@ -94,7 +94,9 @@ class SessionTests(SynchronousTestCase):
             bare = "".join(f"{line}\r\n" for line in lines if "candidate" not in line)
             answer = await session.answer(bare)
             far = "1 1 udp 1 192.0.2.1 9 typ host"
-            await session.add(Fragment(ufrag, (("0", far), ("0", near.partition(":")[2]))))
+            broken = "1 1 udp 1 127.0.0.1 9 typ host rport x"
+            texts = (far, broken, near.partition(":")[2])
+            await session.add(Fragment(ufrag, tuple(("0", text) for text in texts)))
             await accept(peer, answer)
             await eventually(lambda: session.frames)
             await session.close("enough")
