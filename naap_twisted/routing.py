@@ -7,6 +7,7 @@ end of the headers and every other handler must get it with its body.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote_to_bytes as unquote
 
@@ -120,8 +121,8 @@ class Routes(Resource):
         :param door: the limits of a proxy's callers, where they are not every route's.
         :raises ConfigError: the path is no path, or taken for one of the methods.
         """
-        if not path.startswith("/") or path != path.rstrip("/") or "<" in path or "//" in path:
-            raise ConfigError(f"path: {path!r} must open with / and not end with one")
+        if not re.fullmatch(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+", path):
+            raise ConfigError(f"path: {path!r} must be /segments of URL characters, without %")
         full = self.base_path + path
         mount = Mount(path, full, resource)
         proxy = mount.proxy

@@ -100,8 +100,9 @@ class Proxies(RoutingCase):
             self.server.mount("/x", Page())
 
     def test_paths(self):
-        """A mount's path opens with a slash, ends without, and holds no pattern."""
-        for path in ("", "x", "/", "/x/", "//x", "/a//b", "/<name>"):
+        """A mount's path opens with a slash, ends without, and is what a request line can hold."""
+        odd = ("/a b", "/ä", "/a%20b", "/a?b", "/a#b", "/a\r\nb", "/a\n")
+        for path in ("", "x", "/", "/x/", "//x", "/a//b", "/<name>", *odd):
             with self.subTest(path=path), self.assertRaises(ConfigError) as caught:
                 self.mount(path)
             self.assertTrue(caught.exception.problems[0].startswith("path: "))
