@@ -27,7 +27,8 @@ from .setup import authority_of, own_origins
 if TYPE_CHECKING:
     from ..server import PluginServer
 
-_MOST_HEADERS = 100
+# What the site's framing takes: a longer one would be refused before anybody asks who may call.
+_MOST_HEADERS, _LONGEST_NAME, _LONGEST_METHOD = 100, 256, 32
 
 
 @frozen
@@ -66,7 +67,7 @@ class Question:
         return question
 
     def _check(self) -> None:
-        if not is_token(self.method):
+        if not is_token(self.method) or len(self.method) > _LONGEST_METHOD:
             raise BadRequest('"method" is not an HTTP method')
         if self.origin not in ("", "null") and parse_origin(self.origin) != self.origin:
             raise BadRequest('"origin" must be as a browser sends it: scheme, host and port')
@@ -75,6 +76,8 @@ class Question:
         for name, value in self.headers.items():
             if not is_token(name) or not isinstance(value, str):
                 raise BadRequest('"headers" must be an object of header names and text')
+            if len(name) > _LONGEST_NAME or not {*"\r\n\0"}.isdisjoint(value):
+                raise BadRequest('"headers" has one that no browser or server would take')
 
 
 _TEXT = (str, "text")
