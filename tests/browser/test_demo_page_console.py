@@ -67,6 +67,22 @@ class SendTests(ConsoleCase):
         await self.browse(scenario)
         self.assertEqual(self.demo.openai.calls, 0)
 
+    async def test_refused_beyond(self):
+        """What the decision does not cover is said beside it; a 5xx points to the server's log."""
+        await self.begin()
+        self.expect_console("status of 400", "status of 500")
+
+        def scenario(page):
+            page.fill("#body", "{")
+            send(page, "400 INVALID_JSON")
+            self.assertNotIn("log", page.inner_text("#verdict"))
+            self.assertIn("Not judged here", outcome_part(page, "Decision: allowed"))
+            page.fill("#body", json.dumps({"model": "demo-500", "messages": []}))
+            send(page, "500 UPSTREAM_ERROR")
+            self.assertRegex(page.inner_text("#verdict"), "request [0-9a-f]{32}; more in the serv")
+
+        await self.browse(scenario)
+
     async def test_streamed(self):
         """A streamed body grows while it comes; Stop ends the call to the upstream."""
         await self.begin()

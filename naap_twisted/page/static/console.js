@@ -115,12 +115,13 @@ function verdict(kind, title, ...facts) {
 function outcomeOf(answer, text) {
   const said = answer.status >= 400 ? envelopeOf(text) : null;
   const requestId = new Map(answer.headers).get("x-request-id");
+  const where = answer.status >= 500 ? "; more in the server's log, under this id" : "";
   const title = [answer.status, said?.code ?? answer.statusText].join(" ");
   verdict(
     answer.status < 400 && !answer.cut ? "good" : "bad", answer.cut ? `${title}, cut` : title,
     said?.message,
     `head after ${answer.headMs} ms, all ${answer.bytes.toLocaleString("en")} bytes after ${answer.totalMs} ms`,
-    requestId && `request ${requestId}`,
+    requestId && `request ${requestId}${where}`,
   );
 }
 

@@ -37,6 +37,10 @@ function hintBlock(hint) {
 export function decision({ allowed, steps, hint }) {
   const parts = [make("ol", { class: "steps" }, ...steps.map(step))];
   if (!allowed && hint) parts.push(hintBlock(hint));
+  if (allowed) {
+    parts.push(make("p", { class: "hint" },
+      "Not judged here: who calls, the rate limit, the body. What the proxy finds there is in its answer."));
+  }
   return section(allowed ? "Decision: allowed" : "Decision: refused", !allowed, ...parts);
 }
 
