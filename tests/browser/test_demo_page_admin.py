@@ -110,7 +110,9 @@ class AdminPageTests(BrowserTestCase):
             self.assertIn("Access-Control-Allow-Origin", refused)
             line = f'cors_origins = ["http://localhost:3000", "{self.admin}"]'
             self.assertNotIn(line, refused)
-            self.assertIn(line, outcome_part(page, "Decision: refused"))
+            decision = outcome_part(page, "Decision: refused")
+            self.assertIn(line, decision)
+            self.assertIn("in [server], would allow it", decision)
 
         await self.browse(scenario)
         self.assertEqual(self.upstream.requests, [])

@@ -63,6 +63,7 @@ class SendTests(ConsoleCase):
             self.assertIn("host", steps.last.inner_text())
             hint = page.text_content(".hint-line")
             self.assertEqual(hint, 'allowed_hosts = ["127.0.0.1", "evil.example"]')
+            expect()(page.locator(".fix p")).to_contain_text("in this route's [[proxy]]")
 
         await self.browse(scenario)
         self.assertEqual(self.demo.openai.calls, 0)

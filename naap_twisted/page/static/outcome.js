@@ -26,11 +26,18 @@ function step({ name, passed, text }) {
   );
 }
 
+// Where a config key stands, if not in the route's own table.
+const TABLES = { cors_headers: "[server]", cors_origins: "[server]", allow_networks: "[upstream]" };
+
 function hintBlock(hint) {
+  const table = TABLES[hint.split(" ", 1)[0]] ?? "this route's [[proxy]]";
   const line = make("pre", { class: "hint-line", tabindex: "0", role: "region", "aria-label": "The config line" }, hint);
   const copy = make("button", { type: "button", class: "quiet small" }, "Copy");
   copies(copy, () => hint, line);
-  return make("div", { class: "fix" }, make("p", {}, "This line in the config would allow it:"), line, copy);
+  return make(
+    "div", { class: "fix" },
+    make("p", {}, `This line in the config, in ${table}, would allow it:`), line, copy,
+  );
 }
 
 // What the proxy decides about the target, step by step.
