@@ -134,7 +134,9 @@ class RequestRewrite:
         lower = name.lower()
         passes = lower not in _FRAMING and b"_" not in lower and self._passed.match(lower)
         verdict = lower if passes or lower == b"connection" else b""
-        if len(self._verdicts) < _MOST_DECISIONS and len(name) <= _LONGEST_KEPT:
+        if len(name) <= _LONGEST_KEPT:
+            if len(self._verdicts) >= _MOST_DECISIONS:
+                self._verdicts.clear()  # one caller's odd names must not slow others down for good
             self._verdicts[name] = verdict
         return verdict
 

@@ -307,3 +307,14 @@ class InjectedTests(SynchronousTestCase):
         before = getrefcount(headers)
         rewrite.outbound((), headers, content_type=None, request_id="1")
         self.assertEqual(getrefcount(headers), before)
+
+
+class Verdicts(SynchronousTestCase):
+    def test_strangers_do_not_fill_the_memory(self):
+        """Names that nobody sends again leave room for others."""
+        rewrite = RequestRewrite(("Accept",))
+        for at in range(512):
+            rewrite._verdict(b"X-Junk-%d" % at)
+        rewrite._verdict(b"Accept")
+        self.assertEqual(rewrite._verdicts.get(b"Accept"), b"accept")
+        self.assertLessEqual(len(rewrite._verdicts), 512)

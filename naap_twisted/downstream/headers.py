@@ -17,6 +17,7 @@ from ..presets import Preset
 # Names as Twisted spells them, in any spelling seen so far; bounded, for peers choose names.
 _SPELLED: dict[Any, bytes] = {}
 _MOST_SPELLED = 2048
+_OWN: dict[Any, bytes] = {}
 
 
 def spelled(name: bytes) -> bytes:
@@ -29,8 +30,11 @@ def spelled(name: bytes) -> bytes:
         probe = Headers()
         probe.setRawHeaders(name, [b""])
         known = next(iter(probe.getAllRawHeaders()))[0]
-        if len(_SPELLED) < _MOST_SPELLED:
-            _SPELLED[name] = known
+        if len(_SPELLED) >= _MOST_SPELLED:
+            # One caller's odd names must not slow all others down for good.
+            _SPELLED.clear()
+            _SPELLED.update(_OWN)
+        _SPELLED[name] = known
     return known
 
 
@@ -107,3 +111,4 @@ for _name in (
     b"X-Request-ID",
 ):
     spelled(_name)
+_OWN.update(_SPELLED)

@@ -103,8 +103,9 @@ def _lower(name: bytes) -> bytes:
     if _TOKEN.fullmatch(name) is None:
         raise FramingError("malformed header name")
     lower = name.lower()
-    if len(_NAMES) < _MOST_NAMES:
-        _NAMES[name] = lower
+    if len(_NAMES) >= _MOST_NAMES:
+        _NAMES.clear()  # one caller's odd names must not slow all others down for good
+    _NAMES[name] = lower
     return lower
 
 

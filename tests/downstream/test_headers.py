@@ -1,6 +1,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers, InvalidHeaderName
 
+from naap_twisted.downstream import headers as module
 from naap_twisted.downstream.headers import LeanHeaders, spelled
 
 NAMES = (b"content-type", b"ETag", b"WWW-Authenticate", b"x-ReQuest-ID", b"dnt", b"X-Request-ID")
@@ -28,6 +29,16 @@ class LeanHeadersTests(SynchronousTestCase):
         self.assertEqual(headers.getRawHeaders("X-One"), ["1"])
         headers.addRawHeader(b"X-One", b"2")
         self.assertEqual(headers.getRawHeaders(b"x-one"), [b"1", b"2"])
+
+    def test_strangers_do_not_fill_the_memory(self) -> None:
+        """Names that nobody uses again leave room for others; those that we set stay."""
+        self.patch(module, "_SPELLED", dict(module._OWN))
+        for at in range(module._MOST_SPELLED):
+            spelled(b"x-junk-%d" % at)
+        spelled(b"x-fresh")
+        self.assertEqual(module._SPELLED.get(b"x-fresh"), b"X-Fresh")
+        self.assertEqual(module._SPELLED[b"Content-Type"], b"Content-Type")
+        self.assertLessEqual(len(module._SPELLED), module._MOST_SPELLED)
 
     def test_names_that_are_none(self) -> None:
         """Refused as Twisted refuses them."""

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.framing import fields as module
 from naap_twisted.framing.fields import (
     FramingError,
     HeadBuffer,
@@ -190,3 +191,14 @@ class KnownLinesTests(SynchronousTestCase):
         names = (b"Authorization", b"cookie", b"SET-COOKIE", b"X-CSRF-Token")
         parse_fields(b"".join(b"%s: secret\r\n" % name for name in names), 100, known)
         self.assertEqual(known, {})
+
+
+class Names(SynchronousTestCase):
+    def test_strangers_do_not_fill_the_memory(self):
+        """Names that nobody uses again leave room for those of the next request."""
+        self.patch(module, "_NAMES", {})
+        for at in range(module._MOST_NAMES):
+            parse_fields(b"X-Junk-%d: 1\r\n" % at, 100)
+        parse_fields(b"X-Fresh: 1\r\n", 100)
+        self.assertEqual(module._NAMES.get(b"X-Fresh"), b"x-fresh")
+        self.assertLessEqual(len(module._NAMES), module._MOST_NAMES)
