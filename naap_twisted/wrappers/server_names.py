@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
 from attrs import frozen
+from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from ..errors import MisdirectedRequest
@@ -59,12 +61,15 @@ class ServerNames(Wrapper):
     :raises ValueError: a name that no Host header could hold.
     """
 
+    _log = Logger()
+
     def __init__(self, inner: IResource, names: Sequence[str]) -> None:
         super().__init__(inner)
         hosts = [(name, parse_host(name.encode("utf-8"))) for name in names]
         for name, host in hosts:
             if host is None or host.port:
                 raise ValueError(f"{name!r} is not a host name without port")
+        self._listed = tuple(names)
         self._names = frozenset(host.name for _, host in hosts if host is not None)
 
     def admit(self, request: IDownstreamRequest) -> bool:
@@ -72,5 +77,14 @@ class ServerNames(Wrapper):
         host = host_of(request)
         if host is not None and host.name in self._names:
             return True
+        if host is not None and request.requestHeaders.hasHeader(b"origin"):
+            self._tell(host)
         request.refuse(MisdirectedRequest(reason="Host is not in server_names"))
         return False
+
+    def _tell(self, host: Host) -> None:
+        """Log the line that would let a page ask here: its browser shows it a CORS error only."""
+        line = f"server_names = {json.dumps([*self._listed, host.name.decode('ascii')])}"
+        self._log.warn(
+            "Refused a page's request for another Host; if that is ours too: {line}", line=line
+        )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import MisdirectedRequest
@@ -87,6 +90,18 @@ class ServerNamesTests(SynchronousTestCase):
             request = self.ask(headers)
             self.assertIsInstance(request.refused, MisdirectedRequest, headers)
             self.assertEqual(request.rendered, [])
+
+    def test_told(self) -> None:
+        """A page only sees a CORS error: the log has the line. Nobody else gets one."""
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        for headers in ({"Host": "b.example"}, {"Host": "evil\x1b", "Origin": "http://a"}):
+            self.ask(headers)
+        self.assertEqual(events, [])
+        self.ask({"Host": "b.example:80", "Origin": "http://a"})
+        said = formatEvent(events[0])
+        self.assertIn('server_names = ["api.example.org", "[::1]", "b.example"]', said)
 
     def test_refuses_bad_names(self) -> None:
         """A name that no Host could equal is a mistake in the config."""
