@@ -253,7 +253,12 @@ class Cors(Wrapper):
     def _tell(self, values: Sequence[bytes]) -> None:
         """Log the one line of config that would have let the page in."""
         line = self._origins.line_allowing(values[0]) if len(values) == 1 else None
-        if line is None:
+        if values == [b"null"]:
+            self._log.warn(
+                "Refused Origin null: a page opened as a file, or in a sandboxed frame;"
+                " serve it over http"
+            )
+        elif line is None:
             self._log.warn("Refused a request whose Origin no setting can allow")
         else:
             self._log.warn("Refused an origin; to allow it: {line}", line=line)

@@ -132,7 +132,7 @@ class BrowserTestCase(TestCase):
 
     def _asked(self, request: Any) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme not in ("data", "blob") and parts.hostname not in OWN_HOSTS:
+        if parts.scheme not in ("data", "blob", "file") and parts.hostname not in OWN_HOSTS:
             self._foreign.append(request.url)
 
     def _said(self, message: Any) -> None:

@@ -234,3 +234,15 @@ class MistakesTests(MistakesTestCase):
         await self.proxy.server.stopService()
         await self.ask()
         self.saw("19")
+
+    async def test_20_file(self):
+        """A page that was opened as a file has no origin that could be listed."""
+        await self.begin()
+        self.expect_console("blocked by CORS policy", "net::ERR_FAILED")
+        page = Path(self.mktemp() + ".html").absolute()
+        page.write_text("<!doctype html><link rel=icon href=data:,>", "utf-8")
+        await self.browse(lambda browser: browser.goto(page.as_uri()))
+        await self.ask()
+        self.saw("20")
+        await self.browse(lambda browser: browser.goto(self.url))
+        self.fixed(await self.ask())

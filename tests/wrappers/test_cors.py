@@ -342,6 +342,10 @@ class LogTests(CorsTestCase):
             self.assertNotIn("evil", said)
             self.assertLess(len(said), 100)
 
+    def test_null(self) -> None:
+        """No line lets ``null`` in: said is what such a page is."""
+        self.assertIn("a page opened as a file", self.refused_with("null"))
+
     def preflight_with(self, headers: dict[str, str], **options: Any) -> list[str]:
         events: list[Any] = []
         globalLogPublisher.addObserver(events.append)
