@@ -144,6 +144,9 @@ def problems_of(
     if allowed == ["*"] and credentials:
         return [wildcard_with_credentials(origin)]
     if allowed not in (["*"], [origin]):
+        if reply.status >= 400 and origins.allows(origin.encode("latin-1", "replace")):
+            # Refused for another reason, before CORS had its say.
+            return [Problem(f"The proxy answered the preflight with HTTP status {reply.status}")]
         return [origin_refused(origins, origin)]
     if not need.needed:
         return []

@@ -46,12 +46,16 @@ def replay(
 ) -> Reply | None:
     """What *site* answers at once; ``None``: nothing, or the connection was refused.
 
-    For what is answered without asking anybody, as a preflight is. The caller checks the names and
-    values in *headers*: they go into the request as they are.
+    For what is answered without asking anybody, as a preflight is. It counts nowhere, and the
+    access log does not have it. The caller checks the names and values in *headers*: they go into
+    the request as they are.
 
     :param secure: as over TLS.
     """
-    channel = site.buildProtocol(_HERE)
+    # Of the same parts, but nobody observes it.
+    quiet = DownstreamSite(site.resource, limits=site.limits, reactor=site.reactor)
+    quiet.draining = site.draining
+    channel = quiet.buildProtocol(_HERE)
     if channel is None:
         return None
     wire = _Wire()
@@ -63,6 +67,7 @@ def replay(
         channel.dataReceived("\r\n".join([*lines, "", ""]).encode("latin-1"))
     finally:
         channel.connectionLost(Failure(ConnectionDone()))
+        quiet.ticker.stop()
     block, gap, _ = wire.written.partition(b"\r\n\r\n")
     if not gap:
         return None

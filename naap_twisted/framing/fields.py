@@ -18,8 +18,17 @@ _LONGEST_NAME = 256  # Twisted's Headers remember names, too, 10,000 of them
 _END = b"\r\n\r\n"
 _MOST_LINES = 64
 _LONGEST_LINE = 256
-# Credentials live no longer than their request.
-_UNKEPT = frozenset((b"authorization", b"cookie", b"set-cookie", b"x-csrf-token"))
+# Lines that repeat and are nobody's credentials: those live no longer than their request.
+_KEPT = frozenset(
+    (
+        *(b"accept", b"accept-encoding", b"accept-language", b"access-control-allow-origin"),
+        *(b"cache-control", b"connection", b"content-encoding", b"content-length"),
+        *(b"content-type", b"date", b"host", b"origin", b"pragma", b"priority", b"sec-ch-ua"),
+        *(b"sec-ch-ua-mobile", b"sec-ch-ua-platform", b"sec-fetch-dest", b"sec-fetch-mode"),
+        *(b"sec-fetch-site", b"server", b"strict-transport-security", b"transfer-encoding"),
+        *(b"user-agent", b"vary", b"via", b"x-content-type-options"),
+    )
+)
 
 
 class FramingError(Exception):
@@ -45,8 +54,8 @@ class HeadLimits:
 class KnownLines(dict[bytes, tuple[bytes, bytes]]):
     """Field lines that one connection has sent before, as they were read then.
 
-    Most lines of a request repeat those of the one before it; a line that passed every check once
-    needs none of them again. Not shared between connections: what one caller sent must not change
+    Most lines of a head repeat those of the one before it; one that passed every check once needs
+    none of them again. Not shared between connections: what one caller sent must not change
     how long another's takes.
     """
 
@@ -54,7 +63,7 @@ class KnownLines(dict[bytes, tuple[bytes, bytes]]):
 
     def keep(self, line: bytes, pair: tuple[bytes, bytes]) -> None:
         """Remember *line*, within the bounds; a full memory starts anew."""
-        if len(line) <= _LONGEST_LINE and pair[0] not in _UNKEPT:
+        if pair[0] in _KEPT and len(line) <= _LONGEST_LINE:
             if len(self) >= _MOST_LINES:
                 self.clear()
             self[line] = pair

@@ -141,6 +141,13 @@ class ProblemTests(SynchronousTestCase):
             self.assertIn("Redirect" if status == 301 else f"status {status}", text)
             self.assertIsNone(line)
 
+    def test_refused_before_cors(self):
+        """An allowed origin is not blamed for a 4xx that has no CORS headers."""
+        settings = {"origins": Origins([PAGE]), "cors_headers": ()}
+        (problem,) = problems_of(Reply(431, ()), need("PUT", JSON), PAGE, **settings)
+        self.assertIn("status 431", problem.text)
+        self.assertIsNone(problem.line)
+
     def test_simple(self):
         """A request that is sent at once only needs its origin allowed."""
         origin = self.GOOD[0]

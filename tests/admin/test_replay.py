@@ -34,6 +34,12 @@ class ReplayTests(SynchronousTestCase):
             replay(site, "OPTIONS", path, PREFLIGHT)
             self.assertEqual((site.open, site._per_address, len(site.ticker)), (set(), {}, 0))
 
+    def test_counts_nowhere(self):
+        """A question of the console is no exchange: neither logged nor counted."""
+        site = make_server().site()
+        self.patch(site, "_observer", lambda request: self.fail("observed"))
+        self.assertEqual(replay(site, "OPTIONS", "/healthz", PREFLIGHT).status, 204)
+
     def test_secure(self):
         """As over TLS, where the proxy wants that."""
         site = make_server(https_redirect=True).site()
