@@ -142,6 +142,8 @@ class ExternalProxy(Resource):
         )
         outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts)
         record.mark("headers")
+        if request.finished:
+            return  # a callable of the route has answered it
         assert self._upstream is not None
         if route.follow_redirects:
             response, target = await send_and_follow(

@@ -17,10 +17,11 @@ class IHeadResource(IResource):
 
 
 class IDownstreamRequest(IRequest):
-    """The browser's request on our site: a ``twisted.web.server.Request`` with four more things."""
+    """The browser's request on our site: a ``twisted.web.server.Request`` with some more things."""
 
     body = Attribute("The request body as a stream: an IRequestBody.")
     record = Attribute("The naap_twisted.observe.record.ExchangeRecord of this exchange.")
+    finished = Attribute("True once the answer is out, whoever gave it.")
     relayed = Attribute("True once the answer is an upstream's: its bytes must not be touched.")
     compression = Attribute("Callable[[request], encoder | None] for an answer of ours, or None.")
 

@@ -81,6 +81,18 @@ class AuthorizeTests(RefusalTestCase):
             self.start(OK, authorize=rule)
             self.assertEqual((await self.post()).status, 200)
 
+    async def test_a_callable_that_answers(self):
+        """What it wrote is the answer; no upstream is asked for another."""
+
+        def answers(request):
+            request.write(b"mine")
+            request.finish()
+            return {"X-Key": "k"}
+
+        self.start(OK, forward_headers=answers)
+        self.assertEqual((await self.post()).body, b"mine")
+        self.assertEqual(self.upstream.requests, [])
+
     async def test_an_error_of_the_table_keeps_its_row(self):
         def rule(request):
             raise Unauthorized()

@@ -19,6 +19,8 @@ from .loopback import all_on_loopback
 IDLE = 15.0
 #: Seconds after a connection's end in which DELETE still finds its session: clients close first.
 GRACE = 1.0
+#: Media descriptions of an offer: each is a transport to set up.
+MAX_MEDIA = 16
 
 
 Ended = Callable[["Session", str], None]
@@ -68,6 +70,8 @@ class Session:
 
         :raises BadOffer: *offer* is malformed, or has no media for this session.
         """
+        if offer.count("\nm=") > MAX_MEDIA:
+            raise BadOffer(f"not an offer for here: more than {MAX_MEDIA} media")
         remote = RTCSessionDescription(reachable_offer(offer), "offer")
         try:
             await self._peer.setRemoteDescription(remote)

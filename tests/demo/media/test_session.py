@@ -151,5 +151,6 @@ class SessionTests(SynchronousTestCase):
                 await session.close("refused")
             self.assertTrue(str(caught.exception))
 
-        for offer in ("", "{}", "v=0\r\n", "v=0\r\nm=x\r\n", OFFER):
+        many = OFFER + "m=audio 9 UDP/TLS/RTP/SAVPF 111\r\n" * 17
+        for offer in ("", "{}", "v=0\r\n", "v=0\r\nm=x\r\n", OFFER, many):
             asyncio.run(refused(offer))
