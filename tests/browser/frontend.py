@@ -160,6 +160,8 @@ class FrontendTestCase(BrowserTestCase):
         """Open the app; *options* as for :meth:`open`."""
         await self.open(**options)
         answer = await self.browse(lambda page: page.goto(self.origin + "/").all_headers())
+        # React renders after "load", when it has time; a key pressed before that is lost.
+        await self.browse(lambda page: page.get_by_label("Your question").wait_for())
         self.assertEqual(answer["content-security-policy"], POLICY)
 
     async def ask(self, question: str, model: str | None = None) -> None:
