@@ -145,6 +145,14 @@ class ScriptedTests(FrontendTestCase):
         self.stage(ABORT)
         await self.refused(502, "External proxy failed", "BAD_GATEWAY")
 
+    async def test_misconfigured(self):
+        """An address without its scheme in config.js: the page is there and says so."""
+        self.stage(app={"backends": {"ai-assistant": "127.0.0.1:4020"}})
+        await self.visit()
+        await self.ask("Hello")
+        text = await self.shown(ERROR, 'config.js: backends["ai-assistant"] is "127.0.0.1:4020"')
+        self.assertIn("code BAD_CONFIG", text)
+
     async def test_proxy_down(self):
         """A proxy that nobody listens for: the browser says where to look."""
         self.stage()

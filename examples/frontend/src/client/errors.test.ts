@@ -55,6 +55,14 @@ describe("errorOf", () => {
   });
 });
 
+describe("errorOf, where no proxy answered", () => {
+  it("says what to look at", async () => {
+    const error = await errorOf(new Response("<html>", { status: 501 }));
+    expect(error.code).toBe("HTTP_501");
+    expect(error.message).toContain("is not the proxy: see \"backends\" in config.js");
+  });
+});
+
 describe("retryAfterOf", () => {
   const now = Date.parse("2030-01-01T00:00:00Z");
   it.each([

@@ -8,6 +8,7 @@ export interface ErrorFacts {
 export const NETWORK = "NETWORK";
 export const STREAM_CUT = "STREAM_CUT";
 export const BAD_ANSWER = "BAD_ANSWER";
+export const BAD_CONFIG = "BAD_CONFIG";
 
 /**
  * A call that failed, whoever refused it.
@@ -89,5 +90,13 @@ export function errorFrom(body: unknown, facts: ErrorFacts): ProxyError {
 /** What a refused call says. Reads the body. */
 export async function errorOf(response: Response): Promise<ProxyError> {
   const body: unknown = await response.json().catch(() => null);
-  return errorFrom(body, factsOf(response));
+  const facts = factsOf(response);
+  const error = errorFrom(body, facts);
+  if (facts.requestId !== null || !error.code.startsWith("HTTP_")) return error;
+  // Every answer of the proxy's has a request id: somebody else was asked.
+  return new ProxyError(
+    `${error.message}, and is not the proxy: see "backends" in config.js`,
+    error.code,
+    facts,
+  );
 }

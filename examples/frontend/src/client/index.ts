@@ -2,7 +2,7 @@ export { getPluginBackendUrl } from "./backend";
 export { completeChat, streamChat } from "./chat";
 export type { ChatMessage, ChatRequest } from "./chat";
 export { getCsrfToken } from "./csrf";
-export { BAD_ANSWER, isAbort, NETWORK, ProxyError, STREAM_CUT } from "./errors";
+export { BAD_ANSWER, BAD_CONFIG, isAbort, NETWORK, ProxyError, STREAM_CUT } from "./errors";
 export { proxyFetch } from "./proxyFetch";
 export type { ProxyRequest } from "./proxyFetch";
 export { settings } from "./settings";

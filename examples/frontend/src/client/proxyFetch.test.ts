@@ -36,6 +36,18 @@ describe("getPluginBackendUrl", () => {
   });
 });
 
+describe("getPluginBackendUrl, misconfigured", () => {
+  it.each(["127.0.0.1:4020", "localhost:4020", ""])("says that %j is no origin", (origin) => {
+    vi.stubGlobal("NAAP", { backends: { ai: origin } });
+    expect(() => getPluginBackendUrl("ai", { apiPath: "/x" })).toThrow(
+      expect.objectContaining({
+        code: "BAD_CONFIG",
+        message: expect.stringContaining('backends["ai"]'),
+      }),
+    );
+  });
+});
+
 describe("getCsrfToken", () => {
   it.each([
     ["naap_csrf_token=t-1", "t-1"],

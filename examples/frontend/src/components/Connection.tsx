@@ -1,6 +1,15 @@
 import { useState } from "react";
 import { getPluginBackendUrl, setAuthToken, settings } from "../client";
 
+/** The route's URL, or what is wrong with it: a mistake in `config.js` is no blank page. */
+function proxyUrl(apiPath: string): string {
+  try {
+    return getPluginBackendUrl("ai-assistant", { apiPath });
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** Which proxy this page calls, and as whom. A real app has its users signed in already. */
 export function Connection() {
   const { chat } = settings();
@@ -14,7 +23,7 @@ export function Connection() {
       <summary>Connection</summary>
       <dl>
         <dt>Proxy</dt>
-        <dd>{getPluginBackendUrl("ai-assistant", { apiPath: chat?.apiPath ?? "/" })}</dd>
+        <dd>{proxyUrl(chat?.apiPath ?? "/")}</dd>
         <dt>API</dt>
         <dd>{chat?.targetUrl ?? "the one this route is pinned to"}</dd>
       </dl>

@@ -54,10 +54,17 @@ export function useWHIP(): Whip {
     async (whipUrl?: string) => {
       await stop();
       const whip = settings().whip ?? {};
-      const own = new WhipClient({
-        url: getPluginBackendUrl("daydream-video", {
+      let url: string;
+      try {
+        url = getPluginBackendUrl("daydream-video", {
           apiPath: whip.apiPath ?? "/api/v1/daydream/whip-proxy",
-        }),
+        });
+      } catch (error) {
+        setStatus("failed");
+        return setFailure(failureFrom(error));
+      }
+      const own = new WhipClient({
+        url,
         whipUrl: whipUrl || whip.whipUrl,
         trickle: whip.trickle ?? false,
         iceServers: whip.iceServers ?? [],
