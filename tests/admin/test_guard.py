@@ -24,7 +24,8 @@ class HostTests(SynchronousTestCase):
             ("api.example.org", b"api.example.org"),
             ("API.example.org:8443", b"api.example.org"),
         ):
-            self.assertEqual(self.host(value, ["api.example.org"]).name, name)
+            for listed in ("api.example.org", "API.example.org."):
+                self.assertEqual(self.host(value, [listed]).name, name)
 
     def test_not_ours(self):
         """A name that anybody could have made to point here, and what is no name."""
