@@ -246,3 +246,11 @@ class MistakesTests(MistakesTestCase):
         self.saw("20")
         await self.browse(lambda browser: browser.goto(self.url))
         self.fixed(await self.ask())
+
+    async def test_21_http(self):
+        """Plain http, where the server wants https. (The fix needs a certificate: see the docs.)"""
+        await self.begin(server={"https_redirect": True})
+        self.expect_console("blocked by CORS policy", "net::ERR_FAILED")
+        await self.ask()
+        self.saw("21")
+        self.assertEqual(self.upstream.requests, [])

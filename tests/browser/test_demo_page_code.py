@@ -44,6 +44,27 @@ class CodeTests(ConsoleCase):
 
         self.assertTrue((await self.browse(scenario)).startswith("200 {"))
 
+    async def test_cookies(self):
+        """Cookies go along if asked for: in the code, in the request, and in what is explained."""
+        await self.begin()
+
+        def scenario(page):
+            page.check("#cookies")
+            with page.expect_request("**/console/explain") as asked:
+                page.click("#explain")
+            page.get_by_text("As JavaScript").click()
+            included = page.evaluate(
+                """async () => (await import("/page/exchange.js")).requestOf({
+                  method: "GET", url: "http://127.0.0.1:9/", headers: [], body: null, cookies: true,
+                }).credentials"""
+            )
+            return asked.value.post_data_json, page.text_content("#as-fetch"), included
+
+        asked, code, included = await self.browse(scenario)
+        self.assertIs(asked["credentials"], True)
+        self.assertIn('credentials: "include"', code)
+        self.assertEqual(included, "include")
+
     async def test_without_permission(self):
         """Where the clipboard is closed the text is selected, ready for Ctrl+C."""
         await self.begin()

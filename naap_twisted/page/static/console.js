@@ -13,7 +13,7 @@ import { showStatus } from "./status.js";
 const SOME_PAGE = "http://localhost:3000";
 const ui = parts(
   "request", "proxy", "proxy-field", "route", "route-facts", "method", "url", "url-label", "url-hint",
-  "headers", "add-header", "headers-note", "body", "body-field", "origin", "origin-hint",
+  "headers", "add-header", "headers-note", "body", "body-field", "origin", "origin-hint", "cookies",
   "explain", "abort", "submit", "as-curl", "copy-curl", "as-fetch", "copy-fetch",
   "verdict", "outcome", "console-trouble",
 );
@@ -44,6 +44,7 @@ function composed() {
   const method = ui.method.value;
   return {
     method, headers, url: new URL(url).href, body: takesBody(method) ? ui.body.value : null,
+    cookies: ui.cookies.checked,
   };
 }
 
@@ -147,6 +148,7 @@ async function explained(request, signal) {
   const asked = {
     route: route().path, method: request.method, origin: ui.origin.value.trim(),
     url: pinned() ? remainder() : ui.url.value.trim(), headers: request.headers,
+    credentials: request.cookies,
   };
   try {
     return [await explain(asked, signal), asked];
@@ -258,6 +260,7 @@ export function startConsole() {
     chooseBody();
     refresh();
   });
+  ui.cookies.addEventListener("change", refresh);
   for (const field of [ui.url, ui.body]) field.addEventListener("input", refresh);
   ui.body.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) ui.request.requestSubmit();

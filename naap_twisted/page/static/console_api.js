@@ -13,7 +13,7 @@ async function json(path, options) {
 
 export const setup = () => json("/console/setup");
 
-// The decision on {route, method, url, origin, headers}; headers as [[name, value], ...].
+// The decision on {route, method, url, origin, headers, credentials}; headers as [[name, value], ...].
 export function explain({ headers, ...asked }, signal) {
   const told = headers.map(([name, value]) => [
     name, TOLD.includes(name.toLowerCase()) ? value : "",

@@ -1,5 +1,5 @@
 // Requests as code to copy. Pure: values in, text out.
-// A request here is {method, url, headers: [[name, value], ...], body: text or null}.
+// A request here is {method, url, headers: [[name, value], ...], body: text or null, cookies}.
 
 const PLAIN = /^[A-Za-z0-9_@%+=:,./-]+$/;
 
@@ -50,10 +50,11 @@ function bodyCode(body) {
 }
 
 // The request as JavaScript for a page or a console with top-level await.
-export function fetchOf({ method, url, headers, body }) {
+export function fetchOf({ method, url, headers, body, cookies }) {
   const lines = [`  method: ${JSON.stringify(method)},`];
   if (headers.length) lines.push(`  headers: ${headersCode(headers)},`);
   if (body !== null) lines.push(`  body: ${bodyCode(body)},`);
+  if (cookies) lines.push('  credentials: "include",');
   return [
     `const response = await fetch(${JSON.stringify(url)}, {`,
     ...lines,

@@ -7,9 +7,9 @@ const TEXTUAL = /^(text\/|application\/(json|sdp|xml|javascript|problem|x-ndjson
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-// The Request that a page would make of {method, url, headers, body}.
+// The Request that a page would make of {method, url, headers, body, cookies}.
 // Throws an Error that says what of it no page can send.
-export function requestOf({ method, url, headers, body }, signal) {
+export function requestOf({ method, url, headers, body, cookies }, signal) {
   for (const [name, value] of headers) {
     if (!TOKEN.test(name)) throw new Error(`"${name}" is not a header name.`);
     try {
@@ -18,7 +18,9 @@ export function requestOf({ method, url, headers, body }, signal) {
       throw new Error(`The value of ${name} holds a character that no header may.`);
     }
   }
-  return new Request(url, { method, headers, body: body ?? undefined, signal });
+  // Cookies of the page's own origin go along in any case.
+  const credentials = cookies ? "include" : "same-origin";
+  return new Request(url, { method, headers, body: body ?? undefined, credentials, signal });
 }
 
 // Names of *headers* that the browser dropped without a word: pages may not set them.

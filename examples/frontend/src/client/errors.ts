@@ -9,6 +9,7 @@ export const NETWORK = "NETWORK";
 export const STREAM_CUT = "STREAM_CUT";
 export const BAD_ANSWER = "BAD_ANSWER";
 export const BAD_CONFIG = "BAD_CONFIG";
+export const NO_MEDIA = "NO_MEDIA";
 
 /**
  * A call that failed, whoever refused it.

@@ -76,6 +76,20 @@ describe("WhipClient", () => {
     expect(calls()).toHaveLength(2);
   });
 
+  it("gives up where an answer brings no media connection", async () => {
+    vi.useFakeTimers();
+    const failed: string[] = [];
+    const whip = client({ connectTimeout: 5000, onFailure: (error) => failed.push(error.code) });
+    await whip.publish(STREAM);
+    await vi.advanceTimersByTimeAsync(4999);
+    expect(failed).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(failed).toEqual(["NO_MEDIA"]);
+    expect(statuses).toEqual(["connecting", "failed"]);
+    expect(calls()).toEqual([`POST ${ENDPOINT}`, `DELETE ${SESSION}`]);
+    vi.useRealTimers();
+  });
+
   it("trickles what it finds under the known ETag", async () => {
     peer.iceGatheringState = "gathering";
     const whip = client({ trickle: true });

@@ -1,4 +1,4 @@
-import { BAD_ANSWER, factsOf, isAbort, ProxyError } from "./errors";
+import { BAD_ANSWER, NO_MEDIA, factsOf, isAbort, ProxyError } from "./errors";
 import { proxyFetch } from "./proxyFetch";
 import { FRAGMENT_TYPE, fragmentOf } from "./sdpFragment";
 
@@ -14,7 +14,11 @@ export interface WhipOptions {
   trickle?: boolean;
   /** Milliseconds that an offer waits for its candidates, without `trickle`. */
   gatherTimeout?: number;
+  /** Milliseconds from the answer on in which media have to flow. */
+  connectTimeout?: number;
   onStatus?: (status: WhipStatus) => void;
+  /** What ended a session that `publish` had opened. */
+  onFailure?: (error: ProxyError) => void;
   createPeer?: (configuration: RTCConfiguration) => RTCPeerConnection;
 }
 
@@ -47,6 +51,7 @@ export class WhipClient {
   #session: string | null = null;
   #etag: string | null = null;
   #found: RTCIceCandidate[] = [];
+  #waiting: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: WhipOptions) {
     this.#options = options;
@@ -64,6 +69,7 @@ export class WhipClient {
    */
   async publish(stream: MediaStream): Promise<void> {
     const { createPeer, iceServers = [], trickle = false, gatherTimeout = 2000 } = this.#options;
+    const { connectTimeout = 15_000, onFailure } = this.#options;
     const make = createPeer ?? ((configuration) => new RTCPeerConnection(configuration));
     const peer = make({ iceServers, bundlePolicy: "max-bundle" });
     this.#peer = peer;
@@ -78,6 +84,13 @@ export class WhipClient {
       const answer = await this.#offer(peer.localDescription?.sdp ?? "");
       await peer.setRemoteDescription({ type: "answer", sdp: answer });
       if (trickle) await this.#patch(peer);
+      if (peer.connectionState !== "connected") {
+        // ICE itself never gives up on an answer without candidates.
+        this.#waiting = setTimeout(() => {
+          void this.#end("failed").catch(() => undefined); // why it failed is the thing to tell
+          onFailure?.(new ProxyError("The endpoint answered, but no media connection came", NO_MEDIA));
+        }, connectTimeout);
+      }
     } catch (error) {
       await this.#end("failed").catch(() => undefined); // the first error is the one to tell
       throw error;
@@ -117,6 +130,7 @@ export class WhipClient {
   #watch(peer: RTCPeerConnection, trickle: boolean): void {
     peer.addEventListener("connectionstatechange", () => {
       const status = STATUSES[peer.connectionState];
+      if (status) clearTimeout(this.#waiting);
       if (status && !this.#ending.signal.aborted) this.#report(status);
     });
     if (!trickle) return;
@@ -147,6 +161,7 @@ export class WhipClient {
   async #end(status: WhipStatus): Promise<void> {
     if (!this.#ending.signal.aborted) {
       this.#ending.abort();
+      clearTimeout(this.#waiting);
       this.#peer?.close();
       this.#report(status);
     }

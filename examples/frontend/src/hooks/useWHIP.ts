@@ -69,6 +69,11 @@ export function useWHIP(): Whip {
         trickle: whip.trickle ?? false,
         iceServers: whip.iceServers ?? [],
         onStatus: setStatus,
+        onFailure: (error) => {
+          if (client.current !== own) return;
+          void stop();
+          setFailure(error);
+        },
       });
       client.current = own;
       setFailure(null);
