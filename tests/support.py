@@ -74,7 +74,8 @@ class FakeRequest(DummyRequest):
         self.finish()
 
     def when_gone(self, callback: Any) -> None:
-        self.notifyFinish().addErrback(lambda _: callback())
+        if not self.finished:
+            self.notifyFinish().addErrback(lambda _: callback())
 
     def render(self, resource: IResource) -> None:
         assert self.refused is None and not self.finished, "passed on after an answer"

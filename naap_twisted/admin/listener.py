@@ -5,26 +5,23 @@ It opens with the server and closes after it, so that it can say "not ready" whi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prometheus_client import CONTENT_TYPE_LATEST
-from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
-from twisted.python.failure import Failure
-from twisted.web.resource import IResource, Resource, getChildForRequest
-from twisted.web.server import NOT_DONE_YET
-from zope.interface import implementer
+from twisted.web.resource import IResource, getChildForRequest
 
 from ..config.listen import parse_listen
 from ..downstream.limits import DownstreamLimits
 from ..downstream.site import DownstreamSite
-from ..errors import InternalError, MethodNotAllowed, NotFound, ProxyError
-from ..interfaces import IDownstreamRequest, IHeadResource
+from ..errors import NotFound
+from ..interfaces import IDownstreamRequest
 from ..page.page import console_children as page_children
 from ..ports import ListeningPort
 from ..wrappers.request_id import RequestId
 from ..wrappers.security_headers import SecurityHeaders
-from .console import console_children, send_json
+from .answering import Answering, only, send, send_json
+from .console import console_children
 from .guard import check_host, check_local
 from .metrics import Metrics
 from .ready import Readiness
@@ -79,12 +76,8 @@ class AdminListener:
         self._site.ticker.stop()
 
 
-@implementer(IHeadResource)
-class AdminRoot(Resource):
+class AdminRoot(Answering):
     """``/readyz``, ``/metrics``, the console's API and its page at ``/``."""
-
-    isLeaf = True
-    _log = Logger()
 
     def __init__(self, server: PluginServer) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -96,22 +89,16 @@ class AdminRoot(Resource):
             **console_children(server),
         }
 
-    def render(self, request: IDownstreamRequest) -> int:
-        """See the module."""
-        exchange = Deferred.fromCoroutine(self._serve(request))
-        request.when_gone(exchange.cancel)
-        exchange.addErrback(self._failed, request)
-        return NOT_DONE_YET
-
-    async def _serve(self, request: IDownstreamRequest) -> None:
+    async def serve(self, request: IDownstreamRequest) -> None:
+        """See the class."""
         check_host(request, self._server.parts.options.server_names)
         if request.path == b"/readyz":
-            _read_only(request)
+            only(request, b"GET", b"HEAD")
             report = await self._readiness.report()
             send_json(request, report, 503 if report["failing"] else 200)
         elif request.path == b"/metrics":
-            _read_only(request)
-            send_text(request, self._metrics.text())
+            only(request, b"GET", b"HEAD")
+            send(request, self._metrics.text(), CONTENT_TYPE_LATEST)
         else:
             check_local(request)
             self._render_beside(request)
@@ -122,27 +109,3 @@ class AdminRoot(Resource):
             raise NotFound("This port has /readyz, /metrics and the console at /")
         request.prepath, request.postpath = [first], rest
         request.render(getChildForRequest(self._beside[first], request))
-
-    def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
-        if failure.check(CancelledError):
-            return  # the caller left
-        error = failure.value
-        if not isinstance(error, ProxyError):
-            self._log.failure("The admin port failed", failure)
-            error = InternalError()
-        request.refuse(error)
-
-
-def send_text(request: Any, text: bytes) -> None:
-    """A scrape's answer."""
-    headers = request.responseHeaders
-    headers.setRawHeaders(b"Content-Type", [CONTENT_TYPE_LATEST.encode("ascii")])
-    headers.setRawHeaders(b"Content-Length", [b"%d" % len(text)])
-    headers.setRawHeaders(b"Cache-Control", [b"no-store"])
-    request.write(text)
-    request.finish()
-
-
-def _read_only(request: IDownstreamRequest) -> None:
-    if request.method not in (b"GET", b"HEAD"):
-        raise MethodNotAllowed(headers=((b"Allow", b"GET, HEAD"),))
