@@ -136,7 +136,7 @@ class DownstreamRequest(Request):
         if self.relayed:
             self._pass_on(data)
             return
-        if data and not self.startedWriting and self.compression is not None and not self.relayed:
+        if data and not self.startedWriting and self.compression is not None:
             self._encoder = self.compression(self)
         self.record.bytes_out += len(data)
         super().write(data)  # type: ignore[no-untyped-call]
