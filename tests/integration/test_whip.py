@@ -1,5 +1,7 @@
 """WHIP offers through the proxy, over real sockets: RFC 9725, point by point in docs/whip.md."""
 
+from naap_twisted import RateLimit
+
 from .canary import AUTHORIZATION
 from .support import ORIGIN, PATH, response
 from .whip_case import ANSWER, FRAGMENT, LINKS, SDP, WhipTestCase
@@ -81,6 +83,26 @@ class OfferTests(WhipTestCase):
             self.assertEqual(answer.status, 401)
             self.assertTrue(answer.header("WWW-Authenticate").startswith("Bearer"))
         self.assertEqual(self.upstream.requests, [])
+
+    async def test_limits(self):
+        """POST, PATCH and DELETE are each counted by every limit that there is; section 5."""
+        three = RateLimit(3, 60.0)
+        for server, route in (
+            ({"rate_limit": three}, {}),
+            ({"user_rate_limit": three}, {}),
+            ({}, {"rate_limit": three}),
+        ):
+            self.begin(server=server, **route)
+            location = await self.opened()
+            self.assertEqual((await self.trickle(location)).status, 204)
+            self.assertEqual((await self.ask("DELETE", location)).status, 204)
+            for answer in (
+                await self.offer(),
+                await self.trickle(location),
+                await self.ask("DELETE", location),
+            ):
+                self.assert_refused(answer, 429, code="RATE_LIMITED")
+            self.assertEqual(len(self.upstream.requests), 3)
 
     async def test_type(self):
         """An offer is application/sdp and nothing else; an ICE fragment is none. Section 4.2."""

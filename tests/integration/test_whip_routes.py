@@ -12,7 +12,16 @@ from naap_twisted.testing import ScriptedUpstream
 
 from .canary import AUTHORIZATION
 from .support import PATH, response, until
-from .whip_case import ADA, ANSWER, BOB, CREATED, NO_CONTENT, SDP, WhipTestCase
+from .whip_case import (
+    ADA,
+    ANSWER,
+    BOB,
+    CANDIDATE,
+    CREATED,
+    NO_CONTENT,
+    SDP,
+    WhipTestCase,
+)
 
 
 class PinnedTests(WhipTestCase):
@@ -159,6 +168,32 @@ class RedirectTests(WhipTestCase):
         client.send(b"0\r\n\r\n")
         self.assertEqual((await client.answer("POST")).status, 307)
         self.assertEqual(len(self.upstream.requests), MOST_HOPS + 2)
+
+    async def test_sessions(self):
+        """A session's PATCH and DELETE: relayed by default, followed where POST is; section 4.5."""
+        for follow in (False, True):
+            moved = ScriptedUpstream(self, NO_CONTENT)
+            self.begin()
+            self.mount(
+                "/both",
+                target_url_header="X-WHIP-URL",
+                content_type=SDP,
+                allowed_ports=[self.upstream.port, moved.port],
+                follow_redirects=follow,
+            )
+            headers = {"X_WHIP_URL": self.upstream.origin + "/", "Content_Type": SDP}
+            created = await self.ask("POST", "/api/v1/both", b"v=0\r\n", **headers)
+            location = created.header("Location")
+            self.upstream.steps = (self.hop(moved.origin + "/moved"),)
+            for answer in (await self.trickle(location), await self.ask("DELETE", location)):
+                self.assertEqual(answer.status, 204 if follow else 307)
+            methods = [received.line.split()[0] for received in self.upstream.requests]
+            self.assertEqual(methods, [b"POST", b"PATCH", b"DELETE"])
+            expected = [(b"PATCH /moved HTTP/1.1", CANDIDATE), (b"DELETE /moved HTTP/1.1", b"")]
+            sent = [(received.line, received.body) for received in moved.requests]
+            self.assertEqual(sent, expected if follow else [])
+            for received in moved.requests:
+                self.assertEqual(received.values("Authorization"), [AUTHORIZATION.encode()])
 
     async def test_not_allowed(self):
         """A hop that the route does not allow is relayed; nothing goes there."""
