@@ -49,7 +49,7 @@ setup(
         "postgres": [*KEYS, *POSTGRES],
         "redis": REDIS,
         "webrtc": ["aiortc>=1.9"],
-        "bench": ["aiohttp>=3.9"],
+        "bench": ["aiohttp>=3.9", "httptools>=0.6"],
     },
     entry_points={"console_scripts": ["naap-proxy = naap_twisted.cli:main"]},
     zip_safe=False,

@@ -190,9 +190,14 @@ def profile(results: Results) -> list[Table]:
         [f"`{row['function']}`", f"{row['us']:.1f}", f"{row['share']:.1%}", f"{row['calls']:.1f}"]
         for row in found["functions"]
     ]
+    heads = [
+        [name, *(f"{row[key]:.1f}" for key in ("first", "again", "c"))]
+        for name, row in found.get("heads", {}).items()
+    ]
     return [
         Table("By layer", ["", "us/request", "share"], layers),
         Table("Dearest functions, their own time", ["", "us", "share", "calls/request"], functions),
+        Table("Reading a head, us", ["", "ours, new lines", "ours, known", "C parser"], heads),
     ]
 
 

@@ -17,6 +17,7 @@ from ..load.wrk import check, drive
 from ..peers import JSON, OURS, ROOT
 from ..processes import Processes
 from ..upstreams import start_nginx
+from . import heads
 
 CONNECTIONS = 32
 _SHOWN = 25
@@ -28,7 +29,7 @@ _Function = tuple[str, int, str]
 #: By the first that fits, from the file's path; what is left is the standard library.
 _LAYERS = (
     ("naap_twisted/downstream", "browser side: connection, request, answer"),
-    ("naap_twisted/framing", "browser side: connection, request, answer"),
+    ("naap_twisted/framing", "framing: reading both heads and both bodies"),
     ("naap_twisted/upstream", "API side: pool, connection, response"),
     ("naap_twisted/wrappers", "wrappers: CORS, ids, security headers, limit, compression"),
     ("naap_twisted/limits", "wrappers: CORS, ids, security headers, limit, compression"),
@@ -61,7 +62,8 @@ def measure(bench: Field) -> dict[str, Any]:
             cpu_us = drive(running, request, CONNECTIONS, bench.plan.profile_seconds).cpu_us
         bench.say("profile: with it")
         saved, requests = _profiled(bench, f"http://127.0.0.1:{upstream.port}", request)
-    return {"cpu_us": cpu_us, **evaluate(saved, cpu_us, requests)}
+    bench.say("profile: reading heads, beside a C parser")
+    return {"cpu_us": cpu_us, **evaluate(saved, cpu_us, requests), "heads": heads.measure()}
 
 
 def _profiled(bench: Field, upstream: str, request: Any) -> tuple[Path, int]:
