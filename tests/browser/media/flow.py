@@ -36,7 +36,10 @@ DELETE = """async ([url, token]) => {
 
 class FlowTests(MediaTestCase):
     async def test_use_whip(self):
-        """Connected; pictures and sound arrive; DELETE on the proxy's Location ends it there."""
+        """Connected; pictures and sound arrive; DELETE on the proxy's Location ends it there.
+
+        The page's side hears of it at once (RFC 7675 section 5.2): no wait for its ICE to give up.
+        """
         await self.begin()
         arguments = [self.proxy.url + PATH, self.endpoint + "/whip/my-stream", TOKEN]
         headers = await self.browse(lambda page: page.evaluate(START, arguments))
@@ -52,6 +55,8 @@ class FlowTests(MediaTestCase):
         delete = [self.proxy.url + headers["location"], TOKEN]
         self.assertEqual(await self.browse(lambda page: page.evaluate(DELETE, delete)), 200)
         self.assertIn("its client ended it", await self.until_ended())
+        closed = "() => window.peer.getSenders()[0].transport.state === 'closed'"
+        await self.browse(lambda page: page.wait_for_function(closed))
         self.assertEqual(
             self.asked,
             [("POST", "/whip/my-stream"), ("DELETE", resource.removeprefix(self.endpoint))],
