@@ -3,7 +3,7 @@
 Timings depend on the machine and its neighbours; counts don't. The proxy has its default
 protections on. Client and upstream are threads of their own, so only the proxy's work is counted.
 
-A bound is about 15 % above what was measured, for versions of Python and Twisted differ. After a
+A bound is 5 to 15 % above what was measured, for versions of Python and Twisted differ. After a
 change that lowers a count, lower its bound: a failing test with a bound of 0 says the new count.
 After one that raises it, know why before raising the bound. What the calls are:
 ``python -m bench profile``.
