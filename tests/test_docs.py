@@ -135,6 +135,7 @@ class LimitsTests(SynchronousTestCase):
             f"{down.connections:,}; {down.connections_per_address:,} from one address",
             f"{pool.idle:g} s, {pool.per_key} an origin and route, {pool.total:,} in all",
             f"one origin | {pool.open_per_key:,}",
+            f"all upstreams | {pool.open_total:,}",
             f"`server.max_in_flight` | {places.total.running:,} | {places.total.queued:,} wait",
             f"`server.max_in_flight_per_user` | {places.user.running:,}",
         ):

@@ -18,12 +18,14 @@ class PoolLimits:
     :ivar per_key: idle connections per origin and policy.
     :ivar total: idle connections in all.
     :ivar open_per_key: open connections per origin and policy, idle or not; more are refused.
+    :ivar open_total: the same over all of them.
     """
 
     idle: float = 4.0
     per_key: int = 512
     total: int = 2048
     open_per_key: int = 20_000
+    open_total: int = 24_000
 
 
 class Pool:
@@ -34,14 +36,11 @@ class Pool:
         self._idle: dict[Hashable, list[UpstreamConnection]] = {}
         self._open: dict[Hashable, int] = {}
         self._size = 0
+        #: Connections that are open, idle ones included.
+        self.opened = 0
 
     def __len__(self) -> int:
         return self._size
-
-    @property
-    def opened(self) -> int:
-        """Connections that are open, idle ones included."""
-        return sum(self._open.values())
 
     def take(self, key: Hashable) -> UpstreamConnection | None:
         """A live idle connection, or ``None``."""
@@ -56,12 +55,14 @@ class Pool:
         return None
 
     def may_open(self, key: Hashable) -> bool:
-        """Whether one more connection for *key* stays within the bound."""
-        return self._open.get(key, 0) < self._limits.open_per_key
+        """Whether one more connection for *key* stays within the bounds."""
+        limits = self._limits
+        return self.opened < limits.open_total and self._open.get(key, 0) < limits.open_per_key
 
     def made(self, connection: UpstreamConnection) -> None:
         """Count an open connection."""
         self._open[connection.key] = self._open.get(connection.key, 0) + 1
+        self.opened += 1
 
     def released(self, connection: UpstreamConnection) -> None:
         """Keep *connection* for reuse, or close it over the bounds."""
@@ -75,6 +76,7 @@ class Pool:
 
     def lost(self, connection: UpstreamConnection) -> None:
         """Forget a connection that closed, waiting or not."""
+        self.opened -= 1
         left = self._open.get(connection.key, 0) - 1
         if left > 0:
             self._open[connection.key] = left

@@ -71,6 +71,14 @@ class Pooling(SynchronousTestCase):
             self.pool.lost(connection)
         self.assertEqual(self.pool._open, {})
 
+    def test_open_in_all(self):
+        """One bound for all keys together, too."""
+        self.pool = Pool(PoolLimits(open_per_key=4, open_total=3))
+        connections = [Connection(self.pool, key) for key in ("a", "b", "c")]
+        self.assertFalse(self.pool.may_open("d"))
+        self.pool.lost(connections.pop())
+        self.assertTrue(self.pool.may_open("d"))
+
     def test_opened(self):
         """All that are open, over all keys, idle or not."""
         for key in ("a", "a", "b"):
