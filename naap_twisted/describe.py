@@ -9,7 +9,8 @@ from .config import Config, ProxyConfig
 from .config.auth import describe_auth
 from .config.rules import effective_authorize
 from .model import DEFAULT_PORTS, RateLimit
-from .rewrite import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
+from .rewrite import PINNED_RELAY, SDP_RELAY
+from .route_options import passed_headers
 from .whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
 
 
@@ -81,9 +82,7 @@ def _header_rows(route: ProxyConfig) -> Iterator[tuple[str, str]]:
     injected = [f"{name} (from {value.source})" for name, value in route.forward_headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
     pinned = route.target is not None
-    passed = route.pass_headers
-    if passed is None:
-        passed = PINNED_PASS if pinned else DEFAULT_PASS
+    passed = passed_headers(route.pass_headers, pinned=pinned)
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
     if is_whip(route.content_type, route.methods):
         passed = (*passed, *CLIENT_HEADERS)

@@ -18,7 +18,6 @@ from .headers import is_token
 from .model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, rate_limit_problem
 from .problems import Problems
 from .rewrite import (
-    DEFAULT_PASS,
     PINNED_PASS,
     PINNED_RELAY,
     SDP_RELAY,
@@ -26,7 +25,7 @@ from .rewrite import (
     ResponseRewrite,
     injected_headers,
 )
-from .route_options import ForwardHeaders, RouteOptions, with_sessions
+from .route_options import ForwardHeaders, RouteOptions, passed_headers, with_sessions
 from .target import PinnedBase
 from .units import parse_duration, parse_size
 from .whip import rules as whip
@@ -258,8 +257,8 @@ def _egress_maker(
 
 
 def _request_rewrite(options: RouteOptions, fixed: HeaderPairs) -> RequestRewrite:
-    usual = DEFAULT_PASS if options.target is None else PINNED_PASS
-    return RequestRewrite(usual if options.pass_headers is None else options.pass_headers, fixed)
+    passed = passed_headers(options.pass_headers, pinned=options.target is not None)
+    return RequestRewrite(passed, fixed)
 
 
 def _response_rewrite(

@@ -48,11 +48,16 @@ class RouteOptions:
     allow_networks: Sequence[AllowedNetwork | str]
 
 
+def passed_headers(given: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
+    """The browser headers that go upstream: ``pass_headers``, the usual ones if it is left out."""
+    if given is not None:
+        return given
+    return PINNED_PASS if pinned else DEFAULT_PASS
+
+
 def with_sessions(options: RouteOptions) -> RouteOptions:
     """*options* with what a WHIP route has beside them: methods and headers of its sessions."""
-    passed = options.pass_headers
-    if passed is None:
-        passed = DEFAULT_PASS if options.target is None else PINNED_PASS
+    passed = passed_headers(options.pass_headers, pinned=options.target is not None)
     return evolve(
         options,
         methods=route_methods(options.methods),

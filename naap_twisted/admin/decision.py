@@ -138,6 +138,8 @@ class Asked:
     """What the site says to the page: its preflight, replayed.
 
     :ivar reply: ``None`` where no other origin asks, or the site does not answer at once.
+    :ivar origin_line: the config line that would let the origin in.
+    :ivar listed: it is let in already.
     """
 
     question: Question
@@ -146,6 +148,7 @@ class Asked:
     reply: Reply | None
     problems: tuple[Problem, ...]
     origin_line: str | None = None
+    listed: bool = False
 
     @classmethod
     def of(cls, server: PluginServer, mount: Mount, question: Question) -> Asked:
@@ -177,8 +180,9 @@ class Asked:
                 cors_headers=options.cors_headers,
                 credentials=question.credentials,
             )
-        line = origins.line_allowing(question.origin.encode("latin-1", "replace"))
-        return cls(question, need, tuple(sent), reply, tuple(problems), line)
+        origin = question.origin.encode("ascii")  # it was parsed
+        line, listed = origins.line_allowing(origin), origins.allows(origin)
+        return cls(question, need, tuple(sent), reply, tuple(problems), line, listed)
 
     def steps(self, mount: Mount) -> list[Judged]:
         """Whether the page, and the method, get as far as the route."""
@@ -188,6 +192,8 @@ class Asked:
             if allowed in (["*"], [self.question.origin]):
                 text = f"cors_origins lets {self.question.origin} in"
                 steps.append(Judged(Step("origin", True, text)))
+            elif self.listed:  # it was refused before CORS had its say
+                steps.append(Judged(Step("origin", False, self.problems[0].text)))
             else:
                 text = f"{self.question.origin} is not in cors_origins"
                 step = Step("origin", False, text, OriginNotAllowed())

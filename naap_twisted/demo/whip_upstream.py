@@ -101,11 +101,16 @@ class WhipUpstream:
 
     def _admitted(self, request: IRequest) -> bool:
         self.calls += 1
-        if presents(request, self._authorization):
-            return True
-        request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
-        refuse(request, 401, b"")
-        return False
+        return admitted(request, self._authorization)
+
+
+def admitted(request: IRequest, authorization: Secret) -> bool:
+    """Whether *request* has the key; else it is answered 401 here."""
+    if presents(request, authorization):
+        return True
+    request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
+    refuse(request, 401, b"")
+    return False
 
 
 def refuse(request: IRequest, status: int, text: bytes) -> bytes:

@@ -9,8 +9,9 @@ from attrs import frozen
 Fields = list[tuple[bytes, bytes]]
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-# What may not stand in a line: NUL, the other control bytes but TAB, DEL. CR and LF are counted.
-_CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
+#: What may not stand in a line (RFC 9110 section 5.5): NUL, DEL, the other control bytes but TAB.
+#: CR and LF are counted.
+CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
 # Names seen before, in lower case: few, but peers choose them, so bounded in number and length.
 _NAMES: dict[bytes, bytes] = {}
 _MOST_NAMES = 2048
@@ -96,7 +97,7 @@ def parse_fields(block: bytes, max_lines: int, known: KnownLines | None = None) 
 
 
 def _read_line(line: bytes) -> tuple[bytes, bytes]:
-    if len(line.translate(None, _CONTROLS)) != len(line):
+    if len(line.translate(None, CONTROLS)) != len(line):
         raise FramingError("control character in a header")
     # A folded line, or a space before the colon, fails here: neither makes a token.
     name, colon, value = line.partition(b":")

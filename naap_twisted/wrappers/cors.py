@@ -164,7 +164,7 @@ class Cors(Wrapper):
             return False
         if route is None or (plan.own_options and not preflight):
             return True
-        self._answer_options(request, route, preflight)
+        self._answer_options(request, route, plan, preflight)
         return False
 
     def _is_allowed(self, values: Sequence[bytes], request: IDownstreamRequest) -> bool:
@@ -195,9 +195,8 @@ class Cors(Wrapper):
             put_preset(headers, (allowed, (_ALLOW_CREDENTIALS, b"true"), (_EXPOSE, expose)))
 
     def _answer_options(
-        self, request: IDownstreamRequest, route: RouteCors, preflight: bool
+        self, request: IDownstreamRequest, route: RouteCors, plan: Plan, preflight: bool
     ) -> None:
-        plan = self._plan(route)
         headers = request.responseHeaders
         put = headers.setRawHeaders
         requested = request.requestHeaders.getRawHeaders(b"access-control-request-headers", [])
@@ -205,7 +204,7 @@ class Cors(Wrapper):
         put(b"Access-Control-Allow-Methods", [plan.methods])
         put(b"Access-Control-Allow-Headers", [allowed])
         if preflight:
-            self._tell_refused(request, route, requested, allowed)
+            self._tell_refused(request, route.route, plan.methods, requested, allowed)
             put(b"Access-Control-Max-Age", self._max_age)
             headers.removeHeader(b"access-control-expose-headers")
         else:
@@ -220,7 +219,8 @@ class Cors(Wrapper):
     def _tell_refused(
         self,
         request: IDownstreamRequest,
-        route: RouteCors,
+        route: str,
+        methods: bytes,
         requested: Sequence[bytes],
         allowed: bytes,
     ) -> None:
@@ -228,14 +228,13 @@ class Cors(Wrapper):
         method = request.requestHeaders.getRawHeaders(b"access-control-request-method", [b""])[0]
         if len(method) > _LONGEST or not is_token(method):
             return  # not quoted
-        plan = self._plan(route)
         names = [name.strip() for name in b",".join(requested).split(b",")[:_MOST_REQUESTED]]
         listed = allowed.lower().split(b", ")
         odd = [name for name in names if name.lower() not in listed and is_token(name)]
         problems = refusals(
             method.decode("ascii"),
             [name.decode("ascii") for name in odd if len(name) <= _LONGEST][:_MOST_NAMED],
-            plan.methods.decode("ascii").split(", "),
+            methods.decode("ascii").split(", "),
             (),
             self._extra_headers,
         )
@@ -245,7 +244,7 @@ class Cors(Wrapper):
         lines = dict.fromkeys(each.line for each in problems if each.line is not None)
         self._log.warn(
             "A preflight was refused{where}: {text}; {remedy}",
-            where=f" on {route.route}" if route.route else "",
+            where=f" on {route}" if route else "",
             text=problems[0].text,
             remedy=f"to allow it: {' and '.join(lines)}" if lines else "no setting allows it",
         )

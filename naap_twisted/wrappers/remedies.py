@@ -11,7 +11,7 @@ from .origins import Origins
 
 #: Sent without being on any list (Fetch, "CORS-safelisted method").
 SAFE_METHODS = frozenset(("GET", "HEAD", "POST"))
-#: What a route's ``methods`` may hold.
+#: The methods that APIs have; a line with any other would hardly help.
 PROXIED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 
 
@@ -81,7 +81,7 @@ def header_refused(name: str, cors_headers: Sequence[str]) -> Problem:
 def method_refused(method: str, methods: Sequence[str]) -> Problem:
     """The route does not answer the method."""
     proxied = [each for each in methods if each not in ("OPTIONS", "HEAD")]
-    # "patch" is another method than "PATCH", and no route may list it.
+    # Not "patch", above all: it is another method than "PATCH", and no route may list it.
     line = f"methods = {json.dumps([*proxied, method])}" if method in PROXIED_METHODS else None
     return Problem(
         f"Method {method} is not allowed by Access-Control-Allow-Methods in preflight response",

@@ -8,7 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.admin import decision
 from naap_twisted.admin.decision import Question, decide
+from naap_twisted.admin.replay import Reply
 from naap_twisted.errors import BadRequest, NotFound
 from naap_twisted.testing import StaticResolver
 from naap_twisted.upstream.lookups import SharedLookups
@@ -35,6 +37,15 @@ class DecisionTestCase(SynchronousTestCase):
 
 
 class Decisions(DecisionTestCase):
+    def test_refused_before_cors(self):
+        """An origin that is listed is not blamed for an answer without CORS headers."""
+        self.patch(decision, "replay", lambda *_, **__: Reply(431, ()))
+        found = self.ask(origin=PAGE)
+        (step,) = [step for step in found["steps"] if not step["passed"]]
+        self.assertEqual((step["name"], found["hint"]), ("origin", None))
+        self.assertIn("status 431", step["text"])
+        self.assertNotIn("cors_origins", step["text"])
+
     def outcome(self, **fields):
         found = self.ask(**fields)
         return found["allowed"], found["code"], found["hint"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -18,6 +19,10 @@ from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 from twisted.web.static import File
+
+from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.model import AllowedNetwork
+from naap_twisted.testing import RunningServer
 
 from . import chromium
 
@@ -99,6 +104,26 @@ class PageServer:
         File.contentTypes.update({".mjs": "text/javascript", ".js": "text/javascript"})
         self._root.putChild(name.encode(), File(str(path)))
         return f"{self.origin}/{name}/"
+
+
+def proxy_to(
+    test: TestCase, port: int, path: str, server: dict[str, Any], **route: Any
+) -> RunningServer:
+    """A running proxy whose one route, at *path*, may reach *port* of this machine.
+
+    :param server: options of ``create_plugin_server``.
+    """
+    reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), port),)
+    plugin = create_plugin_server("browser-test", 0, allow_networks=reachable, **server)
+    proxy = create_external_proxy(
+        allowed_hosts=["127.0.0.1"],
+        allowed_schemes=["http"],
+        allowed_ports=[port],
+        allow_networks=reachable,
+        **route,
+    )
+    plugin.mount(path, proxy)
+    return RunningServer(test, plugin)
 
 
 class BrowserTestCase(TestCase):

@@ -1,15 +1,12 @@
 """CORS as a browser enforces it, not as a client that ignores it sees it."""
 
 import json
-from ipaddress import ip_network
 
 from twisted.logger import globalLogPublisher
 
-from naap_twisted import create_external_proxy, create_plugin_server
-from naap_twisted.model import AllowedNetwork
-from naap_twisted.testing import RunningServer, ScriptedUpstream
+from naap_twisted.testing import ScriptedUpstream
 
-from .support import BrowserTestCase, PageServer
+from .support import BrowserTestCase, PageServer, proxy_to
 
 ASK = """async ([url, headers]) => {
   try {
@@ -33,25 +30,11 @@ class CorsTests(BrowserTestCase):
     async def begin(self, cors_origins, **route):
         self.upstream = ScriptedUpstream(self, OK)
         self.pages = PageServer(self)
-        reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), self.upstream.port),)
-        server = create_plugin_server(
-            "cors-test",
-            0,
-            require_auth=False,
-            cors_origins=cors_origins or [self.pages.origin],
-            allow_networks=reachable,
-        )
-        server.mount(
-            "/x",
-            create_external_proxy(
-                allowed_hosts=["127.0.0.1"],
-                allowed_schemes=["http"],
-                allowed_ports=[self.upstream.port],
-                allow_networks=reachable,
-                **route,
-            ),
-        )
-        self.proxy = RunningServer(self, server)
+        options = {
+            "require_auth": False,
+            "cors_origins": cors_origins or [self.pages.origin],
+        }
+        self.proxy = proxy_to(self, self.upstream.port, "/x", options, **route)
         await self.open()
         url = self.pages.text(
             "page", "<!doctype html><title>page</title><link rel=icon href=data:,>"

@@ -2,18 +2,15 @@
 
 import json
 import subprocess
-from ipaddress import ip_network
 
 from twisted.internet import reactor
 from twisted.internet.protocol import Factory
 from twisted.internet.threads import deferToThread
 
-from naap_twisted import create_external_proxy, create_plugin_server
-from naap_twisted.model import AllowedNetwork
-from naap_twisted.testing import RunningServer, ScriptedUpstream
+from naap_twisted.testing import ScriptedUpstream
 
 from .demo_page import NARROW, WIDE, axe_findings, expect, outcome_part, overflow
-from .support import BrowserTestCase
+from .support import BrowserTestCase, proxy_to
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n" + b'{"ok":1}'
 
@@ -32,26 +29,13 @@ class AdminPageTests(BrowserTestCase):
         self.upstream = ScriptedUpstream(self, OK)
         admin = await free_port()
         self.admin = f"http://127.0.0.1:{admin}"
-        reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), self.upstream.port),)
-        server = create_plugin_server(
-            "admin-test",
-            0,
-            require_auth=False,
-            cors_origins=["http://localhost:3000", *([self.admin] if listed else [])],
-            allow_networks=reachable,
-            admin_listen=f"tcp:{admin}:interface=127.0.0.1",
-        )
-        server.mount(
-            "/x",
-            create_external_proxy(
-                allowed_hosts=["127.0.0.1"],
-                allowed_schemes=["http"],
-                allowed_ports=[self.upstream.port],
-                allow_networks=reachable,
-                target_url_header="X-My-URL",
-            ),
-        )
-        self.proxy = RunningServer(self, server)
+        server = {
+            "require_auth": False,
+            "cors_origins": ["http://localhost:3000", *([self.admin] if listed else [])],
+            "admin_listen": f"tcp:{admin}:interface=127.0.0.1",
+        }
+        port = self.upstream.port
+        self.proxy = proxy_to(self, port, "/x", server, target_url_header="X-My-URL")
         await self.open(**options)
 
         def scenario(page):

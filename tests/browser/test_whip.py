@@ -1,14 +1,11 @@
 """A page's requests to WHIP sessions, as far as they need no media: who may, and in what order."""
 
-from ipaddress import ip_network
-
-from naap_twisted import create_external_proxy, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.model import AllowedNetwork, User
-from naap_twisted.testing import RunningServer, ScriptedUpstream
+from naap_twisted.model import User
+from naap_twisted.testing import ScriptedUpstream
 from naap_twisted.testing.upstream import PAUSE
 
-from .support import BrowserTestCase, PageServer
+from .support import BrowserTestCase, PageServer, proxy_to
 
 USERS = {"tok-ada-1234": User("ada"), "tok-bob-1234": User("bob")}
 ADA, BOB = USERS
@@ -50,27 +47,15 @@ class WhipTests(BrowserTestCase):
         """A WHIP route for two users, and a session that Ada opened from the page."""
         self.upstream = ScriptedUpstream(self, CREATED)
         self.pages = PageServer(self)
-        reachable = (AllowedNetwork(ip_network("127.0.0.1/32"), self.upstream.port),)
-        server = create_plugin_server(
-            "whip-test",
-            0,
-            authenticator=StaticTokens(USERS),
-            cors_origins=[self.pages.origin],
-            allow_networks=reachable,
-        )
-        server.mount(
+        self.proxy = proxy_to(
+            self,
+            self.upstream.port,
             "/whip",
-            create_external_proxy(
-                allowed_hosts=["127.0.0.1"],
-                allowed_schemes=["http"],
-                allowed_ports=[self.upstream.port],
-                target_url_header="X-WHIP-URL",
-                content_type="application/sdp",
-                allow_networks=reachable,
-                forward_headers={"Authorization": "Bearer the-key"},
-            ),
+            {"authenticator": StaticTokens(USERS), "cors_origins": [self.pages.origin]},
+            target_url_header="X-WHIP-URL",
+            content_type="application/sdp",
+            forward_headers={"Authorization": "Bearer the-key"},
         )
-        self.proxy = RunningServer(self, server)
         await self.open()
         page = "<!doctype html><title>page</title><link rel=icon href=data:,>"
         url = self.pages.text("page", page)

@@ -16,9 +16,8 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 
 from ...secret import Secret
-from ..credentials import presents
 from ..site import UpstreamSite
-from ..whip_upstream import FRAGMENT_TYPE, OFFER_TYPE, media_type, refuse
+from ..whip_upstream import FRAGMENT_TYPE, OFFER_TYPE, admitted, media_type, refuse
 from .fragment import Fragment, NotAFragment, parse_fragment
 from .session import BadOffer, Ended, Publisher, RestartRefused, Session, Viewer
 
@@ -112,14 +111,14 @@ class MediaEndpoint:
     @app.route("/whip/resource/<name>", methods=["GET"])
     def look(self, request: IRequest, name: str) -> bytes:
         """No content, and nothing about whether there is such a session (section 4.1)."""
-        if self._admitted(request):
+        if admitted(request, self._authorization):
             request.setResponseCode(204)
         return b""
 
     @app.route("/media", methods=["GET"])
     def statistics(self, request: IRequest) -> bytes:
         """JSON: the publishers' sessions that are open, without their URLs; how many viewers."""
-        if not self._admitted(request):
+        if not admitted(request, self._authorization):
             return b""
         request.setHeader(b"content-type", b"application/json")
         sessions = [
@@ -140,7 +139,7 @@ class MediaEndpoint:
 
     def _refusal(self, request: IRequest) -> bytes | None:
         """The body of a refusal, which is never empty; ``None`` where the offer may be answered."""
-        if not self._admitted(request):
+        if not admitted(request, self._authorization):
             return b"the key is missing or wrong"
         if media_type(request) != OFFER_TYPE:
             return refuse(request, 415, b"expected Content-Type: application/sdp")
@@ -180,19 +179,12 @@ class MediaEndpoint:
         return answer.encode()
 
     def _session(self, request: IRequest, name: str) -> Session | None:
-        if not self._admitted(request):
+        if not admitted(request, self._authorization):
             return None
         session = self.sessions.get(name)
         if session is None:
             refuse(request, 404, b"no such session")
         return session
-
-    def _admitted(self, request: IRequest) -> bool:
-        if presents(request, self._authorization):
-            return True
-        request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
-        refuse(request, 401, b"")
-        return False
 
 
 def _text(request: IRequest) -> str:
