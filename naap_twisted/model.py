@@ -157,7 +157,7 @@ class OutboundRequest:
     timeouts: Timeouts = Timeouts()
 
 
-@frozen(cache_hash=True)  # looked up by for every request
+@frozen(cache_hash=True)  # it is a cache key for every request
 class RouteCors:
     """What a preflight for one path may allow.
 
