@@ -19,6 +19,7 @@ from .admin.tally import Tally
 from .auth.choose import NOBODY, auth_in_words
 from .auth.gate import Gate
 from .config.listen import parse_listen
+from .deadlines import make_monotonic
 from .downstream.adapt import AnySite
 from .downstream.site import DownstreamSite
 from .drain import Drain
@@ -55,6 +56,7 @@ class PluginServer(MultiService):
 
     def __init__(self, options: ServerOptions, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        make_monotonic(reactor)  # before anything of this server looks at the clock
         self.setName(f"naap-proxy {options.name}")  # type: ignore[no-untyped-call]
         self.title = options.name
         self.require_auth = options.require_auth
