@@ -7,6 +7,7 @@ into the next; :meth:`ExternalProxy.serve` calls them in order and is the place 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from attrs import Factory, frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -37,9 +38,14 @@ from .rewrite import injected_headers
 from .route import Route, compile_route
 from .route_options import ForwardHeaders, RouteOptions
 from .targets import Targets
+from .upstream.agent import as_upstream
 from .whip.key import LocationKey
 from .whip.rules import DEFAULT_TTL
 from .whip.sessions import METHODS, Sessions
+
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
+    from treq.testing import StubTreq
 
 
 @frozen
@@ -212,7 +218,7 @@ def create_external_proxy(
     follow_redirects: bool = False,
     allow_networks: Sequence[AllowedNetwork | str] = (),
     logger: Logger | None = None,
-    upstream: IUpstream | None = None,
+    upstream: IUpstream | HTTPClient | StubTreq | None = None,
 ) -> ExternalProxy:
     """A proxy route, ready for :meth:`PluginServer.mount` (the seed's ``createExternalProxy``).
 
@@ -244,7 +250,7 @@ def create_external_proxy(
     :param follow_redirects: follow 307 and 308, three times at most, to targets that this route
         allows; anything else is relayed.
     :param allow_networks: non-public networks that may be reached, ``"127.0.0.1/32:9100"``.
-    :param upstream: another way out, for tests.
+    :param upstream: another way out, such as ``treq.testing.StubTreq`` in tests: docs/testing.md.
     :raises ConfigError: naming every option that can't be.
     """
     route = compile_route(
@@ -276,4 +282,5 @@ def create_external_proxy(
             allow_networks=allow_networks,
         )
     )
-    return ExternalProxy(route, logger=logger, upstream=upstream)
+    way_out = None if upstream is None else as_upstream(upstream)
+    return ExternalProxy(route, logger=logger, upstream=way_out)

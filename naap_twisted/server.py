@@ -23,6 +23,7 @@ from .deadlines import make_monotonic
 from .downstream.adapt import AnySite
 from .downstream.site import DownstreamSite
 from .drain import Drain
+from .egress import AnyHost
 from .errors import ConfigError
 from .external_proxy import ExternalProxy
 from .interfaces import IKeyStore, IResolver
@@ -35,12 +36,15 @@ from .ports import ListeningPort
 from .routing import Mount, Routes
 from .server_options import ServerOptions, authenticator_of, listen_of, networks_of, wrapped
 from .state import State
+from .upstream.agent import GuardedHTTPClient, VettedAgent
 from .upstream.client import UpstreamClient
 from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
 from .whip.key import LocationKey
 
 if TYPE_CHECKING:
+    from treq.client import HTTPClient
+
     from .admin.listener import AdminListener
 
 
@@ -50,6 +54,7 @@ class PluginServer(MultiService):
     :ivar router: a ``klein.Klein``, mounted at the base path: add routes to it.
     :ivar root_children: resources outside the base path, by first path segment.
     :ivar listen: endpoint strings.
+    :ivar http: a treq client for this server's own calls, under its address rules.
     """
 
     _log = Logger()
@@ -68,6 +73,9 @@ class PluginServer(MultiService):
         self._capacity = Capacity.of(options.capacity)
         self._upstream = UpstreamClient(
             reactor, resolver=_resolver(options, reactor), ca_file=options.ca_file or ""
+        )
+        self.http: HTTPClient = GuardedHTTPClient(
+            VettedAgent(self._upstream, AnyHost(self._networks))
         )
         self._authenticator = authenticator_of(options)
         gate = Gate(
