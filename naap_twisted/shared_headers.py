@@ -23,8 +23,10 @@ _UPSTREAM_LIMITS = {
     b"Ratelimit": b"X-Upstream-RateLimit",
     b"Ratelimit-Policy": b"X-Upstream-RateLimit-Policy",
 }
+#: Lists that a callable of ours may have begun. Their members hold commas, so lines stay lines.
+_LINES = (b"Link", b"Server-Timing")
 #: Names, as they are relayed, for which :func:`beside_ours` is asked.
-SHARED = frozenset((_VARY, *_UPSTREAM_LIMITS))
+SHARED = frozenset((_VARY, *_LINES, *_UPSTREAM_LIMITS))
 #: Media types of answers that come piece by piece: server-sent events, and JSON texts in a row.
 STREAMS = (
     b"text/event-stream",
@@ -39,9 +41,16 @@ STREAMS = (
 
 def beside_ours(ours: Headers, headers: Pairs, exposed: list[bytes]) -> tuple[Pairs, list[bytes]]:
     """*headers* and *exposed*, changed so that they can be set on *ours* without loss."""
+    begun = [
+        (name, value)
+        for name in _LINES
+        if name in exposed
+        for value in ours.getRawHeaders(name, ())
+    ]
     limits = _UPSTREAM_LIMITS if ours.hasHeader(b"RateLimit") else {}
     theirs = [value for name, value in headers if name == _VARY]
-    headers = [(limits.get(name, name), value) for name, value in headers if name != _VARY]
+    kept = (pair for pair in headers if pair[0] != _VARY)
+    headers = [*begun, *((limits.get(name, name), value) for name, value in kept)]
     if theirs:
         headers.append((_VARY, merged((*ours.getRawHeaders(_VARY, ()), *theirs))))
     return headers, [limits.get(name, name) for name in exposed]

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
+from naap_twisted.presets import put_fields
 from naap_twisted.shared_headers import beside_ours, is_stream, merged, unheld
 
 
@@ -24,6 +25,15 @@ class SharedTests(SynchronousTestCase):
         for ours, value in (({"Vary": ["Origin"]}, b"Origin, Accept"), ({}, b"Accept, Origin")):
             found = beside_ours(Headers(ours), theirs, [b"Vary"])
             self.assertEqual(found, ([(b"ETag", b"e"), (b"Vary", value)], [b"Vary"]))
+
+    def test_lines(self) -> None:
+        """A list that our side has begun goes on, line by line; one that nobody relays is ours."""
+        ours = Headers({"Link": ["<a, b>; rel=x"], "Server-Timing": ["db"]})
+        headers, _ = beside_ours(ours, [(b"Link", b"<c>"), (b"Link", b"<d>")], [b"Link"])
+        self.assertEqual([value for _, value in headers], [b"<a, b>; rel=x", b"<c>", b"<d>"])
+        put_fields(ours, headers)
+        self.assertEqual(ours.getRawHeaders("Link"), ["<a, b>; rel=x", "<c>", "<d>"])
+        self.assertEqual(ours.getRawHeaders("Server-Timing"), ["db"])
 
     def test_limits(self) -> None:
         """The upstream's have a name of their own beside ours, and theirs where there are none."""

@@ -144,6 +144,7 @@ class CallableTests(OwnStage):
         def authorize(request):
             headers = request.responseHeaders
             headers.addRawHeader(b"Vary", b"X-Tenant")
+            headers.addRawHeader(b"Link", b"</ours>; rel=help")
             headers.addRawHeader(b"X-Plan", b"gold")
             listed = headers.getRawHeaders(b"access-control-expose-headers")[0]
             headers.setRawHeaders(b"Access-Control-Expose-Headers", [listed + b", X-Plan"])
@@ -152,9 +153,11 @@ class CallableTests(OwnStage):
         reply = await self.ask(
             b"Vary: Accept",
             b"Retry-After: 1",
+            b"Link: </theirs>; rel=next",
             authorize=authorize,
-            response_headers=["Vary", "Retry-After"],
+            response_headers=["Vary", "Retry-After", "Link"],
         )
+        self.assertEqual(reply.values("Link"), [b"</ours>; rel=help", b"</theirs>; rel=next"])
         self.assertEqual(reply.values("Vary"), [b"Origin, X-Tenant, Accept"])
         (listed,) = reply.values("Access-Control-Expose-Headers")
         self.assertLessEqual({b"X-Plan", b"X-Request-ID", b"Retry-After"}, set(listed.split(b", ")))
