@@ -247,8 +247,8 @@ def create_external_proxy(
     :param rate_limit: of this route, per user; per address where nobody is signed in.
     :param count_tokens: read the ``usage`` that OpenAI-shaped answers report.
     :param location_ttl: seconds that a WHIP session's Location works.
-    :param follow_redirects: follow 307 and 308, three times at most, to targets that this route
-        allows; anything else is relayed.
+    :param follow_redirects: follow redirects, three times at most, to targets that this route
+        allows, with the keys to the first target's origin only; anything else is relayed.
     :param allow_networks: non-public networks that may be reached, ``"127.0.0.1/32:9100"``.
     :param upstream: another way out, such as ``treq.testing.StubTreq`` in tests: docs/testing.md.
     :raises ConfigError: naming every option that can't be.

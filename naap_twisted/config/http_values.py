@@ -8,6 +8,7 @@ import re
 from ..auth.gate import is_rule
 from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
 from ..model import ExposeHeader, RateLimit
+from ..own_headers import why_not_relayed, why_not_renamed
 from ..wrappers.origins import parse_origin
 from ..wrappers.server_names import parse_host
 from .values import Flaws, Parser, count, duration, expected, flaws_of, keys_of, list_of, text
@@ -21,8 +22,6 @@ _CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-
 CONNECTION_HEADERS = frozenset(name.decode("ascii") for name in HOP_BY_HOP) | frozenset(
     {"content-length", "expect", "host", "http2-settings"}
 )
-# The contract's "never relayed" list; naming one in a route would have no effect.
-NEVER_RELAYED = CONNECTION_HEADERS | {"server", "set-cookie", "set-cookie2"}
 
 
 def header_name(value: object) -> str:
@@ -49,9 +48,10 @@ def header_pattern(value: object) -> str:
 
 def relayed_pattern(value: object) -> str:
     """A response header that a route may relay, or a pattern of some."""
-    name = header_pattern(value)
-    if name.lower() in NEVER_RELAYED or name.lower().startswith("access-control-"):
-        raise ValueError(f"{name} of an upstream is never relayed")
+    name = text(value)
+    reason = why_not_relayed(name)
+    if reason:
+        raise ValueError(reason)
     return name
 
 
@@ -62,10 +62,12 @@ def expose_header(value: object) -> ExposeHeader:
     flaws: list[tuple[str, str]] = []
     for key in ("from", "to"):
         try:
-            if relayed_pattern(value[key]).endswith("*"):
-                raise ValueError("must be one header name, not a pattern")
+            text(value[key])
         except ValueError as error:
             flaws += flaws_of(error, f".{key}")
+    if not flaws:
+        problems = why_not_renamed(value["from"], value["to"])
+        flaws = [(f".{end}", reason) for end, reason in problems]
     if flaws:
         raise Flaws(*flaws)
     return ExposeHeader(value["from"], value["to"])
