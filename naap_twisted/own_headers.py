@@ -3,8 +3,9 @@
 What is relayed leaves under *our* origin. There a browser takes ``Service-Worker-Allowed`` or
 ``Clear-Site-Data`` for this server's word, a cache in front of us takes ``CDN-Cache-Control`` for
 it, and nginx serves the file that ``X-Accel-Redirect`` names. The list holds every response field
-on which a browser, a cache or a proxy is known to act beyond the answer itself. It was drawn up from
-IANA's "HTTP Field Name Registry", MDN's reference of headers, and the names that proxies and CDNs use.
+on which a browser, a cache or a proxy is known to act beyond the answer itself. It was drawn up
+from IANA's "HTTP Field Name Registry", MDN's reference of headers, and names that proxies and CDNs
+use.
 """
 
 from __future__ import annotations
