@@ -65,7 +65,8 @@ class FromEnvironment(SynchronousTestCase):
             ({}, "is not set"),
             ({"KEY": ""}, "is not set"),
             ({"KEY": "  "}, "is not set"),
-            ({"KEY": f"{KEY}\n"}, "control character"),
+            ({"KEY": f"{KEY}\n"}, "ends in a line end"),
+            ({"KEY": f"{KEY}\nX: y"}, "control character"),
         ]:
             self.patch(os, "environ", environment)
             error = self.assertRaises(ConfigError, Secret.from_env, "KEY", prefix="Bearer ")

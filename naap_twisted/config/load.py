@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from ..errors import ConfigError
 from .auth import AuthConfig, with_environment
 from .listen import parse_listen
+from .literals import refuse_literals
 from .read import Problems, read_section, refuse_unknown
 from .rules import judge
 from .schema import Config, KeysConfig, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
@@ -30,6 +32,7 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_CONFIG_BYTES + 1)
+            readable = bool(os.fstat(stream.fileno()).st_mode & stat.S_IROTH)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"config: cannot read {file}: {reason}") from None
@@ -39,15 +42,22 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigError(f"config: {file} is not UTF-8 text") from None
-    return parse_config(text, directory=file.parent, environ=environ)
+    return parse_config(
+        text, directory=file.parent, environ=environ, readable=str(file) if readable else None
+    )
 
 
 def parse_config(
-    text: str, *, directory: Path | None = None, environ: Mapping[str, str] | None = None
+    text: str,
+    *,
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    readable: str | None = None,
 ) -> Config:
     """Check TOML *text*.
 
     :param directory: where relative paths start; the current directory when ``None``.
+    :param readable: the file that it stands in, where other users can read that.
     :raises ConfigError: with every problem there is, one line each.
     """
     try:
@@ -64,6 +74,8 @@ def parse_config(
     config = _read(document, surroundings, problems)
     _check_tls_keys(config, problems)
     judge(config, problems)
+    if readable is not None:
+        refuse_literals(config, readable, problems)
     if problems.lines:
         raise ConfigError(*problems.lines)
     return config
