@@ -32,7 +32,7 @@ from .observe.text import speed_up_text_logs
 from .ports import check_free
 from .problems import Problems
 from .server import PluginServer
-from .signals import Hurried, when_asked_again
+from .signals import Hurried, outlive_others, when_asked_again
 
 DEMO_PORT = 4020
 _FILES = 65_536
@@ -106,6 +106,7 @@ class PlainStart(MultiService):
         # By now twistd has become the user of its --uid.
         for line in as_root(os.geteuid()):
             _log.warn("{caution}", caution=line)
+        outlive_others(reactor)
         when_asked_again(reactor, self.hurry)
         settle_down()
 
@@ -214,6 +215,7 @@ def run_server(server: PluginServer, reactor: Any) -> None:
         _log.warn("{caution}", caution=line)
     settle_down()
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
+    outlive_others(reactor)
     when_asked_again(reactor, server.hurry)
     reactor.run()
 

@@ -196,7 +196,7 @@ class PlainStartTests(SynchronousTestCase):
         for user, told in ((0, 1), (1000, 0)):
             self.patch(os, "geteuid", lambda user=user: user)
             front = service.PlainStart()
-            for name in ("when_asked_again",):
+            for name in ("outlive_others", "when_asked_again"):
                 self.patch(service, name, lambda *_: None)
             self.patch(service, "settle_down", lambda: None)
             with capturedLogs() as logs:
