@@ -17,6 +17,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.lockfile import isLocked
 
 from .config.listen import Listen, parse_listen, with_backlog
+from .errors import ConfigError
 from .problems import Problems
 
 
@@ -27,11 +28,21 @@ class ListeningPort(StreamServerEndpointService):
     """
 
     def __init__(self, reactor: Any, description: str, factory: IProtocolFactory) -> None:
-        endpoint = serverFromString(reactor, with_backlog(description))
-        super().__init__(endpoint, factory)  # type: ignore[no-untyped-call]
+        super().__init__(_endpoint(reactor, description), factory)  # type: ignore[no-untyped-call]
         self.description = description
         # What can't be listened on ends the start, instead of a server that hears nothing.
         self._raiseSynchronously = True
+
+    def privilegedStartService(self) -> None:
+        """Listen.
+
+        :raises CannotListenError: the address can't be had.
+        :raises ConfigError: the place of a UNIX socket can't.
+        """
+        try:
+            super().privilegedStartService()  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise ConfigError(f"{self.description}: {error.strerror or error}") from None
 
     @property
     def is_up(self) -> bool:
@@ -53,6 +64,13 @@ class ListeningPort(StreamServerEndpointService):
     def _port(self) -> Any:
         found = getattr(self._waitingForPort, "result", None)
         return found if hasattr(found, "getHost") else None
+
+
+def _endpoint(reactor: Any, description: str) -> Any:
+    try:
+        return serverFromString(reactor, with_backlog(description))
+    except LookupError:
+        raise ConfigError(f"{description}: systemd gave this process no such socket") from None
 
 
 def tls_problems(listen: Sequence[str], admin: str) -> Problems:
@@ -109,16 +127,13 @@ def check_free(description: str) -> None:
     The socket is closed again: what can be listened on now can be so a moment later.
 
     :raises CannotListenError: the address is taken, is not of this machine, or needs privileges.
-    :raises ValueError: systemd gave no such socket.
+    :raises ConfigError: systemd gave no such socket.
     """
     listen = parse_listen(description)
     if listen.kind == "unix":
         _lock_free(listen.arguments)
     elif listen.kind == "systemd":
-        try:
-            serverFromString(None, description)
-        except LookupError:
-            raise ValueError("systemd gave this process no such socket") from None
+        _endpoint(None, description)
     elif listen.arguments["port"] != "0":
         _bind(listen)
 

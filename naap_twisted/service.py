@@ -30,7 +30,6 @@ from .config import load_config
 from .errors import ConfigError
 from .observe.text import speed_up_text_logs
 from .ports import check_free
-from .problems import Problems
 from .server import PluginServer
 from .signals import Hurried, outlive_others, when_asked_again
 
@@ -246,10 +245,6 @@ def _make(options: Options) -> IService:
 
 
 def _free(server: PluginServer) -> PluginServer:
-    problems = Problems()
     for endpoint in server.endpoints():
-        with problems.under(endpoint):
-            check_free(endpoint)
-    if problems.lines:
-        raise ConfigError(*problems.lines)
+        check_free(endpoint)
     return server

@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from naap_twisted.errors import ConfigError
 from naap_twisted.ports import ListeningPort, check_free, check_tls, tls_problems
 from tests.certs import Authority, pem_pair
 
@@ -48,6 +49,12 @@ class Opened(TestCase):
         self.assertRaises(CannotListenError, again.startService)
         await port.stopService()
         self.assertFalse(port.is_up)
+
+    def test_no_place(self):
+        """The directory of a UNIX socket that is not there is a line, too."""
+        port = ListeningPort(reactor, "unix:nowhere/socket", Factory())
+        error = self.assertRaises(ConfigError, port.startService)
+        self.assertEqual(str(error), "unix:nowhere/socket: No such file or directory")
 
 
 class TlsTests(SynchronousTestCase):
@@ -136,5 +143,7 @@ class FreeTests(SynchronousTestCase):
 
     def test_systemd(self):
         """What systemd did not give can't be listened on."""
-        error = self.assertRaises(ValueError, check_free, "systemd:domain=INET:index=7")
-        self.assertIn("systemd gave", str(error))
+        endpoint = "systemd:domain=INET:index=7"
+        for ask in (check_free, lambda text: ListeningPort(None, text, Factory())):
+            error = self.assertRaises(ConfigError, ask, endpoint)
+            self.assertIn("systemd gave", str(error))

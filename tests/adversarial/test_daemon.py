@@ -127,16 +127,14 @@ class DaemonTests(TestCase):
             (anyone.replace(TCP, "systemd:domain=INET:index=0"), ("systemd gave",)),
             ("[", ("not TOML",)),
         ):
-            for foreground in ([], ["-n"]):
-                arguments = [*foreground, "naap-proxy", "--config", self.config(text)]
-                self.refused(self.twistd(*arguments), *words)
+            self.refused(self.twistd("naap-proxy", "--config", self.config(text)), *words)
         for arguments, words in (
+            (["-n", "naap-proxy", "--config", self.config(_CONFIG % taken)], ("cannot listen",)),
             (["naap-proxy", "--config", "/nonexistent.toml"], ("cannot read",)),
             (["naap-proxy", "--app", f"{name}:s"], ("injects Authorization",)),
             (["naap-proxy", "--demo", "--port", str(taken)], ("cannot listen", str(taken))),
         ):
-            for foreground in ([], ["-n"]):
-                self.refused(self.twistd(*foreground, *arguments, environ=path), *words)
+            self.refused(self.twistd(*arguments, environ=path), *words)
 
     def test_tac(self):
         """The same by way of a .tac file."""
@@ -175,3 +173,18 @@ class DaemonTests(TestCase):
         os.kill(pid, signal.SIGTERM)
         await eventually(lambda: not self.left(), 20)
         self.assertFalse(self.pidfile.exists())
+
+    async def test_root(self):
+        """Root is warned of, and is not where twistd becomes somebody else before it serves."""
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to be it and to become another")
+        config = self.config(_CONFIG % 0)
+        for user, warned in (([], True), (["--uid=65534", "--gid=65534"], False)):
+            self.log.unlink(missing_ok=True)
+            done = self.twistd(*user, "naap-proxy", "--config", config)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            said = self.log.read_text()
+            self.assertEqual("runs as root" in said, warned, said)
+            os.kill(int(self.pidfile.read_text()), signal.SIGTERM)
+            await eventually(lambda: not self.left(), 20)
+            self.pidfile.unlink(missing_ok=True)  # which the other may not remove
