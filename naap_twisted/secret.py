@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from .errors import ConfigError
 from .misread import misread, misread_header
@@ -71,9 +72,13 @@ class Secret:
         if reason is not None:
             raise ValueError(f"secret from {self.source} {reason}")
 
-    def holds(self, mark: bytes) -> bool:
-        """Whether *mark*, which is no secret (a URL's ``@``), stands in it."""
-        return mark in self._value
+    @property
+    def has_password(self) -> bool:
+        """Whether it is a URL that holds one: without, a URL tells a place, and no secret."""
+        try:
+            return urlsplit(self._value).password is not None
+        except ValueError:
+            return True
 
     def reveal(self) -> bytes:
         """The bytes themselves. Only the wire may have them."""

@@ -37,7 +37,7 @@ def literal_keys(config: Config) -> Iterator[str]:
 
 
 def _with_password(url: Secret | None) -> Secret | None:
-    return url if url is not None and url.holds(b"@") else None
+    return url if url is not None and url.has_password else None
 
 
 def refuse_literals(config: Config, file: str, problems: Problems) -> None:

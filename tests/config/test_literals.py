@@ -34,6 +34,7 @@ class LiteralTests(SynchronousTestCase):
             + [f"proxy[0].forward_headers.{name}" for name in headers],
         )
         kept = config_of(
+            server='[server]\ndatabase_url = "postgresql://user@h/d"',
             redis='[redis]\nurl = "redis://h"',
             proxy=proxy('forward_headers = { Authorization = "Bearer ${env:KEY}" }'),
         )
