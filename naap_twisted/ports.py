@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
@@ -17,6 +18,7 @@ from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.lockfile import isLocked
 
 from .config.listen import Listen, parse_listen, with_backlog
+from .config.secrets import read_secret_file
 from .errors import ConfigError
 from .problems import Problems
 
@@ -84,7 +86,7 @@ def tls_problems(listen: Sequence[str], admin: str) -> Problems:
 
 
 def check_tls(description: str) -> None:
-    """See that the key and the certificates of an ``ssl:`` endpoint can be read and go together.
+    """See that the files of an ``ssl:`` endpoint go together, and that others can't read its key.
 
     Twisted reads them as the endpoint is opened, with a traceback where it can't, and looks whether
     key and certificate are a pair at the first handshake only.
@@ -96,7 +98,9 @@ def check_tls(description: str) -> None:
         return
     key = listen.arguments.get("privateKey", "server.pem")
     certificate = listen.arguments.get("certKey", key)
-    for path in (key, certificate, *filter(None, [listen.arguments.get("extraCertChain")])):
+    # Debian keeps TLS keys in files of mode 0640.
+    read_secret_file(Path(key), group_may_read=True)
+    for path in filter(None, (certificate, listen.arguments.get("extraCertChain"))):
         _see(path)
     try:
         # A passphrase would be asked for at the terminal, which a daemon has not.

@@ -68,6 +68,7 @@ class TlsTests(SynchronousTestCase):
         paths = self.directory / f"{name}.key", self.directory / f"{name}.crt"
         for path, content in zip(paths, pem_pair(name), strict=True):
             path.write_bytes(content)
+            path.chmod(0o600)
         return paths
 
     def endpoint(self, key, certificate, more=""):
@@ -78,6 +79,7 @@ class TlsTests(SynchronousTestCase):
         key, certificate = self.ours
         both = self.directory / "both.pem"
         both.write_bytes(key.read_bytes() + certificate.read_bytes())
+        both.chmod(0o640)
         chain = self.directory / "chain.pem"
         chain.write_bytes(Authority().pem)
         for good in (
@@ -94,10 +96,14 @@ class TlsTests(SynchronousTestCase):
         nothing, sealed = self.directory / "nothing", self.directory / "sealed"
         nothing.write_bytes(b"nothing")
         sealed.write_bytes(pem_pair("sealed", passphrase=b"x")[0])
+        for path in (nothing, sealed):
+            path.chmod(0o600)
+        self.other[0].chmod(0o644)
         for bad, reason in (
             (self.endpoint("/nowhere.key", certificate), "cannot read /nowhere.key: No such file"),
             (self.endpoint(key, "/nowhere.crt"), "cannot read /nowhere.crt: No such file"),
             (self.endpoint(key, certificate, ":extraCertChain=/no.pem"), "cannot read /no.pem"),
+            (self.endpoint(*self.other), f"run: chmod 600 {self.other[0]}"),
             (self.endpoint(key, nothing), f"{key} and {nothing} are no PEM private key"),
             (self.endpoint(nothing, certificate), "are no PEM private key"),
             (self.endpoint(key, self.other[1]), "are no PEM private key"),

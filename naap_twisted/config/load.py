@@ -11,12 +11,11 @@ from typing import Any
 
 from ..errors import ConfigError
 from .auth import AuthConfig, with_environment
-from .listen import parse_listen
 from .literals import refuse_literals
 from .read import Problems, read_section, refuse_unknown
 from .rules import judge
 from .schema import Config, KeysConfig, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
-from .secrets import Surroundings, read_secret_file
+from .secrets import Surroundings
 from .values import expected
 
 MAX_CONFIG_BYTES = 1024 * 1024
@@ -72,7 +71,6 @@ def parse_config(
         (directory or Path()).absolute(), os.environ if environ is None else environ
     )
     config = _read(document, surroundings, problems)
-    _check_tls_keys(config, problems)
     judge(config, problems)
     if readable is not None:
         refuse_literals(config, readable, problems)
@@ -110,18 +108,3 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
             for index, route in enumerate(routes)
         ),
     )
-
-
-def _check_tls_keys(config: Config, problems: Problems) -> None:
-    listening = {f"listen[{index}]": each for index, each in enumerate(config.server.listen)}
-    if config.server.admin_listen:
-        listening["admin_listen"] = parse_listen(config.server.admin_listen)
-    for name, listen in listening.items():
-        if listen.kind != "ssl":
-            continue
-        try:
-            # As Twisted's own parser has it: the default name, and relative to where we run.
-            key = Path(listen.arguments.get("privateKey", "server.pem"))
-            read_secret_file(key, group_may_read=True)
-        except ValueError as error:
-            problems.add(f"server.{name}", str(error))

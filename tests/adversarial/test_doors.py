@@ -180,6 +180,17 @@ class MistakeTests(DoorsCase):
         path = self.file({"server": f'listen = ["{endpoint}"]'})
         self.same(path, {}, {"listen": [endpoint]}, "the certificate that goes with it")
 
+    def test_tls_key_that_others_can_read(self):
+        """Whoever lists the endpoint, the key's file has to be closed."""
+        both = self.directory / "both.pem"
+        both.write_bytes(b"".join(pem_pair("a")))
+        both.chmod(0o644)
+        endpoint = f"ssl:0:interface=127.0.0.1:privateKey={both}"
+        path = self.file({"server": f'listen = ["{endpoint}"]'})
+        self.same(
+            path, {}, {"listen": [endpoint]}, f"open to group or others; run: chmod 600 {both}"
+        )
+
     def test_certificates_that_are_none(self):
         """``ca_file``: missing, or not PEM."""
         broken = self.directory / "ca.pem"
