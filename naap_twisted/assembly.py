@@ -104,6 +104,19 @@ def build_server(config: Config) -> PluginServer:
     return server
 
 
+def checked_server(config: Config) -> PluginServer:
+    """The server that *config* describes, about to start: for twistd and for ``check``.
+
+    :raises ConfigError: as :func:`build_server`, or what the start would refuse.
+    """
+    server = build_server(config)
+    try:
+        server.check_start()
+    except ConfigError as error:
+        raise ConfigError(*map(_server_line, error.problems)) from None
+    return server
+
+
 def rotate_keys(config: Config) -> int:
     """Seal every user's key with the first master key, in the process at hand; how many.
 
@@ -200,7 +213,7 @@ _MOVED = {
 
 def _server_line(line: str) -> str:
     key = re.split(r"[:\[]", line, maxsplit=1)[0]
-    if "." in key:
+    if "." in key or key.startswith("/"):
         return line
     if key in _MOVED:
         return _MOVED[key] + line[len(key) :]

@@ -15,7 +15,14 @@ from .egress import EgressPolicy
 from .errors import ConfigError
 from .guard import Guard
 from .headers import is_token
-from .model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, rate_limit_problem
+from .model import (
+    AllowedNetwork,
+    HeaderPairs,
+    RateLimit,
+    RouteCors,
+    Timeouts,
+    rate_limit_problem,
+)
 from .problems import Problems
 from .rewrite import (
     PINNED_PASS,
@@ -23,8 +30,8 @@ from .rewrite import (
     SDP_RELAY,
     RequestRewrite,
     ResponseRewrite,
-    injected_headers,
 )
+from .route_keys import fixed_headers, refuse_as_key
 from .route_options import ForwardHeaders, RouteOptions, passed_headers, with_sessions
 from .target import PinnedBase
 from .units import parse_duration, parse_size
@@ -94,7 +101,9 @@ def compile_route(options: RouteOptions) -> Route:
     networks = _networks(options, problems)
     with problems.under("body_limit"):
         limit = parse_size(options.body_limit)
-    fixed = _fixed_headers(options, problems)
+    fixed = fixed_headers(options.forward_headers, problems)
+    if options.target is None:
+        refuse_as_key(options.target_url_header, options.forward_headers, problems)
     timeouts = _timeouts(options, problems)
     session_ttl = _session_ttl(options, kinds, problems)
     given = options
@@ -160,13 +169,6 @@ def _networks(options: RouteOptions, problems: Problems) -> tuple[AllowedNetwork
             parse_allow_network(entry) if isinstance(entry, str) else entry
             for entry in options.allow_networks
         )
-    return ()
-
-
-def _fixed_headers(options: RouteOptions, problems: Problems) -> HeaderPairs:
-    with problems.under("forward_headers"):
-        if options.forward_headers is not None and not callable(options.forward_headers):
-            return injected_headers(options.forward_headers)
     return ()
 
 

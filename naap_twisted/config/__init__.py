@@ -4,7 +4,7 @@ The layers, bottom up: ``values`` and ``http_values`` parse one value each, ``li
 endpoint strings, ``secrets`` resolves ``${env:X}`` and ``${file:path}``; ``schema`` lists every key
 with its type, default and parser, ``auth`` those of its section and how they go together; ``read``
 walks a table by its schema; ``unbuilt`` refuses what is promised but not there yet; ``rules``
-judges keys against one another; ``load`` puts them in order.
+judges keys against one another, ``literals`` the file that holds one; ``load`` puts them in order.
 """
 
 from __future__ import annotations

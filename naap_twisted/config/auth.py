@@ -41,12 +41,6 @@ def _cookie(value: object) -> str:
     return name
 
 
-def _secret(value: object, surroundings: Surroundings) -> Secret:
-    secret = resolve(value, surroundings)
-    signing_keys.secret_key(secret)
-    return secret
-
-
 def _public_key(value: object, surroundings: Surroundings) -> bytes:
     path = surroundings.directory / Path(text(value))
     try:
@@ -102,7 +96,7 @@ class AuthConfig:
     session_timeout: float = field(default=fetch.TIMEOUT, metadata=_by(duration, "session"))
     session_cookie: str = field(default=tokens.SESSION_COOKIE, metadata=_by(_cookie))
     csrf_cookie: str = field(default=tokens.CSRF_COOKIE, metadata=_by(_cookie))
-    secret: Secret | None = field(default=None, metadata=_local(_secret, "jwt"))
+    secret: Secret | None = field(default=None, metadata=_local(resolve, "jwt"))
     public_key_file: bytes = field(default=b"", metadata=_local(_public_key, "jwt"), repr=False)
     jwks_url: str = field(default="", metadata=_by(_jwks_url, "jwt"))
     algorithms: tuple[str, ...] = field(
@@ -141,7 +135,7 @@ def with_environment(
         return auth
     try:
         secret = Secret(environ[name], source=f"env:{name}")
-        signing_keys.secret_key(secret)
+        secret.refuse_mistakes()
     except ValueError as error:
         problems.add("auth.secret", str(error))
         return auth
@@ -193,6 +187,12 @@ def _jwt_keys(auth: AuthConfig, problems: Problems) -> None:
     except ValueError as error:
         problems.add("auth.algorithms", str(error))
         return
+    if auth.secret is not None:
+        try:
+            # How long a secret has to be, its algorithms say.
+            signing_keys.secret_key(auth.secret, auth.named_algorithms)
+        except ValueError as error:
+            problems.add("auth.secret", str(error))
     if given[0] == "public_key_file":
         public_key = signing_keys.public_key(auth.public_key_file)
         for name in auth.algorithms:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,11 +11,11 @@ from typing import Any
 
 from ..errors import ConfigError
 from .auth import AuthConfig, with_environment
-from .listen import parse_listen
+from .literals import refuse_literals
 from .read import Problems, read_section, refuse_unknown
 from .rules import judge
 from .schema import Config, KeysConfig, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
-from .secrets import Surroundings, read_secret_file
+from .secrets import Surroundings
 from .values import expected
 
 MAX_CONFIG_BYTES = 1024 * 1024
@@ -30,6 +31,7 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_CONFIG_BYTES + 1)
+            readable = bool(os.fstat(stream.fileno()).st_mode & stat.S_IROTH)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"config: cannot read {file}: {reason}") from None
@@ -39,15 +41,22 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigError(f"config: {file} is not UTF-8 text") from None
-    return parse_config(text, directory=file.parent, environ=environ)
+    return parse_config(
+        text, directory=file.parent, environ=environ, readable=str(file) if readable else None
+    )
 
 
 def parse_config(
-    text: str, *, directory: Path | None = None, environ: Mapping[str, str] | None = None
+    text: str,
+    *,
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    readable: str | None = None,
 ) -> Config:
     """Check TOML *text*.
 
     :param directory: where relative paths start; the current directory when ``None``.
+    :param readable: the file that it stands in, where other users can read that.
     :raises ConfigError: with every problem there is, one line each.
     """
     try:
@@ -62,8 +71,9 @@ def parse_config(
         (directory or Path()).absolute(), os.environ if environ is None else environ
     )
     config = _read(document, surroundings, problems)
-    _check_tls_keys(config, problems)
     judge(config, problems)
+    if readable is not None:
+        refuse_literals(config, readable, problems)
     if problems.lines:
         raise ConfigError(*problems.lines)
     return config
@@ -98,18 +108,3 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
             for index, route in enumerate(routes)
         ),
     )
-
-
-def _check_tls_keys(config: Config, problems: Problems) -> None:
-    listening = {f"listen[{index}]": each for index, each in enumerate(config.server.listen)}
-    if config.server.admin_listen:
-        listening["admin_listen"] = parse_listen(config.server.admin_listen)
-    for name, listen in listening.items():
-        if listen.kind != "ssl":
-            continue
-        try:
-            # As Twisted's own parser has it: the default name, and relative to where we run.
-            key = Path(listen.arguments.get("privateKey", "server.pem"))
-            read_secret_file(key, group_may_read=True)
-        except ValueError as error:
-            problems.add(f"server.{name}", str(error))
