@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..attempts import cancelled_next_turn
 from ..deadlines import Ticker
 from ..egress import check_address
 from ..errors import (
@@ -73,8 +74,7 @@ class Connector:
             endpoint: Any = kind(self._reactor, str(address), target.port)
             if target.scheme == "https":
                 endpoint = wrapClientTLS(self._tls.for_host(target.host), endpoint)
-            attempt: Deferred[Any] = endpoint.connect(factory)
-            return attempt
+            return cancelled_next_turn(endpoint.connect(factory), self._reactor)
 
         connection: UpstreamConnection = await race(addresses, start, self._reactor)
         try:

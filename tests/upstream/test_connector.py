@@ -164,6 +164,9 @@ class Connecting(SynchronousTestCase):
         done = self.connect("93.184.215.14")
         done.cancel()
         self.failureResultOf(done, CancelledError)
+        self.reactor.advance(0)
+        connector = self.reactor.connectors[-1]
+        self.assertTrue(connector.stoppedConnecting)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_foreign_timeout(self):
