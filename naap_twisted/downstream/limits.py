@@ -17,6 +17,10 @@ class DownstreamLimits:
     :ivar keep_alive: between two requests on a connection.
     :ivar body_grace: a body may stall or trickle this long ...
     :ivar body_rate: ... beyond what this many bytes a second would have brought.
+    :ivar chunk_framing: framing bytes of a chunked body beyond those that its payload pays for: a
+        chunk is charged its framing, eight bytes at least.
+    :ivar crumbs: reads of fewer than eight bytes within one request, be they packets or TLS
+        records.
     :ivar write_timeout: a reader that takes nothing for this long is cut off.
     :ivar pipelined: bytes that may wait behind a request in progress.
     :ivar linger: bytes and
@@ -33,6 +37,8 @@ class DownstreamLimits:
     keep_alive: float = 60.0
     body_grace: float = 20.0
     body_rate: float = 1024.0
+    chunk_framing: int = 128 * 1024
+    crumbs: int = 16 * 1024
     write_timeout: float = 60.0
     pipelined: int = 128 * 1024
     linger: int = 1024 * 1024
