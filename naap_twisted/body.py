@@ -50,24 +50,27 @@ class BodyPolicy:
         :raises UnsupportedMediaType: it is of another type than the route's.
         :raises BodyTooLarge: it is over the limit; at once where its length is declared.
         :raises InvalidJson: a JSON route got something else.
+        :raises Unavailable: bodies that are held whole take all the room there is.
         """
         body = request.body
         if body.length == 0:
             return self._nothing(request)
         content_type = self._check_type(request)
         media_type = _media_type(content_type)
-        if media_type in _JSON_TYPES:
-            data = body.whole(self.limit)
-            if not isinstance(data, bytes):
-                data = await data
-            if not data:
-                return self._nothing(request)
+        is_json = media_type in _JSON_TYPES
+        if not (is_json or body.complete or self._may_be_sent_again(body.length)):
+            return StreamedBody(body, self.limit), content_type
+        data = body.whole(self.limit)
+        if not isinstance(data, bytes):
+            data = await data
+        if not data:
+            return self._nothing(request)
+        if is_json:
             check_json(data)
-            return data, content_type
-        if body.complete or (body.length is not None and body.length <= self._whole):
-            data = await body.collect(self.limit)
-            return (data, content_type) if data else self._nothing(request)
-        return StreamedBody(body, self.limit), content_type
+        return data, content_type
+
+    def _may_be_sent_again(self, declared: int | None) -> bool:
+        return declared is not None and declared <= self._whole
 
     def _nothing(self, request: IDownstreamRequest) -> tuple[None, None]:
         """No body, or a chunked one of no bytes: the same."""

@@ -134,6 +134,7 @@ class LimitsTests(SynchronousTestCase):
             f"not a proxy | {down.form // 1024**2} MB",
             f"{down.chunk_framing // 1024} kB more than its payload",
             f"in one request | {down.crumbs:,}",
+            f"held whole | {down.held // 1024**2} MB; {down.held_per_address // 1024**2} MB from",
             f"does not answer | {down.callable_timeout:g} s",
             f"{down.connections:,}; {down.connections_per_address:,} from one address",
             f"{pool.idle:g} s, {pool.per_key} an origin and route, {pool.total:,} in all",

@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, Any
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
+from ..clients import rate_key
 from ..deadlines import NEVER
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
 from ..framing.body import LEAST_CHARGE, BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge, KnownLines
 from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_request
+from ..limits.held import Hold
 from .answer import PHRASES
 from .body import BrowserGone, RequestBody
 from .liveness import peer_closed
@@ -275,6 +277,12 @@ class Channel(Outflow):
             self._read(False)
             if not self._blocked:  # else the write deadline stands
                 self.deadline = self.site.ticker.now() + _LIVENESS_INTERVAL
+
+    def open_hold(self) -> Hold:
+        """Part of the server's account, under the name that the rate limit has for this caller."""
+        request = self._request
+        client = request.record.client if request is not None else ""
+        return self.site.held.open(rate_key(client or getattr(self._peer, "host", "")))
 
     def _body_due(self) -> float:
         limits = self._limits

@@ -27,6 +27,9 @@ class DownstreamLimits:
     :ivar linger_timeout: seconds an unread body is drained after an early answer, so that the
         answer is not lost to a reset (RFC 9112 section 9.6).
     :ivar form: body bytes of a stock (not proxied) resource.
+    :ivar held: bytes of bodies that are held whole at once, in total: those of JSON routes, of
+        stock resources, and those that a redirect may need again.
+    :ivar held_per_address: the same from one address.
     :ivar callable_timeout: an authenticator, ``authorize`` or ``forward_headers`` answers in it.
     :ivar connections: open at once, in total.
     :ivar connections_per_address: open at once, from one address.
@@ -45,6 +48,8 @@ class DownstreamLimits:
     linger: int = 1024 * 1024
     linger_timeout: float = 2.0
     form: int = 1024 * 1024
+    held: int = 256 * 1024 * 1024
+    held_per_address: int = 64 * 1024 * 1024
     callable_timeout: float = 10.0
     connections: int = 10_000
     connections_per_address: int = 1_000
