@@ -138,13 +138,18 @@ class RequestBody:
             hold.release()
 
     def whole(self, limit: int) -> bytes | Deferred[bytes]:
-        """As :meth:`collect`, but the bytes themselves where all of them are here already."""
+        """As :meth:`collect`, but the bytes themselves where all of them are here already.
+
+        :raises Unavailable: they are, and the server holds too many.
+        """
         if (
             self.complete
             and self._sink is None
             and self._failure is None
-            and self.received <= min(limit, UNCOUNTED)
+            and self.received <= limit
         ):
+            if self.received > UNCOUNTED:
+                self.hold(self.received)
             data, self._waiting = b"".join(self._waiting), []
             self.discard()
             return data

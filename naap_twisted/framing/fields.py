@@ -149,15 +149,16 @@ class HeadBuffer:
         if held:
             seen = max(0, len(held) - 3)
             held += data
-            end, size = held.find(_END, seen), len(held)
+            end = held.find(_END, seen)
         else:
-            end, size = data.find(_END), len(data)
+            end = data.find(_END)
+            if end < 0:
+                held += data
         # Up to three bytes of the ending may be here before the head is known to fit.
-        if end > self._limits.size or (end < 0 and size > self._limits.size + 3):
+        if end > self._limits.size or (end < 0 and len(held) > self._limits.size + 3):
+            held.clear()
             raise HeadTooLarge(f"head over {self._limits.size} bytes")
         if end < 0:
-            if not held:
-                held += data
             return None
         if held:
             data = bytes(held)

@@ -214,9 +214,16 @@ class Held(SynchronousTestCase):
             body = RequestBody(tap, size)
             body.feed(b"a" * size)
             body.end()
-            data = body.whole(size)
-            self.assertIs(isinstance(data, bytes), not counted)
+            self.assertEqual(body.whole(size), b"a" * size)
             self.assertEqual(tap.account.total, size if counted else 0)
+            tap.account.open("b").take(100_000 - tap.account.total)
+            other = RequestBody(tap, None)
+            other.feed(b"a" * size)
+            other.end()
+            if counted:
+                self.assertRaises(Unavailable, other.whole, size)
+            else:
+                self.assertEqual(len(other.whole(size)), size)
 
     def test_streamed_ones_are_not_held(self):
         """What goes on as it comes takes no room."""
