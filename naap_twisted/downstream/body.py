@@ -124,8 +124,6 @@ class RequestBody:
         :raises Unavailable: the server, or this caller, holds too much.
         :raises BrowserGone: the exchange is over; nobody would ever give them back.
         """
-        if self._over:
-            raise BrowserGone()
         account = self._account()
         if account is not None:
             account.take(size)
@@ -133,21 +131,16 @@ class RequestBody:
     def release(self) -> None:
         """The exchange is over: what was held is given back, and nothing is held again."""
         self._over = True
-        hold, self._hold = self._hold, None
-        if hold is not None:
-            hold.release()
+        if self._hold is not None:
+            self._hold.release()
 
     def whole(self, limit: int) -> bytes | Deferred[bytes]:
         """As :meth:`collect`, but the bytes themselves where all of them are here already.
 
         :raises Unavailable: they are, and the server holds too many.
         """
-        if (
-            self.complete
-            and self._sink is None
-            and self._failure is None
-            and self.received <= limit
-        ):
+        here = self.complete and self._sink is None and self._failure is None
+        if here and self.received <= limit:
             if self.received > UNCOUNTED:
                 self.hold(self.received)
             data, self._waiting = b"".join(self._waiting), []
@@ -163,23 +156,25 @@ class RequestBody:
         """
         collector = _Collector(self, limit)
         try:
-            if self.length is not None:
-                self._foresee(self.length, limit)
+            self._foresee(limit)
         except ProxyError as error:
             collector.bodyFailed(error)
         else:
             self.start(collector)
         return collector.done
 
-    def _foresee(self, length: int, limit: int) -> None:
-        if length > limit:
-            raise too_large(limit)
-        hold = self._account()
-        if hold is not None:
-            hold.check(length)
+    def _foresee(self, limit: int) -> None:
+        if self.length:
+            if self.length > limit:
+                raise too_large(limit)
+            account = self._account()
+            if account is not None:
+                account.check(self.length)
 
     def _account(self) -> Hold | None:
-        if self._hold is None and self._tap is not None and not self._over:
+        if self._over:
+            raise BrowserGone()
+        if self._hold is None and self._tap is not None:
             self._hold = self._tap.open_hold()
         return self._hold
 
