@@ -14,6 +14,7 @@ from .auth.jwt import JwtAuthenticator, JwtOptions
 from .auth.session import SessionAuthenticator
 from .config import AuthConfig, Config, ProxyConfig, UpstreamConfig
 from .create import create_plugin_server
+from .downstream.limits import DownstreamLimits
 from .errors import ConfigError
 from .external_proxy import ExternalProxy, create_external_proxy
 from .interfaces import IAuthenticator
@@ -163,6 +164,7 @@ def _build_empty(config: Config) -> PluginServer:
             master_key=config.keys.master_key,
             redis_url=config.redis.url,
             on_redis_loss=config.redis.on_redis_loss,
+            limits=_browser_side(config.auth),
             capacity=CapacityLimits(
                 total=_queued(server.max_in_flight),
                 user=_queued(server.max_in_flight_per_user),
@@ -197,6 +199,15 @@ def _authenticator(auth: AuthConfig, ca_file: str) -> IAuthenticator | None:
     if auth.public_key_file:
         return JwtAuthenticator.from_public_key(auth.public_key_file, algorithms, options)
     return JwtAuthenticator.from_jwks(auth.jwks_url, algorithms, options, ca_file=ca_file)
+
+
+def _browser_side(auth: AuthConfig) -> DownstreamLimits:
+    limits = DownstreamLimits()
+    if auth.mode != "session":
+        return limits
+    # A session service has the time that its own option gives it.
+    patience = max(limits.callable_timeout, auth.session_timeout + 1.0)
+    return attrs.evolve(limits, callable_timeout=patience)
 
 
 def _queued(running: int) -> InFlightLimit:

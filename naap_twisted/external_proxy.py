@@ -18,7 +18,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from .auth.gate import Authorize, Gate, settle
+from .auth.gate import Authorize, Gate
 from .egress import EgressPolicy
 from .errors import (
     ConfigError,
@@ -138,7 +138,9 @@ class ExternalProxy(Resource):
         record.mark("body")
         injected, guard = route.fixed_headers, route.guard
         if callable(route.forward):
-            injected = injected_headers(await settle(route.forward(request)) or {})
+            patience = self._bound.gate.patience
+            found = await patience.settle(route.forward(request), "forward_headers")
+            injected = injected_headers(found or {})
             guard = Guard(injected)
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),

@@ -32,6 +32,7 @@ from .limits.door import Door
 from .model import User
 from .observe.health import Health
 from .observe.log import AccessLog
+from .patience import Patience
 from .ports import ListeningPort, tls_problems
 from .routing import Mount, Routes
 from .server_options import ServerOptions, authenticator_of, listen_of, networks_of, wrapped
@@ -80,6 +81,7 @@ class PluginServer(MultiService):
         self._authenticator = authenticator_of(options)
         gate = Gate(
             self._authenticator,
+            Patience(reactor, options.limits.callable_timeout),
             required=options.require_auth,
             public_routes=options.public_routes,
         )
