@@ -116,12 +116,11 @@ class Inflater:
         return 15 if zlib_header else -15
 
 
-def inflated(coding: bytes, body: bytes) -> bytes:
-    """A whole *body* without its *coding*.
+def inflated(inflater: Inflater, body: bytes) -> bytes:
+    """A whole *body* without its coding.
 
-    :raises Unreadable: that can't be, or is more than :data:`MOST_WHOLE` bytes.
+    :raises Unreadable: it is broken, or more than :data:`MOST_WHOLE` bytes.
     """
-    inflater = Inflater(coding)
     inflater.put(body)
     text = inflater.take(MOST_WHOLE)
     if inflater.waits and inflater.take(1):

@@ -21,6 +21,11 @@ _SHORTEST_PART = 4
 _MOST_LAYERS = 3
 _REDACTED = REDACTED.encode()
 
+#: What stands in these is in most answers, too, and never a secret.
+_PUBLIC = frozenset(
+    (b"accept", b"accept-encoding", b"accept-language", b"content-type", b"user-agent")
+)
+
 Span = tuple[int, int]
 
 
@@ -37,7 +42,8 @@ class Guard:
         self._secrets: list[set[bytes]] = []
         # No spelling is shorter than what it spells; most header values are shorter than any key.
         self._shortest = sys.maxsize
-        for secret in (*(value for _, value in injected), *secrets):
+        sent = [value for name, value in injected if name.lower() not in _PUBLIC]
+        for secret in (*sent, *secrets):
             if isinstance(secret, Secret):
                 texts = {text for text in _texts(secret) if len(text) >= _SHORTEST_GUARDED}
                 if texts:

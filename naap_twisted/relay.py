@@ -80,10 +80,8 @@ async def relay(
         if coding and response.code >= 400:
             await _relay_encoded_error(request, response, headers, exposed, coding, guard)
             return
-        scrubber = Scrubber(guard)
-        if coding or response.code == 206:
-            inflater = _inflater(coding, response)
-            headers = _without_coding(headers)
+        scrubber, inflater = Scrubber(guard), _passing_inflater(coding, response)
+        headers = headers if inflater is None else _without_coding(headers)
     _begin(request, response, headers, exposed)
     if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
         length = b"%d" % response.length
@@ -128,13 +126,14 @@ async def _relay_encoded_error(
 
     :raises UpstreamStatus: it can't be read; our envelope takes its place.
     """
-    taker = Beginning(MOST_WHOLE + 1)
-    response.deliverBody(taker)
-    body = await taker.done
     try:
+        inflater = _inflater(coding, response)
+        taker = Beginning(MOST_WHOLE + 1)
+        response.deliverBody(taker)
+        body = await taker.done
         if len(body) > MOST_WHOLE or not taker.complete:
             raise Unreadable("too long, or cut")
-        text = inflated(coding, body)
+        text = inflated(inflater, body)
     except Unreadable:
         _set_headers(request, _kept(headers, exposed), exposed)
         raise UpstreamStatus(response.code, _UNREAD) from None
@@ -149,17 +148,28 @@ async def _relay_encoded_error(
 
 
 def _inflater(coding: bytes, response: IResponse) -> Inflater:
-    """What undoes the coding of a good answer that is redacted on its way.
+    """What undoes *coding*.
 
-    :raises BadGateway: nothing here does; or only a part is there, and the next may be the rest
-        of a secret.
+    :raises Unreadable: nothing here does; the exchange is ended then.
     """
     try:
-        if response.code == 206:
-            raise Unreadable("a part of a text (206)")
         return Inflater(coding)
-    except Unreadable as error:
+    except Unreadable:
         discard(response)
+        raise
+
+
+def _passing_inflater(coding: bytes, response: IResponse) -> Inflater | None:
+    """What undoes the coding of a good answer that is redacted as it passes.
+
+    :raises BadGateway: nothing here does; or it is a part of a text.
+    """
+    if response.code == 206:
+        discard(response)
+        raise BadGateway(reason="redact_bodies: the next part may hold the rest of a secret")
+    try:
+        return _inflater(coding, response) if coding else None
+    except Unreadable as error:
         raise BadGateway(reason=f"redact_bodies: {error}") from None
 
 
@@ -179,7 +189,7 @@ async def refuse_with(
     _set_headers(request, _kept(headers, exposed), exposed)
     coding = coding_of(fields)
     try:
-        taker = Beginning(_ERROR_TEXT, Inflater(coding) if coding else None)
+        taker = Beginning(_ERROR_TEXT, _inflater(coding, response) if coding else None)
         response.deliverBody(taker)
         text = guard.clean_cut(await taker.done).decode("utf-8", "replace")
     except Unreadable:

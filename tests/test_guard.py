@@ -28,6 +28,18 @@ class GuardTests(SynchronousTestCase):
     def test_short_values_are_no_secrets(self):
         self.assertEqual(GUARD.clean(b"v1"), b"v1")
 
+    def test_public_headers(self):
+        """What says how to talk is said by every answer, and no secret."""
+        guard = Guard(
+            [
+                (b"Accept", Secret("application/json")),
+                (b"content-type", Secret("application/json")),
+                (b"ACCEPT-ENCODING", Secret("identity")),
+            ]
+        )
+        self.assertFalse(guard)
+        self.assertEqual(guard.clean(b"application/json"), b"application/json")
+
     def test_plain_values_are_no_secrets(self):
         self.assertEqual(Guard([(b"X", b"plain-value")]).clean(b"plain-value"), b"plain-value")
 

@@ -109,6 +109,18 @@ class CodingTests(EchoStage):
         self.assertIn(b"UPSTREAM_ERROR", reply.body)
         await self.judge(sent=1)
 
+    async def test_what_is_not_read_is_not_waited_for(self):
+        """A body in an unknown coding that never ends: its connection is let go at once."""
+        for status, route, code in (
+            (401, {"errors": "passthrough"}, b"UPSTREAM_ERROR"),
+            (401, {"errors": "envelope"}, b"UPSTREAM_ERROR"),
+            (200, {"redact_bodies": True}, b"BAD_GATEWAY"),
+        ):
+            raw = answer(status, KEY, b"Content-Encoding: br")
+            self.play(raw[:-1], PAUSE, **route)
+            self.assertIn(code, (await self.ask()).body)
+            await self.judge(sent=1)
+
     async def test_a_good_answer_that_can_not_be_read(self):
         """With ``redact_bodies``: refused, for its status can't be kept. Without: relayed."""
         raw = answer(200, b"\x1b" + b"brotli", b"Content-Encoding: br")
