@@ -28,6 +28,13 @@ from .usage.tokens import TokenMeter
 _ERROR_TEXT = 2048
 _UNREAD = "(a text in a content coding that can not be looked into)"
 _EXPOSED_ALWAYS = b"X-Request-ID"
+_TEXTS = frozenset(
+    b"application/" + kind
+    for kind in (
+        *(b"json", b"jsonl", b"ndjson", b"x-ndjson", b"xml", b"yaml", b"javascript", b"graphql"),
+        b"x-www-form-urlencoded",
+    )
+) | {b"multipart/byteranges", b"multipart/form-data", b"multipart/mixed"}
 # A relayed body is somebody else's: opened as a document it must not act with our origin's rights.
 _SANDBOX = make_preset(
     {
@@ -213,8 +220,7 @@ def _is_text(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether a good answer's body is one that ``redact_bodies`` looks into, or parts of one."""
     value = next((value for name, value in headers if name == b"Content-Type"), b"")
     kind = value.partition(b";")[0].strip().lower()
-    texts = (b"application/json", b"multipart/byteranges")
-    return kind.startswith(b"text/") or kind in texts or kind.endswith(b"+json")
+    return kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
 
 
 def _meter(request: IDownstreamRequest) -> TokenMeter:
