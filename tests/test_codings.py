@@ -108,6 +108,16 @@ class PiecesTests(SynchronousTestCase):
             self.assertFalse(inflater.waits)
         self.assertRaises(Unreadable, inflater.end)
 
+    def test_more_to_come_of_what_was_read(self):
+        """The engine may have read all that is there, and still have something to give."""
+        body = gzip.compress(b"." * 10_000)
+        inflater, out = Inflater(b"gzip"), b""
+        for size in range(len(body)):
+            inflater.put(body[size : size + 1])
+            while inflater.waits:
+                out += inflater.take(10)
+            self.assertEqual(out, zlib.decompressobj(wbits=31).decompress(body[: size + 1]))
+
     def test_ratio(self):
         """A stream has no bound of its length, but one of how much it grows."""
         packer = zlib.compressobj(9, wbits=31)

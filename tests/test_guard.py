@@ -128,6 +128,23 @@ class SpellingTests(SynchronousTestCase):
             self.assertEqual(scrubber.feed(said) + scrubber.end(), said)
             self.assertFalse(self.guard.holds(said))
 
+    def test_one_that_overlaps_itself(self) -> None:
+        """No tail of the second is left behind the first."""
+        guard = Guard([], Secret("abababab"))
+        self.assertEqual(guard.clean(b"<ababababab>"), b"<[redacted]>")
+
+    def test_where_a_beginning_may_be(self) -> None:
+        """It cuts no escape and no spelling: what follows reads the same by itself."""
+        guard = Guard([], Secret("2dab2dab2d"))
+        for data, spans, begun in (
+            (b"x%2d", [], 1),  # "2d" begins the secret; "%2d" is one character
+            (b"x\\u00252d", [], 1),  # and so it is with "%" in another escape
+            (b"x2dab2dab2d", [(1, 11)], 1),  # a second one may begin within the first
+            (b"x2dab2dab2d.", [(1, 11)], 12),
+            (b"x2da.", [], 5),
+        ):
+            self.assertEqual(guard.look(data, more=True), (spans, begun), data)
+
     def test_parts(self) -> None:
         """What stands between other text in a header value is secret by itself."""
         for secret, said in (

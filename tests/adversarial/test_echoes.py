@@ -5,7 +5,7 @@ import gzip
 import json
 from time import perf_counter
 
-from naap_twisted.testing import PAUSE
+from naap_twisted.testing import CLOSE, PAUSE
 from tests.spelling_vectors import KEY, VALUE, reveals
 
 from .echo_vectors import ECHOES, TEXT, UNREADABLE, answer
@@ -104,6 +104,15 @@ class CodingTests(EchoStage):
         body = gzip.compress(TEXT % KEY)
         raw = answer(503, body, b"Content-Encoding: gzip")
         self.play(raw[:-9], PAUSE, errors="passthrough", idle_timeout=0.2)
+        reply = await self.ask()
+        self.assertEqual(reply.status, 503)
+        self.assertIn(b"UPSTREAM_ERROR", reply.body)
+        await self.judge(sent=1)
+
+    async def test_an_encoded_error_that_is_cut_behind_its_coding(self):
+        """A cut reply is never delivered as complete, though its coding is."""
+        raw = answer(503, gzip.compress(b"{}") + b"12345", b"Content-Encoding: gzip")
+        self.play(raw[:-5], CLOSE, errors="passthrough")
         reply = await self.ask()
         self.assertEqual(reply.status, 503)
         self.assertIn(b"UPSTREAM_ERROR", reply.body)
