@@ -12,7 +12,6 @@ from __future__ import annotations
 from time import monotonic
 
 from attrs import evolve
-from twisted.internet.protocol import Protocol
 from twisted.web.iweb import IResponse
 
 from .egress import EgressPolicy
@@ -21,6 +20,7 @@ from .guard import Guard
 from .headers import HeaderPatterns
 from .interfaces import IUpstream
 from .model import HeaderPairs, OutboundRequest, Target, VettedTarget
+from .passage import discard
 from .rewrite import absolute_location
 from .secret import Secret
 from .target import PinnedBase, parse_target
@@ -64,7 +64,7 @@ async def send_and_follow(
         following = None if vetted is None else _towards(vetted, outbound, first)
         if following is None:
             return response, outbound.target.target
-        _drop(response)
+        discard(response)
         if total is not None:
             left = total - (monotonic() - started)
             if left <= 0:
@@ -122,10 +122,3 @@ def _holds_secret(data: bytes, headers: HeaderPairs) -> bool:
 
 def _bytes(outbound: OutboundRequest) -> bytes:
     return outbound.body if isinstance(outbound.body, bytes) else b""
-
-
-def _drop(response: IResponse) -> None:
-    """A redirect's body is not waited for; one that is here already leaves its connection whole."""
-    nobody = Protocol()
-    response.deliverBody(nobody)
-    nobody.transport.loseConnection()  # type: ignore[union-attr]

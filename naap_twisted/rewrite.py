@@ -1,7 +1,7 @@
 """Both header rewrites: what of a browser's request goes upstream, what of an answer comes back.
 
 Both are allow-lists. Keys that the server adds are set last, and nothing from the browser can take
-their place. Pure.
+their place. Pure. They share what belongs to one connection, hence more than 300 lines.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ _ALWAYS_RELAYED = frozenset(
     }
 )
 _FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+# What is looked at for secrets must not come encoded; a page may ask otherwise where it may at all.
+_PLAIN = (b"Accept-Encoding", b"identity")
 _OURS_ALWAYS = frozenset((b"content-type", b"x-request-id"))
 _MOST_DECISIONS = 512
 _LONGEST_KEPT = 64
@@ -137,6 +139,7 @@ class RequestRewrite:
         out: list[tuple[bytes, HeaderValue]] = []
         nominated: set[bytes] = set()
         has_agent = b"user-agent" in ours
+        has_codings = b"accept-encoding" in ours
         verdicts = self._verdicts
         kept: list[tuple[bytes, bytes, Sequence[bytes]]] = []
         for name, values in browser:
@@ -152,11 +155,14 @@ class RequestRewrite:
             if lower in nominated:
                 continue
             has_agent = has_agent or lower == b"user-agent"
+            has_codings = has_codings or lower == b"accept-encoding"
             out.extend((name, value) for value in values)
         if content_type is not None and b"content-type" not in ours:
             out.append((b"Content-Type", content_type))
         if not has_agent:
             out.append((b"User-Agent", USER_AGENT))
+        if not has_codings:
+            out.append(_PLAIN)
         if b"x-request-id" not in ours:
             out.append((b"X-Request-ID", request_id.encode("ascii")))
         out.extend(injected)
@@ -169,11 +175,13 @@ class _Decision:
 
     :ivar names: the names it is relayed under; none: dropped.
     :ivar exposed: those of them that the page may read.
+    :ivar chosen: the upstream chose it: an option names only its beginning.
     """
 
     names: tuple[bytes, ...] = ()
     exposed: tuple[bytes, ...] = ()
     absolute: bool = False
+    chosen: bool = False
 
 
 class ResponseRewrite:
@@ -211,6 +219,8 @@ class ResponseRewrite:
             self._rename("X-Request-ID", "X-Upstream-Request-ID")
         self._content_type = content_type
         self._private = not self._relayed.match(b"cache-control")
+        relayed_names = {name.lower().encode() for name in self._relayed.names}
+        self._named = relayed_names | _ALWAYS_RELAYED | self._exposed_as.keys()
         self._decisions: dict[bytes, _Decision] = {}
 
     def _rename(self, from_: str, to: str) -> None:
@@ -233,6 +243,8 @@ class ResponseRewrite:
         for name, value in fields:
             decision = decisions.get(name) or self._decide(name)
             if not decision.names or name in nominated:
+                continue
+            if decision.chosen and guard.holds(name):
                 continue
             if decision.absolute:
                 value = absolute_location(value, target)
@@ -261,7 +273,8 @@ class ResponseRewrite:
                 exposed.insert(0, _spelled(name))
             elif name in _ALWAYS_RELAYED:
                 names.insert(0, _spelled(name))
-        decision = _Decision(tuple(names), tuple(exposed), name == b"location")
+        chosen = name not in self._named
+        decision = _Decision(tuple(names), tuple(exposed), name == b"location", chosen)
         if len(self._decisions) < _MOST_DECISIONS and len(name) <= _LONGEST_KEPT:
             self._decisions[name] = decision
         return decision

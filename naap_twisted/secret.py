@@ -22,13 +22,16 @@ class Secret:
 
     :param value: the secret; text is encoded as UTF-8.
     :param source: where it came from (``"env:OPENAI_API_KEY"``), which may be shown.
+    :param parts: what of *value* is secret by itself, where text stands around it.
     :raises ValueError: the value is empty, or holds CR, LF, NUL or another control byte, so that
         it could not stand in a header (RFC 9110 section 5.5).
     """
 
-    __slots__ = ("_value", "source")
+    __slots__ = ("_parts", "_value", "source")
 
-    def __init__(self, value: str | bytes, source: str = "code") -> None:
+    def __init__(
+        self, value: str | bytes, source: str = "code", *, parts: tuple[bytes, ...] = ()
+    ) -> None:
         raw = value.encode("utf-8") if isinstance(value, str) else bytes(value)
         if not raw.strip():
             raise ValueError(f"secret from {source} is empty")
@@ -37,6 +40,7 @@ class Secret:
                 raise ValueError(f"secret from {source} ends in a line end; take it away")
             raise ValueError(f"secret from {source} holds a control character")
         self._value = raw
+        self._parts = parts
         self.source = source
 
     @classmethod
@@ -50,7 +54,7 @@ class Secret:
         if value is None or not value.strip():
             raise ConfigError(f"{name}: the environment variable is not set")
         try:
-            return cls(prefix + value, source)
+            return cls(prefix + value, source, parts=(os.fsencode(value),))
         except ValueError as error:
             raise ConfigError(f"{name}: {error}") from None
 
@@ -59,7 +63,8 @@ class Secret:
 
         :raises ValueError: the text holds a control character.
         """
-        return Secret(before.encode("utf-8") + self._value + after.encode("utf-8"), self.source)
+        value = before.encode("utf-8") + self._value + after.encode("utf-8")
+        return Secret(value, self.source, parts=self._parts or (self._value,))
 
     def refuse_mistakes(self, *, in_header: bool = False) -> None:
         """Refuse what is not the secret that was meant: a variable's name, a value in quotes.
@@ -83,6 +88,10 @@ class Secret:
     def reveal(self) -> bytes:
         """The bytes themselves. Only the wire may have them."""
         return self._value
+
+    def reveal_parts(self) -> tuple[bytes, ...]:
+        """What in it is secret by itself, for whoever looks for it in what comes back."""
+        return self._parts
 
     def __repr__(self) -> str:
         return f"<Secret {self.source} {REDACTED}>"

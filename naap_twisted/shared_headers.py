@@ -39,7 +39,9 @@ STREAMS = (
 )
 
 
-def beside_ours(ours: Headers, headers: Pairs, exposed: list[bytes]) -> tuple[Pairs, list[bytes]]:
+def beside_ours(
+    ours: Headers, headers: Sequence[tuple[bytes, bytes]], exposed: Sequence[bytes]
+) -> tuple[Pairs, list[bytes]]:
     """*headers* and *exposed*, changed so that they can be set on *ours* without loss."""
     begun = [
         (name, value)

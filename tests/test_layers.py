@@ -21,6 +21,7 @@ PURE = (
     "admin/hints.py",
     "admin/preflight.py",
     "clients.py",
+    "codings.py",
     "egress.py",
     "errors.py",
     "guard.py",
@@ -33,6 +34,7 @@ PURE = (
     "rewrite.py",
     "secret.py",
     "shared_headers.py",
+    "spellings.py",
     "target.py",
     "units.py",
     "whip/location.py",
@@ -109,7 +111,7 @@ class Layers(SynchronousTestCase):
 
     def test_who_reveals(self) -> None:
         """A secret becomes bytes in few places."""
-        found = self.users("reveal")
+        found = self.users("reveal") | self.users("reveal_parts")
         self.assertEqual(found - REVEALING, set())
         self.assertIn("upstream/wire.py", found)
 

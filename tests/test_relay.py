@@ -177,6 +177,33 @@ class Relay(RelayCase):
                 self.assertEqual(b"".join(browser.written), body)
                 self.assertEqual(browser.record.tokens, tokens)
 
+    def test_redacted(self):
+        """Of good answers what is text, in any of its names, where asked for; of errors all."""
+        said = b"<sk-123456789>"
+        for code, kind, redact, redacted in [
+            (200, "text/plain", True, True),
+            (200, "Application/JSON; charset=utf-8", True, True),
+            (200, "application/problem+json", True, True),
+            (200, "application/x-ndjson", True, True),
+            (200, "application/atom+xml", True, True),
+            (200, "application/xml", True, True),
+            (200, "application/x-www-form-urlencoded", True, True),
+            (200, "application/octet-stream", True, False),
+            (200, "image/png", True, False),
+            (200, "text/plain", False, False),
+            (400, "image/png", False, True),
+        ]:
+            with self.subTest(code=code, kind=kind, redact=redact):
+                browser, response = Browser(), Response(code, [("Content-Type", kind)])
+                carried = relay(browser, response, TARGET, REWRITE, GUARD, redact=redact)
+                done = Deferred.fromCoroutine(carried)
+                response.body.dataReceived(said[:7])
+                response.body.dataReceived(said[7:])
+                response.end(ResponseDone())
+                self.successResultOf(done)
+                expected = b"<[redacted]>" if redacted else said
+                self.assertEqual(b"".join(browser.written), expected)
+
     def test_close_delimited(self):
         """A body that ends with its connection is complete where HTTP says so."""
         done = self.begin(relay, Response())

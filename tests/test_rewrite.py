@@ -47,7 +47,26 @@ class Outbound(SynchronousTestCase):
         for name, passed, goes in SENT:
             with self.subTest(name=name, passed=passed):
                 sent = outbound({name: "value"}, passed=passed)
-                self.assertEqual(values_of(sent, name), ["value"] if goes else [])
+                self.assertEqual("value" in values_of(sent, name), goes)
+
+    def test_accept_encoding(self):
+        """None, for what comes back is looked at; unless a page may ask, or the server does."""
+        for passed, injected, browser, sent in [
+            ((), {}, {}, ["identity"]),
+            ((), {}, {"Accept-Encoding": "br"}, ["identity"]),
+            (("Accept-*",), {}, {}, ["identity"]),
+            (("Accept-*",), {}, {"accept-encoding": "br"}, ["br"]),
+            (
+                ("Accept-*",),
+                {},
+                {"Accept-Encoding": "br", "Connection": "accept-encoding"},
+                ["identity"],
+            ),
+            (("Accept-*",), {"Accept-Encoding": "gzip"}, {"accept-encoding": "br"}, ["gzip"]),
+        ]:
+            with self.subTest(passed=passed, injected=injected, browser=browser):
+                out = outbound(browser, injected, passed=passed)
+                self.assertEqual(values_of(out, "accept-encoding"), sent)
 
     def test_never_passes(self):
         """What belongs to one connection does not pass even where ``pass_headers`` names it."""
@@ -276,6 +295,14 @@ class Response(SynchronousTestCase):
             headers[:2],
             [("Location", "https://api.example.com/a?key=[redacted]"), ("X-Echo", "[redacted]")],
         )
+
+    def test_a_secret_in_a_name(self):
+        """Where an option gives the beginning of a name only, the upstream chooses the rest."""
+        guard = Guard(injected_headers({"Authorization": "Bearer sk-123456789"}))
+        fields = [("x-echo-sk-123456789", "1"), ("x-echo-other", "2")]
+        headers, exposed = apply(fields, ("X-Echo-*",), guard=guard)
+        self.assertEqual(headers, [("X-Echo-Other", "2"), *OURS])
+        self.assertEqual(exposed, ["X-Echo-Other"])
 
     def test_decisions_are_bounded(self):
         """An upstream that invents names does not grow the table; the answer stays right."""

@@ -76,6 +76,14 @@ class Between(SynchronousTestCase):
         self.assertNotIn(KEY, repr(secret))
         self.assertRaises(ValueError, Secret(KEY).between, "a\n")
 
+    def test_parts(self):
+        """What is secret by itself stays known, however much text is put around it."""
+        key = KEY.encode()
+        self.assertEqual(Secret(KEY).reveal_parts(), ())
+        once = Secret(KEY).between("token=")
+        self.assertEqual(once.reveal_parts(), (key,))
+        self.assertEqual(once.between("", ";v=1").reveal_parts(), (key,))
+
 
 class FromEnvironment(SynchronousTestCase):
     def test_value(self):
@@ -84,6 +92,7 @@ class FromEnvironment(SynchronousTestCase):
         secret = Secret.from_env("KEY", prefix="Bearer ")
         self.assertEqual(secret.reveal(), f"Bearer {KEY}".encode())
         self.assertEqual(secret.source, "env:KEY")
+        self.assertEqual(secret.reveal_parts(), (KEY.encode(),))
 
     def test_problems(self):
         """One line that names the variable and never its value; a prefix alone is no secret."""

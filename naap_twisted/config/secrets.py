@@ -125,15 +125,21 @@ def resolve(value: object, surroundings: Surroundings) -> Secret:
             return b""
 
     pieces: list[bytes] = []
+    parts: list[bytes] = []
     at = 0
     for match in _REFERENCE.finditer(value):
-        pieces += [value[at : match.start()].encode(), piece(match)]
+        parts.append(piece(match))
+        pieces += [value[at : match.start()].encode(), parts[-1]]
         at = match.end()
     pieces.append(value[at:].encode())
     if flaws:
         raise Flaws(*flaws)
     references = [match[1] for match in _REFERENCE.finditer(value)]
-    secret = Secret(b"".join(pieces).strip(b" \t"), source="+".join(references) or LITERAL)
+    secret = Secret(
+        b"".join(pieces).strip(b" \t"),
+        source="+".join(references) or LITERAL,
+        parts=tuple(part.strip(b" \t") for part in parts),
+    )
     secret.refuse_mistakes()
     return secret
 

@@ -15,6 +15,7 @@ _KNOWN = {
     b"content-type",
     b"content-length",
     b"user-agent",
+    b"accept-encoding",
     b"x-request-id",
     b"authorization",
 }

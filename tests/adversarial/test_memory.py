@@ -5,6 +5,7 @@ few normal requests. What a proxy may hold of one exchange is small: a socket bu
 way, and a body that it was told to collect.
 """
 
+import gzip
 import zlib
 from time import monotonic
 
@@ -28,6 +29,18 @@ def headers_of(document):
     return {**_JSON, "Content-Length": str(len(document))}
 
 
+GZIP_HEAD = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
+
+
+def endless_gzip():
+    """64 kB of a gzip's inside that inflate to some 50 times as much, and can be repeated."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    text = b"".join(b"%d" % number + b"." * 250 for number in range(200))
+    block = deflate.compress(text) + deflate.flush(zlib.Z_FULL_FLUSH)
+    assert 40 < len(text) / len(block) < 95, len(text) / len(block)
+    return block * (65536 // len(block))
+
+
 def gzip_bomb(megabytes):
     """About *megabytes* of gzip that inflate to a thousand times as much zeros.
 
@@ -35,9 +48,8 @@ def gzip_bomb(megabytes):
     """
     deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     block = deflate.compress(bytes(16 * MB)) + deflate.flush(zlib.Z_FULL_FLUSH)
-    head = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
     count = megabytes * MB // len(block) + 1
-    return head + block * count + b"\x03\x00" + bytes(8), count * 16 * MB
+    return GZIP_HEAD + block * count + b"\x03\x00" + bytes(8), count * 16 * MB
 
 
 class Endless(Factory):
@@ -126,11 +138,22 @@ class MemoryTests(TestCase):
         self.assertNotIn(b"Traceback", self.proxy.output)
 
     async def test_gzip_bomb(self):
-        """10 MB that inflate to 10 GB are relayed as the 10 MB they are: under 8 MB of growth."""
-        bomb, inflated = gzip_bomb(10)
+        """10 MB that inflate to 10 GB are relayed as the 10 MB they are: under 8 MB of growth.
+
+        As an error they are not relayed at all, nor are 10 kB that inflate to 10 MB.
+        """
+        large, inflated = gzip_bomb(10)
         self.assertGreater(inflated, 10_000 * MB)
-        self.assertLess(len(bomb), 11 * MB)
-        for errors, status in (("passthrough", 200), ("envelope", 500)):
+        self.assertLess(len(large), 11 * MB)
+        small = gzip.compress(bytes(10 * MB))
+        self.assertLess(len(small), 11_000)
+        for errors, status, bomb in (
+            ("passthrough", 200, large),
+            ("passthrough", 500, large),
+            ("envelope", 500, large),
+            ("passthrough", 500, small),
+            ("envelope", 500, small),
+        ):
             head = (
                 f"HTTP/1.1 {status} X\r\nContent-Type: text/plain\r\nContent-Encoding: gzip\r\n"
                 f"Content-Length: {len(bomb)}\r\n\r\n"
@@ -145,8 +168,10 @@ class MemoryTests(TestCase):
                 self.assertEqual(len(answer.body), len(bomb))
                 self.assertEqual(hash(answer.body), hash(bomb))
             else:
+                self.assertIn(b"UPSTREAM_ERROR", answer.body)
                 self.assertLess(len(answer.body), 20_000)
             await self.assert_grew_less(8)
+            await self.proxy.kill()
 
     async def test_eight_megabytes_of_headers(self):
         """In many lines, in one, in trailers and in interim heads: refused, under 8 MB."""
@@ -175,12 +200,16 @@ class MemoryTests(TestCase):
 
     async def test_endless_body_and_stalled_readers(self):
         """20 readers that take nothing stop 20 upstreams: under 16 MB, and no more with time."""
-        for head in (
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n",
-            b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+        good = b"HTTP/1.1 200 OK\r\n"
+        encoded = b"Content-Type: text/plain\r\nContent-Encoding: gzip\r\n\r\n"
+        for head, piece, *options in (
+            (good + b"Content-Type: text/event-stream\r\n\r\n", Endless.piece),
+            (good + b"Content-Length: 99999999999\r\n\r\n", Endless.piece),
+            (good + encoded + GZIP_HEAD, endless_gzip(), "redact_bodies = true"),
         ):
             upstream = Endless(self, head)
-            await self.start(upstream)
+            upstream.piece = piece
+            await self.start(upstream, *options)
             clients = []
             for _ in range(20):
                 client = await self.client()

@@ -46,6 +46,13 @@ class ResolveTests(SecretsCase):
             self.assertEqual(secret.source, source)
             self.assertNotIn(CANARY, repr(secret))
 
+    def test_parts(self) -> None:
+        """Each piece is a secret by itself, whatever text is around it."""
+        self.write("key", b"from-file\n")
+        secret = secrets.resolve("a=${env:KEY};b=${file:key}", self.around)
+        self.assertEqual(secret.reveal_parts(), (CANARY.encode(), b"from-file"))
+        self.assertEqual(secrets.resolve("plain", self.around).reveal_parts(), ())
+
     def test_refused(self) -> None:
         """Unset, empty, unknown and malformed pieces are refused; no reason holds a value."""
         table = [
