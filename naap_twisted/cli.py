@@ -15,13 +15,14 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
-from .assembly import authorizers, rotate_keys
-from .config import Config, ProxyConfig, load_config
+from .assembly import build_server, rotate_keys
+from .config import Config, RouteOptions, load_config
 from .describe import describe
 from .errors import ConfigError
 from .explain import Step, configured, explain
 from .interfaces import IResolver
 from .keys.vault import new_master_key
+from .options import reference
 from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
 
@@ -63,6 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     fresh = commands.add_parser("new-master-key", help="print a key for keys.master_key")
     fresh.set_defaults(run=_new_master_key)
 
+    listed = commands.add_parser("options", help="print every option, of files and of code")
+    form = listed.add_mutually_exclusive_group()
+    for flag, write, about in (
+        ("--markdown", reference.tables, "as README has them"),
+        ("--schema", reference.schema_text, "as JSON Schema of a config, for editors"),
+        ("--python", reference.keywords_module, "as the types of keyword arguments"),
+    ):
+        form.add_argument(flag, dest="write", action="store_const", const=write, help=about)
+    listed.set_defaults(run=_options, write=reference.text)
+
     init = commands.add_parser("init", help="print a commented config")
     init.set_defaults(run=_init)
     return parser
@@ -74,7 +85,7 @@ def _load(path: str) -> Config | None:
         sys.path.insert(0, os.getcwd())
     try:
         config = load_config(path)
-        authorizers(config)
+        build_server(config)
     except ConfigError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return None
@@ -107,14 +118,14 @@ def _explain(options: argparse.Namespace) -> int:
     return ALLOWED if allowed else REFUSED
 
 
-def _find(config: Config, path: str) -> ProxyConfig | None:
+def _find(config: Config, path: str) -> RouteOptions | None:
     for route in config.proxy:
         if path in (route.path, config.server.base_path + route.path):
             return route
     return None
 
 
-def _run(config: Config, route: ProxyConfig, url: str) -> tuple[Step, ...]:
+def _run(config: Config, route: RouteOptions, url: str) -> tuple[Step, ...]:
     outcome: list[tuple[Step, ...]] = []
 
     async def run(reactor: Any) -> None:
@@ -151,6 +162,11 @@ def _rotate_keys(options: argparse.Namespace) -> int:
 
 def _new_master_key(options: argparse.Namespace) -> int:
     print(new_master_key())
+    return ALLOWED
+
+
+def _options(options: argparse.Namespace) -> int:
+    print(options.write(), end="")
     return ALLOWED
 
 

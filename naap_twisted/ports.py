@@ -8,7 +8,7 @@ from twisted.application.internet import StreamServerEndpointService
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IProtocolFactory
 
-from .config.listen import with_backlog
+from .options.listen import with_backlog
 
 
 class ListeningPort(StreamServerEndpointService):

@@ -20,10 +20,11 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import globalLogBeginner, textFileLogObserver
 from twisted.python import usage
 
-from .assembly import build_server, import_object
+from .assembly import build_server
 from .config import load_config
 from .errors import ConfigError
 from .observe.text import speed_up_text_logs
+from .references import import_object
 from .server import PluginServer
 from .signals import Hurried, when_asked_again
 

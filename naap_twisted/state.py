@@ -22,6 +22,7 @@ from .limits.door import Policy
 from .limits.memory import MemoryRateLimiter
 from .limits.redis_address import RedisAddress
 from .model import RateLimit
+from .options.server import Config
 from .secret import Secret
 from .usage.book import UsageBook
 from .usage.routes import add_usage_route
@@ -44,6 +45,18 @@ class StateOptions:
     keys: IKeyStore | None = None
     redis_url: Secret | str | None = field(default=None, repr=False)
     on_redis_loss: str = "local"
+
+    @classmethod
+    def of(cls, config: Config) -> StateOptions:
+        """Those of a server's options that tell what it keeps."""
+        return cls(
+            state_dir=config.server.state_dir or None,
+            database_url=config.server.database_url,
+            master_key=config.keys.master_key,
+            keys=config.keys.keys,
+            redis_url=config.redis.url,
+            on_redis_loss=config.redis.on_redis_loss,
+        )
 
 
 class State:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, RateLimit, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.model import AllowedNetwork
-from naap_twisted.server_options import networks_of
 from naap_twisted.wrappers.compression import Compression
 from naap_twisted.wrappers.cors import Cors
 from naap_twisted.wrappers.https_only import HttpsOnly
@@ -28,20 +28,20 @@ MISTAKES = [
     ({"listen": ["nonsense"]}, "listen[0]: "),
     ({"listen": ["tcp:4020:interface=127.0.0.1", "tcp:99999"]}, "listen[1]: "),
     ({"base_path": "api"}, "base_path: "),
-    ({"base_path": "/"}, "base_path: "),
+    ({"base_path": "//"}, "base_path: "),
     ({"base_path": "/api/"}, "base_path: "),
     ({"base_path": "/ä"}, "base_path: "),
     ({"cors_origins": ["example.org"]}, "cors_origins"),
     ({"cors_origins": ["null"]}, "cors_origins"),
     ({"cors_origins": ["https://example.org/path"]}, "cors_origins"),
-    ({"cors_headers": ["X Y"]}, "cors_headers: "),
-    ({"cors_headers": ["*"]}, "cors_headers: "),
+    ({"cors_headers": ["X Y"]}, "cors_headers[0]: "),
+    ({"cors_headers": ["*"]}, "cors_headers[0]: "),
     ({"trusted_proxies": ["proxy.example.org"]}, "trusted_proxies"),
     ({"server_names": ["https://example.org"]}, "server_names"),
-    ({"allow_networks": ["everything"]}, "allow_networks: "),
+    ({"allow_networks": ["everything"]}, "allow_networks[0]: "),
     ({"dns_servers": ["dns.example.org"]}, "dns_servers"),
-    ({"rate_limit": RateLimit(0, 1.0)}, "rate_limit: "),
-    ({"rate_limit": RateLimit(1, 0.0)}, "rate_limit: "),
+    ({"rate_limit": RateLimit(0, 1.0)}, "rate_limit.requests: "),
+    ({"rate_limit": RateLimit(1, 0.0)}, "rate_limit.window: "),
     ({"jwt_secret": "sk-canary"}, "jwt_secret: "),
     ({"jwt_secret": "x" * 32, "authenticator": StaticTokens({})}, "jwt_secret: "),
 ]
@@ -80,7 +80,7 @@ class Mistakes(SynchronousTestCase):
             "name": "",
             "port": -1,
             "listen": ["x", "y"],
-            "base_path": "/",
+            "base_path": "//",
             "cors_headers": ["*"],
             "allow_networks": ["z"],
             "rate_limit": RateLimit(0),
@@ -90,14 +90,14 @@ class Mistakes(SynchronousTestCase):
             [line.partition(":")[0] for line in problems(wrong)],
             [
                 "name",
-                "port",
-                "base_path",
-                "cors_headers",
-                "allow_networks",
                 "listen[0]",
                 "listen[1]",
-                "rate_limit",
+                "port",
+                "base_path",
+                "cors_headers[0]",
+                "rate_limit.requests",
                 "jwt_secret",
+                "allow_networks[0]",
             ],
         )
 
@@ -107,6 +107,7 @@ class Mistakes(SynchronousTestCase):
             {"port": 0},
             {"port": 65535},
             {"base_path": ""},
+            {"base_path": "/"},
             {"base_path": "/a/b"},
             {"cors_origins": "*"},
             {"cors_origins": ["http://localhost:3000"]},
@@ -137,7 +138,9 @@ class Layers(SynchronousTestCase):
 
     def test_where_https_is(self):
         """A redirect goes to the port of our own ``ssl:`` endpoint, else to https' own."""
-        plain, tls = "tcp:8080", "ssl:%d:privateKey=k.pem:certKey=c.pem"
+        key = Path(self.mktemp())
+        key.touch(0o600)
+        plain, tls = "tcp:8080", f"ssl:%d:privateKey={key}:certKey=c.pem"
         for listen, expected in (
             ([plain], "https://a.example/"),
             ([plain, tls % 8443], "https://a.example:8443/"),
@@ -162,6 +165,6 @@ class Networks(SynchronousTestCase):
         """Text is read, values stay."""
         value = AllowedNetwork(ip_network("10.0.0.0/8"))
         self.assertEqual(
-            networks_of(["127.0.0.1/32:9100", value]),
+            make_server(allow_networks=["127.0.0.1/32:9100", value]).config.upstream.allow_networks,
             (AllowedNetwork(ip_network("127.0.0.1/32"), 9100), value),
         )

@@ -1,4 +1,4 @@
-"""A config file, or its text, to a :class:`~naap_twisted.config.schema.Config`."""
+"""A config file, or its text, to a :class:`~naap_twisted.options.server.Config`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .auth import AuthConfig, with_environment
-from .listen import parse_listen
-from .read import Problems, read_section, refuse_unknown
-from .rules import judge
-from .schema import Config, KeysConfig, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
-from .secrets import Surroundings, read_secret_file
-from .values import expected
+from ..options.auth import AuthOptions, with_environment
+from ..options.judge import judge
+from ..options.read import Problems, read_section, refuse_unknown
+from ..options.route import RouteOptions
+from ..options.server import Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions
+from ..options.values import Surroundings, expected
 
 MAX_CONFIG_BYTES = 1024 * 1024
 
@@ -62,10 +61,8 @@ def parse_config(
         (directory or Path()).absolute(), os.environ if environ is None else environ
     )
     config = _read(document, surroundings, problems)
-    _check_tls_keys(config, problems)
     judge(config, problems)
-    if problems.lines:
-        raise ConfigError(*problems.lines)
+    problems.refuse()
     return config
 
 
@@ -76,11 +73,11 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
     def section(schema: Any, name: str) -> Any:
         return read_section(schema, document.get(name, {}), name, surroundings, problems)
 
-    server = section(ServerConfig, "server")
-    auth = with_environment(section(AuthConfig, "auth"), surroundings.environ, problems)
-    upstream = section(UpstreamConfig, "upstream")
-    redis = section(RedisConfig, "redis")
-    keys = section(KeysConfig, "keys")
+    server = section(ServerOptions, "server")
+    auth = with_environment(section(AuthOptions, "auth"), surroundings.environ, problems)
+    upstream = section(UpstreamOptions, "upstream")
+    redis = section(RedisOptions, "redis")
+    keys = section(KeysOptions, "keys")
     routes = document.get("proxy", [])
     if not isinstance(routes, list):
         problems.add("proxy", f"{expected('tables', routes)}; write [[proxy]]")
@@ -94,22 +91,7 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
         redis=redis,
         keys=keys,
         proxy=tuple(
-            read_section(ProxyConfig, route, f"proxy[{index}]", surroundings, problems)
+            read_section(RouteOptions, route, f"proxy[{index}]", surroundings, problems)
             for index, route in enumerate(routes)
         ),
     )
-
-
-def _check_tls_keys(config: Config, problems: Problems) -> None:
-    listening = {f"listen[{index}]": each for index, each in enumerate(config.server.listen)}
-    if config.server.admin_listen:
-        listening["admin_listen"] = parse_listen(config.server.admin_listen)
-    for name, listen in listening.items():
-        if listen.kind != "ssl":
-            continue
-        try:
-            # As Twisted's own parser has it: the default name, and relative to where we run.
-            key = Path(listen.arguments.get("privateKey", "server.pem"))
-            read_secret_file(key, group_may_read=True)
-        except ValueError as error:
-            problems.add(f"server.{name}", str(error))

@@ -65,7 +65,7 @@ class PassedOnTests(Stage):
             "X-*",
             "Accept",
             "Api-*",
-            "Host",
+            "Hos*",
             "Con*",
             "Trans*",
             "Upg*",

@@ -22,6 +22,7 @@ class TlsTestCase(IntegrationTestCase):
         """A new file's name."""
         path = Path(self.mktemp())
         path.write_bytes(data)
+        path.chmod(0o600)
         return str(path)
 
     def serve_tls(self, **options):

@@ -8,34 +8,27 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-
-from attrs import field, frozen
+from typing import Any
 
 from ..errors import InvalidKey
+from ..interfaces import IDownstreamRequest
 from ..keys.rules import check_provider
 from ..model import UserKeyHeader
 from ..secret import Secret
 from .http_values import header_name
-from .values import Flaws, expected, flaws_of, text
+from .values import TEXT, Flaws, Surroundings, expected, flaws_of, reads_files, text
+
+#: What code may give for them.
+ForwardHeaders = Mapping[str, str | bytes | Secret] | Callable[[IDownstreamRequest], Any]
+#: What a route adds: by name, or made by a callable of the request.
+InjectedHeaders = Mapping[str, Secret | UserKeyHeader] | Callable[..., Any]
 
 MAX_FILE_BYTES = 64 * 1024
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _USER_KEY = "user_key:"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-@frozen
-class Surroundings:
-    """What a config may refer to.
-
-    :ivar directory: relative paths start here: the config file's own directory.
-    :ivar environ: the environment variables.
-    """
-
-    directory: Path
-    environ: Mapping[str, str] = field(repr=False)
 
 
 def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
@@ -91,8 +84,14 @@ def _piece(reference: str, surroundings: Surroundings) -> bytes:
 def resolve(value: object, surroundings: Surroundings) -> Secret:
     """One header value, text around its pieces kept. Plain text is a secret as well.
 
+    Code may give a Secret, or bytes, which are taken as they are.
+
     :raises ValueError: not text, or a piece that is unknown, unset, unreadable or empty.
     """
+    if isinstance(value, Secret):
+        return value
+    if isinstance(value, bytes):
+        return Secret(value)
     if not isinstance(value, str):
         raise expected("text", value)
     if "${" in _REFERENCE.sub("", value):
@@ -139,14 +138,17 @@ def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyH
     return UserKeyHeader(provider, before.lstrip(), after.rstrip())
 
 
-def secret_headers(
-    value: object, surroundings: Surroundings
-) -> Mapping[str, Secret | UserKeyHeader]:
-    """The ``forward_headers`` table: name to value.
+@reads_files("ForwardHeaders | None", {"type": "object", "additionalProperties": TEXT})
+def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders:
+    """The ``forward_headers`` table: name to value; code may give a callable that makes it.
 
     :raises ValueError: each bad name or value is a problem of its own.
     """
-    if not isinstance(value, dict):
+    if callable(value):
+        return value
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
         raise expected('a table such as { Authorization = "Bearer ${env:KEY}" }', value)
     headers: dict[str, Secret | UserKeyHeader] = {}
     flaws: list[tuple[str, str]] = []
@@ -170,9 +172,10 @@ def secret_headers(
     return headers
 
 
+@reads_files("str | None", TEXT)
 def ca_file(value: object, surroundings: Surroundings) -> str:
-    """The absolute path of a PEM file with trust anchors, or ``""``."""
-    written = text(value)
+    """The absolute path of a PEM file with trust anchors; ``""`` for none."""
+    written = "" if value is None else text(value)
     if not written:
         return ""
     path = surroundings.directory / written

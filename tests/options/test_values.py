@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.config import values
+from naap_twisted.options import values
 
 
 class ScalarTests(SynchronousTestCase):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from .values import text
+from .values import TEXT, reads, text
 
 _ESCAPES = re.compile(r"(?:[^\\]|\\.)+", re.DOTALL)
 _PIECE = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)", re.DOTALL)
@@ -107,6 +107,7 @@ def _interface(kind: str, value: str) -> None:
         raise ValueError(f"interface must be {wanted} address")
 
 
+@reads("str", TEXT)
 def parse_listen(value: object) -> Listen:
     """Read one endpoint string.
 

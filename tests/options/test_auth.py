@@ -5,9 +5,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.config import parse_config
-from naap_twisted.config.auth import describe_auth
-from naap_twisted.config.rules import effective_authorize
+from naap_twisted.describe import describe_auth
 from naap_twisted.errors import ConfigError
+from naap_twisted.options.rules import effective_authorize
 from tests.config.support import proxy, text_of
 from tests.keypairs import SECRET, ec, pem, rsa
 
@@ -159,7 +159,9 @@ class RequiredTests(AuthCase):
         config = self.config(*optional)
         self.assertFalse(config.auth.is_required)
         self.assertEqual(effective_authorize(config, config.proxy[0]), "anyone")
-        self.assertEqual(self.problems(*optional, server=PUBLIC), ["proxy[0].authorize"])
+        keyed = proxy('forward_headers = { Authorization = "${env:SIGN}" }')
+        found = self.problems(*optional, server=PUBLIC, proxy=keyed)
+        self.assertEqual(found, ["proxy[0].authorize"])
         for rule in ("user", "anyone", "role:admin"):
             edited = proxy(f'authorize = "{rule}"')
             self.assertEqual(self.problems(*optional, server=PUBLIC, proxy=edited), [], rule)

@@ -1,28 +1,29 @@
 """Walking a table by its schema."""
 
 from pathlib import Path
+from typing import ClassVar
 
-from attrs import field, frozen
+from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.config.read import Problems, read_section, refuse_unknown
-from naap_twisted.config.secrets import Surroundings
-from naap_twisted.config.values import count, list_of, text
+from naap_twisted.options.option import option
+from naap_twisted.options.read import Problems, read_section, refuse_unknown
+from naap_twisted.options.values import TEXT, Surroundings, count, list_of, reads_files, text
 
 AROUND = Surroundings(Path("/etc"), {"A": "1"})
 
 
+@reads_files("str", TEXT)
 def _where(value: object, surroundings: Surroundings) -> str:
     return f"{surroundings.directory}/{value}"
 
 
 @frozen
 class Sample:
-    path: str = field(default="", metadata={"parse": text, "required": True})
-    limits: tuple[int, ...] = field(
-        default=(7,), metadata={"parse": list_of(count, what="numbers")}
-    )
-    file: str = field(default="", metadata={"parse": _where, "local": True})
+    section: ClassVar[str] = "s"
+    path: str = option(text, "", "Where.", required=True)
+    limits: tuple[int, ...] = option(list_of(count, what="numbers"), (7,), "How many.")
+    file: str = option(_where, "", "Which.", unset="")
 
 
 class ReadTests(SynchronousTestCase):

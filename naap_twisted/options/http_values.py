@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 
-from ..auth.gate import is_rule
+from ..addresses import parse_allow_network
+from ..auth.gate import Authorize, is_rule
 from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
-from ..model import ExposeHeader, RateLimit
+from ..model import AllowedNetwork, ExposeHeader, RateLimit
+from ..rewrite import is_never_relayed
 from ..wrappers.origins import parse_origin
 from ..wrappers.server_names import parse_host
-from .values import Flaws, Parser, count, duration, expected, flaws_of, keys_of, list_of, text
+from .values import (
+    TEXT,
+    Flaws,
+    Schema,
+    count,
+    duration,
+    expected,
+    flaws_of,
+    keys_of,
+    list_of,
+    reads,
+    text,
+)
 
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]*")
 _MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
@@ -21,10 +36,19 @@ _CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-
 CONNECTION_HEADERS = frozenset(name.decode("ascii") for name in HOP_BY_HOP) | frozenset(
     {"content-length", "expect", "host", "http2-settings"}
 )
-# The contract's "never relayed" list; naming one in a route would have no effect.
-NEVER_RELAYED = CONNECTION_HEADERS | {"server", "set-cookie", "set-cookie2"}
 
 
+def _table(**members: Schema) -> Schema:
+    """The schema of an inline table that has to have all of *members*."""
+    return {
+        "type": "object",
+        "properties": members,
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+@reads("str", TEXT)
 def header_name(value: object) -> str:
     """A field name (RFC 9110 section 5.1) that does not belong to the connection."""
     name = text(value)
@@ -35,6 +59,7 @@ def header_name(value: object) -> str:
     return name
 
 
+@reads("str", TEXT)
 def header_pattern(value: object) -> str:
     """A field name, or the beginning of some: ``X-Stainless-*``."""
     name = text(value)
@@ -47,18 +72,22 @@ def header_pattern(value: object) -> str:
     return name
 
 
+@reads("str", TEXT)
 def relayed_pattern(value: object) -> str:
     """A response header that a route may relay, or a pattern of some."""
     name = header_pattern(value)
-    if name.lower() in NEVER_RELAYED or name.lower().startswith("access-control-"):
+    if is_never_relayed(name.lower().encode("ascii")):
         raise ValueError(f"{name} of an upstream is never relayed")
     return name
 
 
+@reads("ExposeHeader", _table(**{"from": TEXT, "to": TEXT}))
 def expose_header(value: object) -> ExposeHeader:
     """``{ from = "Location", to = "X-WHIP-Resource" }``."""
+    if isinstance(value, ExposeHeader):
+        value = {"from": value.from_, "to": value.to}
     keys_of(value, required=("from", "to"))
-    assert isinstance(value, dict)
+    assert isinstance(value, Mapping)
     flaws: list[tuple[str, str]] = []
     for key in ("from", "to"):
         try:
@@ -71,19 +100,24 @@ def expose_header(value: object) -> ExposeHeader:
     return ExposeHeader(value["from"], value["to"])
 
 
+@reads(
+    "RateLimit | Mapping[str, Any] | None",
+    {"anyOf": [_table(requests=count.schema, window=duration.schema), {"const": False}]},
+)
 def rate_limit(value: object) -> RateLimit | None:
-    """``{ requests = 200, window = "15m" }``, or ``false`` for none."""
-    if value is False:
+    """``{ requests = 200, window = "15m" }``, or ``false`` (``None`` in code) for none."""
+    if value is False or value is None:
         return None
-    if not isinstance(value, dict):
+    if isinstance(value, RateLimit):
+        value = {"requests": value.requests, "window": value.window}
+    if not isinstance(value, Mapping):
         raise expected('{ requests = 200, window = "15m" } or false', value)
     keys_of(value, required=("requests", "window"))
     parsed: list[float] = []
     flaws: list[tuple[str, str]] = []
-    parsers: tuple[tuple[str, Parser[float]], ...] = (("requests", count), ("window", duration))
-    for key, parse in parsers:
+    for key, number in (("requests", count), ("window", duration)):
         try:
-            parsed.append(parse(value[key]))
+            parsed.append(number(value[key]))
         except ValueError as error:
             flaws += flaws_of(error, f".{key}")
     if flaws:
@@ -91,6 +125,7 @@ def rate_limit(value: object) -> RateLimit | None:
     return RateLimit(requests=int(parsed[0]), window=parsed[1])
 
 
+@reads("str", {**TEXT, "pattern": _METHOD.pattern})
 def method(value: object) -> str:
     """A request method; they are case-sensitive (RFC 9110 section 9.1)."""
     parsed = text(value)
@@ -101,6 +136,7 @@ def method(value: object) -> str:
     return parsed
 
 
+@reads("str", TEXT)
 def content_type(value: object) -> str:
     """``type/subtype`` without parameters, or ``*/*`` for any."""
     parsed = text(value).lower()
@@ -111,6 +147,7 @@ def content_type(value: object) -> str:
     return parsed
 
 
+@reads("str", TEXT)
 def origin(value: object) -> str:
     """An Origin as a browser sends it (RFC 6454 section 6.2): ``scheme://host[:port]``."""
     parsed = text(value)
@@ -128,6 +165,7 @@ def origin(value: object) -> str:
     return parsed
 
 
+@reads("str", TEXT)
 def server_name(value: object) -> str:
     """A host name or address that clients use for this server, lower-cased; any port matches."""
     parsed = text(value)
@@ -137,6 +175,7 @@ def server_name(value: object) -> str:
     return host.name.decode("ascii")
 
 
+@reads("str", {**TEXT, "pattern": f"^{_PATH.pattern}$"})
 def mount_path(value: object) -> str:
     """A route's path below ``base_path``: plain segments, no trailing slash."""
     parsed = text(value)
@@ -146,11 +185,13 @@ def mount_path(value: object) -> str:
     return parsed
 
 
+@reads("str", TEXT)
 def base_path(value: object) -> str:
     """The path that every route stands below; ``""`` or ``"/"`` for none."""
     return "" if value in ("", "/") else mount_path(value)
 
 
+@reads("str", TEXT)
 def network(value: object) -> str:
     """A CIDR such as ``10.0.0.0/8``; a bare address is a network of one."""
     parsed = text(value)
@@ -163,6 +204,16 @@ def network(value: object) -> str:
     return str(found)
 
 
+@reads("AllowedNetwork | str", TEXT)
+def allow_network(value: object) -> AllowedNetwork:
+    """``127.0.0.1/32:9100``, see :func:`naap_twisted.addresses.parse_allow_network`."""
+    return value if isinstance(value, AllowedNetwork) else parse_allow_network(text(value))
+
+
+allow_networks = list_of(allow_network, what='networks such as "127.0.0.1/32:9100"')
+
+
+@reads("str", TEXT)
 def dns_server(value: object) -> str:
     """An IP address, with or without a port: ``9.9.9.9``, ``127.0.0.1:5353``, ``[::1]:53``."""
     parsed = text(value)
@@ -177,20 +228,24 @@ def dns_server(value: object) -> str:
     return parsed
 
 
-def authorize(value: object) -> str:
-    """``"user"``, ``"anyone"``, ``"role:x"`` or ``"package.module:callable"``.
+@reads("Authorize | None", TEXT)
+def authorize(value: object) -> Authorize | None:
+    """``"user"``, ``"anyone"``, ``"role:x"`` or ``"package.module:callable"``; code may give it.
 
-    A callable is imported only when the server is built.
+    A callable that is named is imported only when the route is built.
     """
+    if value is None or callable(value):
+        return value
     parsed = text(value)
     if not is_rule(parsed) and _CALLABLE.fullmatch(parsed) is None:
         raise ValueError('must be "user", "anyone", "role:x" or "package.module:callable"')
     return parsed
 
 
+@reads("Sequence[str] | str", {"anyOf": [TEXT, {"type": "array", "items": TEXT}]})
 def cors_origins(value: object) -> str | tuple[str, ...]:
     """``"*"``, one origin, or a list of origins."""
-    if value in ("*", ["*"]):
+    if value in ("*", ["*"], ("*",)):
         return "*"
     if isinstance(value, str):
         return (origin(value),)

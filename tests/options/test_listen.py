@@ -4,7 +4,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.config.listen import check_admin, parse_listen, with_backlog
+from naap_twisted.options.listen import check_admin, parse_listen, with_backlog
 
 LOCAL = [
     "tcp:4020:interface=127.0.0.1",

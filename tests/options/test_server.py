@@ -3,17 +3,19 @@
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.config import schema
 from naap_twisted.model import RateLimit
+from naap_twisted.options import server as schema
+from naap_twisted.options.option import options_of
+from naap_twisted.options.values import Kind
 from tests.config.support import config_of, problems_of, proxy
 
 CONTRACT = {
-    schema.ServerConfig: "name listen base_path cors_origins cors_headers server_names"
+    schema.ServerOptions: "name listen base_path cors_origins cors_headers server_names"
     " trusted_proxies rate_limit admin_listen workers state_dir",
-    schema.AuthConfig: "required mode session_url cache_ttl",
-    schema.UpstreamConfig: "dns_servers ca_file allow_networks",
-    schema.RedisConfig: "url",
-    schema.ProxyConfig: "path methods allowed_hosts allowed_schemes allowed_ports"
+    schema.AuthOptions: "required mode session_url cache_ttl",
+    schema.UpstreamOptions: "dns_servers ca_file allow_networks",
+    schema.RedisOptions: "url",
+    schema.RouteOptions: "path methods allowed_hosts allowed_schemes allowed_ports"
     " target_url_header target content_type body_limit timeout connect_timeout idle_timeout"
     " total_timeout errors pass_headers response_headers expose_headers forward_headers authorize",
 }
@@ -28,8 +30,9 @@ class SchemaTests(SynchronousTestCase):
     def test_every_key_has_a_parser(self) -> None:
         """A key without one would be taken as it is."""
         for section in CONTRACT:
-            for name, attribute in attrs.fields_dict(section).items():
-                self.assertTrue(callable(attribute.metadata.get("parse")), name)
+            for name, each in options_of(section).items():
+                self.assertIsInstance(each.kind, Kind, name)
+                self.assertTrue(each.sentence.endswith("."), name)
 
     def test_defaults(self) -> None:
         """The contract's defaults."""
@@ -46,6 +49,12 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual((route.timeout, route.connect_timeout), (30.0, 10.0))
         self.assertEqual((route.idle_timeout, route.total_timeout), (300.0, None))
         self.assertEqual((route.errors, route.pass_headers, route.authorize), (None, None, None))
+
+    def test_unbuilt(self) -> None:
+        """What is promised and not there yet is refused, and not ignored."""
+        (line,) = problems_of(server="[server]\nworkers = 2")
+        self.assertEqual(line, "server.workers: more than 1 is not available in this version")
+        self.assertEqual(config_of(server="[server]\nworkers = 1").server.workers, 1)
 
     def test_wrong_types(self) -> None:
         """Each key refuses what is not of its type, in one line."""

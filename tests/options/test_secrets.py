@@ -5,9 +5,9 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.config import secrets
-from naap_twisted.config.values import Flaws
 from naap_twisted.model import UserKeyHeader
+from naap_twisted.options import secrets
+from naap_twisted.options.values import Flaws
 
 CANARY = "sk-canary-9f2"
 

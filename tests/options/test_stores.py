@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from naap_twisted.config.stores import directory, master_key, redis_url, secret
 from naap_twisted.keys.vault import new_master_key
+from naap_twisted.options.stores import directory, master_key, redis_url, secret
 from tests.config.support import config_of, proxy
-from tests.config.test_rules import RulesCase
-from tests.config.test_secrets import SecretsCase
+from tests.options.test_judge import RulesCase
+from tests.options.test_secrets import SecretsCase
 
 MASTER = f'[keys]\nmaster_key = "{new_master_key()}"'
 STATE = '[server]\nstate_dir = "state"'
