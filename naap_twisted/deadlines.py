@@ -4,16 +4,36 @@ A ``callLater`` and its cancellation for each phase of each request costs more t
 bookkeeping. Here a watched object carries a plain ``deadline`` attribute that moves as it goes from
 phase to phase, and one timer looks at all of them a few times a second. A deadline is thus met late
 by up to one tick and never early.
+
+The clock is monotonic. Twisted's own is the wall clock, which somebody may set: an hour forward
+would cut every stream that is in flight, an hour back would put every timeout off by an hour.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+import time
+from typing import Any, Protocol
 
+from twisted.internet.base import ReactorBase
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.python import runtime
 
 TICK = 0.1
 NEVER = float("inf")
+
+
+def make_monotonic(reactor: Any) -> None:
+    """Let *reactor* measure time on the monotonic clock, its delayed calls included.
+
+    The clock goes on from the wall clock's value of this moment, so that delayed calls which are
+    pending keep their time. A test's ``task.Clock`` stays as it is, and so does a reactor whose
+    clock somebody has replaced already. While a machine is suspended the clock stands still
+    (CLOCK_MONOTONIC of Linux), so that waking up cuts nothing either.
+    """
+    if isinstance(reactor, ReactorBase) and reactor.seconds is runtime.seconds:
+        monotonic = time.monotonic
+        ahead = reactor.seconds() - monotonic()
+        reactor.seconds = lambda: monotonic() + ahead
 
 
 class Watched(Protocol):
@@ -31,18 +51,18 @@ class Watched(Protocol):
 class Ticker:
     """Looks at every watched object once a tick; stands still while there is none.
 
-    :param clock: its ``seconds()`` is the time that deadlines are written in.
+    :param clock: its ``seconds()`` is the time that deadlines are written in; a reactor is made
+        monotonic.
+    :ivar now: the clock's seconds.
     """
 
     def __init__(self, clock: IReactorTime, tick: float = TICK) -> None:
+        make_monotonic(clock)
         self._clock = clock
+        self.now = clock.seconds
         self._tick = tick
         self._watched: set[Watched] = set()
         self._call: IDelayedCall | None = None
-
-    def now(self) -> float:
-        """The clock's seconds."""
-        return self._clock.seconds()
 
     def __len__(self) -> int:
         return len(self._watched)
@@ -66,7 +86,7 @@ class Ticker:
 
     def _look(self) -> None:
         self._call = None
-        now = self._clock.seconds()
+        now = self.now()
         late = [thing for thing in self._watched if thing.deadline <= now]
         for thing in late:
             if thing in self._watched:

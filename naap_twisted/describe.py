@@ -69,7 +69,7 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         methods = ", ".join((*SESSION_METHODS, "HEAD"))
         yield "sessions", f"{methods}; Location works for {_seconds(route.location_ttl)}"
     if route.follow_redirects:
-        yield "redirects", "307 and 308 followed to allowed targets"
+        yield "redirects", "followed to allowed targets; keys stay with the first origin"
     if route.rate_limit:
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     yield "authorize", effective_authorize(config, route)

@@ -129,6 +129,25 @@ class EgressPolicy:
         return None
 
 
+class AnyHost:
+    """The policy of the server's own calls, whose URL its code chooses: every host and port.
+
+    What the addresses say holds as for a route: no address that is not public, but those in
+    *allow_networks*; and plain http to those only, for such a call may carry a key.
+
+    :param allow_networks: as for :class:`EgressPolicy`.
+    """
+
+    def __init__(self, allow_networks: Sequence[AllowedNetwork] = ()) -> None:
+        self._allow_networks = tuple(allow_networks)
+        self._realm = next(_REALMS)
+
+    def vet(self, target: Target) -> VettedTarget:
+        """The target, fit to be sent once its addresses pass."""
+        plain = target.scheme != "https"
+        return VettedTarget(target, "", self._allow_networks, plain, self._realm)
+
+
 def check_address(vetted: VettedTarget, address: Address) -> AddressVerdict:
     """Whether a request to *vetted* may go to *address*, one of its host's.
 

@@ -22,13 +22,14 @@ from .errors import UpstreamCut, UpstreamStatus
 from .framing.fields import Fields
 from .guard import Guard, Scrubber
 from .interfaces import IDownstreamRequest
-from .limits.announce import LIMIT, POLICY
 from .model import Target
 from .presets import make_preset, put_fields, put_preset
 from .rewrite import ResponseRewrite
+from .shared_headers import SHARED, beside_ours
 from .usage.tokens import TokenMeter
 
 _ERROR_TEXT = 2048
+_EXPOSE = b"Access-Control-Expose-Headers"
 _EXPOSED_ALWAYS = b"X-Request-ID"
 # A relayed body is somebody else's: opened as a document it must not act with our origin's rights.
 _SANDBOX = make_preset(
@@ -134,12 +135,15 @@ def _meter(request: IDownstreamRequest) -> TokenMeter:
 def _set_headers(
     request: IDownstreamRequest, headers: list[tuple[bytes, bytes]], exposed: list[bytes]
 ) -> None:
-    response_headers = request.responseHeaders
-    put_fields(response_headers, headers)
-    if exposed and response_headers.hasHeader(b"access-control-allow-origin"):
-        limits = (LIMIT, POLICY) if response_headers.hasHeader(LIMIT) else ()
-        names = dict.fromkeys((_EXPOSED_ALWAYS, *limits, *exposed))
-        response_headers.setRawHeaders(b"Access-Control-Expose-Headers", [b", ".join(names)])
+    ours = request.responseHeaders
+    if not SHARED.isdisjoint(exposed):
+        headers, exposed = beside_ours(ours, headers, exposed)
+    put_fields(ours, headers)
+    if exposed and ours.hasHeader(b"access-control-allow-origin"):
+        # What our own side lets pages read stays readable: its limits, a callable's headers.
+        listed = b", ".join(ours.getRawHeaders(_EXPOSE, (_EXPOSED_ALWAYS,)))
+        names = dict.fromkeys((*listed.split(b", "), *exposed))
+        ours.setRawHeaders(_EXPOSE, [b", ".join(names)])
 
 
 @implementer(IPushProducer)

@@ -16,7 +16,9 @@ from .framing.fields import Fields
 from .guard import Guard
 from .headers import HOP_BY_HOP, HeaderPatterns, is_token
 from .model import ExposeHeader, HeaderPairs, HeaderValue, Target
+from .own_headers import is_never_relayed, why_not_relayed, why_not_renamed
 from .secret import Secret
+from .shared_headers import STREAMS, is_stream, unheld
 
 USER_AGENT = b"naap-proxy"
 
@@ -54,33 +56,10 @@ _ALWAYS_RELAYED = frozenset(
         b"location",
     }
 )
-# The connection's, ours, or another origin's claims about itself.
-_NEVER_RELAYED = HOP_BY_HOP | {
-    b"content-length",
-    b"set-cookie",
-    b"set-cookie2",
-    b"server",
-    b"date",
-    b"via",
-    b"alt-svc",
-    b"strict-transport-security",
-    b"content-security-policy",
-    b"content-security-policy-report-only",
-    b"x-frame-options",
-    b"clear-site-data",
-    b"www-authenticate",
-    b"x-sendfile",  # these two steer the proxy in front of us, not the browser
-    b"x-lighttpd-send-file",
-}
 _FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
 _OURS_ALWAYS = frozenset((b"content-type", b"x-request-id"))
 _MOST_DECISIONS = 512
 _LONGEST_KEPT = 64
-
-
-def is_never_relayed(name: bytes) -> bool:
-    """Whether no option can make a response header of this (lower-case) name pass."""
-    return name in _NEVER_RELAYED or name.startswith((b"access-control-", b"x-accel-"))
 
 
 def checked_patterns(option: str, patterns: Sequence[str]) -> HeaderPatterns:
@@ -215,27 +194,29 @@ class ResponseRewrite:
         content_type: bytes,
         pinned: bool,
     ) -> None:
-        self._relayed = checked_patterns("response_headers", relayed)
         self._exposed_as: dict[bytes, list[bytes]] = {}
         problems = [
-            f"response_headers: {name} is never relayed"
-            for name in self._relayed.names
-            if is_never_relayed(name.lower().encode())
+            f"response_headers[{index}]: {reason}"
+            for index, reason in enumerate(map(why_not_relayed, relayed))
+            if reason
         ]
         for index, pair in enumerate(exposed_as):
-            lower = pair.from_.lower().encode()
-            if not (is_token(pair.from_) and is_token(pair.to)):
-                problems.append(f"expose_headers[{index}]: not a header name")
-            elif is_never_relayed(lower) or is_never_relayed(pair.to.lower().encode()):
-                problems.append(f"expose_headers[{index}]: {pair.from_} is never relayed")
-            self._exposed_as.setdefault(lower, []).append(pair.to.encode())
+            for end, reason in why_not_renamed(pair.from_, pair.to):
+                problems.append(f"expose_headers[{index}].{end}: {reason}")
+            self._rename(pair.from_, pair.to)
         if problems:
             raise ConfigError(*problems)
+        self._relayed = HeaderPatterns(relayed)
         if pinned:
-            self._exposed_as.setdefault(b"x-request-id", []).append(b"X-Upstream-Request-ID")
+            self._rename("X-Request-ID", "X-Upstream-Request-ID")
         self._content_type = content_type
-        self._private = b"cache-control" not in {n.lower().encode() for n in self._relayed.names}
+        self._private = not self._relayed.match(b"cache-control")
         self._decisions: dict[bytes, _Decision] = {}
+
+    def _rename(self, from_: str, to: str) -> None:
+        names = self._exposed_as.setdefault(from_.lower().encode(), [])
+        if to.lower() not in (name.decode().lower() for name in names):
+            names.append(to.encode())
 
     def apply(
         self, fields: Fields, target: Target, guard: Guard
@@ -247,7 +228,7 @@ class ResponseRewrite:
                 nominated |= {part.strip().lower() for part in value.split(b",")}
         out: list[tuple[bytes, bytes]] = []
         exposed: list[bytes] = []
-        typed = False
+        typed = streamed = False
         decisions = self._decisions
         for name, value in fields:
             decision = decisions.get(name) or self._decide(name)
@@ -256,7 +237,8 @@ class ResponseRewrite:
             if decision.absolute:
                 value = absolute_location(value, target)
             value = guard.clean(value)
-            typed = typed or name == b"content-type"
+            if name == b"content-type":
+                typed, streamed = True, value.lower().startswith(STREAMS)
             for new in decision.names:
                 out.append((new, value))
             for new in decision.exposed:
@@ -264,23 +246,21 @@ class ResponseRewrite:
                     exposed.append(new)
         if not typed:
             out.append((b"Content-Type", self._content_type))
-        if self._private:
+        if self._private or not any(name == b"Cache-Control" for name, _ in out):
             out.append((b"Cache-Control", b"private, no-store"))
+        if streamed and any(name == b"Content-Type" and is_stream(value) for name, value in out):
+            out = unheld(out)
         return out, exposed
 
     def _decide(self, name: bytes) -> _Decision:
-        names: list[bytes] = []
-        exposed: list[bytes] = list(self._exposed_as.get(name, ()))
+        renamed = self._exposed_as.get(name, ())
+        names, exposed = [*renamed], [*renamed]
         if not is_never_relayed(name):
-            # X-Request-ID is the proxy's own, whatever a pattern says.
-            if self._relayed.match(name) and name != b"x-request-id":
-                names.append(_spelled(name))
+            if self._relayed.match(name):
+                names.insert(0, _spelled(name))
                 exposed.insert(0, _spelled(name))
             elif name in _ALWAYS_RELAYED:
-                names.append(_spelled(name))
-        names.extend(self._exposed_as.get(name, ()))
-        if is_never_relayed(name):
-            names = exposed = []
+                names.insert(0, _spelled(name))
         decision = _Decision(tuple(names), tuple(exposed), name == b"location")
         if len(self._decisions) < _MOST_DECISIONS and len(name) <= _LONGEST_KEPT:
             self._decisions[name] = decision

@@ -124,19 +124,16 @@ class Routes(Resource):
         """Add *resource* at *path* below the base path.
 
         :param path: one that was judged.
-        :param door: the limits of a proxy's callers, where they are not every route's.
-        :param keys: users' own keys, for a proxy that injects them.
+        :param door: the limits of a proxy's callers; *keys*: what it injects of theirs.
         :raises ConfigError: the path is taken for one of the methods.
         """
-        full = self.base_path + path
-        methods = _methods_of(resource)
+        full, methods = self.base_path + path, _methods_of(resource)
         for other in self.mounts:
             shared = not methods or not other.methods or set(methods) & set(other.methods)
             if other.path == path and shared:
                 raise ConfigError(f'path: "{path}" is already the path of another mount')
         if isinstance(resource, ExternalProxy):
-            prefix = full.encode("ascii")
-            door = self.door if door is None else door
+            door, prefix = self.door if door is None else door, full.encode("ascii")
             bindings = Bindings(
                 full, self._gate, upstream, capacity, allow_networks, prefix, door, self._key, keys
             )

@@ -18,10 +18,12 @@ from .admin.parts import Parts
 from .admin.tally import Tally
 from .auth.choose import NOBODY, auth_in_words, authenticator_of
 from .auth.gate import Gate
+from .deadlines import make_monotonic
 from .downstream.adapt import AnySite
 from .downstream.limits import DownstreamLimits
 from .downstream.site import DownstreamSite
 from .drain import Drain
+from .egress import AnyHost
 from .errors import ConfigError
 from .external_proxy import ExternalProxy
 from .interfaces import IKeyStore, IResolver
@@ -36,12 +38,15 @@ from .ports import ListeningPort
 from .routing import Mount, Routes
 from .server_options import capacity_of, wrapped
 from .state import State, StateOptions
+from .upstream.agent import GuardedHTTPClient, VettedAgent
 from .upstream.client import UpstreamClient
 from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
 from .whip.key import LocationKey
 
 if TYPE_CHECKING:
+    from treq.client import HTTPClient
+
     from .admin.listener import AdminListener
 
 
@@ -51,12 +56,14 @@ class PluginServer(MultiService):
     :ivar router: a ``klein.Klein``, mounted at the base path: add routes to it.
     :ivar root_children: resources outside the base path, by first path segment.
     :ivar listen: endpoint strings.
+    :ivar http: a treq client for this server's own calls, under its address rules.
     """
 
     _log = Logger()
 
     def __init__(self, config: Config, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        make_monotonic(reactor)  # before anything of this server looks at the clock
         options = config.server
         self.setName(f"naap-proxy {options.name}")  # type: ignore[no-untyped-call]
         self.title = options.name
@@ -69,6 +76,9 @@ class PluginServer(MultiService):
         self._capacity = Capacity.of(self._limits)
         self._upstream = UpstreamClient(
             reactor, resolver=_resolver(config.upstream, reactor), ca_file=config.upstream.ca_file
+        )
+        self.http: HTTPClient = GuardedHTTPClient(
+            VettedAgent(self._upstream, AnyHost(config.upstream.allow_networks))
         )
         self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
         gate = Gate(

@@ -94,6 +94,9 @@ RELAYED = [
     ("retry-after-ms", PINNED_RELAY, "Retry-After-Ms", True),
     ("x-request-id", (), None, False),
     ("x-request-id", ("X-*",), None, False),
+    ("x-accel-buffering", ("X-*",), None, False),
+    ("vary", (), None, False),
+    ("vary", ("Vary",), "Vary", True),
 ]
 
 #: Whatever the options say.
@@ -108,6 +111,8 @@ NEVER_RELAYED = (
     "strict-transport-security",
     "content-security-policy",
     "x-frame-options",
+    "service-worker-allowed",
+    "refresh",
     "clear-site-data",
     "www-authenticate",
     "access-control-allow-origin",
@@ -124,21 +129,32 @@ NEVER_RELAYED = (
 
 #: ``response_headers``, ``expose_headers``, and how each problem opens.
 REFUSED = [
-    (["Set-Cookie"], [], ["response_headers: Set-Cookie is never relayed"]),
-    (["X-Accel-Redirect"], [], ["response_headers: X-Accel-Redirect is never relayed"]),
-    (["X-Sendfile"], [], ["response_headers: X-Sendfile is never relayed"]),
-    (["server", "X-A"], [], ["response_headers: server is never relayed"]),
-    (["Access-Control-Max-Age"], [], ["response_headers: Access-Control-Max-Age is"]),
-    (["X A"], [], ["response_headers: 'X A' is neither"]),
-    (["*"], [], ["response_headers: '*' is neither"]),
-    ([], [("Set-Cookie", "X-A")], ["expose_headers[0]: Set-Cookie is never relayed"]),
-    ([], [("X-A", "Set-Cookie")], ["expose_headers[0]: X-A is never relayed"]),
-    ([], [("A", "B"), ("X A", "B")], ["expose_headers[1]: not a header name"]),
-    ([], [("A", "B\r\n")], ["expose_headers[0]: not a header name"]),
+    (["Set-Cookie"], [], ["response_headers[0]: Set-Cookie is never relayed"]),
+    (["X-Accel-Redirect"], [], ["response_headers[0]: X-Accel-Redirect is never relayed"]),
+    (["X-Accel-*"], [], ["response_headers[0]: X-Accel-* is never relayed"]),
+    (["X-Sendfile"], [], ["response_headers[0]: X-Sendfile is never relayed"]),
+    (["X-A", "server"], [], ["response_headers[1]: server is never relayed"]),
+    (["X-Request-ID"], [], ["response_headers[0]: X-Request-ID is never relayed"]),
+    (["Access-Control-Max-Age"], [], ["response_headers[0]: Access-Control-Max-Age is"]),
+    (["X A"], [], ["response_headers[0]: is not a header name"]),
+    (["*"], [], ["response_headers[0]: is not a header name"]),
+    ([], [("Set-Cookie", "X-A")], ["expose_headers[0].from: Set-Cookie is never relayed"]),
+    ([], [("X-A", "Set-Cookie")], ["expose_headers[0].to: Set-Cookie is never relayed"]),
+    ([], [("X-A", "Refresh")], ["expose_headers[0].to: Refresh is never relayed"]),
+    ([], [("X-A", "X-Request-ID")], ["expose_headers[0].to: X-Request-ID is never relayed"]),
+    ([], [("X-A", "Location")], ["expose_headers[0].to: Location has a meaning of its own"]),
+    ([], [("A", "B"), ("X A", "B")], ["expose_headers[1].from: is not a header name"]),
+    ([], [("A", "B\r\n")], ["expose_headers[0].to: is not a header name"]),
+    ([], [("A-*", "B")], ["expose_headers[0].from: must be one header name"]),
     (
         ["Date"],
-        [("Via", "B"), ("", "B")],
-        ["response_headers: Date", "expose_headers[0]: Via", "expose_headers[1]: not"],
+        [("Via", "B"), ("", "Vary")],
+        [
+            "response_headers[0]: Date",
+            "expose_headers[0].from: Via",
+            "expose_headers[1].from: is not",
+            "expose_headers[1].to: Vary",
+        ],
     ),
 ]
 

@@ -36,7 +36,7 @@ class CreateTests(SynchronousTestCase):
             ({"master_key": key}, "master_key: needs state_dir"),
             ({"master_key": "hunter2", "state_dir": "s"}, "master_key: part 1"),
             ({"master_key": " ", "state_dir": "s"}, "master_key: secret from"),
-            ({"master_key": key, "keys": MemoryKeyStore(MemoryReactorClock())}, "master_key: has"),
+            ({"master_key": key, "keys": MemoryKeyStore()}, "master_key: has"),
             ({"database_url": "mysql://hunter2@h/d"}, "database_url: "),
             ({"redis_url": "hunter2"}, "redis_url: "),
         ):

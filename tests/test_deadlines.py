@@ -1,9 +1,13 @@
 """Deadlines: met late by a tick at most, never early, and at no cost while nothing waits."""
 
+import time
+
+from twisted.internet.base import ReactorBase
 from twisted.internet.task import Clock
+from twisted.python import runtime
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.deadlines import NEVER, Ticker
+from naap_twisted.deadlines import NEVER, Ticker, make_monotonic
 
 
 class Thing:
@@ -104,3 +108,48 @@ class Ticking(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.later(1)
         self.assertEqual(thing.passed, 0)
+
+
+class Bare(ReactorBase):
+    """A reactor that is never run."""
+
+    def installWaker(self):
+        pass
+
+
+class Monotonic(SynchronousTestCase):
+    """The reactor's clock, once a server has been made with it."""
+
+    def setUp(self):
+        self.reactor = Bare()
+        # twisted.python.runtime.seconds, which reactors measure with, is time.time.
+        self.assertIs(self.reactor.seconds, runtime.seconds)
+
+    def test_goes_on(self):
+        """It starts at the wall clock's value, so that pending calls keep their time."""
+        call = self.reactor.callLater(5, lambda: None)
+        wall = self.reactor.seconds()
+        make_monotonic(self.reactor)
+        self.assertIsNot(self.reactor.seconds, runtime.seconds)
+        self.assertLess(abs(self.reactor.seconds() - wall), 1)
+        self.assertLess(abs(call.getTime() - self.reactor.seconds() - 5), 1)
+
+    def test_not_the_wall_clock(self):
+        """It moves with time.monotonic and with nothing else."""
+        now = [100.0]
+        self.patch(time, "monotonic", lambda: now[0])
+        make_monotonic(self.reactor)
+        before = self.reactor.seconds()
+        self.assertEqual(self.reactor.seconds(), before)
+        now[0] += 7
+        self.assertAlmostEqual(self.reactor.seconds() - before, 7, places=5)
+
+    def test_once(self):
+        """A second server changes nothing, nor does one over a clock of somebody's own."""
+        make_monotonic(self.reactor)
+        first = self.reactor.seconds
+        make_monotonic(self.reactor)
+        self.assertIs(self.reactor.seconds, first)
+        clock = Clock()
+        make_monotonic(clock)
+        self.assertEqual(clock.seconds(), 0.0)

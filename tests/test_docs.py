@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from unittest import TestResult
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -71,6 +72,23 @@ class ReadmeTests(SynchronousTestCase):
         for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
             for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
                 self.assertTrue((document.parent / link).exists(), f"{document.name}: {link}")
+
+
+class TestingTests(SynchronousTestCase):
+    """docs/testing.md: its test is run."""
+
+    def test_testing_example(self) -> None:
+        """Both tests of the example pass."""
+        text = (ROOT / "docs" / "testing.md").read_text("utf-8")
+        found = re.search(r"<!-- testing-example -->\n```python\n(.*?)```", text, re.DOTALL)
+        assert found is not None
+        names = {"__name__": "example"}
+        exec(compile(found[1], "docs/testing.md", "exec"), names)  # noqa: S102
+        result = TestResult()
+        for name in ("test_the_key_is_added", "test_another_host_is_refused"):
+            names["AssistantTests"](name).run(result)
+        self.assertEqual([*result.errors, *result.failures], [])
+        self.assertEqual(result.testsRun, 2)
 
 
 class WhipTests(SynchronousTestCase):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.addresses import parse_allow_network
-from naap_twisted.egress import Decision, EgressPolicy
+from naap_twisted.egress import AnyHost, Decision, EgressPolicy, check_address
 from naap_twisted.errors import (
     ConfigError,
     HostNotAllowed,
@@ -48,6 +50,27 @@ HOSTS_REFUSED = [
     b"https://[::1]/",
     b"https://8.8.8.8/",
 ]
+
+
+class AnyHostTests(SynchronousTestCase):
+    """The policy of the server's own calls."""
+
+    def test_vetted(self):
+        """Every host and port; plain http to listed networks only."""
+        networks = (parse_allow_network("10.0.0.0/8"),)
+        policy = AnyHost(networks)
+        for url, listed_only in (
+            (b"https://anything.example:8443/", False),
+            (b"http://anything.example/", True),
+        ):
+            vetted = policy.vet(parse_target(url))
+            self.assertEqual(vetted.listed_only, listed_only)
+            self.assertEqual(vetted.allow_networks, networks)
+        public, private = map(ip_address, ("8.8.8.8", "10.0.0.1"))
+        plain = policy.vet(parse_target(b"http://anything.example/"))
+        self.assertFalse(check_address(plain, public).allowed)
+        self.assertTrue(check_address(plain, private).allowed)
+        self.assertFalse(check_address(AnyHost().vet(plain.target), private).allowed)
 
 
 class DecideTests(SynchronousTestCase):

@@ -11,9 +11,18 @@ from naap_twisted.egress import EgressPolicy
 from naap_twisted.errors import UpstreamTimeout
 from naap_twisted.model import OutboundRequest, Timeouts
 from naap_twisted.redirects import MOST_HOPS, send_and_follow
+from naap_twisted.secret import Secret
 from naap_twisted.target import PinnedBase, parse_target
 
 POLICY = EgressPolicy(["a.example", "b.example"])
+PASSED = ((b"accept", b"a/b"), (b"Content-Type", b"application/sdp"), (b"X-Request-ID", b"1"))
+HEADERS = (
+    *PASSED,
+    (b"Cookie", b"of-the-page"),
+    (b"X-Team", b"blue"),
+    (b"Authorization", Secret(b"Bearer the-server-s-own-key")),
+    (b"User-Agent", Secret(b"ours")),
+)
 
 
 class Answer:
@@ -44,11 +53,12 @@ class Sender:
 
 
 class FollowTests(SynchronousTestCase):
-    def follow(self, *answers, body=b"v=0", timeouts=None, pinned=None):
+    def follow(
+        self, *answers, method=b"POST", body=b"v=0", timeouts=None, pinned=None, headers=HEADERS
+    ):
         self.sender = Sender(*answers)
         vetted = POLICY.vet(parse_target(b"https://a.example/whip?x=1"))
-        headers = ((b"X-Key", b"k"),)
-        outbound = OutboundRequest(b"POST", vetted, headers, body, timeouts or Timeouts())
+        outbound = OutboundRequest(method, vetted, headers, body, timeouts or Timeouts())
         return Deferred.fromCoroutine(send_and_follow(self.sender, outbound, POLICY, pinned))
 
     def urls(self):
@@ -79,7 +89,7 @@ class FollowTests(SynchronousTestCase):
         self.assertFalse(answer.dropped)
 
     def test_followed(self):
-        """307 and 308, absolute and relative, with method, headers and body as they were."""
+        """307 and 308, absolute and relative, with method and body as they were."""
         first, second, last = Answer(307, "https://b.example/w"), Answer(308, "../x?y"), Answer(201)
         response, target = self.successResultOf(self.follow(first, second, last))
         self.assertIs(response, last)
@@ -90,8 +100,57 @@ class FollowTests(SynchronousTestCase):
         )
         for sent in self.sender.sent:
             self.assertEqual((sent.method, sent.body), (b"POST", b"v=0"))
-            self.assertEqual(sent.headers, ((b"X-Key", b"k"),))
         self.assertTrue(first.dropped and second.dropped)
+
+    def headers_sent(self):
+        return [outbound.headers for outbound in self.sender.sent]
+
+    def test_within_an_origin(self):
+        """Every header goes along; the default port and the host's case make no other origin."""
+        answers = (Answer(307, "/x"), Answer(307, "https://A.example:443/y"), Answer(200))
+        self.successResultOf(self.follow(*answers))
+        self.assertEqual(self.headers_sent(), [HEADERS] * 3)
+
+    def test_to_another_origin(self):
+        """What is nobody's secret goes there, and what is somebody's does not come back."""
+        answers = (
+            Answer(307, "https://b.example/"),
+            Answer(307, "https://a.example/"),
+            Answer(200),
+        )
+        self.successResultOf(self.follow(*answers))
+        self.assertEqual(self.headers_sent(), [HEADERS, PASSED, PASSED])
+
+    def test_secret_on_its_way(self):
+        """In the URL or the body: to its own origin, and to no other."""
+        for location, body, hops in (
+            ("https://b.example/?k=the-server-s-own-key", b"", 1),
+            ("https://a.example/?k=the-server-s-own-key", b"", 2),
+            ("https://b.example/", b"key: the-server-s-own-key", 1),
+            ("https://a.example/", b"key: the-server-s-own-key", 2),
+            ("https://b.example/", b"key: the-server-s-other-key", 2),
+        ):
+            answer = Answer(307, location)
+            response, _ = self.successResultOf(self.follow(answer, Answer(200), body=body))
+            self.assertEqual(len(self.sender.sent), hops, (location, body))
+            self.assertEqual(response is answer, hops == 1)
+        # Taken to another origin first, and written into a URL there.
+        answers = (Answer(307, "https://b.example/"), Answer(307, "https://a.example/?k=ours-key"))
+        headers = ((b"X-Key", Secret(b"ours-key")),)
+        self.successResultOf(self.follow(*answers, Answer(200), headers=headers))
+        self.assertEqual(len(self.sender.sent), 2)
+
+    def test_reading(self):
+        """GET and HEAD follow every redirect, as they are; with a body, those that repeat it."""
+        for method in (b"GET", b"HEAD", b"POST", b"DELETE"):
+            for code in (301, 302, 303, 307, 308):
+                for body in (None, b"b"):
+                    reading = method in (b"GET", b"HEAD") and body is None
+                    answers = (Answer(code, "/x"), Answer(200))
+                    self.successResultOf(self.follow(*answers, method=method, body=body))
+                    sent = [(each.method, each.body) for each in self.sender.sent]
+                    hops = 2 if reading or code >= 307 else 1
+                    self.assertEqual(sent, [(method, body)] * hops, (method, code, body))
 
     def test_not_followed(self):
         """Others' hosts, schemes and ports; other codes; no Location, two, no URL."""

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import ConfigError
 from naap_twisted.model import ExposeHeader, Target
+from naap_twisted.own_headers import is_never_relayed
 from naap_twisted.rewrite import (
     PINNED_RELAY,
     SDP_RELAY,
@@ -21,7 +22,6 @@ from naap_twisted.rewrite import (
     absolute_location,
     checked_patterns,
     injected_headers,
-    is_never_relayed,
 )
 from naap_twisted.secret import Secret
 from tests.rewrite_vectors import (
@@ -240,6 +240,23 @@ class Response(SynchronousTestCase):
             values_of(apply(fields, ("Cache-Control",))[0], "Cache-Control"),
             ["public, max-age=60"],
         )
+        for relayed in (("Cache-Control",), ("C*",)):
+            self.assertEqual(apply([], relayed)[0], OURS)
+
+    def test_streams(self):
+        """What comes piece by piece says that nobody may hold or change it; the rest does not."""
+        kept = "private, no-store, no-transform"
+        for kind, said in (("text/event-stream", kept), ("text/event-streams", OURS[1][1])):
+            headers, _ = apply([("content-type", kind)])
+            self.assertEqual(values_of(headers, "Cache-Control"), [said])
+            accel = values_of(headers, "X-Accel-Buffering")
+            self.assertEqual(accel, ["no"] if said == kept else [])
+
+    def test_the_request_id_of_the_upstream_is_named_once(self):
+        """A pinned route's own rule for it beside the same in the options."""
+        pair = ExposeHeader("x-request-id", "X-UPSTREAM-Request-ID")
+        headers, _ = apply([("x-request-id", "req_1")], (), [pair], pinned=True)
+        self.assertEqual([pair for pair in headers if pair[1] == "req_1"], headers[:1])
 
     def test_request_id_of_a_pinned_route(self):
         """X-Request-ID is ours; the upstream's comes under another name."""

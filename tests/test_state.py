@@ -51,7 +51,7 @@ class BuildTests(SynchronousTestCase):
 
     def test_own_store(self) -> None:
         """A plugin's own key store takes the place of ours."""
-        store = MemoryKeyStore(Clock())
+        store = MemoryKeyStore()
         self.assertIs(self.build(keys=store).keys, store)
 
     def test_redis(self) -> None:

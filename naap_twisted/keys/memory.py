@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred, execute
-from twisted.internet.interfaces import IReactorTime
 from zope.interface import implementer
 
 from ..errors import NoUserKey, TooManyKeys
@@ -18,12 +20,12 @@ from .vault import last4
 class MemoryKeyStore:
     """Forgets everything when the process ends.
 
-    :param clock: whose ``seconds()`` dates the keys; the reactor.
+    :param now: seconds since the epoch; it dates the keys.
     :param path: where the keys' routes stand, for messages.
     """
 
-    def __init__(self, clock: IReactorTime, path: str = "/api/v1/keys") -> None:
-        self._clock = clock
+    def __init__(self, now: Callable[[], float] = time.time, path: str = "/api/v1/keys") -> None:
+        self._now = now
         self._path = path
         self._users: dict[str, dict[str, tuple[Secret, int]]] = {}
 
@@ -35,7 +37,7 @@ class MemoryKeyStore:
         keys = self._users.setdefault(user_id, {})
         if provider not in keys and len(keys) >= MOST_KEYS:
             raise TooManyKeys(f"At most {MOST_KEYS} keys can be kept")
-        keys[provider] = (key, int(self._clock.seconds()))
+        keys[provider] = (key, int(self._now()))
         return self._info(provider, *keys[provider])
 
     def get(self, user_id: str, provider: str) -> Deferred[Secret]:

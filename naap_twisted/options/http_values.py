@@ -10,7 +10,7 @@ from ..addresses import parse_allow_network
 from ..auth.gate import Authorize, is_rule
 from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
-from ..rewrite import is_never_relayed
+from ..own_headers import why_not_relayed, why_not_renamed
 from ..wrappers.origins import parse_origin
 from ..wrappers.server_names import parse_host
 from .values import (
@@ -75,9 +75,10 @@ def header_pattern(value: object) -> str:
 @reads("str", TEXT)
 def relayed_pattern(value: object) -> str:
     """A response header that a route may relay, or a pattern of some."""
-    name = header_pattern(value)
-    if is_never_relayed(name.lower().encode("ascii")):
-        raise ValueError(f"{name} of an upstream is never relayed")
+    name = text(value)
+    reason = why_not_relayed(name)
+    if reason:
+        raise ValueError(reason)
     return name
 
 
@@ -91,10 +92,12 @@ def expose_header(value: object) -> ExposeHeader:
     flaws: list[tuple[str, str]] = []
     for key in ("from", "to"):
         try:
-            if relayed_pattern(value[key]).endswith("*"):
-                raise ValueError("must be one header name, not a pattern")
+            text(value[key])
         except ValueError as error:
             flaws += flaws_of(error, f".{key}")
+    if not flaws:
+        problems = why_not_renamed(value["from"], value["to"])
+        flaws = [(f".{end}", reason) for end, reason in problems]
     if flaws:
         raise Flaws(*flaws)
     return ExposeHeader(value["from"], value["to"])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from twisted.logger import Logger
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
+    from treq.testing import StubTreq
+    from twisted.logger import Logger
 
-from ..auth.gate import Authorize
-from ..downstream.limits import DownstreamLimits
-from ..interfaces import IAuthenticator, IKeyStore, IUpstream
-from ..limits.capacity import CapacityLimits
-from ..model import AllowedNetwork, ExposeHeader, RateLimit
-from ..secret import Secret
-from .secrets import ForwardHeaders
+    from ..auth.gate import Authorize
+    from ..downstream.limits import DownstreamLimits
+    from ..interfaces import IAuthenticator, IKeyStore, IUpstream
+    from ..limits.capacity import CapacityLimits
+    from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..secret import Secret
+    from .secrets import ForwardHeaders
 
 
 class ServerKeywords(TypedDict, total=False):
@@ -83,4 +86,4 @@ class RouteKeywords(TypedDict, total=False):
     redact_bodies: bool
     allow_networks: Sequence[AllowedNetwork | str]
     logger: Logger | None
-    upstream: IUpstream | None
+    upstream: IUpstream | HTTPClient | StubTreq | None

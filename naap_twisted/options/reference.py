@@ -17,19 +17,22 @@ from .values import NUMBER_OR_TEXT, duration
 ROUTE_MARK = "<!-- route-options: naap-proxy options --markdown -->"
 SERVER_MARK = "<!-- server-options -->"
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-#: Where a name that an annotation uses comes from, below the package.
+#: Where a name that an annotation uses comes from.
 _TYPES = {
-    "AllowedNetwork": ".model",
-    "Authorize": ".auth.gate",
-    "CapacityLimits": ".limits.capacity",
-    "DownstreamLimits": ".downstream.limits",
-    "ExposeHeader": ".model",
-    "ForwardHeaders": ".options.secrets",
-    "IAuthenticator": ".interfaces",
-    "IKeyStore": ".interfaces",
-    "IUpstream": ".interfaces",
-    "RateLimit": ".model",
-    "Secret": ".secret",
+    "AllowedNetwork": "..model",
+    "Authorize": "..auth.gate",
+    "CapacityLimits": "..limits.capacity",
+    "DownstreamLimits": "..downstream.limits",
+    "ExposeHeader": "..model",
+    "ForwardHeaders": ".secrets",
+    "IAuthenticator": "..interfaces",
+    "IKeyStore": "..interfaces",
+    "IUpstream": "..interfaces",
+    "HTTPClient": "treq.client",
+    "StubTreq": "treq.testing",
+    "Logger": "twisted.logger",
+    "RateLimit": "..model",
+    "Secret": "..secret",
 }
 
 
@@ -151,15 +154,15 @@ def keywords_module() -> str:
         _typed_dict("RouteKeywords", ROUTE_KEYWORDS.values(), ()),
     )
     used = "\n".join(classes)
-    modules: dict[str, list[str]] = {}
-    for name, module in _TYPES.items():
+    imports: dict[str, list[str]] = {}
+    for name, module in sorted(_TYPES.items()):
         if re.search(rf"\b{name}\b", used):
-            modules.setdefault(module, []).append(name)
-    imports = [
-        f"from {module.replace('.options.', '.') if '.options.' in module else '.' + module}"
-        f" import {', '.join(names)}"
-        for module, names in modules.items()
-    ]
+            imports.setdefault(module, []).append(name)
+    theirs = sorted(module for module in imports if not module.startswith("."))
+    ours = sorted(module for module in imports if module.startswith(".."))
+    near = sorted(set(imports) - {*theirs, *ours})
+    lines = [f"    from {module} import {', '.join(imports[module])}" for module in theirs]
+    lines += ["", *(f"    from {m} import {', '.join(imports[m])}" for m in (*ours, *near))]
     return "\n".join(
         (
             '"""Keyword arguments of both doors. By ``naap-proxy options --python``."""',
@@ -167,11 +170,10 @@ def keywords_module() -> str:
             "from __future__ import annotations",
             "",
             "from collections.abc import Mapping, Sequence",
-            "from typing import Any, Literal, TypedDict",
+            "from typing import TYPE_CHECKING, Any, Literal, TypedDict",
             "",
-            "from twisted.logger import Logger",
-            "",
-            *sorted(imports, key=lambda line: (not line.startswith("from .."), line)),
+            "if TYPE_CHECKING:",
+            *lines,
             "",
             "",
             *classes,

@@ -9,9 +9,11 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ..auth.gate import Authorize
+from ..errors import ConfigError
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..rewrite import DEFAULT_PASS, PINNED_PASS
+from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
 from .option import option
@@ -25,7 +27,7 @@ from .values import (
     one_of,
     one_or_list,
     optional,
-    provider,
+    reads,
     size,
     text,
     whole,
@@ -33,6 +35,15 @@ from .values import (
 
 #: Names the URL where no other header was chosen.
 TARGET_URL_HEADER = "X-Target-URL"
+
+
+@reads("IUpstream | HTTPClient | StubTreq | None", {})
+def _way_out(value: object) -> IUpstream | None:
+    try:
+        return None if value is None else as_upstream(value)
+    except ConfigError as error:
+        raise ValueError(error.problems[0].partition(": ")[2]) from None
+
 
 _header_names = list_of(http.header_pattern, what="header names")
 
@@ -125,14 +136,16 @@ class RouteOptions:
     response_headers: tuple[str, ...] = option(
         list_of(http.relayed_pattern, what="header names"),
         (),
-        "Upstream headers relayed under their own names, and exposed. Pinned routes add what SDKs"
-        " read.",
+        "Upstream headers relayed under their own names, and exposed; `X-Prefix-*` too. Pinned"
+        " routes add what SDKs read. Those that act on this server's origin are refused: see"
+        " [docs/security.md](docs/security.md#what-goes-out-what-comes-back).",
         '["Retry-After", "X-RateLimit-*"]',
     )
     expose_headers: tuple[ExposeHeader, ...] = option(
         list_of(http.expose_header, what="{ from, to } tables"),
         (),
-        "Upstream headers relayed under another name, and exposed.",
+        "Upstream headers relayed under another name, and exposed; not under one that browsers,"
+        " caches or this server give a meaning.",
         '[{ from = "Location", to = "X-WHIP-Resource" }]',
     )
     errors: str | None = option(
@@ -170,7 +183,9 @@ class RouteOptions:
     follow_redirects: bool = option(
         flag,
         False,
-        "307 and 308 are followed, three at most, to targets this route allows; else relayed.",
+        "Redirects are followed, three at most, to targets this route allows, else relayed: all of"
+        " them for `GET` and `HEAD`, 307 and 308 for other methods. The keys go to the first"
+        " target's scheme, host and port only.",
     )
     redact_bodies: bool = option(
         flag, False, "Look for injected keys in JSON and text answers too."
@@ -185,7 +200,11 @@ class RouteOptions:
         instance(Logger), None, "Where failures of this route are told.", in_file=False
     )
     upstream: IUpstream | None = option(
-        provider(IUpstream), None, "Another way out, for tests.", in_file=False
+        _way_out,
+        None,
+        "Another way out, such as `treq.testing.StubTreq` in tests."
+        " See [docs/testing.md](docs/testing.md).",
+        in_file=False,
     )
 
     @property

@@ -5,13 +5,13 @@
 - :class:`GuardedHTTPClient` is treq's ``HTTPClient`` over it, without what must not happen in a
   service: one cookie jar for everybody and redirects that take custom headers along.
 - :class:`TreqUpstream` is the other direction: any treq client as a proxy's way out, so that
-  ``treq.testing.StubTreq`` can stand in for an upstream.
+  ``treq.testing.StubTreq`` can stand in for an upstream; :func:`as_upstream` makes it of one.
 """
 
 from __future__ import annotations
 
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any
+from typing import Any, Protocol
 
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
@@ -22,14 +22,20 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from ..egress import EgressPolicy
-from ..errors import BadGateway, ProxyError
+from ..errors import BadGateway, ConfigError, ProxyError
 from ..interfaces import IUpstream
-from ..model import OutboundRequest, Timeouts
+from ..model import OutboundRequest, Target, Timeouts, VettedTarget
 from ..secret import Secret
 from ..target import parse_target
 
 _OURS = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection"))
+
+
+class Policy(Protocol):
+    """What lets a target through: a route's egress policy, or that of the server's own calls."""
+
+    def vet(self, target: Target) -> VettedTarget:
+        """The target, let through. Raises a ProxyError that says why not."""
 
 
 @implementer(IAgent)
@@ -40,7 +46,7 @@ class VettedAgent:
     """
 
     def __init__(
-        self, upstream: IUpstream, policy: EgressPolicy, timeouts: Timeouts | None = None
+        self, upstream: IUpstream, policy: Policy, timeouts: Timeouts | None = None
     ) -> None:
         self._upstream = upstream
         self._policy = policy
@@ -112,6 +118,21 @@ class TreqUpstream:
     def close(self) -> Deferred[None]:
         """Nothing is kept open."""
         return succeed(None)
+
+
+def as_upstream(given: Any) -> IUpstream:
+    """The way out that *given* is, or makes: an ``IUpstream``, or a treq client.
+
+    :raises ConfigError: it is neither.
+    """
+    if IUpstream.providedBy(given):
+        return given
+    if callable(getattr(given, "request", None)):
+        return TreqUpstream(given)
+    raise ConfigError(
+        "upstream: expected a treq client, such as treq.testing.StubTreq(resource), or an"
+        f" IUpstream, not {type(given).__name__}"
+    )
 
 
 def _in_our_words(failure: Failure) -> Failure:

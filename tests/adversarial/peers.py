@@ -26,6 +26,7 @@ http {{
         location / {{
             proxy_pass http://127.0.0.1:{upstream};
             proxy_http_version 1.1;
+            {more}
         }}
     }}
 }}
@@ -123,9 +124,13 @@ def free_port():
         return sock.getsockname()[1]
 
 
-async def nginx(test, echo):
-    """nginx before *echo*: its port, or ``None`` where it is not installed."""
-    return await _started(test, "nginx", _NGINX, echo, lambda path: ["-c", path, "-e", "stderr"])
+async def nginx(test, echo, more=""):
+    """nginx before *echo*: its port, or ``None`` where it is not installed.
+
+    *more*: lines of its location.
+    """
+    template = _NGINX.replace("{more}", more)
+    return await _started(test, "nginx", template, echo, lambda path: ["-c", path, "-e", "stderr"])
 
 
 async def haproxy(test, echo):

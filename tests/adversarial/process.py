@@ -68,14 +68,15 @@ class ProxyProcess(Child):
     """``twistd naap-proxy`` with *routes*: TOML tables ``[[proxy]]``.
 
     :param files: its soft limit of open files; ``None``: as ours.
+    :param before: Python that runs before Twisted is imported.
     :ivar port: where it listens, after :meth:`started`.
     """
 
-    def __init__(self, test, routes, files=None):
+    def __init__(self, test, routes, files=None, before=""):
         config = Path(test.mktemp())
         config.write_text(_SERVER + routes)
         config = config.resolve()
-        arguments = [sys.executable, "-c", _TWISTD, "--pidfile=", "-n", "naap-proxy"]
+        arguments = [sys.executable, "-c", before + _TWISTD, "--pidfile=", "-n", "naap-proxy"]
         if files:
             arguments = ["/bin/sh", "-c", f'ulimit -Sn {files}; exec "$@"', "sh", *arguments]
         super().__init__(test, [*arguments, "--config", str(config)], path=str(_ROOT))

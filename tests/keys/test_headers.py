@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
-from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import NoUserKey, Unauthorized
@@ -19,7 +18,7 @@ HEADERS = {"Authorization": UserKeyHeader("daydream", "Bearer "), "X-Fixed": Sec
 
 class UserKeyHeadersTests(SynchronousTestCase):
     def setUp(self) -> None:
-        self.store = MemoryKeyStore(Clock())
+        self.store = MemoryKeyStore()
         self.headers = UserKeyHeaders(HEADERS, self.store)
         self.request = FakeRequest()
 

@@ -12,4 +12,4 @@ class MemoryKeyStoreTests(KeyStoreContract, TestCase):
     def setUp(self) -> None:
         clock = Clock()
         clock.advance(NOW)
-        self.store = MemoryKeyStore(clock)
+        self.store = MemoryKeyStore(clock.seconds)

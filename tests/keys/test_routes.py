@@ -25,7 +25,7 @@ class KeyRoutesTests(SynchronousTestCase):
     def setUp(self) -> None:
         clock = Clock()
         clock.advance(NOW)
-        self.store = MemoryKeyStore(clock)
+        self.store = MemoryKeyStore(clock.seconds)
         tokens = StaticTokens({"t-ada": User("ada"), "t-bob": User("bob")})
         self.server = make_server(keys=self.store, authenticator=tokens, require_auth=True)
 

@@ -13,11 +13,16 @@ from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from naap_twisted.egress import EgressPolicy
-from naap_twisted.errors import HostNotAllowed, InvalidTarget, SchemeNotAllowed
+from naap_twisted.errors import ConfigError, HostNotAllowed, InvalidTarget, SchemeNotAllowed
 from naap_twisted.framing.head import ResponseHead
 from naap_twisted.interfaces import IUpstream
 from naap_twisted.secret import Secret
-from naap_twisted.upstream.agent import GuardedHTTPClient, TreqUpstream, VettedAgent
+from naap_twisted.upstream.agent import (
+    GuardedHTTPClient,
+    TreqUpstream,
+    VettedAgent,
+    as_upstream,
+)
 from naap_twisted.upstream.response import UpstreamResponse
 
 from .support import outbound
@@ -158,3 +163,12 @@ class ThroughTreq(SynchronousTestCase):
         """A redirect is relayed, not followed."""
         response, _ = self.ask(url_path="/away")
         self.assertEqual(response.code, 302)
+
+    def test_what_can_be_a_way_out(self):
+        """An IUpstream, or a treq client; anything else is told at once."""
+        upstream = Recorder()
+        self.assertIs(as_upstream(upstream), upstream)
+        for client in (self.stub, GuardedHTTPClient(None)):
+            self.assertIsInstance(as_upstream(client), TreqUpstream)
+        error = self.assertRaises(ConfigError, as_upstream, "https://api.example.com")
+        self.assertIn("treq client", error.problems[0])
