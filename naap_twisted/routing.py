@@ -85,24 +85,24 @@ class Routes(Resource):
 
     :param base_path: ``"/api/v1"``, or ``""``.
     :param key: signs the Locations of sessions.
+    :param door: the limits that ask who calls, on every route below the base path.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
-    :ivar door: the limits that ask who calls, on every route below the base path.
     """
 
     isLeaf = True
 
     def __init__(
-        self, klein: Klein, base_path: str, gate: Gate, key: LocationKey | None = None
+        self, klein: Klein, base_path: str, gate: Gate, key: LocationKey, door: Door
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
         self.base_path = base_path
         self.beside: dict[bytes, IResource] = {}
         self.mounts: list[Mount] = []
-        self.door = Door()
+        self.door = door
         self._gate = gate
-        self._key = key or LocationKey()
+        self._key = key
         self._base = base_path.encode("ascii")
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()

@@ -86,17 +86,16 @@ class PluginServer(MultiService):
             required=self.require_auth,
             public_routes=options.public_routes,
         )
-        self._location_key = LocationKey(options.state_dir)
-        self._routes = Routes(self.router, options.base_path, gate, self._location_key)
-        self._routes.beside[b"healthz"] = Health(options.name, reactor)
-        self.root_children = self._routes.beside
         state = StateOptions.of(config)
         self._state = State(state, reactor, name=options.name, path=options.base_path)
         self._state.share_sessions(self._authenticator)
         self._state.add_routes(self.router)
-        if options.user_rate_limit is not None:
-            policy = self._state.policy("user", options.user_rate_limit, users=True)
-            self._routes.door = Door((policy,))
+        limit = options.user_rate_limit
+        door = Door() if limit is None else Door((self._state.policy("user", limit, users=True),))
+        self._location_key = LocationKey(options.state_dir)
+        self._routes = Routes(self.router, options.base_path, gate, self._location_key, door)
+        self._routes.beside[b"healthz"] = Health(options.name, reactor)
+        self.root_children = self._routes.beside
         self._root = wrapped(self._routes, options, self._state)
         self._tally = Tally()
         self._born = reactor.seconds()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -107,6 +108,10 @@ def _name(value: object) -> str:
 #: A mode that no file names: the program gave an authenticator, or nobody is known.
 BY_CODE = "code"
 
+_in_file = partial(option, keyword="")
+_session = partial(_in_file, mode="session")
+_jwt = partial(_in_file, mode="jwt")
+
 
 @frozen
 class AuthOptions:
@@ -125,12 +130,11 @@ class AuthOptions:
         unset=None,
         keyword="require_auth",
     )
-    mode: str = option(
+    mode: str = _in_file(
         one_of("session", "jwt", "none"),
         "session",
         "Who calls is told by a `session` service, by a signed token (`jwt`), or by nobody"
         " (`none`). See [docs/auth.md](docs/auth.md).",
-        keyword="",
     )
     authenticator: IAuthenticator | None = option(
         provider(IAuthenticator),
@@ -138,36 +142,22 @@ class AuthOptions:
         "Request to user; code can give any. See [docs/auth.md](docs/auth.md).",
         in_file=False,
     )
-    session_url: str = option(
+    session_url: str = _session(
         _session_url,
         "",
         "The URL that says whose a token is.",
         '"http://localhost:3000/api/v1/auth/me"',
         unset="",
-        keyword="",
-        mode="session",
     )
-    cache_ttl: float = option(
-        duration,
-        60.0,
-        "Who logs out is out after this at the latest.",
-        keyword="",
-        mode="session",
-    )
-    session_timeout: float = option(
-        duration, fetch.TIMEOUT, "For one call of it.", keyword="", mode="session"
-    )
-    session_cookie: str = option(
+    cache_ttl: float = _session(duration, 60.0, "Who logs out is out after this at the latest.")
+    session_timeout: float = _session(duration, fetch.TIMEOUT, "For one call of it.")
+    session_cookie: str = _in_file(
         _cookie,
         tokens.SESSION_COOKIE,
         "Where a token may stand beside `Authorization`; empty for nowhere.",
-        keyword="",
     )
-    csrf_cookie: str = option(
-        _cookie,
-        tokens.CSRF_COOKIE,
-        "What `X-CSRF-Token` repeats, where the token came by cookie.",
-        keyword="",
+    csrf_cookie: str = _in_file(
+        _cookie, tokens.CSRF_COOKIE, "What `X-CSRF-Token` repeats, where the token came by cookie."
     )
     secret: Secret | None = option(
         _secret,
@@ -177,58 +167,35 @@ class AuthOptions:
         keyword="jwt_secret",
         mode="jwt",
     )
-    public_key_file: bytes = option(
-        _public_key,
-        "",
-        "Instead: a public key's PEM file.",
-        '"issuer.pem"',
-        unset=b"",
-        keyword="",
-        mode="jwt",
-        secret=True,
+    public_key_file: bytes = _jwt(
+        _public_key, "", "Instead: a public key's PEM file.", '"issuer.pem"', unset=b"", secret=True
     )
-    jwks_url: str = option(
-        _jwks_url,
-        "",
-        "Or: a published key set.",
-        '"https://id.example.org/keys"',
-        unset="",
-        keyword="",
-        mode="jwt",
+    jwks_url: str = _jwt(
+        _jwks_url, "", "Or: a published key set.", '"https://id.example.org/keys"', unset=""
     )
-    algorithms: tuple[str, ...] = option(
+    algorithms: tuple[str, ...] = _jwt(
         list_of(text, what="algorithms", empty=False),
         (),
         "Those that count; HS256 with a secret.",
         '["RS256"]',
         unset=(),
-        keyword="",
-        mode="jwt",
     )
-    audience: tuple[str, ...] = option(
+    audience: tuple[str, ...] = _jwt(
         one_or_list(_name, what="audiences"),
         (),
         "One of these has to be in `aud`; not looked at where it is left out.",
         '"my-plugin"',
         unset=(),
-        keyword="",
-        mode="jwt",
     )
-    issuer: str = option(
+    issuer: str = _jwt(
         _name,
         "",
         "`iss` has to be this; not looked at where it is left out.",
         '"https://id.example.org"',
         unset="",
-        keyword="",
-        mode="jwt",
     )
-    leeway: float = option(
-        _leeway,
-        claims.LEEWAY,
-        "Between the issuer's clock and ours; at most 300 s.",
-        keyword="",
-        mode="jwt",
+    leeway: float = _jwt(
+        _leeway, claims.LEEWAY, "Between the issuer's clock and ours; at most 300 s."
     )
 
     @property

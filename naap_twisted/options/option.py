@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import attrs
@@ -80,6 +81,10 @@ def option(
     }
     value = kind(default) if unset is _SAME else unset
     return field(default=value, repr=not secret, metadata={"option": about})
+
+
+#: An option that no file has.
+in_code = partial(option, in_file=False)
 
 
 def options_of(section: type[attrs.AttrsInstance]) -> dict[str, Option]:

@@ -16,7 +16,7 @@ from ..rewrite import DEFAULT_PASS, PINNED_PASS
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
-from .option import option
+from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
 from .values import (
     count,
@@ -94,10 +94,7 @@ class RouteOptions:
         '["GET", "POST"]',
     )
     allowed_schemes: tuple[str, ...] = option(
-        list_of(text, what="schemes", empty=False),
-        ("https",),
-        "Schemes of the URL.",
-        '["https"]',
+        list_of(text, what="schemes", empty=False), ("https",), "Schemes of the URL.", '["https"]'
     )
     allowed_ports: tuple[int, ...] | None = option(
         optional(list_of(whole, what="ports", empty=False)),
@@ -190,21 +187,17 @@ class RouteOptions:
     redact_bodies: bool = option(
         flag, False, "Look for injected keys in JSON and text answers too."
     )
-    allow_networks: tuple[AllowedNetwork, ...] = option(
-        http.allow_networks,
-        (),
-        "Non-public networks that this route may reach.",
-        in_file=False,
+    allow_networks: tuple[AllowedNetwork, ...] = in_code(
+        http.allow_networks, (), "Non-public networks that this route may reach."
     )
-    logger: Logger | None = option(
-        instance(Logger), None, "Where failures of this route are told.", in_file=False
+    logger: Logger | None = in_code(
+        instance(Logger), None, "Where failures of this route are told."
     )
-    upstream: IUpstream | None = option(
+    upstream: IUpstream | None = in_code(
         _way_out,
         None,
         "Another way out, such as `treq.testing.StubTreq` in tests."
         " See [docs/testing.md](docs/testing.md).",
-        in_file=False,
     )
 
     @property

@@ -15,7 +15,7 @@ from ..secret import Secret
 from . import http_values as http
 from .auth import AuthOptions
 from .listen import Listen, parse_listen
-from .option import option
+from .option import in_code, option
 from .route import RouteOptions
 from .secrets import ca_file
 from .stores import directory, master_key, redis_url, secret
@@ -83,10 +83,8 @@ class ServerOptions:
         '["tcp:4020:interface=127.0.0.1"]',
         unset=(tcp(4000, "127.0.0.1"),),
     )
-    port: int = option(
-        _port, 4000, "TCP port on `host`, unless `listen` is given; 0 picks one.", in_file=False
-    )
-    host: str = option(text, "127.0.0.1", "The address of `port`.", in_file=False)
+    port: int = in_code(_port, 4000, "TCP port on `host`, unless `listen` is given; 0 picks one.")
+    host: str = in_code(text, "127.0.0.1", "The address of `port`.")
     base_path: str = option(http.base_path, "/api/v1", "Where routes live.")
     cors_origins: str | tuple[str, ...] = option(
         http.cors_origins,
@@ -121,11 +119,8 @@ class ServerOptions:
         "Per signed-in user, over all routes.",
         '{ requests = 1000, window = "15m" }',
     )
-    public_routes: tuple[str, ...] = option(
-        list_of(text, what="paths"),
-        ("/healthz",),
-        "Exact request paths that need no user.",
-        in_file=False,
+    public_routes: tuple[str, ...] = in_code(
+        list_of(text, what="paths"), ("/healthz",), "Exact request paths that need no user."
     )
     compression: bool = option(
         flag, True, "gzip for our own answers; what is relayed is not touched."
@@ -142,11 +137,11 @@ class ServerOptions:
         count, 20_000, "Exchanges at once; up to 1,000 more wait, the rest get 503."
     )
     max_in_flight_per_user: int = option(count, 1_000, "The same of one signed-in user.")
-    capacity: CapacityLimits | None = option(
-        instance(CapacityLimits), None, "All bounds on exchanges in progress.", in_file=False
+    capacity: CapacityLimits | None = in_code(
+        instance(CapacityLimits), None, "All bounds on exchanges in progress."
     )
-    limits: DownstreamLimits | None = option(
-        instance(DownstreamLimits), None, "Bounds of the browser's side.", in_file=False
+    limits: DownstreamLimits | None = in_code(
+        instance(DownstreamLimits), None, "Bounds of the browser's side."
     )
     admin_listen: str = option(
         _admin,
@@ -231,9 +226,7 @@ class KeysOptions:
         '"${env:NAAP_MASTER_KEY}"',
         secret=True,
     )
-    keys: IKeyStore | None = option(
-        provider(IKeyStore), None, "Another store of users' keys.", in_file=False
-    )
+    keys: IKeyStore | None = in_code(provider(IKeyStore), None, "Another store of users' keys.")
 
 
 @frozen
