@@ -18,9 +18,9 @@ from .admin.parts import Parts
 from .admin.tally import Tally
 from .auth.choose import NOBODY, auth_in_words, authenticator_of
 from .auth.gate import Gate
+from .clients import TrustedProxies
 from .deadlines import make_monotonic
 from .downstream.adapt import AnySite
-from .downstream.limits import DownstreamLimits
 from .downstream.site import DownstreamSite
 from .drain import Drain
 from .egress import AnyHost
@@ -36,7 +36,7 @@ from .options.code import check_mount, exposed
 from .options.server import Config, UpstreamOptions
 from .ports import ListeningPort
 from .routing import Mount, Routes
-from .server_options import capacity_of, wrapped
+from .server_options import capacity_of, limits_of, wrapped
 from .state import State, StateOptions
 from .upstream.agent import GuardedHTTPClient, VettedAgent
 from .upstream.client import UpstreamClient
@@ -148,7 +148,8 @@ class PluginServer(MultiService):
         if self._site is None:
             self._site = DownstreamSite(
                 self._root,
-                limits=self.config.server.limits or DownstreamLimits(),
+                limits=limits_of(self.config.server),
+                exempt=TrustedProxies(self.config.server.trusted_proxies),
                 reactor=self._reactor,
                 observer=self._observer(),
             )

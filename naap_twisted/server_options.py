@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .clients import TrustedProxies
+from .downstream.limits import DownstreamLimits
 from .interfaces import IHeadResource
 from .limits.capacity import CapacityLimits
 from .limits.in_flight import InFlightLimit
@@ -57,6 +58,13 @@ def capacity_of(options: ServerOptions) -> CapacityLimits:
     """The bounds on exchanges in progress."""
     return options.capacity or CapacityLimits(
         total=_queued(options.max_in_flight), user=_queued(options.max_in_flight_per_user)
+    )
+
+
+def limits_of(options: ServerOptions) -> DownstreamLimits:
+    """The bounds of the browser's side."""
+    return options.limits or DownstreamLimits(
+        connections_per_address=options.connections_per_address
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from pathlib import Path
 
+from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, RateLimit, create_plugin_server
@@ -17,7 +18,7 @@ from naap_twisted.wrappers.rate_limit import RateLimited
 from naap_twisted.wrappers.request_id import RequestId
 from naap_twisted.wrappers.security_headers import SecurityHeaders
 from naap_twisted.wrappers.server_names import ServerNames
-from tests.spine import make_server
+from tests.spine import connect, make_server
 from tests.support import FakeRequest
 
 # One mistake each, and how its line opens.
@@ -158,6 +159,17 @@ class Layers(SynchronousTestCase):
         )
         self.assertIn(HttpsOnly, layers(hsts=60.0))
         self.assertNotIn(HttpsOnly, layers())
+
+
+class Connections(SynchronousTestCase):
+    def test_per_address(self):
+        """So many from one address, and any number from a trusted proxy."""
+        site = make_server(connections_per_address=2, trusted_proxies=["192.0.2.0/24"]).site()
+        for host, most in (("198.51.100.1", 2), ("192.0.2.1", 5), ("", 2)):
+            for _ in range(2):
+                connect(site, host)
+            more = [site.buildProtocol(IPv4Address("TCP", host, 1)) for _ in range(3)]
+            self.assertEqual(2 + sum(channel is not None for channel in more), most, host)
 
 
 class Networks(SynchronousTestCase):

@@ -137,6 +137,9 @@ class ServerOptions:
         count, 20_000, "Exchanges at once; up to 1,000 more wait, the rest get 503."
     )
     max_in_flight_per_user: int = option(count, 1_000, "The same of one signed-in user.")
+    connections_per_address: int = option(
+        count, 1_000, "Connections open at once from one address; `trusted_proxies` have no bound."
+    )
     capacity: CapacityLimits | None = in_code(
         instance(CapacityLimits), None, "All bounds on exchanges in progress."
     )

@@ -195,6 +195,9 @@ BAD_SECRETS = ("", " ", "${env:NO_SUCH}", "${env:}", "${x}", "a${", "${file:no-s
 BAD_SECRETS += ("${env:EMPTY}", 3, True, [], *STRANGE)
 
 
+_PER_ADDRESS = "server.connections_per_address"
+
+
 def _rows(place: str, good: bool, values: Any, *beside: tuple[str, Any]) -> Iterator[Row]:
     return (Row(place, value, good, beside) for value in values)
 
@@ -233,7 +236,7 @@ def _server() -> Iterator[Row]:
     for place in ("server.hsts", "server.drain_timeout"):
         yield from _rows(place, False, BAD_DURATIONS)
         yield from _rows(place, True, GOOD_DURATIONS)
-    for place in ("server.max_in_flight", "server.max_in_flight_per_user"):
+    for place in ("server.max_in_flight", "server.max_in_flight_per_user", _PER_ADDRESS):
         yield from _rows(place, False, BAD_COUNTS)
         yield from _rows(place, True, GOOD_COUNTS)
     yield from _rows("server.admin_listen", False, [v for v in BAD_LISTEN if v != ""])
