@@ -33,12 +33,6 @@ class Problems:
         self._paths.append(path)
         self.lines.append(f"{self._spell(path)}: {reason}")
 
-    def add_lines(self, place: str, lines: Iterable[str]) -> None:
-        """Note the lines of a ConfigError, each of which opens with an option in *place*."""
-        for line in lines:
-            key, _, reason = line.partition(": ")
-            self.add(f"{place}.{key}", reason)
-
     def touch(self, *paths: str) -> bool:
         """Whether a problem of one of *paths*, or of something inside one, is noted."""
         return any(
