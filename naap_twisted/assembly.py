@@ -33,6 +33,19 @@ def build_server(config: Config) -> PluginServer:
     return server
 
 
+def checked_server(config: Config) -> PluginServer:
+    """The server that *config* describes, about to start: for twistd and for ``check``.
+
+    :raises ConfigError: as :func:`build_server`, or what the start would refuse.
+    """
+    server = build_server(config)
+    try:
+        server.check_start()
+    except ConfigError as error:
+        raise ConfigError(*map(in_file, error.problems)) from None
+    return server
+
+
 def rotate_keys(config: Config) -> int:
     """Seal every user's key with the first master key, in the process at hand; how many.
 

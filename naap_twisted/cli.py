@@ -15,7 +15,8 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
-from .assembly import build_server, rotate_keys
+from .assembly import checked_server, rotate_keys
+from .cautions import as_root
 from .config import Config, RouteOptions, load_config
 from .describe import describe
 from .errors import ConfigError
@@ -23,6 +24,7 @@ from .explain import Step, configured, explain
 from .interfaces import IResolver
 from .keys.vault import new_master_key
 from .options import reference
+from .server import PluginServer
 from .upstream.dns import DnsResolver
 from .upstream.resolver import SystemResolver
 
@@ -79,32 +81,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _load(path: str) -> Config | None:
+def _load(path: str) -> tuple[Config, PluginServer] | None:
     # As for twistd, so that an `authorize` beside the config is found.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
         config = load_config(path)
-        build_server(config)
+        # The very server that a start would build: its verdict is the start's.
+        return config, checked_server(config)
     except ConfigError as error:
         print("\n".join(error.problems), file=sys.stderr)
         return None
-    return config
 
 
 def _check(options: argparse.Namespace) -> int:
-    config = _load(options.config)
-    if config is None:
+    loaded = _load(options.config)
+    if loaded is None:
         return REFUSED
+    config, server = loaded
     print(f"{options.config}: ok\n")
     print("\n".join(describe(config)))
+    for caution in (*server.cautions(), *as_root(os.geteuid())):
+        print(f"warning: {caution}", file=sys.stderr)
     return ALLOWED
 
 
 def _explain(options: argparse.Namespace) -> int:
-    config = _load(options.config)
-    if config is None:
+    loaded = _load(options.config)
+    if loaded is None:
         return USAGE
+    config, _ = loaded
     route = _find(config, options.route)
     if route is None:
         known = ", ".join(known.path for known in config.proxy)
@@ -148,9 +154,10 @@ def make_resolver(config: Config, reactor: Any) -> IResolver:
 
 
 def _rotate_keys(options: argparse.Namespace) -> int:
-    config = _load(options.config)
-    if config is None:
+    loaded = _load(options.config)
+    if loaded is None:
         return REFUSED
+    config, _ = loaded
     try:
         count = rotate_keys(config)
     except ConfigError as error:

@@ -154,7 +154,9 @@ class MountedProxy(Resource):
             content_type=content_type,
             request_id=record.request_id,
         )
-        outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts)
+        outbound = OutboundRequest(
+            request.method, vetted, headers, body, route.timeouts, record.caller
+        )
         record.mark("headers")
         if request.finished:
             return  # a callable of the route has answered it

@@ -142,7 +142,9 @@ class IResolver(Interface):
     def resolve(host):  # type: ignore[no-untyped-def]
         """Deferred[upstream.resolver.Answer] of every A and AAAA record, at least one.
 
-        Fails with errors.BadGateway when there is no answer, Unavailable when it can't be asked.
+        Fails with upstream.resolver.NoAddress, a BadGateway, where the name has none, and with
+        Unavailable where nothing can be asked now. Any other failure is no answer: while somebody
+        waits, the name is asked for once more. It has to end some time, also when all have left.
         """
 
 

@@ -137,6 +137,7 @@ class OutboundRequest:
     :ivar headers: name and value in order, Host, Content-Length and Transfer-Encoding excluded:
         framing belongs to the connection. A value may be a :class:`~naap_twisted.secret.Secret`.
     :ivar body: whole bytes, a producer that streams, or ``None``.
+    :ivar caller: for whom, as limits count callers; ``""`` for the server itself.
     """
 
     method: bytes
@@ -144,6 +145,7 @@ class OutboundRequest:
     headers: HeaderPairs = field(repr=False)
     body: bytes | IBodyProducer | None = field(default=None, repr=False)
     timeouts: Timeouts = Timeouts()
+    caller: str = ""
 
 
 @frozen(cache_hash=True)  # it is a cache key for every request

@@ -73,17 +73,17 @@ def checked_patterns(option: str, patterns: Sequence[str]) -> HeaderPatterns:
         raise ConfigError(f"{option}: {error}") from None
 
 
-def injected_headers(
-    values: Mapping[str, str | bytes | Secret],
-) -> HeaderPairs:
+def injected_headers(values: Mapping[str, str | bytes | Secret]) -> HeaderPairs:
     """Server-side keys as they are sent.
 
     :raises ValueError: a name is no token, belongs to framing, or a value can't stand in a header.
     """
     pairs: list[tuple[bytes, HeaderValue]] = []
     for name, value in values.items():
-        if not is_token(name) or name.lower().encode() in _FRAMING:
-            raise ValueError(f"{name!r} can not be set as a header")
+        if not is_token(name):
+            raise ValueError("has a name that is not a header name")  # but perhaps a key: not shown
+        if name.lower().encode() in _FRAMING:
+            raise ValueError(f"{name} belongs to the connection and is never set by a route")
         secret = value if isinstance(value, Secret) else Secret(value, f"header {name}")
         pairs.append((name.encode("ascii"), secret))
     return tuple(pairs)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hmac
 import os
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from .errors import ConfigError
+from .misread import misread, misread_header
 
 REDACTED = "[redacted]"
 
@@ -31,6 +33,8 @@ class Secret:
         if not raw.strip():
             raise ValueError(f"secret from {source} is empty")
         if any((byte < 32 and byte != 9) or byte == 127 for byte in raw):
+            if raw.rstrip(b"\r\n").isascii() and raw.rstrip(b"\r\n").decode().isprintable():
+                raise ValueError(f"secret from {source} ends in a line end; take it away")
             raise ValueError(f"secret from {source} holds a control character")
         self._value = raw
         self.source = source
@@ -56,6 +60,25 @@ class Secret:
         :raises ValueError: the text holds a control character.
         """
         return Secret(before.encode("utf-8") + self._value + after.encode("utf-8"), self.source)
+
+    def refuse_mistakes(self, *, in_header: bool = False) -> None:
+        """Refuse what is not the secret that was meant: a variable's name, a value in quotes.
+
+        Asked where options are read, and not of each request's values.
+
+        :raises ValueError: why; with the source, and nothing of the value.
+        """
+        reason = (misread_header if in_header else misread)(self._value)
+        if reason is not None:
+            raise ValueError(f"secret from {self.source} {reason}")
+
+    @property
+    def has_password(self) -> bool:
+        """Whether it is a URL that holds one: without, a URL tells a place, and no secret."""
+        try:
+            return urlsplit(self._value).password is not None
+        except ValueError:
+            return True
 
     def reveal(self) -> bytes:
         """The bytes themselves. Only the wire may have them."""

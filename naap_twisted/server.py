@@ -13,11 +13,11 @@ from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
-from .addresses import format_allow_network
 from .admin.parts import Parts
 from .admin.tally import Tally
 from .auth.choose import NOBODY, auth_in_words, authenticator_of
 from .auth.gate import Gate
+from .cautions import of_routes
 from .clients import TrustedProxies
 from .deadlines import make_monotonic
 from .downstream.adapt import AnySite
@@ -34,7 +34,7 @@ from .observe.health import Health
 from .observe.log import AccessLog
 from .options.code import check_mount, exposed
 from .options.server import Config, UpstreamOptions
-from .ports import ListeningPort
+from .ports import ListeningPort, tls_problems
 from .routing import Mount, Routes
 from .server_options import capacity_of, limits_of, wrapped
 from .state import State, StateOptions
@@ -201,9 +201,34 @@ class PluginServer(MultiService):
         if problems:
             raise ConfigError(*problems)
 
+    def check_start(self) -> None:
+        """Refuse now what the start would refuse, sockets and other machines excepted.
+
+        What ``naap-proxy check`` asks, and what ends a start before anything is opened.
+
+        :raises ConfigError: one line a problem.
+        """
+        self.check_exposure()
+        problems = tls_problems(self.listen, self.config.server.admin_listen)
+        try:
+            self._state.check()
+        except ConfigError as error:
+            problems += error.problems
+        if problems:
+            raise ConfigError(*problems)
+
+    def endpoints(self) -> tuple[str, ...]:
+        """The endpoint strings of everything that it will listen on."""
+        return (*self.listen, *filter(None, [self.config.server.admin_listen]))
+
+    def cautions(self) -> list[str]:
+        """What is allowed and should be known, one line each: for the start and for ``check``."""
+        found = [NOBODY] if self.require_auth and self._authenticator is None else []
+        return [*found, *of_routes(self.routes(), self.listen, self.config.upstream.allow_networks)]
+
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""
-        self.check_exposure()
+        self.check_start()
         site = self.site()
         site.draining = False  # of an earlier stop
         for description in self.listen:
@@ -237,16 +262,8 @@ class PluginServer(MultiService):
             routes=routes or "none",
             auth=auth_in_words(self._authenticator, required=self.require_auth),
         )
-        if self.require_auth and self._authenticator is None:
-            self._log.warn(NOBODY)
-        opened = {*self.config.upstream.allow_networks}.union(
-            *(mount.proxy.egress.allow_networks for mount in self.routes() if mount.proxy)
-        )
-        if opened:
-            self._log.warn(
-                "allow_networks lets callers reach addresses that are not public: {networks}",
-                networks=", ".join(sorted(map(format_allow_network, opened))),
-            )
+        for caution in self.cautions():
+            self._log.warn("{caution}", caution=caution)
 
     def addresses(self) -> list[str]:
         """Where it listens now, as ``scheme://host:port``, else the endpoint strings."""

@@ -2,7 +2,10 @@
 
 What can not start ends here, before twistd goes to the background: one line a problem on stderr,
 exit status 1. twistd prints its whole help for a ``UsageError`` and a traceback for most other
-errors, but lets ``SystemExit`` pass: so that is what a bad config becomes.
+errors, but lets ``SystemExit`` pass: so that is what a bad config becomes. An address that is taken
+is found here, too. What only the start itself can find comes after twistd's fork. ``SystemExit``
+would leave the command waiting for ever there, and its pid file behind: :class:`CannotStart` does
+not.
 """
 
 from __future__ import annotations
@@ -13,23 +16,27 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
 from twisted.internet.error import CannotListenError
-from twisted.logger import globalLogBeginner, textFileLogObserver
+from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 from twisted.python import usage
 
-from .assembly import build_server
+from .assembly import checked_server
+from .cautions import as_root
 from .config import load_config
 from .errors import ConfigError
 from .observe.text import speed_up_text_logs
+from .ports import check_free
 from .references import import_object
 from .server import PluginServer
-from .signals import Hurried, when_asked_again
+from .signals import Hurried, outlive_others, when_asked_again
 
 DEMO_PORT = 4020
 _FILES = 65_536
+_log = Logger()
 
 
 class Options(usage.Options):
@@ -60,38 +67,79 @@ def makeService(options: Options) -> IService:
 
     :raises SystemExit: it can't start; the text is one line a problem.
     """
-    try:
+    with plainly():
         made = _make(options)
-    except ConfigError as error:
-        raise SystemExit("\n".join(error.problems)) from None
-    front = PlainStart()  # type: ignore[no-untyped-call]
+    # Of twistd itself; a .tac file has none.
+    twistd: dict[str, Any] = options.parent or {}
+    front = PlainStart(twistd.get("pidfile") or "")
     made.setServiceParent(front)
     return front
 
 
+class CannotStart(Exception):
+    """What can't start, in the background: twistd tells it to the command that waits, and ends."""
+
+
 class PlainStart(MultiService):
-    """Ends a start that can't be with one line a problem, where twistd would show a traceback."""
+    """Ends a start that can't be with one line a problem, where twistd would show a traceback.
+
+    :param pid_file: that of twistd; ``""`` for none.
+    """
+
+    def __init__(self, pid_file: str = "") -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._made_in = os.getpid()
+        self._pid_file = pid_file
 
     def privilegedStartService(self) -> None:
-        """:raises SystemExit: an address can't be listened on, or the server would be open."""
+        """:raises SystemExit, CannotStart: an address can't be listened on, or it would be open."""
         raise_file_limit()
-        with plainly():
+        with self._plainly():
             super().privilegedStartService()  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
-        """:raises SystemExit: as above."""
+        """:raises SystemExit, CannotStart: as above."""
         from twisted.internet import reactor
 
-        with plainly():
+        with self._plainly():
             super().startService()  # type: ignore[no-untyped-call]
+        # By now twistd has become the user of its --uid.
+        for line in as_root(os.geteuid()):
+            _log.warn("{caution}", caution=line)
+        outlive_others(reactor)
         when_asked_again(reactor, self.hurry)
         settle_down()
+
+    @contextmanager
+    def _plainly(self) -> Iterator[None]:
+        try:
+            with plainly():
+                yield
+        except SystemExit as ended:
+            if os.getpid() == self._made_in:
+                forget_pid_file(self._pid_file)
+                if sys.__stderr__ not in (None, sys.stderr):
+                    # twistd has made its log of stderr by now; whoever started it reads this one.
+                    print(ended.code, file=sys.__stderr__)
+                raise
+            # twistd has forked since: a command waits for its child's word, and this is it.
+            _log.critical("Cannot start: {reason}", reason=ended.code)
+            raise CannotStart("; ".join(str(ended.code).splitlines())) from None
 
     def hurry(self) -> None:
         """Whatever is stopping here: at once."""
         for service in self:
             if isinstance(service, Hurried):
                 service.hurry()
+
+
+def forget_pid_file(path: str) -> None:
+    """Remove twistd's pid file, which it leaves behind when ``SystemExit`` ends it."""
+    try:
+        if path and Path(path).read_text() == str(os.getpid()):
+            os.unlink(path)
+    except OSError as error:
+        _log.warn("Cannot remove the pid file: {error}", error=error)
 
 
 def settle_down() -> None:
@@ -121,8 +169,9 @@ def plainly() -> Iterator[None]:
     except ConfigError as error:
         raise SystemExit("\n".join(error.problems)) from None
     except CannotListenError as error:
-        host, port = error.interface or "*", error.port
-        raise SystemExit(f"cannot listen on {host}:{port}: {error.socketError}") from None
+        # A UNIX socket has no interface, and its path for a port.
+        where = error.port if error.interface is None else f"{error.interface or '*'}:{error.port}"
+        raise SystemExit(f"cannot listen on {where}: {error.socketError}") from None
 
 
 def service_from_environment(variable: str = "NAAP_PROXY_CONFIG") -> IService:
@@ -162,8 +211,11 @@ def run_server(server: PluginServer, reactor: Any) -> None:
     raise_file_limit()
     with plainly():
         server.startService()
+    for line in as_root(os.geteuid()):
+        _log.warn("{caution}", caution=line)
     settle_down()
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
+    outlive_others(reactor)
     when_asked_again(reactor, server.hurry)
     reactor.run()
 
@@ -180,13 +232,20 @@ def _make(options: Options) -> IService:
         # The demo is not loaded into servers that don't show it.
         from .demo import create_demo_service
 
-        port = options["port"]
-        return create_demo_service(DEMO_PORT if port is None else port)
+        port = DEMO_PORT if options["port"] is None else options["port"]
+        check_free(f"tcp:{port}:interface=127.0.0.1")
+        return create_demo_service(port)
     if options["app"]:
         server = load_app(options["app"])
     else:
         _import_from_here()
-        server = build_server(load_config(options["config"]))
-    # It checks again as it starts, but an error there is a traceback for twistd.
-    server.check_exposure()
+        return _free(checked_server(load_config(options["config"])))
+    # It checks again as it starts, but by then twistd has forked.
+    server.check_start()
+    return _free(server)
+
+
+def _free(server: PluginServer) -> PluginServer:
+    for endpoint in server.endpoints():
+        check_free(endpoint)
     return server

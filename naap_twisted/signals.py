@@ -1,4 +1,4 @@
-"""Ctrl-C, twice: the first ends a server in peace, the second at once."""
+"""What signals do: Ctrl-C ends a server in peace, a second one at once; no other ends it at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ import signal
 from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
+from twisted.logger import Logger
+
 _ASKED = (signal.SIGINT, signal.SIGTERM)
+# What a signal that has no meaning here does is to end the process, with every stream that is in
+# flight (signal(7)): a closed terminal, a log rotation's habit, a peer of a pipe that left.
+_OTHERS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
+
+_log = Logger()
 
 
 @runtime_checkable
@@ -34,3 +41,25 @@ def when_asked_again(reactor: Any, hurry: Callable[[], None]) -> None:
                 signal.signal(number, again)
 
     reactor.addSystemEventTrigger("before", "shutdown", take_over)
+
+
+def outlive_others(reactor: Any) -> None:
+    """Log SIGHUP, SIGUSR1, SIGUSR2 and SIGPIPE, instead of being ended by them.
+
+    To be called in the main thread. One that is ignored stays so (nohup; SIGPIPE, which Python
+    itself ignores), and one that somebody handles is theirs (SIGUSR1 rotates twistd's log file).
+    """
+
+    def tell(number: int) -> None:
+        _log.info(
+            "{signal}: reload is not available in this version; nothing changed",
+            signal=signal.Signals(number).name,
+        )
+
+    def came(number: int, frame: object) -> None:
+        # Not here: a signal may come while a log line is being written.
+        reactor.callFromThread(tell, number)
+
+    for number in _OTHERS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, came)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -26,6 +27,7 @@ from .options.server import Config
 from .secret import Secret
 from .usage.book import UsageBook
 from .usage.routes import add_usage_route
+from .whip import key
 
 if TYPE_CHECKING:
     from .keys.sql import SqlKeyStore
@@ -155,6 +157,17 @@ class State:
         """Whether requests are refused while Redis is gone."""
         return self.redis is not None and self._options.on_redis_loss == "deny"
 
+    def check(self) -> None:
+        """See that the directory of the state can be had; makes and opens nothing.
+
+        :raises ConfigError: it can't, or others can open it.
+        """
+        if self._options.state_dir:
+            from .storage import database
+
+            names = (database.FILE_NAME, key.FILE_NAME)
+            database.check_directory(Path(self._options.state_dir).absolute(), names)
+
     def open(self) -> None:
         """Open the database and begin to connect to Redis. Blocks; before the first request.
 
@@ -208,7 +221,9 @@ def _needs(option: str, module: str, extra: str) -> None:
 
 def _secret(value: Secret | str, option: str) -> Secret:
     try:
-        return value if isinstance(value, Secret) else Secret(value, option)
+        secret = value if isinstance(value, Secret) else Secret(value, option)
+        secret.refuse_mistakes()
+        return secret
     except ValueError as error:
         raise ConfigError(f"{option}: {error}") from None
 

@@ -46,6 +46,16 @@ def self_signed(name):
     return _context(_sign(_name(name), key, _name(name), key, (name,)), key)
 
 
+def pem_pair(name, passphrase=None):
+    """A private key, sealed with *passphrase*, and its own certificate, both in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    sealing = serialization.NoEncryption()
+    if passphrase is not None:
+        sealing = serialization.BestAvailableEncryption(passphrase)
+    pem = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, sealing)
+    return pem, _sign(_name(name), key, _name(name), key, (name,)).public_bytes(_PEM)
+
+
 def _sign(subject, key, issuer, issuer_key, names, ca=False, expired=False):
     now = datetime.now(UTC)
     builder = (

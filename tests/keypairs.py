@@ -10,7 +10,7 @@ from joserfc import jws, jwt
 from joserfc.errors import SecurityWarning
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-SECRET = "a-secret-of-more-than-32-bytes-for-tests"
+SECRET = "a-secret-of-more-than-64-bytes-for-tests-with-the-longest-hash-of-all"
 
 
 class _Any(jws.JWSRegistry):

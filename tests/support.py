@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from twisted.internet.address import IPv4Address
@@ -13,6 +14,15 @@ from zope.interface import implementer
 from naap_twisted.errors import ProxyError
 from naap_twisted.interfaces import IDownstreamRequest
 from naap_twisted.observe.record import ExchangeRecord
+
+#: Stands before a command that is to be interrupted. Tests in the background of a shell have
+#: SIGINT ignored, and what they start would ignore it as well.
+INTERRUPTIBLE = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    " os.execv(sys.argv[1], sys.argv[1:])",
+]
 
 
 @implementer(IDownstreamRequest)

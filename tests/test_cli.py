@@ -43,9 +43,44 @@ class CliCase(SynchronousTestCase):
 class CheckTests(CliCase):
     def test_good(self) -> None:
         """What each route allows, and status 0."""
+        self.patch(cli, "as_root", lambda user: [])
         self.assertEqual(cli.main(["check", self.config(text_of())]), 0)
         self.assertIn("route /api/v1/a", self.out.getvalue())
         self.assertEqual(self.err.getvalue(), "")
+
+    def test_warnings(self):
+        """What is allowed and should be known: on stderr, and the status is that of a good one."""
+        self.patch(os, "geteuid", lambda: 0)
+        text = text_of(
+            server='[server]\nlisten = ["tcp:4020"]',
+            proxy=proxy(
+                'authorize = "anyone"', 'forward_headers = { Authorization = "Bearer ${env:K}" }'
+            ),
+        )
+        self.patch(os, "environ", {**os.environ, "K": "sk-canary"})
+        self.assertEqual(cli.main(["check", self.config(text)]), 0)
+        spent, root = self.err.getvalue().splitlines()
+        self.assertIn("warning: /api/v1/a: ", spent)
+        self.assertIn("whoever reaches tcp:4020 can spend the key", spent)
+        self.assertIn("warning: runs as root", root)
+        self.assertNotIn("canary", self.err.getvalue() + self.out.getvalue())
+
+    def test_what_only_building_finds(self):
+        """Its verdict is the start's: headers that are never relayed, TLS files, the state."""
+        taken = Path(self.mktemp()).absolute()
+        taken.write_text("")
+        pair = taken.with_name("no.pem")
+        pair.write_text("nothing")
+        pair.chmod(0o600)
+        endpoint = f"ssl:0:interface=127.0.0.1:privateKey={pair}"
+        for key, sections in (
+            ("proxy[0].response_headers", {"proxy": proxy('response_headers = ["Date"]')}),
+            ("server.listen[0]", {"server": f'[server]\nlisten = ["{endpoint}"]'}),
+            ("server.state_dir", {"server": f'[server]\nstate_dir = "{taken}"'}),
+        ):
+            self.assertEqual(cli.main(["check", self.config(text_of(**sections))]), 1)
+            self.assertIn(key, self.err.getvalue())
+            self.assertEqual(self.out.getvalue(), "")
 
     def test_bad(self) -> None:
         """Each problem on a line of stderr, nothing on stdout, status 1."""
@@ -150,7 +185,9 @@ class KeyTests(CliCase):
             text = text_of(
                 server=f'[server]\nstate_dir = "{folder}"', more=f'[keys]\nmaster_key = "{keys}"'
             )
-            self.assertEqual(cli.main(["rotate-keys", self.config(text)]), status, keys)
+            path = self.config(text)
+            os.chmod(path, 0o600)
+            self.assertEqual(cli.main(["rotate-keys", path]), status, keys)
             self.assertNotIn(old, self.out.getvalue() + self.err.getvalue())
         self.assertIn("nothing was changed", self.err.getvalue())
 

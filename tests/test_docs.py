@@ -13,6 +13,7 @@ from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.errors import ProxyError
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.capacity import CapacityLimits
+from naap_twisted.upstream.lookups import LookupLimits
 from naap_twisted.upstream.pool import PoolLimits
 
 ROOT = Path(__file__).parent.parent
@@ -124,6 +125,7 @@ class LimitsTests(SynchronousTestCase):
         """docs/limits.md gives the defaults that the code has."""
         text = (ROOT / "docs" / "limits.md").read_text("utf-8")
         down, pool, places = DownstreamLimits(), PoolLimits(), CapacityLimits()
+        asked = LookupLimits().waited
         for row in (
             f"{down.head.size // 1024} kB, {down.head.lines} lines",
             f"request target | {down.uri // 1024} kB",
@@ -138,6 +140,9 @@ class LimitsTests(SynchronousTestCase):
             f"{pool.idle:g} s, {pool.per_key} an origin and route, {pool.total:,} in all",
             f"one origin | {pool.open_per_key:,}",
             f"all upstreams | {pool.open_total:,}",
+            f"waits for | {asked.total} names, {asked.route} of one route, "
+            f"{asked.caller} of one caller, {asked.both} of one caller on one route; "
+            f"each route has {asked.reserve} in any case",
             f"`server.max_in_flight` | {places.total.running:,} | {places.total.queued:,} wait",
             f"`server.max_in_flight_per_user` | {places.user.running:,}",
         ):

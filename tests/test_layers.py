@@ -178,11 +178,11 @@ class Layers(SynchronousTestCase):
                 )
 
     def test_lengths(self) -> None:
-        """A module of more than 300 lines says why in its own docstring."""
+        """A module of more than 400 lines says why in its own docstring."""
         for module, tree in TREES.items():
             size = len((PACKAGE / module).read_text().splitlines())
-            if size > 300:
-                self.assertIn("300 lines", ast.get_docstring(tree) or "", f"{module}: {size}")
+            if size > 400:
+                self.assertIn("400 lines", ast.get_docstring(tree) or "", f"{module}: {size}")
 
     def test_the_rules_themselves(self) -> None:
         """The helpers, on a module that can be seen here."""

@@ -41,6 +41,32 @@ class Shown(SynchronousTestCase):
             self.assertIn("env:KEY", str(error))
 
 
+class Meant(SynchronousTestCase):
+    """What is not the secret that was meant."""
+
+    def test_mistakes(self):
+        """Refused with the source and without the value; outside ASCII only in a header."""
+        for value in (f"${KEY}".replace("-", "_"), f"'{KEY}'", f"{KEY}\\n"):
+            error = self.assertRaises(ValueError, Secret(value, "env:KEY").refuse_mistakes)
+            self.assertIn("secret from env:KEY ", str(error))
+            self.assertNotIn("canary", str(error))
+        Secret("\u00e9").refuse_mistakes()
+        with self.assertRaises(ValueError):
+            Secret("\u00e9").refuse_mistakes(in_header=True)
+        Secret(KEY).refuse_mistakes(in_header=True)
+
+    def test_passwords(self):
+        """A URL without one only tells a place."""
+        for url, held in (
+            ("redis://h", False),
+            ("postgresql://user@h/d", False),
+            ("redis://:x@h", True),
+            ("postgresql://user:x@h/d", True),
+            ("redis://[h", True),
+        ):
+            self.assertEqual(Secret(url).has_password, held, url)
+
+
 class Between(SynchronousTestCase):
     def test_between(self):
         """Text around it makes another secret, of the same source, as well hidden."""
@@ -65,7 +91,8 @@ class FromEnvironment(SynchronousTestCase):
             ({}, "is not set"),
             ({"KEY": ""}, "is not set"),
             ({"KEY": "  "}, "is not set"),
-            ({"KEY": f"{KEY}\n"}, "control character"),
+            ({"KEY": f"{KEY}\n"}, "ends in a line end"),
+            ({"KEY": f"{KEY}\nX: y"}, "control character"),
         ]:
             self.patch(os, "environ", environment)
             error = self.assertRaises(ConfigError, Secret.from_env, "KEY", prefix="Bearer ")

@@ -151,7 +151,7 @@ class Start(SynchronousTestCase):
                 server.startService()
             found = [event for event in logs if event["log_level"] is LogLevel.warn]
             self.assertEqual(len(found), warned)
-            self.assertTrue(all("JWT_SECRET" in event["log_format"] for event in found))
+            self.assertTrue(all("JWT_SECRET" in event["caution"] for event in found))
 
     def test_open_networks(self):
         """What ``allow_networks`` opens is said loudly: the server's, and each route's own."""
@@ -165,7 +165,8 @@ class Start(SynchronousTestCase):
             with capturedLogs() as logs:
                 server.startService()
             warned = [event for event in logs if event["log_level"] is LogLevel.warn]
-            self.assertEqual([event["networks"] for event in warned], said)
+            told = [event["caution"].rpartition("public: ")[2] for event in warned]
+            self.assertEqual(told, said)
 
     def test_privileged(self):
         """twistd opens sockets before it drops its privileges; startService opens none again."""

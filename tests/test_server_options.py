@@ -97,8 +97,8 @@ class Mistakes(SynchronousTestCase):
                 "base_path",
                 "cors_headers[0]",
                 "rate_limit.requests",
-                "jwt_secret",
                 "allow_networks[0]",
+                "jwt_secret",
             ],
         )
 

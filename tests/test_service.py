@@ -7,6 +7,7 @@ from pathlib import Path
 
 from twisted.application.service import IServiceCollection, IServiceMaker, MultiService, Service
 from twisted.internet.error import CannotListenError
+from twisted.logger import capturedLogs
 from twisted.plugin import getPlugins
 from twisted.python.usage import UsageError
 from twisted.trial.unittest import SynchronousTestCase
@@ -162,6 +163,46 @@ class PlainStartTests(SynchronousTestCase):
         Taken().setServiceParent(front)
         ended = self.assertRaises(SystemExit, front.privilegedStartService)
         self.assertEqual(ended.code, "cannot listen on *:80: in use")
+
+    def test_after_the_fork(self) -> None:
+        """A command waits for this process: what twistd tells it is an exception's one line."""
+
+        class Broken(Service):
+            def startService(self) -> None:
+                raise ConfigError("state_dir: no", "b: c")
+
+        front = service.PlainStart()
+        Broken().setServiceParent(front)
+        front._made_in += 1
+        with capturedLogs() as logs:
+            error = self.assertRaises(service.CannotStart, front.startService)
+        self.assertEqual(str(error), "state_dir: no; b: c")
+        self.assertEqual([event["reason"] for event in logs], ["state_dir: no\nb: c"])
+
+    def test_pid_file(self) -> None:
+        """Before it, the pid file goes with the process: its own, and no other's."""
+        path = Path(self.mktemp())
+        for content, stays in ((str(os.getpid()), False), ("1", True)):
+            path.write_text(content)
+            service.forget_pid_file(str(path))
+            self.assertEqual(path.exists(), stays)
+        service.forget_pid_file("")
+        with capturedLogs() as logs:
+            service.forget_pid_file("/nowhere/twistd.pid")
+        self.assertEqual(len(logs), 1)
+
+    def test_root_is_warned(self) -> None:
+        """Once the privileges that twistd was to drop are dropped."""
+        for user, told in ((0, 1), (1000, 0)):
+            self.patch(os, "geteuid", lambda user=user: user)
+            front = service.PlainStart()
+            for name in ("outlive_others", "when_asked_again"):
+                self.patch(service, name, lambda *_: None)
+            self.patch(service, "settle_down", lambda: None)
+            with capturedLogs() as logs:
+                front.startService()
+            lines = [event["caution"] for event in logs if "caution" in event]
+            self.assertEqual(len(lines), told)
 
 
 class RunServerTests(SynchronousTestCase):

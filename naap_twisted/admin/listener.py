@@ -64,7 +64,7 @@ class AdminListener:
                 "/readyz and /metrics answer other machines, without a password: {listen}",
                 listen=self._port.description,
             )
-        self._port.privilegedStartService()  # type: ignore[no-untyped-call]
+        self._port.privilegedStartService()
         self._port.startService()  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:

@@ -72,7 +72,8 @@ def need_of(
     names = unsafe_names(kept)
     if not origin:
         return Need(False, False, "no page asks: CORS is between browsers and servers", mended)
-    if parse_origin(origin) in [parse_origin(own) for own in own_origins]:
+    page = parse_origin(origin)
+    if page is not None and page in [parse_origin(own) for own in own_origins]:
         return Need(False, False, "the page is of the proxy's own origin", mended, (), dropped)
     reasons = [] if mended in SAFE_METHODS else [f"the method {mended}"]
     reasons += [f"the header {name}{_kind(name, kept)}" for name in names]

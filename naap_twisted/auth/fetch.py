@@ -16,6 +16,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 from zope.interface import implementer
 
+from ..attempts import cancelled_next_turn
 from ..errors import NaapError
 from ..upstream.tls import TrustRoots
 
@@ -93,17 +94,17 @@ class _Endpoints:
         endpoint: Any = HostnameEndpoint(self._reactor, host, uri.port, timeout=self._timeout)
         if uri.scheme == b"https":
             endpoint = wrapClientTLS(self._policy.creatorForNetloc(uri.host, uri.port), endpoint)
-        return _Quiet(endpoint)
+        return _Quiet(endpoint, self._reactor)
 
 
 @implementer(IStreamClientEndpoint)
 class _Quiet:
-    def __init__(self, endpoint: IStreamClientEndpoint) -> None:
-        self._endpoint = endpoint
+    def __init__(self, endpoint: IStreamClientEndpoint, reactor: Any) -> None:
+        self._endpoint, self._reactor = endpoint, reactor
 
     def connect(self, protocolFactory: Any) -> Any:
         protocolFactory.noisy = False
-        return self._endpoint.connect(protocolFactory)
+        return cancelled_next_turn(self._endpoint.connect(protocolFactory), self._reactor)
 
 
 class _Collector(Protocol):

@@ -19,6 +19,7 @@ from .strict_json import read_object
 
 _LIMIT = 256 * 1024
 _MOST_KEYS = 100
+_LONGEST_NAME = 64
 _DOWN = "Authentication is not available at the moment"
 
 
@@ -106,7 +107,9 @@ class JwksKeys:
             status, body = await self._fetch.get(self._url, {"Accept": "application/json"})
             if status != 200:
                 raise FetchFailed(f"answered {status}")
-            self._keys = _keys_in(body)
+            self._keys, weak = _keys_in(body)
+            for each in weak:
+                self._log.warn("A key of the key set is not used: {key}", key=each)
             self._fetched, self._failed = asked, False
         except (FetchFailed, ValueError) as error:
             self._failed = True
@@ -114,11 +117,21 @@ class JwksKeys:
         self._not_before = self._now() + self._pause
 
 
-def _keys_in(body: bytes) -> tuple[Key, ...]:
+def _keys_in(body: bytes) -> tuple[tuple[Key, ...], list[str]]:
+    """The keys that count, and a line for each that is for signatures and must not be used."""
     listed = read_object(body).get("keys")
     if not isinstance(listed, list) or len(listed) > _MOST_KEYS:
         raise ValueError(f"it has no list of at most {_MOST_KEYS} keys")
-    found = tuple(key for key in map(published_key, listed) if key is not None)
+    found: list[Key] = []
+    weak: list[str] = []
+    for entry in listed:
+        try:
+            key = published_key(entry)
+        except ValueError as error:
+            weak.append(f"{ascii(entry.get('kid'))[:_LONGEST_NAME]} {error}")
+            continue
+        if key is not None:
+            found.append(key)
     if not found:
-        raise ValueError("it has no key to verify signatures with")
-    return found
+        raise ValueError("; ".join(["it has no key to verify signatures with", *weak]))
+    return tuple(found), weak

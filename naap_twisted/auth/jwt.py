@@ -139,14 +139,14 @@ class JwtAuthenticator:
         *,
         now: Callable[[], float] = time,
     ) -> JwtAuthenticator:
-        """With a shared secret of at least 32 bytes.
+        """With a shared secret: 32 bytes at least, 48 for HS384, 64 for HS512.
 
         :raises ConfigError: naming every option that can't be; never the secret.
         """
         _allow_only(algorithms, SECRET_ALGORITHMS)
         try:
             held = secret if isinstance(secret, Secret) else Secret(secret)
-            key = secret_key(held)
+            key = secret_key(held, algorithms)
         except ValueError as error:
             raise ConfigError(f"secret: {error}") from None
         return cls(_only(key), algorithms, options, now=now)

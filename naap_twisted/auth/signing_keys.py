@@ -18,12 +18,13 @@ from joserfc.jws import JWSRegistry
 
 from ..secret import Secret
 
-SECRET_ALGORITHMS = ("HS256", "HS384", "HS512")
+#: Each with the bytes that its secret needs: as many as its hash has (RFC 7518 section 3.2).
+_SHORTEST_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
+SECRET_ALGORITHMS = tuple(_SHORTEST_SECRETS)
 PUBLIC_ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA", "Ed25519"),
 )
-_SHORTEST_SECRET = 32
 _SHORTEST_RSA = 2048
 
 
@@ -39,16 +40,21 @@ def check_algorithms(names: Sequence[str], known: Sequence[str]) -> None:
             raise ValueError(f"{name!r} is not one of {', '.join(known)}")
 
 
-def secret_key(secret: Secret) -> Key:
+def secret_key(secret: Secret, algorithms: Sequence[str] = ("HS256",)) -> Key:
     """The key of HS256 and its kin.
 
-    :raises ValueError: it is under 32 bytes (RFC 7518 section 3.2), or a public key.
+    :param algorithms: those it is to verify; the one with the longest hash decides.
+    :raises ValueError: it is shorter than RFC 7518 section 3.2 asks for, is a public key, or is not
+        the secret that was meant (:meth:`Secret.refuse_mistakes`).
     """
+    secret.refuse_mistakes()
     raw = secret.reveal()
-    if len(raw) < _SHORTEST_SECRET:
+    longest = max(algorithms, key=_SHORTEST_SECRETS.__getitem__)
+    shortest = _SHORTEST_SECRETS[longest]
+    if len(raw) < shortest:
         raise ValueError(
-            f"the secret from {secret.source} is under {_SHORTEST_SECRET} bytes; make one with:"
-            " openssl rand -base64 32"
+            f"the secret from {secret.source} is under the {shortest} bytes that {longest} asks for"
+            f" (RFC 7518 section 3.2); make one with: openssl rand -base64 {shortest}"
         )
     if b"-----BEGIN" in raw:
         raise ValueError(f"the secret from {secret.source} is a PEM key: that is no secret")
@@ -77,7 +83,9 @@ def public_key(pem: bytes) -> Key:
 def published_key(document: object) -> Key | None:
     """One entry of a key set (RFC 7517 section 5), or ``None`` for one that is not for us.
 
-    Not for us: other purposes than signatures, secret or private keys, weak RSA, unknown kinds.
+    Not for us: other purposes than signatures, secret or private keys, unknown kinds.
+
+    :raises ValueError: it is for signatures, and no algorithm may use it: weak RSA, another curve.
     """
     if not isinstance(document, dict) or document.get("kty") not in ("RSA", "EC", "OKP"):
         return None
@@ -89,9 +97,12 @@ def published_key(document: object) -> Key | None:
             key = JWKRegistry.import_key(document)
         key.check_use("sig")
         key.check_key_op("verify")
-        return _strong(key)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, UnsupportedAlgorithm):
         return None
+    _strong(key)
+    if not any(fits(key, name) for name in PUBLIC_ALGORITHMS):
+        raise ValueError("is of a curve that none of its algorithms uses")
+    return key
 
 
 def _strong(key: Key) -> Key:

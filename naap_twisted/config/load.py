@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..options.read import Problems, read_section, refuse_unknown
 from ..options.route import RouteOptions
 from ..options.server import Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions
 from ..options.values import Surroundings, expected
+from .literals import refuse_literals
 
 MAX_CONFIG_BYTES = 1024 * 1024
 
@@ -29,6 +31,7 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_CONFIG_BYTES + 1)
+            readable = bool(os.fstat(stream.fileno()).st_mode & stat.S_IROTH)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"config: cannot read {file}: {reason}") from None
@@ -38,15 +41,22 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ConfigError(f"config: {file} is not UTF-8 text") from None
-    return parse_config(text, directory=file.parent, environ=environ)
+    return parse_config(
+        text, directory=file.parent, environ=environ, readable=str(file) if readable else None
+    )
 
 
 def parse_config(
-    text: str, *, directory: Path | None = None, environ: Mapping[str, str] | None = None
+    text: str,
+    *,
+    directory: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    readable: str | None = None,
 ) -> Config:
     """Check TOML *text*.
 
     :param directory: where relative paths start; the current directory when ``None``.
+    :param readable: the file that it stands in, where other users can read that.
     :raises ConfigError: with every problem there is, one line each.
     """
     try:
@@ -62,6 +72,8 @@ def parse_config(
     )
     config = _read(document, surroundings, problems)
     judge(config, problems)
+    if readable is not None:
+        refuse_literals(config, readable, problems)
     problems.refuse()
     return config
 

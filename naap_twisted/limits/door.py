@@ -8,7 +8,6 @@ from attrs import frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from ..clients import rate_key
 from ..errors import ProxyError, RateLimited, Unavailable
 from ..interfaces import IDownstreamRequest, IRateLimiter
 from ..model import RateLimit
@@ -59,8 +58,7 @@ class Door:
         :raises Unavailable: that can't be told now.
         """
         user = request.record.user
-        # A user is never counted as an address that happens to be spelled alike.
-        key = f"u:{user.id}" if user is not None else f"a:{rate_key(request.record.client)}"
+        key = request.record.caller
         for policy in self._policies:
             if user is None and policy.users_only:
                 continue

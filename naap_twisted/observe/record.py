@@ -6,6 +6,7 @@ from time import perf_counter
 
 from attrs import define, field
 
+from ..clients import rate_key
 from ..model import User
 
 
@@ -40,6 +41,14 @@ class ExchangeRecord:
     started: float = 0.0
     phases: dict[str, float] = field(factory=dict)
     _marked: float = field(factory=perf_counter)
+
+    @property
+    def caller(self) -> str:
+        """Whom limits count: the user, else the address (of IPv6 the /64).
+
+        A user is never counted as an address that happens to be spelled alike.
+        """
+        return f"u:{self.user.id}" if self.user is not None else f"a:{rate_key(self.client)}"
 
     def mark(self, phase: str) -> None:
         """*phase* ends now; it began where the one before it ended."""

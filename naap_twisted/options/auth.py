@@ -27,6 +27,7 @@ from .values import (
     list_of,
     one_of,
     one_or_list,
+    optional,
     provider,
     reads,
     reads_files,
@@ -59,15 +60,6 @@ def _cookie(value: object) -> str:
     if name and not is_token(name):
         raise ValueError("is not a cookie's name")
     return name
-
-
-@reads_files("Secret | str | None", TEXT)
-def _secret(value: object, surroundings: Surroundings) -> Secret | None:
-    if value is None:
-        return None
-    secret = resolve(value, surroundings)
-    signing_keys.secret_key(secret)
-    return secret
 
 
 @reads_files("str", TEXT)
@@ -160,7 +152,7 @@ class AuthOptions:
         _cookie, tokens.CSRF_COOKIE, "What `X-CSRF-Token` repeats, where the token came by cookie."
     )
     secret: Secret | None = option(
-        _secret,
+        optional(reads_files("Secret | str", TEXT)(resolve)),
         None,
         "What tokens are verified with; else `NEXTAUTH_SECRET` or `JWT_SECRET` of the environment.",
         '"${env:NEXTAUTH_SECRET}"',
@@ -238,7 +230,7 @@ def with_environment(
         return auth
     try:
         secret = Secret(environ[name], source=f"env:{name}")
-        signing_keys.secret_key(secret)
+        secret.refuse_mistakes()
     except ValueError as error:
         problems.add("auth.secret", str(error))
         return auth

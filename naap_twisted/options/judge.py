@@ -6,9 +6,8 @@ without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_network
-from pathlib import Path
 
 from attrs import fields_dict
 
@@ -19,12 +18,11 @@ from ..errors import ConfigError
 from ..model import AllowedNetwork, UserKeyHeader
 from ..target import PinnedBase
 from .auth import BY_CODE, KEYS, AuthOptions
-from .listen import check_admin, parse_listen
+from .listen import check_admin
 from .option import options_of
 from .read import Problems
 from .route import RouteOptions
 from .rules import AUTH, DELETE, EXPOSURE, PLACED, ROUTE, STORES, Placed, is_kept, keeps_keys
-from .secrets import read_secret_file
 from .server import Config
 
 _EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
@@ -57,6 +55,20 @@ def judge_alone(route: RouteOptions, place: str, problems: Problems) -> None:
     """Note what is wrong with a route wherever it stands."""
     for rule in ROUTE:
         rule.judge(route, place, problems)
+    if route.target is None:
+        _target_as_key(route, place, problems)
+
+
+def _target_as_key(route: RouteOptions, place: str, problems: Problems) -> None:
+    # A key in the header that names the target would be the page's to set, and to read.
+    headers = route.forward_headers
+    for name in getattr(headers, "names", ()) if callable(headers) else headers:
+        if name.lower() == route.header.lower():
+            problems.add(
+                f"{place}.forward_headers.{name}",
+                "is the route's target_url_header, which the page sets;"
+                " put the key into another header",
+            )
 
 
 def judge_anywhere(route: RouteOptions, place: str, problems: Problems) -> None:
@@ -138,6 +150,12 @@ def _jwt_keys(auth: AuthOptions, problems: Problems) -> None:
     except ValueError as error:
         problems.add("auth.algorithms", str(error))
         return
+    if auth.secret is not None:
+        try:
+            # How long a secret has to be, its algorithms say.
+            signing_keys.secret_key(auth.secret, auth.named_algorithms)
+        except ValueError as error:
+            problems.add("auth.secret", str(error))
     if given[0] == "public_key_file":
         public_key = signing_keys.public_key(auth.public_key_file)
         for name in auth.algorithms:
@@ -153,21 +171,6 @@ def _listening(config: Config, problems: Problems) -> None:
             check_admin(server.admin_listen, public, remote=server.admin_remote)
         except ValueError as error:
             problems.add("server.admin_listen", str(error))
-    for place, path in _tls_keys(config):
-        try:
-            read_secret_file(path, group_may_read=True)
-        except ValueError as error:
-            problems.add(place, str(error))
-
-
-def _tls_keys(config: Config) -> Iterator[tuple[str, Path]]:
-    listening = {f"listen[{index}]": each for index, each in enumerate(config.server.listen)}
-    if config.server.admin_listen:
-        listening["admin_listen"] = parse_listen(config.server.admin_listen)
-    for name, listen in listening.items():
-        if listen.kind == "ssl":
-            # As Twisted's own parser has it: the default name, and relative to where we run.
-            yield f"server.{name}", Path(listen.arguments.get("privateKey", "server.pem"))
 
 
 def _egress(

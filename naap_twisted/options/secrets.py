@@ -26,6 +26,8 @@ ForwardHeaders = Mapping[str, str | bytes | Secret] | Callable[[IDownstreamReque
 InjectedHeaders = Mapping[str, Secret | UserKeyHeader] | Callable[..., Any]
 
 MAX_FILE_BYTES = 64 * 1024
+#: The source of a secret that stands in the config file itself.
+LITERAL = "config"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _USER_KEY = "user_key:"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -36,7 +38,8 @@ def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
 
     :param group_may_read: lets mode 0640 pass, which is how Debian keeps TLS keys.
     :raises ValueError: unreadable, not a regular file, too large, readable by others than its
-        owner, or owned by neither this process's user nor root.
+        owner, owned by neither this process's user nor root, or in a place where others can put
+        another file.
     """
     try:
         # Non-blocking, so that a named pipe is refused below and not waited for.
@@ -59,7 +62,22 @@ def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
         os.close(handle)
     if len(content) > MAX_FILE_BYTES:
         raise ValueError(f"{path} is over {MAX_FILE_BYTES} bytes")
+    _refuse_open_directories(path)
     return content.rstrip(b"\r\n")
+
+
+def _refuse_open_directories(path: Path) -> None:
+    """Refuse a file that others could exchange, whoever may read it.
+
+    Every directory down to the file counts, and down to the link where it is one. In one with the
+    sticky bit, such as /tmp, nobody can rename or remove the files of others. A group's permission
+    counts unless the group is the process's own, which many systems give every user alone.
+    """
+    for place in sorted({*path.absolute().parents, *path.resolve().parents}):
+        status = place.stat()
+        group = status.st_mode & stat.S_IWGRP and status.st_gid not in (os.getegid(), 0)
+        if (group or status.st_mode & stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
+            raise ValueError(f"{path} can be exchanged by others; run: chmod go-w {place}")
 
 
 def _piece(reference: str, surroundings: Surroundings) -> bytes:
@@ -88,10 +106,10 @@ def resolve(value: object, surroundings: Surroundings) -> Secret:
 
     :raises ValueError: not text, or a piece that is unknown, unset, unreadable or empty.
     """
-    if isinstance(value, Secret):
-        return value
-    if isinstance(value, bytes):
-        return Secret(value)
+    if isinstance(value, (Secret, bytes)):
+        given = value if isinstance(value, Secret) else Secret(value)
+        given.refuse_mistakes()
+        return given
     if not isinstance(value, str):
         raise expected("text", value)
     if "${" in _REFERENCE.sub("", value):
@@ -114,7 +132,9 @@ def resolve(value: object, surroundings: Surroundings) -> Secret:
     if flaws:
         raise Flaws(*flaws)
     references = [match[1] for match in _REFERENCE.finditer(value)]
-    return Secret(b"".join(pieces).strip(b" \t"), source="+".join(references) or "config")
+    secret = Secret(b"".join(pieces).strip(b" \t"), source="+".join(references) or LITERAL)
+    secret.refuse_mistakes()
+    return secret
 
 
 def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
@@ -125,7 +145,9 @@ def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyH
     found = _REFERENCE.findall(value) if isinstance(value, str) else []
     providers = [piece[len(_USER_KEY) :] for piece in found if piece.startswith(_USER_KEY)]
     if not isinstance(value, str) or not providers:
-        return resolve(value, surroundings)
+        secret = resolve(value, surroundings)
+        secret.refuse_mistakes(in_header=True)
+        return secret
     if len(found) > 1:
         raise ValueError("may hold one ${user_key:...} and plain text, no other ${...}")
     try:

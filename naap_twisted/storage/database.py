@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -189,13 +189,39 @@ def private_file(path: Path) -> None:
     except OSError as error:
         raise ConfigError(f"state_dir: cannot use {path}: {error.strerror or error}") from None
     for place, found in modes:
-        wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
-        if found.st_mode & 0o077:
-            raise ConfigError(
-                f"state_dir: {place} is open to group or others; run: chmod {wanted} {place}"
-            )
-        if found.st_uid != os.geteuid():
-            raise ConfigError(f"state_dir: {place} belongs to another user")
+        _judge(place, found, os.geteuid())
+
+
+def check_directory(directory: Path, names: Sequence[str]) -> None:
+    """See that the files *names* of *directory* would pass :func:`private_file`; makes nothing.
+
+    :raises ConfigError: it would not. For root, who may become another user by then, any owner will
+        do.
+    """
+    user = os.geteuid()
+    for place in (directory, *(directory / name for name in names)):
+        try:
+            found = place.stat()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ConfigError(f"state_dir: cannot use {place}: {error.strerror or error}") from None
+        if place == directory and not stat.S_ISDIR(found.st_mode):
+            raise ConfigError(f"state_dir: {place} is not a directory")
+        _judge(place, found, user or found.st_uid)
+    there = next(place for place in (directory, *directory.parents) if place.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
+        raise ConfigError(f"state_dir: cannot use {directory}: {there} can not be written")
+
+
+def _judge(place: Path, found: os.stat_result, user: int) -> None:
+    wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
+    if found.st_mode & 0o077:
+        raise ConfigError(
+            f"state_dir: {place} is open to group or others; run: chmod {wanted} {place}"
+        )
+    if found.st_uid != user:
+        raise ConfigError(f"state_dir: {place} belongs to another user")
 
 
 def _engine(url: URL) -> Engine:

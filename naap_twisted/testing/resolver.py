@@ -8,9 +8,8 @@ from ipaddress import ip_address
 from twisted.internet.defer import Deferred, fail, succeed
 from zope.interface import implementer
 
-from ..errors import BadGateway
 from ..interfaces import IResolver
-from ..upstream.resolver import Answer
+from ..upstream.resolver import Answer, NoAddress
 
 
 @implementer(IResolver)
@@ -26,10 +25,10 @@ class StaticResolver:
         self.asked: list[str] = []
 
     def resolve(self, host: str) -> Deferred[Answer]:
-        """See :class:`~naap_twisted.interfaces.IResolver`; fails with BadGateway for a stranger."""
+        """See :class:`~naap_twisted.interfaces.IResolver`; fails with NoAddress for a stranger."""
         self.asked.append(host)
         found = self._hosts.get(host, ())
         texts = (found,) if isinstance(found, str) else tuple(found)
         if not texts:
-            return fail(BadGateway(reason=f"no address for {host}"))
+            return fail(NoAddress(reason=f"no address for {host}"))
         return succeed(Answer(tuple(ip_address(text) for text in texts)))

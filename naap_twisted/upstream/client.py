@@ -67,7 +67,7 @@ class UpstreamClient:
             raise Unavailable(reason="too many connections to this upstream")
         timeout = min(outbound.timeouts.connect, total_at - self.ticker.now())
         connection = await self.connector.connect(
-            outbound.target, self.pool, key, max(timeout, 0.001)
+            outbound.target, self.pool, key, max(timeout, 0.001), outbound.caller
         )
         response = await connection.exchange(outbound, total_at)
         self.connector.remember(connection, outbound.target.target)

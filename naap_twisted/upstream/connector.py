@@ -12,6 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..attempts import cancelled_next_turn
 from ..deadlines import Ticker
 from ..egress import check_address
 from ..errors import (
@@ -20,9 +21,10 @@ from ..errors import (
     ProxyError,
     UpstreamTimeout,
 )
-from ..interfaces import IResolver
 from ..model import Target, VettedTarget
 from .connection import UpstreamConnection
+from .lookups import SharedLookups
+from .places import Share
 from .pool import Pool
 from .resolver import Address
 from .tls import TlsContexts
@@ -39,32 +41,35 @@ class Connector:
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, resolver: IResolver, tls: TlsContexts, ticker: Ticker) -> None:
+    def __init__(
+        self, reactor: Any, lookups: SharedLookups, tls: TlsContexts, ticker: Ticker
+    ) -> None:
         self._reactor = reactor
-        self._resolver = resolver
+        self._lookups = lookups
         self._tls = tls
         self._ticker = ticker
 
     def connect(
-        self, vetted: VettedTarget, keeper: Pool, key: Hashable, timeout: float
+        self, vetted: VettedTarget, keeper: Pool, key: Hashable, timeout: float, caller: str = ""
     ) -> Deferred[UpstreamConnection]:
         """A connection that is up, TLS included.
 
         :param timeout: seconds for DNS, TCP and TLS together.
+        :param caller: whose share of the look-ups it takes from, beside the route's.
         Fails with :exc:`AddressNotAllowed`, :exc:`BadGateway` or :exc:`UpstreamTimeout`.
         """
         attempt: Deferred[UpstreamConnection] = Deferred.fromCoroutine(
-            self._connect(vetted, keeper, key)
+            self._connect(vetted, keeper, key, caller)
         )
         attempt.addTimeout(timeout, self._reactor)
         attempt.addErrback(_as_ours, vetted.target.origin)
         return attempt
 
     async def _connect(
-        self, vetted: VettedTarget, keeper: Pool, key: Hashable
+        self, vetted: VettedTarget, keeper: Pool, key: Hashable, caller: str
     ) -> UpstreamConnection:
         target = vetted.target
-        addresses = await self.vetted_addresses(vetted)
+        addresses = await self.vetted_addresses(vetted, caller)
         factory = Factory.forProtocol(lambda: UpstreamConnection(self._ticker, keeper, key))
         factory.noisy = False
 
@@ -73,8 +78,7 @@ class Connector:
             endpoint: Any = kind(self._reactor, str(address), target.port)
             if target.scheme == "https":
                 endpoint = wrapClientTLS(self._tls.for_host(target.host), endpoint)
-            attempt: Deferred[Any] = endpoint.connect(factory)
-            return attempt
+            return cancelled_next_turn(endpoint.connect(factory), self._reactor)
 
         connection: UpstreamConnection = await race(addresses, start, self._reactor)
         try:
@@ -94,7 +98,7 @@ class Connector:
         if target.scheme == "https" and not connection.closed:
             self._tls.for_host(target.host).remember(connection.transport.getHandle())
 
-    async def vetted_addresses(self, vetted: VettedTarget) -> tuple[Address, ...]:
+    async def vetted_addresses(self, vetted: VettedTarget, caller: str = "") -> tuple[Address, ...]:
         """Every address of the target's host, each of which may be reached.
 
         :raises AddressNotAllowed: one of them may not.
@@ -103,7 +107,8 @@ class Connector:
         try:
             addresses: tuple[Address, ...] = (ip_address(target.host),)
         except ValueError:
-            addresses = (await self._resolver.resolve(target.host)).addresses
+            share = Share(vetted.realm, caller)
+            addresses = (await self._lookups.resolve(target.host, share)).addresses
         for address in addresses:
             verdict = check_address(vetted, address)
             if not verdict.allowed:

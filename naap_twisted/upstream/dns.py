@@ -9,12 +9,11 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.names import client, dns
-from twisted.names.error import DNSNameError
 from zope.interface import implementer
 
 from ..errors import BadGateway
 from ..interfaces import IResolver
-from .resolver import Address, Answer
+from .resolver import Address, Answer, NoAddress
 
 _TIMEOUTS = (1, 2, 3)
 _LONGEST_CHAIN = 8
@@ -68,6 +67,11 @@ def addresses_in(host: str, records: Sequence[Record]) -> Answer | None:
 class DnsResolver:
     """Asks *servers* for A and AAAA; both must answer, for an unseen family can't be judged.
 
+    Each query has a random id and leaves from a random port of its own (RFC 5452 section 9.2), so
+    that a forged answer has to guess both. Twisted's own sharing of equal queries is passed by: a
+    query that could not be sent (no descriptor was left) would stay in its table for ever, and
+    every later look-up of that name would wait behind it.
+
     :param servers: ``"9.9.9.9"`` or ``"127.0.0.1:5353"``.
     :param reactor: ``IReactorUDP`` and ``IReactorTime``.
     """
@@ -79,22 +83,34 @@ class DnsResolver:
 
     def resolve(self, host: str) -> Deferred[Answer]:
         """See :class:`~naap_twisted.interfaces.IResolver`."""
+        kinds = (dns.A, dns.AAAA)
         both = DeferredList(
-            [self._resolver.lookupAddress(host), self._resolver.lookupIPV6Address(host)],
-            consumeErrors=True,
+            [Deferred.fromCoroutine(self._ask(host, kind)) for kind in kinds], consumeErrors=True
         )
         return both.addCallback(self._merge, host)
+
+    async def _ask(self, host: str, kind: int) -> list[Record]:
+        queries = [dns.Query(host.encode("ascii"), kind, dns.IN)]
+        message = await self._resolver.queryUDP(queries)
+        if message.trunc:
+            message = await self._resolver.queryTCP(queries)
+        if message.rCode == dns.ENAME:
+            return []
+        if message.rCode != dns.OK:
+            raise self._resolver.exceptionForCode(message.rCode)(message)
+        if message.trunc:
+            raise BadGateway(reason="an answer by TCP was cut short")
+        return _records(message.answers)
 
     def _merge(self, outcomes: list[tuple[bool, Any]], host: str) -> Answer:
         records: list[Record] = []
         for succeeded, value in outcomes:
-            if succeeded:
-                records += _records(value[0])
-            elif not value.check(DNSNameError):
+            if not succeeded:
                 raise BadGateway(reason=f"DNS look-up of {host} failed: {value.type.__name__}")
+            records += value
         answer = addresses_in(host, records)
         if answer is None:
-            raise BadGateway(reason=f"no address for {host}")
+            raise NoAddress(reason=f"no address for {host}")
         return answer
 
 

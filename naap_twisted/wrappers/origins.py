@@ -22,6 +22,8 @@ def parse_origin(text: str) -> str | None:
     if match is None:
         return None
     scheme, host, port = match.groups()
+    if port is not None and not 0 < int(port) < 65536:
+        return None
     suffix = "" if port in (None, _DEFAULT_PORTS.get(scheme)) else f":{int(port)}"
     return f"{scheme}://{host}{suffix}"
 

@@ -32,12 +32,14 @@ class ScriptedDns:
         asked before; returns datagrams, or records for one good answer.
     :param by_tcp: records for who asks again by TCP; ``None``: nobody listens there.
     :ivar asked: ``(name, type)`` of every query, by UDP and TCP.
+    :ivar heard: the ``(port, id)`` that every query by UDP had.
     """
 
     def __init__(self, test, script, by_tcp=None):
         self.script = script
         self.by_tcp = by_tcp
         self.asked = []
+        self.heard = []
         self._listen(test)
 
     def _listen(self, test):
@@ -85,6 +87,7 @@ class _ByUdp(DatagramProtocol):
     def datagramReceived(self, datagram, address):
         query = dns.Message()
         query.fromStr(datagram)
+        self._server.heard.append((address[1], query.id))
         for reply in self._server.said_to(query):
             self.transport.write(reply, address)
 

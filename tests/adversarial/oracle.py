@@ -145,7 +145,7 @@ class Stage(TestCase):
     key = KEY
     hosts = {"api.example.com": "127.0.0.1", "www.sub.example.org": "127.0.0.1"}
 
-    def start(self, *steps, server=None, own_way_out=False, **route):
+    def start(self, *steps, server=None, own_way_out=False, resolver=None, **route):
         """Build the stage. *own_way_out*: the server's own resolver instead of the table."""
         self._before = set(reactor.getDelayedCalls())
         self.heard: list[bytes] = []
@@ -159,7 +159,7 @@ class Stage(TestCase):
         settings = {"require_auth": False, "rate_limit": None, "allow_networks": opened}
         plugin = create_plugin_server("stage", port=0, **{**settings, **(server or {})})
         self.running = RunningServer(self, plugin)
-        self.resolver = StaticResolver(self.hosts)
+        self.resolver = resolver or StaticResolver(self.hosts)
         self.way_out = plugin._upstream
         if not own_way_out:
             self.way_out = UpstreamClient(reactor, resolver=self.resolver)

@@ -15,10 +15,10 @@ from naap_twisted.testing import Watchable
 #: Why tests of a process can't run here, or ``None``.
 NO_PROCESS = None if sys.platform == "linux" else "reads /proc, which only Linux has"
 _ROOT = Path(naap_twisted.__file__).parent.parent
-_TWISTD = "from twisted.scripts.twistd import run; run()"
-_LISTENS = re.compile(rb"listens on http://127\.0\.0\.1:(\d+)")
+TWISTD = "from twisted.scripts.twistd import run; run()"
+LISTENS = re.compile(rb"listens on http://127\.0\.0\.1:(\d+)")
 
-_SERVER = """
+SERVER = """
 [server]
 name = "besieged"
 listen = ["tcp:0:interface=127.0.0.1"]
@@ -74,9 +74,10 @@ class ProxyProcess(Child):
 
     def __init__(self, test, routes, files=None, before=""):
         config = Path(test.mktemp())
-        config.write_text(_SERVER + routes)
+        config.write_text(SERVER + routes)
+        config.chmod(0o600)  # it holds a key
         config = config.resolve()
-        arguments = [sys.executable, "-c", before + _TWISTD, "--pidfile=", "-n", "naap-proxy"]
+        arguments = [sys.executable, "-c", before + TWISTD, "--pidfile=", "-n", "naap-proxy"]
         if files:
             arguments = ["/bin/sh", "-c", f'ulimit -Sn {files}; exec "$@"', "sh", *arguments]
         super().__init__(test, [*arguments, "--config", str(config)], path=str(_ROOT))
@@ -87,9 +88,9 @@ class ProxyProcess(Child):
 
         :raises AssertionError: it ended instead.
         """
-        await self.until(lambda: self.ended or _LISTENS.search(self.output))
+        await self.until(lambda: self.ended or LISTENS.search(self.output))
         assert not self.ended, self.output.decode()
-        self.port = int(_LISTENS.search(self.output)[1])
+        self.port = int(LISTENS.search(self.output)[1])
         return self
 
     def memory(self):

@@ -132,7 +132,7 @@ class BeforeUpstreamTests(LeavingTestCase):
     async def test_while_the_name_is_looked_up(self):
         resolver = SilentResolver()
         self.serve_by(resolver)
-        lookups = self.way_out.connector._resolver
+        lookups = self.way_out.resolver
         for how, junk in WAYS:
             client = await self.client(junk)
             await eventually(lambda: any(lookups._waiting.values()), 1.0)

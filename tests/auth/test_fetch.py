@@ -3,6 +3,7 @@
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http import PotentialDataLoss
 
@@ -59,6 +60,20 @@ class Answers(FetchCase):
             self.agent.answer(200, b"", ("Set-Cookie", "a=b; Path=/"))
             self.successResultOf(answer)
         self.assertFalse(self.agent.requests[1][2].hasHeader("Cookie"))
+
+
+class Leaving(SynchronousTestCase):
+    def test_while_it_connects(self):
+        """The socket closes in the next turn; see naap_twisted/attempts.py."""
+        reactor = MemoryReactorClock()
+        answer = Deferred.fromCoroutine(Fetch(reactor).get("http://127.0.0.1:9/me", {}))
+        (connector,) = reactor.connectors
+        answer.cancel()
+        self.failureResultOf(answer, FetchFailed)
+        self.assertFalse(connector.stoppedConnecting)
+        reactor.advance(0)
+        self.assertTrue(connector.stoppedConnecting)
+        self.assertEqual(reactor.getDelayedCalls(), [])
 
 
 class Failures(FetchCase):

@@ -5,6 +5,7 @@ import json
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import Clock
+from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.auth.jwks import JwksKeys
@@ -165,3 +166,24 @@ class Failing(JwksCase):
         for url in ("http://id.example/keys", "file:///keys", ""):
             error = self.assertRaises(ConfigError, JwksKeys, url, reactor=self.clock)
             self.assertTrue(str(error).startswith("jwks_url: "))
+
+
+class Weak(JwksCase):
+    def test_skipped_and_told(self):
+        """A key that no algorithm may use is left out, with a line; its own words are bounded."""
+        weak = public(rsa("weak", 1024), kid="\n" * 200)
+        with capturedLogs() as logs:
+            self.fetched(ONE, weak)
+        self.failureResultOf(self.find("\n" * 200), InvalidToken)
+        (line,) = [event["key"] for event in logs if event["log_level"] is LogLevel.warn]
+        self.assertIn("RSA key under 2048 bits", line)
+        self.assertTrue(line.isprintable() and len(line) < 120, line)
+
+    def test_nothing_else(self):
+        """Where no other is left, that is the reason why the set does not count."""
+        found = self.find("weak")
+        with capturedLogs() as logs:
+            self.publish(public(rsa("weak", 1024)))
+        self.failureResultOf(found, Unavailable)
+        (line,) = [event["reason"] for event in logs if event["log_level"] is LogLevel.warn]
+        self.assertIn("'weak' holds an RSA key under 2048 bits", line)

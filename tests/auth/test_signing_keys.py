@@ -50,8 +50,25 @@ class Algorithms(SynchronousTestCase):
 
 class Secrets(SynchronousTestCase):
     def test_length(self):
-        """RFC 7518 section 3.2: as long as the hash."""
-        self.assertTrue(fits(secret_key(Secret("x" * 32)), "HS256"))
+        """RFC 7518 section 3.2: as long as the hash; the longest of several decides."""
+        for algorithms, shortest in (
+            (("HS256",), 32),
+            (("HS384",), 48),
+            (("HS512",), 64),
+            (("HS512", "HS256"), 64),
+        ):
+            self.assertTrue(fits(secret_key(Secret("x" * shortest), algorithms), algorithms[0]))
+            short = Secret("x" * (shortest - 1), source="env:S")
+            error = self.assertRaises(ValueError, secret_key, short, algorithms)
+            self.assertIn(f"under the {shortest} bytes that {algorithms[0]} asks for", str(error))
+
+    def test_mistakes(self):
+        """A variable's name is no secret, however long it is."""
+        for bad in ("$" + "NAME_" * 20, "'" + "x" * 64 + "'"):
+            self.assertRaises(ValueError, secret_key, Secret(bad))
+
+    def test_short(self):
+        """The source is told, the secret is not."""
         error = self.assertRaises(ValueError, secret_key, Secret("x" * 31, source="env:S"))
         self.assertIn("env:S", str(error))
         self.assertNotIn("xxx", str(error))
@@ -91,16 +108,28 @@ class Published(SynchronousTestCase):
             self.assertIsNotNone(published_key(public(rsa(), **more)), more)
 
     def test_left_out(self):
-        """Other uses, secrets, private halves, weak and broken ones."""
+        """Other uses, secrets, private halves, broken ones."""
         for bad in (
             *(None, 3, "x", [], {}, {"kty": "oct", "k": "AAAA"}, {"kty": "AKP"}, {"kty": ["RSA"]}),
             *({"kty": "RSA"}, {"kty": "RSA", "n": "!", "e": "AQAB"}, {"kty": "EC", "crv": "P-1"}),
             public(rsa(), use="enc"),
             public(rsa(), key_ops=["encrypt"]),
             public(rsa(), kid=3),
-            public(rsa("weak", 1024)),
             rsa().as_dict(private=True),
             public(ec(), x="AAAA"),
         ):
             with self.subTest(bad=bad):
                 self.assertIsNone(published_key(bad))
+
+    def test_weak(self):
+        """For signatures, but not for any algorithm's: a reason that can be logged."""
+        for bad, reason in (
+            (public(rsa("weak", 1024)), "RSA key under 2048 bits"),
+            (public(ec("secp256k1")), "curve"),
+            (public(okp("Ed448")), "curve"),
+            (public(okp("X25519")), "curve"),
+            (public(ec("P-384"), alg="ES256"), "curve"),
+        ):
+            with self.subTest(bad=bad):
+                error = self.assertRaises(ValueError, published_key, bad)
+                self.assertIn(reason, str(error))

@@ -98,19 +98,6 @@ class LoadTests(SynchronousTestCase):
         keys = [line.partition(": ")[0] for line in self.refused(b"")]
         self.assertEqual(keys, ["proxy", "auth.session_url"])
 
-    def test_tls_key(self) -> None:
-        """The key file of an ssl endpoint must be there, and closed to others."""
-        key = Path(self.mktemp()).absolute()
-        server = f'[server]\nlisten = ["ssl:443:privateKey={key}:interface=127.0.0.1"]'
-        (line,) = problems_of(server=server)
-        self.assertTrue(line.startswith("server.listen[0]: cannot read"), line)
-        key.write_text("sk-canary")
-        key.chmod(0o644)
-        (line,) = problems_of(server=server)
-        self.assertIn("chmod 600", line)
-        key.chmod(0o640)
-        self.assertEqual(problems_of(server=server), ())
-
 
 class SecretTests(SynchronousTestCase):
     def test_no_value_is_ever_shown(self) -> None:

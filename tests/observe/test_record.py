@@ -2,8 +2,20 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.model import User
 from naap_twisted.observe import record
 from naap_twisted.observe.record import ExchangeRecord
+
+
+class Caller(SynchronousTestCase):
+    def test_who_is_counted(self):
+        """A user is nobody's address; an IPv6 caller is a whole /64."""
+        for user, client, expected in (
+            (None, "192.0.2.1", "a:192.0.2.1"),
+            (None, "2001:db8:1:2:3::4", "a:2001:db8:1:2::/64"),
+            (User("192.0.2.1"), "192.0.2.1", "u:192.0.2.1"),
+        ):
+            self.assertEqual(ExchangeRecord(user=user, client=client).caller, expected)
 
 
 class Phases(SynchronousTestCase):

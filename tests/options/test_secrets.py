@@ -76,9 +76,10 @@ class ResolveTests(SecretsCase):
         self.assertEqual(len(error.flaws), 2)
 
     def test_a_value_is_not_expanded_again(self) -> None:
-        """What a variable holds is not a template."""
+        """What a variable holds is not a template, and one that looks like it is a mistake."""
         around = secrets.Surroundings(self.directory, {"A": "${env:B}", "B": CANARY})
-        self.assertEqual(secrets.resolve("${env:A}", around).reveal(), b"${env:B}")
+        error = self.assertRaises(ValueError, secrets.resolve, "${env:A}", around)
+        self.assertIn("secret from env:A is a variable's name", str(error))
 
 
 class FileTests(SecretsCase):
@@ -124,6 +125,41 @@ class FileTests(SecretsCase):
             with self.assertRaises(ValueError) as caught:
                 secrets.read_secret_file(self.directory / name)
             self.assertIn(reason, str(caught.exception))
+
+    def test_directory(self) -> None:
+        """Whoever can write a directory on the way can put another file there."""
+        inside = self.directory / "one" / "two"
+        inside.mkdir(parents=True)
+        path = inside / "key"
+        path.write_text(CANARY)
+        path.chmod(0o600)
+        link = self.directory / "link"
+        link.symlink_to(path)
+        for place in (inside, inside.parent):
+            for mode, refused in ((0o757, True), (0o777, True), (0o1777, False), (0o755, False)):
+                place.chmod(mode)
+                for name in (path, link):
+                    if refused:
+                        error = self.assertRaises(ValueError, secrets.read_secret_file, name)
+                        self.assertIn(f"chmod go-w {place}", str(error))
+                    else:
+                        self.assertEqual(secrets.read_secret_file(name), CANARY.encode())
+
+    def test_directory_of_a_group(self) -> None:
+        """Its own group is this user's alone on many systems; another one is others."""
+        inside = self.directory / "shared"
+        inside.mkdir()
+        path = inside / "key"
+        path.write_text(CANARY)
+        path.chmod(0o600)
+        inside.chmod(0o775)
+        group = inside.stat().st_gid
+        self.patch(secrets.os, "getegid", lambda: group)
+        self.assertEqual(secrets.read_secret_file(path), CANARY.encode())
+        if group == 0:
+            return  # root's group is root's
+        self.patch(secrets.os, "getegid", lambda: group + 1)
+        self.assertRaises(ValueError, secrets.read_secret_file, path)
 
     def test_the_mode_is_that_of_the_file_behind_a_link(self) -> None:
         """A link to a readable file does not hide its mode."""

@@ -15,7 +15,7 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from naap_twisted import ConfigError, create_external_proxy, create_plugin_server
-from naap_twisted.assembly import build_server
+from naap_twisted.assembly import checked_server
 from naap_twisted.cli import main
 from naap_twisted.config import parse_config
 from naap_twisted.options.code import ROUTE_KEYWORDS, SERVER_KEYWORDS
@@ -72,14 +72,14 @@ def by_code(row: Row) -> list[str]:
         server, proxy = made
         lines = words_of(lambda: server.mount(path, proxy))
         if not lines:
-            lines = words_of(server.check_exposure)
+            lines = words_of(server.check_start)
             lines = [re.sub(r"^.*?authorize: ", "authorize: ", line) for line in lines]
     return lines
 
 
 def by_file(row: Row) -> list[str]:
     """The lines that the file's text is refused with."""
-    return words_of(lambda: build_server(parse_config(file_of(row))))
+    return words_of(lambda: checked_server(parse_config(file_of(row))))
 
 
 def by_check(path: Path) -> list[str]:

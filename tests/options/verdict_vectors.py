@@ -192,7 +192,17 @@ BAD_LIMITS += (
     {"requests": 1, "window": 1, "per": "user"},
 )
 BAD_SECRETS = ("", " ", "${env:NO_SUCH}", "${env:}", "${x}", "a${", "${file:no-such-file}", "a\nb")
-BAD_SECRETS += ("${env:EMPTY}", 3, True, [], *STRANGE)
+BAD_SECRETS += (
+    "$KEY",
+    "Bearer $env:KEY",
+    "'quoted-key'",
+    "k\u00e9y",
+    "${env:EMPTY}",
+    3,
+    True,
+    [],
+    *STRANGE,
+)
 
 
 _PER_ADDRESS = "server.connections_per_address"
@@ -327,6 +337,7 @@ def _headers() -> Iterator[Row]:
     yield from _rows(
         place, False, [{"Authorization": "${user_key:daydream}"}, {"A": "${user_key:}"}]
     )
+    yield from _rows(place, False, [{"x-target-url": KEY}, {"X-Target-URL": "${env:SECRET}"}])
     yield from _rows(place, True, [{}, {"Authorization": f"Bearer {KEY}"}, {"X": "${env:SECRET}"}])
 
 

@@ -13,7 +13,13 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from naap_twisted.errors import ConfigError, Unavailable
 from naap_twisted.secret import Secret
-from naap_twisted.storage.database import FILE_NAME, Database, plain, private_file
+from naap_twisted.storage.database import (
+    FILE_NAME,
+    Database,
+    check_directory,
+    plain,
+    private_file,
+)
 from naap_twisted.storage.tables import read_fact, write_fact
 
 
@@ -147,6 +153,38 @@ class OpeningTests(SynchronousTestCase):
             os.chmod(folder / which, mode)
             error = self.assertRaises(ConfigError, private_file, folder / FILE_NAME)
             self.assertIn(command, str(error))
+
+    def test_checked_before(self) -> None:
+        """The same verdict without making anything; root may become another user by then."""
+        place = Path(self.mktemp()).absolute()
+        names = ("a", "b")
+        check_directory(place / "not" / "there", names)
+        self.assertFalse(place.exists())
+        place.mkdir(mode=0o700)
+        (place / "a").touch(0o600)
+        check_directory(place, names)
+        (place / "b").touch(0o644)
+        self.assertIn("chmod 600", self.refused(place, names))
+        place.chmod(0o750)
+        self.assertIn("chmod 700", self.refused(place, names))
+        self.assertIn("not a directory", self.refused(place / "a", names))
+        place.chmod(0o700)
+        (place / "b").unlink()
+        self.patch(os, "geteuid", lambda: place.stat().st_uid + 1)
+        self.assertIn("another user", self.refused(place, names))
+        self.patch(os, "geteuid", lambda: 0)
+        check_directory(place, names)
+
+    def test_checked_where_nothing_can_be_made(self) -> None:
+        """Below a file, or where this user may not write."""
+        place = Path(self.mktemp()).absolute()
+        place.touch()
+        self.assertIn("cannot use", self.refused(place / "x", ()))
+        self.patch(os, "access", lambda *_: False)
+        self.assertIn("can not be written", self.refused(place.parent / "new", ()))
+
+    def refused(self, place: Path, names: tuple[str, ...]) -> str:
+        return str(self.assertRaises(ConfigError, check_directory, place, names))
 
     def test_no_directory(self) -> None:
         """A place where none can be made is one line."""

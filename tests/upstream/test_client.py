@@ -26,7 +26,7 @@ class Connector:
         self._client = client
         self.made = []
 
-    def connect(self, target, keeper, key, timeout):
+    def connect(self, target, keeper, key, timeout, caller):
         connection = UpstreamConnection(self._client.ticker, keeper, key)
         connection.makeConnection(UpstreamTransport())
         self.made.append((connection, timeout))

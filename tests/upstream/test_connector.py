@@ -12,6 +12,7 @@ from naap_twisted.deadlines import Ticker
 from naap_twisted.errors import AddressNotAllowed, BadGateway, UpstreamTimeout
 from naap_twisted.testing import StaticResolver
 from naap_twisted.upstream.connector import Connector, race
+from naap_twisted.upstream.lookups import SharedLookups
 from naap_twisted.upstream.tls import TlsContexts
 
 from .support import Keeper, UpstreamTransport, addresses, vetted
@@ -74,7 +75,8 @@ class Connecting(SynchronousTestCase):
     def connect(self, *found, timeout=5.0, resolver=None, **target):
         resolver = resolver or StaticResolver({"api.example.com": found})
         ticker = Ticker(self.reactor)
-        connector = Connector(self.reactor, resolver, TlsContexts(), ticker)
+        lookups = SharedLookups(resolver, self.reactor)
+        connector = Connector(self.reactor, lookups, TlsContexts(), ticker)
         target = {"scheme": "http", "port": 80, **target}
         self.keeper = Keeper()
         return connector.connect(vetted(**target), self.keeper, "key", timeout)
@@ -164,6 +166,9 @@ class Connecting(SynchronousTestCase):
         done = self.connect("93.184.215.14")
         done.cancel()
         self.failureResultOf(done, CancelledError)
+        self.reactor.advance(0)
+        connector = self.reactor.connectors[-1]
+        self.assertTrue(connector.stoppedConnecting)
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_foreign_timeout(self):

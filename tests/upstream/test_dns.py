@@ -2,11 +2,12 @@ from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.names import dns
-from twisted.names.error import DNSNameError, DNSServerError
+from twisted.names.error import DNSServerError
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import BadGateway
 from naap_twisted.upstream.dns import DnsResolver, Record, addresses_in, check_server
+from naap_twisted.upstream.resolver import NoAddress
 
 A, B = ip_address("192.0.2.1"), ip_address("2001:db8::1")
 
@@ -40,48 +41,77 @@ class AddressesInTests(SynchronousTestCase):
 
 
 class Names:
-    """twisted.names' resolver, scripted."""
+    """twisted.names' resolver, scripted: an exception, or a message, for each type.
 
-    def __init__(self, four: object, six: object) -> None:
-        self.four, self.six = four, six
+    :param by_tcp: messages for who asks again by TCP.
+    """
 
-    def lookupAddress(self, host: str) -> Deferred[object]:
-        return self._answer(self.four)
+    def __init__(self, four: object, six: object, by_tcp: object = None) -> None:
+        self._script = {dns.A: four, dns.AAAA: six}
+        self._by_tcp = by_tcp
 
-    def lookupIPV6Address(self, host: str) -> Deferred[object]:
-        return self._answer(self.six)
+    def queryUDP(self, queries: list[dns.Query]) -> Deferred[object]:
+        ((name, kind),) = ((str(query.name), query.type) for query in queries)
+        assert name == "h.example"
+        outcome = self._script[kind]
+        return fail(outcome) if isinstance(outcome, Exception) else succeed(outcome)
 
-    def _answer(self, outcome: object) -> Deferred[object]:
-        return fail(outcome) if isinstance(outcome, Exception) else succeed((outcome, [], []))
+    def queryTCP(self, queries: list[dns.Query]) -> Deferred[object]:
+        return succeed(self._by_tcp)
+
+    def exceptionForCode(self, code: int) -> type[Exception]:
+        return DNSServerError
+
+
+def message(*answers: dns.RRHeader, code: int = dns.OK, truncated: bool = False) -> dns.Message:
+    made = dns.Message(rCode=code, trunc=truncated)
+    made.answers = list(answers)
+    return made
 
 
 def header(kind: int, payload: object, name: str = "H.example.", ttl: int = 60) -> dns.RRHeader:
     return dns.RRHeader(name, kind, dns.IN, ttl, payload)
 
 
+FOUR = header(dns.A, dns.Record_A("192.0.2.1"))
+SIX = header(dns.AAAA, dns.Record_AAAA("2001:db8::1"), ttl=20)
+NO_NAME = message(code=dns.ENAME)
+
+
 class DnsResolverTests(SynchronousTestCase):
-    def resolve(self, four: object, six: object) -> Deferred[object]:
-        return DnsResolver((), None, Names(four, six)).resolve("h.example")
+    def resolve(self, four: object, six: object, by_tcp: object = None) -> Deferred[object]:
+        return DnsResolver((), None, Names(four, six, by_tcp)).resolve("h.example")
+
+    def failed(self, *script: object) -> BadGateway:
+        error: BadGateway = self.failureResultOf(self.resolve(*script), BadGateway).value
+        return error
 
     def test_both_families(self) -> None:
         """A and AAAA together, names compared without case."""
-        four = [header(dns.A, dns.Record_A("192.0.2.1"))]
-        six = [header(dns.AAAA, dns.Record_AAAA("2001:db8::1"), ttl=20)]
-        answer = self.successResultOf(self.resolve(four, six))
+        answer = self.successResultOf(self.resolve(message(FOUR), message(SIX)))
         self.assertEqual((answer.addresses, answer.ttl), ((A, B), 20))
 
     def test_one_family_only(self) -> None:
-        """No AAAA at all is an answer; a name that does not exist is not."""
-        four = [header(dns.A, dns.Record_A("192.0.2.1"))]
-        self.assertEqual(self.successResultOf(self.resolve(four, [])).addresses, (A,))
-        answer = self.successResultOf(self.resolve(four, DNSNameError()))
-        self.assertEqual(answer.addresses, (A,))
-        self.failureResultOf(self.resolve(DNSNameError(), DNSNameError()), BadGateway)
+        """No AAAA at all is an answer; a name that does not exist has no address."""
+        for six in (message(), NO_NAME):
+            answer = self.successResultOf(self.resolve(message(FOUR), six))
+            self.assertEqual(answer.addresses, (A,))
+        for nothing in (message(), NO_NAME):
+            self.assertIsInstance(self.failed(nothing, nothing), NoAddress)
 
     def test_a_family_that_fails_is_not_ignored(self) -> None:
         """What could not be seen could be private: no connection on half an answer."""
-        four = [header(dns.A, dns.Record_A("192.0.2.1"))]
-        self.failureResultOf(self.resolve(four, DNSServerError()), BadGateway)
+        for six in (message(code=dns.ESERVER), DNSServerError(), OSError()):
+            error = self.failed(message(FOUR), six)
+            self.assertNotIsInstance(error, NoAddress)
+            self.assertIn(type(six).__name__.replace("Message", "DNSServerError"), error.reason)
+
+    def test_truncated(self) -> None:
+        """What UDP cuts short is asked for by TCP; what TCP cuts short is no answer."""
+        cut = message(truncated=True)
+        answer = self.successResultOf(self.resolve(cut, message(), message(FOUR)))
+        self.assertEqual(answer.addresses, (A,))
+        self.assertNotIsInstance(self.failed(cut, message(), cut), NoAddress)
 
     def test_servers(self) -> None:
         """Addresses with and without port; names and nonsense are refused."""

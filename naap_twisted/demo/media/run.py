@@ -78,8 +78,9 @@ def main() -> None:
         port = reactor.listenTCP(options.port, endpoint.site(), interface="127.0.0.1").getHost()
         _say(f"Listening on http://127.0.0.1:{port.port}/whip/any-room")
     else:
-        # A terminal's Ctrl-C goes to every process; the parent's end is what counts.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        # A terminal's signals go to every process; the parent's end is what counts.
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+            signal.signal(number, signal.SIG_IGN)
         _Lifeline(reactor)
         reactor.adoptStreamPort(options.fd, socket.AF_INET, endpoint.site())
     reactor.run()

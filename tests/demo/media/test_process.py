@@ -13,6 +13,8 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from tests.support import INTERRUPTIBLE
+
 from ..loopback import call, until
 from .case import MediaCase, is_running
 from .publisher import need_aiortc
@@ -32,6 +34,7 @@ reactor.run()
 
 
 TWISTD = "from twisted.scripts.twistd import run; run()"
+OPTIONS = ("-n", "--pidfile=", "naap-proxy", "--demo", "--port=0")
 
 
 def alive(group):
@@ -53,7 +56,7 @@ class WholeDemoTests(TestCase):
         """Ctrl-C at a terminal, which goes to parent and child: both end, and nothing is left."""
         need_aiortc()
         demo = subprocess.Popen(
-            [sys.executable, "-c", TWISTD, "-n", "--pidfile=", "naap-proxy", "--demo", "--port=0"],
+            [*INTERRUPTIBLE, sys.executable, "-c", TWISTD, *OPTIONS],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -11,10 +11,12 @@ from urllib.request import Request, urlopen
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.support import INTERRUPTIBLE
+
 from .publisher import need_aiortc
 
 ROOT = Path(__file__).parents[3]
-COMMAND = [sys.executable, "-m", "naap_twisted.demo.media"]
+COMMAND = [*INTERRUPTIBLE, sys.executable, "-m", "naap_twisted.demo.media"]
 
 
 class RunTests(SynchronousTestCase):

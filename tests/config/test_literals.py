@@ -1,0 +1,56 @@
+"""Keys that stand in a config file which others can read."""
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.config import load_config
+from naap_twisted.config.literals import literal_keys
+from naap_twisted.errors import ConfigError
+from naap_twisted.keys.vault import new_master_key
+from tests.config.support import ENVIRON, config_of, proxy, text_of
+from tests.keypairs import SECRET
+
+HEADERS = (
+    'forward_headers = { Authorization = "Bearer sk-canary", x-api-key = "sk-canary",'
+    ' X-Auth-Token = "sk-canary", anthropic-version = "2023-06-01" }'
+)
+
+
+class LiteralTests(SynchronousTestCase):
+    def test_which(self) -> None:
+        """Secrets of every section; a header that only tells a version is none, nor is a URL."""
+        config = config_of(
+            server='[server]\nstate_dir = "s"',
+            auth=f'[auth]\nmode = "jwt"\nsecret = "{SECRET}"',
+            redis='[redis]\nurl = "redis://:sk-canary@h"',
+            proxy=proxy(HEADERS),
+            more=f'[keys]\nmaster_key = "{new_master_key()}"',
+        )
+        headers = ("Authorization", "x-api-key", "X-Auth-Token")
+        self.assertEqual(
+            list(literal_keys(config)),
+            ["auth.secret", "keys.master_key", "redis.url"]
+            + [f"proxy[0].forward_headers.{name}" for name in headers],
+        )
+        kept = config_of(
+            server='[server]\ndatabase_url = "postgresql://user@h/d"',
+            redis='[redis]\nurl = "redis://h"',
+            proxy=proxy('forward_headers = { Authorization = "Bearer ${env:KEY}" }'),
+        )
+        self.assertEqual(list(literal_keys(kept)), [])
+
+    def test_file(self) -> None:
+        """Refused where others can read it, with the command that mends it; never the key."""
+        path = Path(self.mktemp())
+        path.write_text(text_of(proxy=proxy(HEADERS)))
+        for mode in (0o644, 0o604):
+            path.chmod(mode)
+            error = self.assertRaises(ConfigError, load_config, path, ENVIRON)
+            self.assertEqual(len(error.problems), 3)
+            for line in error.problems:
+                self.assertIn(f"chmod o-r {path}", line)
+                self.assertNotIn("canary", line)
+        for mode in (0o600, 0o640):
+            path.chmod(mode)
+            self.assertEqual(load_config(path, ENVIRON).server.name, "ai")
