@@ -17,10 +17,10 @@ from twisted.internet.defer import Deferred
 
 from .assembly import checked_server, rotate_keys
 from .cautions import as_root
-from .config import Config, RouteOptions, load_config
+from .config import Config, load_config
 from .describe import describe
 from .errors import ConfigError
-from .explain import Step, configured, explain
+from .explain import Route, Step, explain, mounted
 from .interfaces import IResolver
 from .keys.vault import new_master_key
 from .options import reference
@@ -110,13 +110,13 @@ def _explain(options: argparse.Namespace) -> int:
     loaded = _load(options.config)
     if loaded is None:
         return USAGE
-    config, _ = loaded
-    route = _find(config, options.route)
-    if route is None:
+    config, server = loaded
+    asked = [each for each in server.routes() if options.route in (each.path, each.full_path)]
+    if not asked or asked[0].proxy is None:
         known = ", ".join(known.path for known in config.proxy)
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
-    steps = _run(config, route, options.url)
+    steps = _run(config, mounted(asked[0].proxy), options.url)
     for step in steps:
         print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
     allowed = all(step.passed for step in steps)
@@ -124,19 +124,12 @@ def _explain(options: argparse.Namespace) -> int:
     return ALLOWED if allowed else REFUSED
 
 
-def _find(config: Config, path: str) -> RouteOptions | None:
-    for route in config.proxy:
-        if path in (route.path, config.server.base_path + route.path):
-            return route
-    return None
-
-
-def _run(config: Config, route: RouteOptions, url: str) -> tuple[Step, ...]:
+def _run(config: Config, route: Route, url: str) -> tuple[Step, ...]:
     outcome: list[tuple[Step, ...]] = []
 
     async def run(reactor: Any) -> None:
         resolver = make_resolver(config, reactor)
-        outcome.append(await explain(configured(route, config.upstream), url, resolver, reactor))
+        outcome.append(await explain(route, url, resolver, reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))

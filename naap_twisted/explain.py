@@ -10,7 +10,6 @@ from attrs import field, frozen
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
-from .config import RouteOptions, UpstreamOptions
 from .egress import EgressPolicy, check_address
 from .errors import AddressNotAllowed, BadGateway, InvalidTarget, ProxyError
 from .external_proxy import MountedProxy
@@ -63,19 +62,6 @@ class Route:
         if not raw.startswith((b"/", b"?")) and raw:
             return self.pinned.within(parse_target(raw, "target"))
         return self.pinned.join(raw)
-
-
-def configured(route: RouteOptions, upstream: UpstreamOptions) -> Route:
-    """A route as the config has it."""
-    pinned = None if route.target is None else PinnedBase.parse(route.target)
-    hosts, schemes, ports = route.allowed_hosts, route.allowed_schemes, route.allowed_ports
-    if pinned is not None:
-        base = pinned.base
-        hosts, schemes, ports = (base.host,), (base.scheme,), (base.port,)
-    policy = EgressPolicy(
-        hosts, schemes, ports, upstream.allow_networks, carries_key=bool(route.forward_headers)
-    )
-    return Route(policy, pinned, route.header, route.connect_timeout)
 
 
 def mounted(proxy: MountedProxy) -> Route:

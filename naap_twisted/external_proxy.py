@@ -17,7 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from .auth.gate import Gate, settle
+from .auth.gate import Gate
 from .errors import (
     ConfigError,
     InternalError,
@@ -146,7 +146,9 @@ class MountedProxy(Resource):
         record.mark("body")
         injected, guard = route.fixed_headers, route.guard
         if route.forward is not None:
-            injected = injected_headers(await settle(route.forward(request)) or {})
+            patience = self._bound.gate.patience
+            found = await patience.settle(route.forward(request), "forward_headers")
+            injected = injected_headers(found or {})
             guard = Guard(injected)
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),

@@ -57,7 +57,10 @@ class IRequestBody(Interface):
     received = Attribute("Bytes taken from the wire so far.")
 
     def collect(limit):  # type: ignore[no-untyped-def]
-        """Deferred[bytes] of the whole body; BodyTooLarge past *limit*, at once if declared."""
+        """Deferred[bytes] of the whole body; BodyTooLarge past *limit*, at once if declared.
+
+        Unavailable where the server holds too many bytes of such bodies.
+        """
 
     def whole(limit):  # type: ignore[no-untyped-def]
         """As collect, but the bytes themselves where all of them are here already."""

@@ -34,6 +34,7 @@ from .observe.health import Health
 from .observe.log import AccessLog
 from .options.code import check_mount, exposed
 from .options.server import Config, UpstreamOptions
+from .patience import Patience
 from .ports import ListeningPort, tls_problems
 from .routing import Mount, Routes
 from .server_options import capacity_of, limits_of, wrapped
@@ -72,8 +73,9 @@ class PluginServer(MultiService):
         self._reactor = reactor
         self.router = Klein()
         self.listen = tuple(each.description for each in options.listen)
-        self._limits = capacity_of(options)
-        self._capacity = Capacity.of(self._limits)
+        self._bounds = limits_of(config)
+        self._places = capacity_of(options)
+        self._capacity = Capacity.of(self._places)
         self._upstream = UpstreamClient(
             reactor, resolver=_resolver(config.upstream, reactor), ca_file=config.upstream.ca_file
         )
@@ -83,6 +85,7 @@ class PluginServer(MultiService):
         self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
         gate = Gate(
             self._authenticator,
+            Patience(reactor, self._bounds.callable_timeout),
             required=self.require_auth,
             public_routes=options.public_routes,
         )
@@ -113,7 +116,7 @@ class PluginServer(MultiService):
         """
         proxy = resource if isinstance(resource, ExternalProxy) else None
         check_mount(self.config, path, None if proxy is None else proxy.options)
-        in_flight, door, keys = self._limits.route, self._routes.door, None
+        in_flight, door, keys = self._places.route, self._routes.door, None
         if proxy is not None:
             route = proxy.route
             if route.max_in_flight is not None:
@@ -148,7 +151,7 @@ class PluginServer(MultiService):
         if self._site is None:
             self._site = DownstreamSite(
                 self._root,
-                limits=limits_of(self.config.server),
+                limits=self._bounds,
                 exempt=TrustedProxies(self.config.server.trusted_proxies),
                 reactor=self._reactor,
                 observer=self._observer(),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from attrs import evolve
+
 from .clients import TrustedProxies
 from .downstream.limits import DownstreamLimits
 from .interfaces import IHeadResource
 from .limits.capacity import CapacityLimits
 from .limits.in_flight import InFlightLimit
 from .options.listen import Listen
-from .options.server import ServerOptions
+from .options.server import Config, ServerOptions
 from .routing import Routes
 from .state import State
 from .wrappers.compression import Compression
@@ -61,11 +63,16 @@ def capacity_of(options: ServerOptions) -> CapacityLimits:
     )
 
 
-def limits_of(options: ServerOptions) -> DownstreamLimits:
+def limits_of(config: Config) -> DownstreamLimits:
     """The bounds of the browser's side."""
-    return options.limits or DownstreamLimits(
-        connections_per_address=options.connections_per_address
+    server, auth = config.server, config.auth
+    limits = server.limits or DownstreamLimits(
+        connections_per_address=server.connections_per_address
     )
+    if auth.mode != "session":
+        return limits
+    # A session service has the time that its own option gives it.
+    return evolve(limits, callable_timeout=max(limits.callable_timeout, auth.session_timeout + 1.0))
 
 
 def _queued(running: int) -> InFlightLimit:

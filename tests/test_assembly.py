@@ -51,6 +51,16 @@ class BuildTests(SynchronousTestCase):
             self.assertIs(type(server._authenticator), kind, lines)
             self.assertEqual(server.require_auth, required)
 
+    def test_patience(self) -> None:
+        """A session service has its own time, and the callables' deadline does not cut it short."""
+        for lines, seconds in (
+            ('session_url = "http://localhost:1/x"\nsession_timeout = "30s"', 31.0),
+            ('session_url = "http://localhost:1/x"', 10.0),
+            (f'mode = "jwt"\nsecret = "{SECRET}"', 10.0),
+        ):
+            server = assembly.build_server(config_of(auth=f"[auth]\n{lines}"))
+            self.assertEqual(server.site().limits.callable_timeout, seconds, lines)
+
     def test_stores(self) -> None:
         """[keys], [redis] and the limits arrive; a user's key becomes a callable with names."""
         server = assembly.build_server(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from twisted.internet.defer import Deferred
@@ -109,6 +110,37 @@ def request_with(
     if complete:
         request.body.end()
     return request
+
+
+class GarbageCollector(SynchronousTestCase):
+    """It does not run while much JSON is read, and always afterwards."""
+
+    MUCH = b"[" + b"[]," * 100_000 + b"[]%b"
+
+    def runs(self, data):
+        """How often it ran while *data* was read."""
+        seen = []
+        gc.callbacks.append(lambda phase, _: seen.append(phase))
+        try:
+            check_json(data)
+        finally:
+            gc.callbacks.pop()
+        return seen.count("start")
+
+    def test_much(self):
+        self.assertLessEqual(self.runs(self.MUCH % b"]"), 1)
+        self.assertTrue(gc.isenabled())
+
+    def test_much_that_is_none(self):
+        self.assertRaises(InvalidJson, check_json, self.MUCH % b"}")
+        self.assertTrue(gc.isenabled())
+
+    def test_turned_off_by_others(self):
+        """Who runs without it keeps running without it."""
+        gc.disable()
+        self.addCleanup(gc.enable)
+        check_json(self.MUCH % b"]")
+        self.assertFalse(gc.isenabled())
 
 
 class Policy(SynchronousTestCase):

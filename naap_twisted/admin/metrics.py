@@ -57,6 +57,13 @@ class ServerCollector(Collector):
             ("connections", "Open connections of browsers", len(self._server.site().open)),
             ("uptime_seconds", "Since the server was made", parts.clock.seconds() - parts.born),
         )
+        held = self._server.site().held
+        yield from _gauges(("held_body_bytes", "Of request bodies that are held whole", held.total))
+        yield CounterMetricFamily(
+            "naap_held_bodies_refused",
+            "Request bodies refused with 503 for want of room",
+            value=held.refused,
+        )
         upstream = GaugeMetricFamily(
             "naap_upstream_connections",
             "Connections to upstreams: in use or being made ready for it, and idle",

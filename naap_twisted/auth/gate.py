@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from inspect import isawaitable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.defer import CancelledError
@@ -13,6 +12,7 @@ from twisted.logger import Logger
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
 from ..model import User
+from ..patience import Patience
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or what a plugin decides: sync, async or Deferred.
 Authorize = str | Callable[[IDownstreamRequest], Any]
@@ -28,6 +28,7 @@ class Gate:
     """Finds out who calls, and turns away who must not.
 
     :param authenticator: ``None`` knows nobody.
+    :param patience: with it, and with a route's callables.
     :param required: whether a request needs a user where its route does not say otherwise.
     :param public_routes: exact request paths that need none.
     """
@@ -37,11 +38,13 @@ class Gate:
     def __init__(
         self,
         authenticator: IAuthenticator | None,
+        patience: Patience,
         *,
         required: bool,
         public_routes: Sequence[str] = (),
     ) -> None:
         self._authenticator = authenticator
+        self.patience = patience
         self.required = required
         self._public = frozenset(path.encode() for path in public_routes)
 
@@ -58,11 +61,14 @@ class Gate:
         """Put the user, if there is one, into the request's record.
 
         :raises InvalidToken: credentials came and do not verify.
+        :raises Unavailable: the authenticator says so, or says nothing in time.
         """
         if self._authenticator is not None and request.record.user is None:
             found = self._authenticator.authenticate(request)
             # A remembered session's user is there at once; asking what it is costs more than it.
-            request.record.user = found if type(found) is User else await settle(found)
+            if type(found) is not User:
+                found = await self.patience.settle(found, "the authenticator")
+            request.record.user = found
 
     async def admit(self, request: IDownstreamRequest, authorize: Authorize | None) -> None:
         """Let the request pass, or raise.
@@ -100,7 +106,7 @@ class Gate:
         self, rule: Callable[[IDownstreamRequest], Any], request: IDownstreamRequest
     ) -> None:
         try:
-            allowed = await settle(rule(request))
+            allowed = await self.patience.settle(rule(request), "authorize")
         except (ProxyError, CancelledError):
             raise
         except Exception as error:
@@ -114,14 +120,3 @@ class Gate:
             raise Forbidden(reason=f"authorize raised {type(error).__name__}") from None
         if not allowed:
             raise Forbidden(reason="authorize said no")
-
-
-async def settle(value: Any) -> Any:
-    """The outcome of what may be a plain value, a coroutine or a Deferred."""
-    while isawaitable(value):
-        value = await _awaited(value)
-    return value
-
-
-async def _awaited(value: Awaitable[Any]) -> Any:
-    return await value

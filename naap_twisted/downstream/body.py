@@ -11,6 +11,10 @@ from zope.interface import implementer
 
 from ..errors import BodyTooLarge, ProxyError
 from ..interfaces import IRequestBody
+from ..limits.held import Hold
+
+#: Bytes of a body that is here at once and not counted as held: no more than its connection costs.
+UNCOUNTED = 4096
 
 
 class Tap(Protocol):
@@ -21,6 +25,9 @@ class Tap(Protocol):
 
     def pause_body(self, body: RequestBody) -> None:
         """Stop reading: nobody takes it now."""
+
+    def open_hold(self) -> Hold:
+        """An empty part of the server's account of bodies that are held whole."""
 
 
 class Sink(Protocol):
@@ -55,6 +62,8 @@ class RequestBody:
         self._paused = False
         self._failure: Exception | None = None
         self._told = False
+        self._hold: Hold | None = None
+        self._over = False
 
     # The channel's side.
 
@@ -109,14 +118,31 @@ class RequestBody:
         self._sink = _NOWHERE
         self._told = True
 
+    def hold(self, size: int) -> None:
+        """Count *size* bytes that the reader keeps, until :meth:`release`.
+
+        :raises Unavailable: the server, or this caller, holds too much.
+        :raises BrowserGone: the exchange is over; nobody would ever give them back.
+        """
+        account = self._account()
+        if account is not None:
+            account.take(size)
+
+    def release(self) -> None:
+        """The exchange is over: what was held is given back, and nothing is held again."""
+        self._over = True
+        if self._hold is not None:
+            self._hold.release()
+
     def whole(self, limit: int) -> bytes | Deferred[bytes]:
-        """As :meth:`collect`, but the bytes themselves where all of them are here already."""
-        if (
-            self.complete
-            and self._sink is None
-            and self._failure is None
-            and self.received <= limit
-        ):
+        """As :meth:`collect`, but the bytes themselves where all of them are here already.
+
+        :raises Unavailable: they are, and the server holds too many.
+        """
+        here = self.complete and self._sink is None and self._failure is None
+        if here and self.received <= limit:
+            if self.received > UNCOUNTED:
+                self.hold(self.received)
             data, self._waiting = b"".join(self._waiting), []
             self.discard()
             return data
@@ -125,14 +151,32 @@ class RequestBody:
     def collect(self, limit: int) -> Deferred[bytes]:
         """The whole body, once it is in.
 
-        Fails with :exc:`BodyTooLarge` past *limit* bytes: at once where the length is declared.
+        Fails with :exc:`BodyTooLarge` past *limit* bytes, and with :exc:`Unavailable` where the
+        server holds too many: at once where the length is declared.
         """
         collector = _Collector(self, limit)
-        if self.length is not None and self.length > limit:
-            collector.bodyFailed(too_large(limit))
+        try:
+            self._foresee(limit)
+        except ProxyError as error:
+            collector.bodyFailed(error)
         else:
             self.start(collector)
         return collector.done
+
+    def _foresee(self, limit: int) -> None:
+        if self.length:
+            if self.length > limit:
+                raise too_large(limit)
+            account = self._account()
+            if account is not None:
+                account.check(self.length)
+
+    def _account(self) -> Hold | None:
+        if self._over:
+            raise BrowserGone()
+        if self._hold is None and self._tap is not None:
+            self._hold = self._tap.open_hold()
+        return self._hold
 
     def _flush(self) -> None:
         while self._waiting and not self._paused and self._sink is not None:
@@ -178,9 +222,13 @@ class _Collector:
         self._data = bytearray()  # a list would cost 40 bytes more a piece
 
     def dataReceived(self, data: bytes) -> None:
-        if len(self._data) + len(data) > self._limit:
+        try:
+            if len(self._data) + len(data) > self._limit:
+                raise too_large(self._limit)
+            self._body.hold(len(data))
+        except ProxyError as error:
             self._body.discard()
-            self.bodyFailed(too_large(self._limit))
+            self.bodyFailed(error)
         else:
             self._data += data
 

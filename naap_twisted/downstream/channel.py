@@ -12,7 +12,7 @@ The rules of its states:
 
 A request is handed on at the end of its *head*.
 
-(More than 300 lines, for the states share one deadline and are only right when read together; what
+(More than 400 lines, for the states share one deadline and are only right when read together; what
 does not touch them is in :mod:`.outflow`.)
 """
 
@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, Any
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
+from ..clients import rate_key
 from ..deadlines import NEVER
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
-from ..framing.body import BodyDecoder, body_decoder
+from ..framing.body import LEAST_CHARGE, BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge, KnownLines
 from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_request
+from ..limits.held import Hold
 from .answer import PHRASES
 from .body import BrowserGone, RequestBody
 from .liveness import peer_closed
@@ -76,6 +78,7 @@ class Channel(Outflow):
         self._lingered = 0
         self._closing = False
         self._stray = 0  # bytes of a CRLF before a request
+        self._crumbs = 0
         self._body_clock = 0.0
         self.deadline = NEVER
 
@@ -88,6 +91,11 @@ class Channel(Outflow):
         self.site.connection_opened(self)
 
     def dataReceived(self, data: bytes) -> None:
+        if len(data) < LEAST_CHARGE:
+            self._crumbs += 1
+            if self._crumbs > self._limits.crumbs:
+                self._refuse_crumbs()
+                return
         self._advance(data)
 
     def connectionLost(self, reason: Failure = Failure(BrowserGone())) -> None:  # noqa: B008
@@ -154,7 +162,9 @@ class Channel(Outflow):
         try:
             found = self._head.feed(data)
             if found is None:
-                check_request_line(self._head.peek())
+                line = self._head.first_line()
+                if line is not None:
+                    check_request_line(line)
                 return b""
             head = parse_request(found[0], self._limits.head, self._known)
             if len(head.target) > self._limits.uri:
@@ -187,7 +197,7 @@ class Channel(Outflow):
             self._decoder = None
         else:
             self._state = State.BODY
-            self._decoder = body_decoder(head.body)
+            self._decoder = body_decoder(head.body, self._limits.chunk_framing)
             self._body_clock = self.site.ticker.now()
             if rest:
                 # What came with the head is fed first: most bodies are then complete, and an
@@ -209,13 +219,7 @@ class Channel(Outflow):
         try:
             pieces, rest = self._decoder.feed(data)
         except FramingError as error:
-            self._close_after = True
-            self._decoder = None
-            refusal = BadRequest(reason=str(error))
-            handed_on = self._request is not None  # it may be answered and gone in a moment
-            body.fail(refusal)
-            if not handed_on:
-                self._refuse(refusal)
+            self._break_body(BadRequest(reason=str(error)))
             return b""
         if rest is not None:
             # Known before the last piece is handed on, so that its reader sees a complete body.
@@ -230,6 +234,28 @@ class Channel(Outflow):
         body.end()
         self._read(True)
         return rest
+
+    def _break_body(self, refusal: BadRequest) -> None:
+        """What comes of the body has no meaning any more."""
+        self._close_after = True
+        self._decoder = None
+        handed_on = self._request is not None  # it may be answered and gone in a moment
+        self._body.fail(refusal)
+        if not handed_on:
+            self._refuse(refusal)
+
+    def _refuse_crumbs(self) -> None:
+        """More tiny reads than a request may have: each costs as much as a large one.
+
+        A TLS record is a read of its own, so a single packet can hold thousands.
+        """
+        refusal = BadRequest(reason="a request in too many pieces")
+        if self._state is State.HEAD:
+            self._refuse(refusal)
+        elif self._state is not State.BODY:
+            self.abort()
+        elif self._decoder is not None:
+            self._break_body(refusal)
 
     def want_body(self, body: RequestBody) -> None:
         """Somebody takes the body: read on, and say 100 if the browser waits for it."""
@@ -251,6 +277,12 @@ class Channel(Outflow):
             self._read(False)
             if not self._blocked:  # else the write deadline stands
                 self.deadline = self.site.ticker.now() + _LIVENESS_INTERVAL
+
+    def open_hold(self) -> Hold:
+        """Part of the server's account, under the name that the rate limit has for this caller."""
+        request = self._request
+        client = request.record.client if request is not None else ""
+        return self.site.held.open(rate_key(client or getattr(self._peer, "host", "")))
 
     def _body_due(self) -> float:
         limits = self._limits
@@ -308,6 +340,7 @@ class Channel(Outflow):
         if request is not self._request:
             return
         self._request = None
+        self._crumbs = 0
         self._body.discard()
         if not self._close_after and self._body.complete and not self.site.draining:
             self._state = State.HEAD
@@ -324,6 +357,7 @@ class Channel(Outflow):
 
     def _linger(self) -> None:
         self._state = State.LINGER
+        self._crumbs = 0  # of an answer that still has to arrive
         limits = self._limits
         wait = limits.write_timeout if self._blocked else limits.linger_timeout
         self.deadline = self.site.ticker.now() + wait

@@ -196,6 +196,7 @@ class DownstreamRequest(Request):
 
     def _ended(self) -> None:
         self.record.bytes_in = self.body.received
+        self.body.release()
         self.site.exchange_ended(self)
 
     def when_gone(self, callback: Callable[[], object]) -> None:

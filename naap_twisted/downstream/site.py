@@ -16,6 +16,7 @@ from twisted.web.server import Site
 from ..clients import NOBODY, TrustedProxies, parse_address
 from ..deadlines import Ticker
 from ..errors import ProxyError
+from ..limits.held import HeldBytes
 from .channel import Channel
 from .limits import DownstreamLimits
 from .request import DownstreamRequest
@@ -30,6 +31,7 @@ class DownstreamSite(Site):
     :param exempt: proxies that may have any number of connections open.
     :ivar draining: set while shutting down: answers say ``Connection: close``.
     :ivar open: the connections that are open now.
+    :ivar held: the account of request bodies that are held whole.
     """
 
     _log = Logger()
@@ -51,6 +53,7 @@ class DownstreamSite(Site):
         self.draining = False
         self.open: set[Channel] = set()
         self._per_address: dict[str, int] = {}
+        self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
         self._observer = observer
         self._exempt = exempt
         self._date = (0, b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from typing import Protocol
 
 from .fields import FramingError, HeadTooLarge, parse_fields
@@ -13,6 +14,8 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]{0,16};[\t\x20-\x7e\x80-\
 _MAX_CHUNK_LINE = 300
 _MAX_TRAILERS = 8 * 1024
 _MAX_TRAILER_LINES = 20
+#: What a chunk is charged at least, in bytes: the shortest framing has five.
+LEAST_CHARGE = 8
 
 CHUNKED_END = b"0\r\n\r\n"
 
@@ -35,10 +38,13 @@ class BodyDecoder(Protocol):
         """Whether a close here ends the body completely."""
 
 
-def body_decoder(announced: int) -> BodyDecoder:
-    """The decoder for what a head announced: bytes, CHUNKED or UNTIL_CLOSE."""
+def body_decoder(announced: int, free: int | None = None) -> BodyDecoder:
+    """The decoder for what a head announced: bytes, CHUNKED or UNTIL_CLOSE.
+
+    :param free: see :class:`ChunkedDecoder`.
+    """
     if announced == CHUNKED:
-        return ChunkedDecoder()
+        return ChunkedDecoder(free)
     if announced == UNTIL_CLOSE:
         return CloseDecoder()
     return LengthDecoder(announced)
@@ -75,23 +81,34 @@ class CloseDecoder:
 
 
 class ChunkedDecoder:
-    """Chunked transfer coding. Trailer fields are checked, bounded and dropped."""
+    """Chunked transfer coding. Trailer fields are checked, bounded and dropped.
 
-    def __init__(self) -> None:
+    A chunk is work whatever it carries, so a body made of nothing but framing costs a sender
+    little and the reader much. Each chunk is therefore charged its framing, and
+    :data:`LEAST_CHARGE` bytes at least; its payload pays for it.
+
+    :param free: bytes of framing that a body may have beyond what its payload pays for;
+        ``None``: no bound. An upstream's stream of one-byte events is legal, and nobody can make
+        it longer than the upstream that the owner chose.
+    """
+
+    def __init__(self, free: int | None = None) -> None:
         self._buffer = b""
         self._left = 0  # payload bytes left in the current chunk
         self._need_crlf = False
         self._in_trailers = False
         self._done = False
+        self._credit: float = inf if free is None else free
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
-        if self._buffer:
+        held = len(self._buffer)
+        if held:
             data, self._buffer = self._buffer + data, b""
         pieces: list[bytes] = []
         position, size = 0, len(data)
         while position < size:
             if self._in_trailers:
-                return pieces, self._trailers(data[position:])
+                return pieces, self._trailers(data[position:], held - position)
             if self._left:
                 stop = min(size, position + self._left)
                 pieces.append(data[position:stop] if position or stop < size else data)
@@ -106,24 +123,43 @@ class ChunkedDecoder:
                 position += 2
                 self._need_crlf = False
             else:
-                after = self._chunk_line(data, position)
-                if after < 0:
-                    break
-                position = after
+                position = self._whole_chunks(data, position, pieces)
+                if not self._left and not self._in_trailers:
+                    break  # all of it, or inside a size line
         self._buffer = data[position:]
         return pieces, None
 
-    def _chunk_line(self, data: bytes, position: int) -> int:
-        match = _CHUNK_LINE.match(data, position)
-        if match is None:
-            if data.find(b"\n", position) >= 0 or len(data) - position > _MAX_CHUNK_LINE:
-                raise FramingError("malformed chunk size")
-            return -1
-        self._left = int(match[1], 16)
-        self._in_trailers = self._left == 0
-        return match.end()
+    def _whole_chunks(self, data: bytes, position: int, pieces: list[bytes]) -> int:
+        """Read the chunks that lie whole in *data*; where the first that does not, begins.
 
-    def _trailers(self, data: bytes) -> bytes | None:
+        Of that one the size line is read, too, if it is there; what is left of it is in the state.
+        """
+        read_line, credit, size = _CHUNK_LINE.match, self._credit, len(data)
+        while position < size:
+            match = read_line(data, position)
+            if match is None:
+                if data.find(b"\n", position) >= 0 or size - position > _MAX_CHUNK_LINE:
+                    raise FramingError("malformed chunk size")
+                break
+            begin, length = match.end(), int(match[1], 16)
+            if not length:
+                self._in_trailers = True
+                return begin
+            framing = begin - position + 2
+            credit += length - (framing if framing > LEAST_CHARGE else LEAST_CHARGE)
+            if credit < 0:
+                raise FramingError("more framing than payload in a chunked body")
+            end = begin + length
+            if data[end : end + 2] != b"\r\n":
+                self._left, self._credit = length, credit
+                return begin
+            pieces.append(data[begin:end])
+            position = end + 2
+        self._credit = credit
+        return position
+
+    def _trailers(self, data: bytes, held: int) -> bytes | None:
+        """Read them to their end; the first *held* bytes of *data* were looked at before."""
         if data.startswith(b"\r\n"):
             self._done = True
             return data[2:]
@@ -131,7 +167,7 @@ class ChunkedDecoder:
         if end > _MAX_TRAILERS or (end < 0 and len(data) > _MAX_TRAILERS + 3):
             raise HeadTooLarge("trailers too large")
         if end < 0:
-            if not b"\r\n".startswith(data) and b"\n" in data:
+            if not b"\r\n".startswith(data) and b"\n" in data[max(0, held) :]:
                 parse_fields(data[: data.rfind(b"\n") + 1], _MAX_TRAILER_LINES)
             self._buffer = data
             return None

@@ -124,33 +124,46 @@ class HeadBuffer:
 
     def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
-        self._buffer = b""
+        self._buffer = bytearray()  # a head may come byte by byte: each costs the same
+        self._in_first_line = True
 
     def __len__(self) -> int:
         return len(self._buffer)
 
-    def peek(self) -> bytes:
-        """What is here of an unfinished head."""
-        return self._buffer
+    def first_line(self) -> bytes | None:
+        """An unfinished head's first line, told once: as soon as its end is here."""
+        if not self._in_first_line:
+            return None
+        end = self._buffer.find(b"\n")
+        if end < 0:
+            return None
+        self._in_first_line = False
+        return bytes(self._buffer[: end + 1])
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Add *data*; once the head ends, return it (with its last CRLF) and what follows.
 
         :raises HeadTooLarge: the bound was passed without an end.
         """
-        if self._buffer:
-            seen = max(0, len(self._buffer) - 3)
-            data = self._buffer + data
+        held = self._buffer
+        if held:
+            seen = max(0, len(held) - 3)
+            held += data
+            end = held.find(_END, seen)
         else:
-            seen = 0
-        end = data.find(_END, seen)
+            end = data.find(_END)
+            if end < 0:
+                held += data
         # Up to three bytes of the ending may be here before the head is known to fit.
-        if end > self._limits.size or (end < 0 and len(data) > self._limits.size + 3):
+        if end > self._limits.size or (end < 0 and len(held) > self._limits.size + 3):
+            held.clear()
             raise HeadTooLarge(f"head over {self._limits.size} bytes")
         if end < 0:
-            self._buffer = data
             return None
-        self._buffer = b""
+        if held:
+            data = bytes(held)
+            held.clear()
+            self._in_first_line = True
         return data[: end + 2], data[end + 4 :]
 
 

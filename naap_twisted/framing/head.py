@@ -79,13 +79,12 @@ class ResponseHead:
     keep_alive: bool
 
 
-def check_request_line(partial: bytes) -> None:
+def check_request_line(line: bytes) -> None:
     """Refuse early what can no longer become a request head.
 
-    :raises FramingError: the first line is complete and is not a request line (HTTP/0.9, TLS).
+    :raises FramingError: the first line, complete, is not a request line (HTTP/0.9, TLS).
     """
-    end = partial.find(b"\n")
-    if end >= 0 and _REQUEST_LINE.fullmatch(partial, 0, end + 1) is None:
+    if _REQUEST_LINE.fullmatch(line) is None:
         raise FramingError("malformed request line")
 
 

@@ -74,6 +74,16 @@ class MetricsTests(AdminTestCase):
         found = await self.scrape()
         self.assertEqual(found["naap_failures_total", "/api/v1/up", "upstream_cut"], 1)
 
+    async def test_held_bodies(self):
+        """What is held now, and who found no room."""
+        self.start()
+        account = self.server.site().held
+        account.open("192.0.2.1").take(5000)
+        account.refused = 3
+        found = await self.scrape()
+        self.assertEqual(found["naap_held_body_bytes",], 5000)
+        self.assertEqual(found["naap_held_bodies_refused_total",], 3)
+
     async def test_rate_limited(self):
         """429s are found under their code."""
         running = self.start(rate_limit=RateLimit(1, 60.0))

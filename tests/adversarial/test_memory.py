@@ -23,6 +23,11 @@ MB = 1024 * 1024
 _JSON = {"Content-Type": "application/json"}
 
 
+def headers_of(document):
+    """What announces *document*, however much of it is sent."""
+    return {**_JSON, "Content-Length": str(len(document))}
+
+
 def gzip_bomb(megabytes):
     """About *megabytes* of gzip that inflate to a thousand times as much zeros.
 
@@ -212,12 +217,26 @@ class MemoryTests(TestCase):
         for client in clients:
             await client.stop()
 
+    async def test_bodies_without_their_last_byte(self):
+        """300 MB of JSON that is read whole, from one address: the 64 MB it may hold, under 120."""
+        await self.start(ScriptedUpstream(self, OK))
+        document = b'"' + b"j" * (MB - 10) + b'"'
+        clients = [
+            await self.client(body=document[:-1], headers=headers_of(document)) for _ in range(300)
+        ]
+        await self.proxy.at_rest()
+        await self.assert_grew_less(120)
+        refused = [client for client in clients if client.buffer]
+        self.assertEqual(len(clients) - len(refused), 64)
+        for client in refused:
+            self.assertEqual((await client.answer("POST")).status, 503)
+
     async def test_a_body_in_tiny_chunks(self):
-        """1 MB of JSON in chunks of two bytes costs its size, not its pieces: 8 under 30 MB."""
+        """1 MB of JSON in chunks of nine bytes costs its size, not its pieces: 8 under 30 MB."""
         upstream = ScriptedUpstream(self, OK)
         await self.start(upstream)
         document = b'"' + b"j" * (900_000) + b'"'
-        pieces = [document[at : at + 2] for at in range(0, len(document), 2)]
+        pieces = [document[at : at + 9] for at in range(0, len(document), 9)]
         wire = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces)
         clients = []
         for _ in range(8):

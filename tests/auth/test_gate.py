@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.auth.gate import Gate, is_rule, settle
+from naap_twisted.auth.gate import Gate, is_rule
 from naap_twisted.errors import (
     CsrfFailed,
     Forbidden,
@@ -16,8 +17,10 @@ from naap_twisted.errors import (
     Unavailable,
 )
 from naap_twisted.model import User
+from naap_twisted.patience import Patience
 from tests.support import FakeRequest
 
+PATIENCE = Patience(Clock(), 10.0)
 ADA = User("ada")
 ROOT = User("root", roles=("admin", "other"))
 
@@ -70,7 +73,7 @@ class GateCase(SynchronousTestCase):
 
     def admit(self, authorize, *, user=None, required=True, nobody=False):
         authenticator = None if nobody else Authenticator(user)
-        gate = Gate(authenticator, required=required)
+        gate = Gate(authenticator, PATIENCE, required=required)
         return Deferred.fromCoroutine(gate.admit(self.request, authorize))
 
 
@@ -135,12 +138,12 @@ class Words(GateCase):
 
     def test_default(self):
         """What a route that says nothing gets."""
-        self.assertEqual(Gate(None, required=True).default, "user")
-        self.assertEqual(Gate(None, required=False).default, "anyone")
+        self.assertEqual(Gate(None, PATIENCE, required=True).default, "user")
+        self.assertEqual(Gate(None, PATIENCE, required=False).default, "anyone")
 
     def test_public(self):
         """Exact paths."""
-        gate = Gate(None, required=True, public_routes=("/healthz", "/api/v1/open"))
+        gate = Gate(None, PATIENCE, required=True, public_routes=("/healthz", "/api/v1/open"))
         for path, public in [
             (b"/healthz", True),
             (b"/api/v1/open", True),
@@ -177,7 +180,7 @@ class Authentication(GateCase):
         """A user found by an earlier layer stays."""
         authenticator = Authenticator(User("other"))
         self.request.record.user = ADA
-        gate = Gate(authenticator, required=True)
+        gate = Gate(authenticator, PATIENCE, required=True)
         self.successResultOf(Deferred.fromCoroutine(gate.admit(self.request, "user")))
         self.assertEqual(authenticator.asked, 0)
         self.assertIs(self.request.record.user, ADA)
@@ -250,15 +253,3 @@ class Callables(GateCase):
         self.assertEqual(asked, [])
         self.successResultOf(self.admit(rule, required=False, nobody=True))
         self.assertEqual(asked, [self.request])
-
-
-class Settle(SynchronousTestCase):
-    def test_plain(self):
-        """A plain value is itself."""
-        value = object()
-        self.assertIs(self.successResultOf(Deferred.fromCoroutine(settle(value))), value)
-
-    def test_nested(self):
-        """A coroutine that returns a Deferred that gives a coroutine is its last value."""
-        nested = later(succeed(None).addCallback(lambda _: later(7)))
-        self.assertEqual(self.successResultOf(Deferred.fromCoroutine(settle(nested))), 7)

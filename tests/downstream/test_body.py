@@ -4,8 +4,9 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import UNKNOWN_LENGTH
 
-from naap_twisted.downstream.body import BrowserGone, RequestBody, StreamedBody
-from naap_twisted.errors import BodyTooLarge
+from naap_twisted.downstream.body import UNCOUNTED, BrowserGone, RequestBody, StreamedBody
+from naap_twisted.errors import BodyTooLarge, Unavailable
+from naap_twisted.limits.held import HeldBytes
 
 from .support import Sink
 
@@ -13,14 +14,18 @@ from .support import Sink
 class Tap:
     """The channel's handle on reading, as a list of what was asked of it."""
 
-    def __init__(self):
+    def __init__(self, most=1000):
         self.asked = []
+        self.account = HeldBytes(most, most)
 
     def want_body(self, body):
         self.asked.append("want")
 
     def pause_body(self, body):
         self.asked.append("pause")
+
+    def open_hold(self):
+        return self.account.open("a")
 
 
 class Delivery(SynchronousTestCase):
@@ -151,6 +156,82 @@ class Collect(SynchronousTestCase):
         body.feed(b"abc")
         body.fail(BrowserGone())
         self.failureResultOf(done, BrowserGone)
+
+
+class Held(SynchronousTestCase):
+    """What a reader keeps is counted from its first byte to the end of the exchange."""
+
+    def test_counted_as_it_comes(self):
+        """An announcement takes no room; bytes do, until the exchange is over."""
+        tap = Tap()
+        body = RequestBody(tap, 6)
+        done = body.collect(6)
+        self.assertEqual(tap.account.total, 0)
+        body.feed(b"abc")
+        self.assertEqual(tap.account.total, 3)
+        body.feed(b"def")
+        body.end()
+        self.assertEqual(self.successResultOf(done), b"abcdef")
+        self.assertEqual(tap.account.total, 6)
+        body.release()
+        self.assertEqual(tap.account.total, 0)
+
+    def test_no_room_for_what_is_announced(self):
+        """Refused before a byte is asked for."""
+        tap = Tap(most=10)
+        tap.account.open("b").take(5)
+        self.failureResultOf(RequestBody(tap, 6).collect(6), Unavailable)
+        self.assertEqual((tap.asked, tap.account.refused), ([], 1))
+
+    def test_no_room_on_the_way(self):
+        """What did not say how long it is is refused in the middle."""
+        tap = Tap(most=10)
+        tap.account.open("b").take(5)
+        body = RequestBody(tap, None)
+        done = body.collect(100)
+        body.feed(b"abcde")
+        self.assertNoResult(done)
+        body.feed(b"f")
+        self.failureResultOf(done, Unavailable)
+        body.feed(b"g")
+        body.release()
+        self.assertEqual(tap.account.total, 5)
+
+    def test_nothing_after_the_end(self):
+        """A handler that reads a body whose exchange is over can keep nothing of it."""
+        tap = Tap()
+        body = RequestBody(tap, 6)
+        body.feed(b"abcdef")
+        body.end()
+        body.release()
+        self.failureResultOf(body.collect(6), BrowserGone)
+        self.assertEqual(tap.account.total, 0)
+
+    def test_small_ones_are_not_counted(self):
+        """A small body that is here already is no more than its connection costs."""
+        for size, counted in ((UNCOUNTED, False), (UNCOUNTED + 1, True)):
+            tap = Tap(most=100_000)
+            body = RequestBody(tap, size)
+            body.feed(b"a" * size)
+            body.end()
+            self.assertEqual(body.whole(size), b"a" * size)
+            self.assertEqual(tap.account.total, size if counted else 0)
+            tap.account.open("b").take(100_000 - tap.account.total)
+            other = RequestBody(tap, None)
+            other.feed(b"a" * size)
+            other.end()
+            if counted:
+                self.assertRaises(Unavailable, other.whole, size)
+            else:
+                self.assertEqual(len(other.whole(size)), size)
+
+    def test_streamed_ones_are_not_held(self):
+        """What goes on as it comes takes no room."""
+        tap = Tap()
+        body = RequestBody(tap, 3)
+        StreamedBody(body, 3).startProducing(StringTransport())
+        body.feed(b"abc")
+        self.assertEqual(tap.account.total, 0)
 
 
 class Streamed(SynchronousTestCase):

@@ -222,6 +222,82 @@ class Continue(SynchronousTestCase):
         self.assertTrue(browser.received().startswith(b"HTTP/1.1 200"))
 
 
+class HeldBodies(SynchronousTestCase):
+    """Whatever happens to requests whose bodies are held, everything held is given back."""
+
+    FRAMED = (b"Content-Length: 12\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n")
+    STEPS = (
+        *("request", "request", "bytes", "bytes", "bytes", "junk", "leave"),
+        *("cancel", "answer", "refuse", "abort", "discard", "later"),
+    )
+
+    def start(self, request):
+        self.collected.append(request.body.collect(20))
+        self.collected[-1].addErrback(lambda _: None)
+
+    def step(self, browser, what, chunked):
+        if what == "request":
+            browser.send(b"POST / HTTP/1.1\r\nHost: a\r\n" + self.FRAMED[chunked])
+        elif what == "bytes":
+            browser.send(b"6\r\nabcdef\r\n" if chunked else b"abcdef")
+        elif what == "junk":
+            browser.send(b"0\r\n\r\n" if chunked else b"!")
+        elif what == "leave":
+            browser.leave()
+        elif what == "later":
+            browser.later(30)
+        elif what == "cancel":
+            for done in self.collected:
+                done.cancel()
+        for request in browser.resource.seen[-1:]:
+            if request.finished or request._disconnected:
+                continue
+            if what == "answer":
+                answer(request)
+            elif what == "refuse":
+                request.refuse(BadRequest())
+            elif what == "abort":
+                request.abort()
+            elif what == "discard":
+                request.body.discard()
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        st.lists(st.tuples(st.sampled_from(STEPS), st.booleans(), st.integers(0, 1)), max_size=25)
+    )
+    def test_any_order(self, steps):
+        """Two connections of one address; bounds that their bodies reach."""
+        self.collected = []
+        first = Browser(HeadResource(self.start), held=40, held_per_address=24)
+        browsers = [first, Browser(first.resource, site=first.site)]
+        account, gone = first.site.held, set()
+        for what, chunked, number in steps:
+            browser = browsers[number]
+            if number in gone or browser.transport.disconnected:
+                continue
+            self.step(browser, what, chunked)
+            if what == "leave":
+                gone.add(number)
+            self.assertLessEqual(account.total, 24)
+        for number, browser in enumerate(browsers):
+            if number not in gone:
+                browser.leave()
+        self.assertEqual((account.total, len(account)), (0, 0))
+
+    def test_given_back_with_the_answer(self):
+        """Not with the connection, which serves on; and there was something to give back."""
+        self.collected = []
+        browser = Browser(HeadResource(self.start))
+        for _ in range(3):
+            self.step(browser, "request", False)
+            self.step(browser, "bytes", False)
+            self.assertEqual(browser.site.held.total, 6)
+            self.step(browser, "bytes", False)
+            self.assertEqual(browser.site.held.total, 12)
+            self.step(browser, "answer", False)
+            self.assertEqual(browser.site.held.total, 0)
+
+
 class EarlyAnswer(SynchronousTestCase):
     def setUp(self):
         self.browser = Browser(HeadResource(answer), linger=1000, linger_timeout=2.0)

@@ -5,7 +5,7 @@ from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.downstream.limits import DownstreamLimits
-from naap_twisted.errors import RequestTimeout
+from naap_twisted.errors import BadRequest, RequestTimeout
 
 from .support import GET, Browser, HeadResource, Sink, answer, status
 
@@ -147,6 +147,70 @@ class Deadlines(SynchronousTestCase):
         self.assertTrue(browser.closing)
         browser.later(6)
         self.assertTrue(browser.aborted)
+
+
+class Crumbs(SynchronousTestCase):
+    """Reads of fewer than eight bytes, of which a request may have so many."""
+
+    def feed(self, browser, data):
+        for at in range(len(data)):
+            browser.channel.dataReceived(data[at : at + 1])
+
+    def test_of_a_head(self):
+        """One more is a 400, and what still comes is drained, so that it is read."""
+        browser = Browser(crumbs=50)
+        self.feed(browser, b"GET / HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaaaaaaa")
+        self.assertEqual(browser.received(), b"")
+        self.feed(browser, b"aaaaaaaaa")
+        self.assertEqual(status(browser.received()), 400)
+        self.assertFalse(browser.aborted)
+        self.assertEqual(browser.resource.seen, [])
+
+    def test_of_a_body(self):
+        """The handler is told, once."""
+        browser = Browser(crumbs=50)
+        browser.send(POST % 500)
+        sink = Sink()
+        request = browser.resource.seen[0]
+        request.body.start(sink)
+        self.feed(browser, b"a" * 50)
+        self.assertIsNone(sink.error)
+        self.feed(browser, b"a" * 20)
+        self.assertIsInstance(sink.error, BadRequest)
+        self.assertEqual(len(sink.data), 50)
+        request.refuse(sink.error)
+        self.assertEqual(status(browser.received()), 400)
+        self.feed(browser, b"a" * 40)
+        self.assertFalse(browser.aborted)
+
+    def test_behind_a_request(self):
+        """What waits for its turn is no excuse: nobody is there to be answered."""
+        browser = Browser(crumbs=50)
+        browser.send(GET % b"")
+        self.feed(browser, b"G" * 51)
+        self.assertTrue(browser.aborted)
+
+    def test_larger_reads_are_none(self):
+        """Eight bytes a read go on for as long as the body does."""
+        browser = Browser(crumbs=50)
+        browser.send(POST % 800)
+        sink = Sink()
+        browser.resource.seen[0].body.start(sink)
+        for _ in range(100):
+            browser.channel.dataReceived(b"12345678")
+        self.assertEqual((len(sink.data), sink.ended), (800, 1))
+
+    def test_each_request_anew(self):
+        """A kept connection is not worn out by the ends of its bodies."""
+
+        def answer_later(request):
+            request.body.collect(3).addCallback(lambda _: answer(request))
+
+        browser = Browser(HeadResource(answer_later), crumbs=5)
+        for _ in range(20):
+            browser.send(POST % 3)
+            self.feed(browser, b"abc")
+            self.assertEqual(status(browser.received()), 200)
 
 
 class Connections(SynchronousTestCase):

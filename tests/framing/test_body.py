@@ -1,5 +1,6 @@
 """Message bodies: by length, chunked, until close; how they end and how they must not."""
 
+import sys
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -110,6 +111,48 @@ class Chunked(SynchronousTestCase):
         """An unfinished size line is held only up to its bound."""
         with self.assertRaises(FramingError):
             decode(ChunkedDecoder(), [b"3;a" + b"b" * 100] * 10)
+
+    def test_framing_is_paid_for(self):
+        """A chunk is charged its framing, eight bytes at least; what is over is free, then none."""
+        for free, wire, fits in (
+            (14, b"1\r\na\r\n" * 2, True),
+            (13, b"1\r\na\r\n" * 2, False),
+            (0, b"8\r\n12345678\r\n" * 500, True),
+            (499, b"7\r\n1234567\r\n" * 500, False),
+            (500, b"7\r\n1234567\r\n" * 500, True),
+            (0, b"c;abcd\r\n0123456789ab\r\n" * 500, True),
+            (499, b"c;abcdefgh\r\n0123456789ab\r\n" * 500, False),
+            (1000, b"c;abcdefgh\r\n0123456789ab\r\n" * 500, True),
+            (0, b"ff\r\n" + b"p" * 255 + b"\r\n" + b"1\r\na\r\n" * 35, True),
+            (0, b"1\r\na\r\n" * 35 + b"ff\r\n" + b"p" * 255 + b"\r\n", False),
+        ):
+            for step in (1, 7, len(wire)):
+                with self.subTest(free=free, wire=wire[:20], step=step):
+                    pieces = [wire[at : at + step] for at in range(0, len(wire), step)]
+                    if fits:
+                        decode(ChunkedDecoder(free), [*pieces, b"0\r\n\r\n"])
+                    else:
+                        with self.assertRaises(FramingError):
+                            decode(ChunkedDecoder(free), pieces)
+
+    def test_steps_of_a_chunk(self):
+        """A read full of one-byte chunks costs a handful of calls a chunk."""
+        calls = 0
+
+        def count(frame, event, argument):
+            nonlocal calls
+            calls += event in ("call", "c_call")
+
+        wire = b"1\r\na\r\n" * 10_000
+        decoder = ChunkedDecoder()
+        sys.setprofile(count)
+        try:
+            pieces, _ = decoder.feed(wire)
+        finally:
+            sys.setprofile(None)
+        self.assertEqual(len(pieces), 10_000)
+        self.assertGreater(calls, 10_000, "nothing was counted")
+        self.assertLess(calls / 10_000, 5)
 
     def test_too_large_is_told_apart(self):
         """Trailers over the bound are the head's kind of too large."""
