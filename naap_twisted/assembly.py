@@ -7,7 +7,7 @@ from .errors import ConfigError
 from .external_proxy import ExternalProxy
 from .options.code import in_file
 from .server import PluginServer
-from .state import State, StateOptions
+from .state import State
 
 
 def build_server(config: Config) -> PluginServer:
@@ -53,5 +53,4 @@ def rotate_keys(config: Config) -> int:
     """
     from twisted.internet import reactor
 
-    options = StateOptions.of(config)
-    return State(options, reactor, name=config.server.name).rotate_keys()
+    return State(config, reactor).rotate_keys()

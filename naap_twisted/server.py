@@ -38,7 +38,7 @@ from .patience import Patience
 from .ports import ListeningPort, tls_problems
 from .routing import Mount, Routes
 from .server_options import capacity_of, limits_of, wrapped
-from .state import State, StateOptions
+from .state import State
 from .upstream.agent import GuardedHTTPClient, VettedAgent
 from .upstream.client import UpstreamClient
 from .upstream.dns import DnsResolver
@@ -89,8 +89,7 @@ class PluginServer(MultiService):
             required=self.require_auth,
             public_routes=options.public_routes,
         )
-        state = StateOptions.of(config)
-        self._state = State(state, reactor, name=options.name, path=options.base_path)
+        self._state = State(config, reactor)
         self._state.share_sessions(self._authenticator)
         self._state.add_routes(self.router)
         limit = options.user_rate_limit
