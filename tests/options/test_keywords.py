@@ -9,6 +9,8 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from naap_twisted.options import keywords
 from naap_twisted.options.reference import keywords_module
 
+#: The one of the package's own run, which knows Twisted already.
+CACHE = Path(__file__).parent.parent.parent / ".mypy_cache"
 PLUGIN = """
 from naap_twisted import create_external_proxy, create_plugin_server
 
@@ -37,7 +39,7 @@ class KeywordsTests(SynchronousTestCase):
         path = Path(self.mktemp())
         path.write_text(PLUGIN + WRONG)
         done = subprocess.run(
-            [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", str(path)],
+            [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={CACHE}", str(path)],
             capture_output=True,
             text=True,
             timeout=300,
