@@ -21,12 +21,9 @@ from .config import Config, load_config
 from .describe import describe
 from .errors import ConfigError
 from .explain import Route, Step, explain, mounted
-from .interfaces import IResolver
 from .keys.vault import new_master_key
 from .options import reference
-from .server import PluginServer
-from .upstream.dns import DnsResolver
-from .upstream.resolver import SystemResolver
+from .server import PluginServer, resolver_of
 
 ALLOWED, REFUSED, USAGE = 0, 1, 2
 EXAMPLE = "naap-proxy.example.toml"
@@ -128,7 +125,7 @@ def _run(config: Config, route: Route, url: str) -> tuple[Step, ...]:
     outcome: list[tuple[Step, ...]] = []
 
     async def run(reactor: Any) -> None:
-        resolver = make_resolver(config, reactor)
+        resolver = resolver_of(config.upstream, reactor)
         outcome.append(await explain(route, url, resolver, reactor))
 
     try:
@@ -137,13 +134,6 @@ def _run(config: Config, route: Route, url: str) -> tuple[Step, ...]:
         if not outcome:
             raise ended
     return outcome[0]
-
-
-def make_resolver(config: Config, reactor: Any) -> IResolver:
-    """The resolver that a server of *config* asks."""
-    if config.upstream.dns_servers:
-        return DnsResolver(config.upstream.dns_servers, reactor)
-    return SystemResolver(reactor)
 
 
 def _rotate_keys(options: argparse.Namespace) -> int:

@@ -77,7 +77,7 @@ class PluginServer(MultiService):
         self._places = capacity_of(options)
         self._capacity = Capacity.of(self._places)
         self._upstream = UpstreamClient(
-            reactor, resolver=_resolver(config.upstream, reactor), ca_file=config.upstream.ca_file
+            reactor, resolver=resolver_of(config.upstream, reactor), ca_file=config.upstream.ca_file
         )
         self.http: HTTPClient = GuardedHTTPClient(
             VettedAgent(self._upstream, AnyHost(config.upstream.allow_networks))
@@ -314,7 +314,8 @@ class PluginServer(MultiService):
         run_server(self, self._reactor)
 
 
-def _resolver(options: UpstreamOptions, reactor: Any) -> IResolver:
+def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
+    """Whom a server with these options asks for addresses."""
     if options.dns_servers:
         return DnsResolver(options.dns_servers, reactor)
     return SystemResolver(reactor)
