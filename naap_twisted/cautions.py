@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .addresses import format_allow_network
-from .config.listen import parse_listen
 from .model import AllowedNetwork
+from .options.listen import parse_listen
 from .routing import Mount
 
 

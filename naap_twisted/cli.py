@@ -17,15 +17,13 @@ from twisted.internet.defer import Deferred
 
 from .assembly import checked_server, rotate_keys
 from .cautions import as_root
-from .config import Config, ProxyConfig, load_config
+from .config import Config, load_config
 from .describe import describe
 from .errors import ConfigError
-from .explain import Step, configured, explain
-from .interfaces import IResolver
+from .explain import Route, Step, explain, mounted
 from .keys.vault import new_master_key
-from .server import PluginServer
-from .upstream.dns import DnsResolver
-from .upstream.resolver import SystemResolver
+from .options import reference
+from .server import PluginServer, resolver_of
 
 ALLOWED, REFUSED, USAGE = 0, 1, 2
 EXAMPLE = "naap-proxy.example.toml"
@@ -65,6 +63,16 @@ def _parser() -> argparse.ArgumentParser:
     fresh = commands.add_parser("new-master-key", help="print a key for keys.master_key")
     fresh.set_defaults(run=_new_master_key)
 
+    listed = commands.add_parser("options", help="print every option, of files and of code")
+    form = listed.add_mutually_exclusive_group()
+    for flag, write, about in (
+        ("--markdown", reference.tables, "as README has them"),
+        ("--schema", reference.schema_text, "as JSON Schema of a config, for editors"),
+        ("--python", reference.keywords_module, "as the types of keyword arguments"),
+    ):
+        form.add_argument(flag, dest="write", action="store_const", const=write, help=about)
+    listed.set_defaults(run=_options, write=reference.text)
+
     init = commands.add_parser("init", help="print a commented config")
     init.set_defaults(run=_init)
     return parser
@@ -99,13 +107,13 @@ def _explain(options: argparse.Namespace) -> int:
     loaded = _load(options.config)
     if loaded is None:
         return USAGE
-    config, _ = loaded
-    route = _find(config, options.route)
-    if route is None:
+    config, server = loaded
+    asked = [each for each in server.routes() if options.route in (each.path, each.full_path)]
+    if not asked or asked[0].proxy is None:
         known = ", ".join(known.path for known in config.proxy)
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
-    steps = _run(config, route, options.url)
+    steps = _run(config, mounted(asked[0].proxy), options.url)
     for step in steps:
         print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
     allowed = all(step.passed for step in steps)
@@ -113,19 +121,12 @@ def _explain(options: argparse.Namespace) -> int:
     return ALLOWED if allowed else REFUSED
 
 
-def _find(config: Config, path: str) -> ProxyConfig | None:
-    for route in config.proxy:
-        if path in (route.path, config.server.base_path + route.path):
-            return route
-    return None
-
-
-def _run(config: Config, route: ProxyConfig, url: str) -> tuple[Step, ...]:
+def _run(config: Config, route: Route, url: str) -> tuple[Step, ...]:
     outcome: list[tuple[Step, ...]] = []
 
     async def run(reactor: Any) -> None:
-        resolver = make_resolver(config, reactor)
-        outcome.append(await explain(configured(route, config.upstream), url, resolver, reactor))
+        resolver = resolver_of(config.upstream, reactor)
+        outcome.append(await explain(route, url, resolver, reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
@@ -133,13 +134,6 @@ def _run(config: Config, route: ProxyConfig, url: str) -> tuple[Step, ...]:
         if not outcome:
             raise ended
     return outcome[0]
-
-
-def make_resolver(config: Config, reactor: Any) -> IResolver:
-    """The resolver that a server of *config* asks."""
-    if config.upstream.dns_servers:
-        return DnsResolver(config.upstream.dns_servers, reactor)
-    return SystemResolver(reactor)
 
 
 def _rotate_keys(options: argparse.Namespace) -> int:
@@ -158,6 +152,11 @@ def _rotate_keys(options: argparse.Namespace) -> int:
 
 def _new_master_key(options: argparse.Namespace) -> int:
     print(new_master_key())
+    return ALLOWED
+
+
+def _options(options: argparse.Namespace) -> int:
+    print(options.write(), end="")
     return ALLOWED
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from .addresses import format_allow_network
-from .config import Config, ProxyConfig
-from .config.auth import describe_auth
-from .config.rules import effective_authorize
+from .auth import fetch
+from .config import AuthOptions, Config, RouteOptions
 from .model import DEFAULT_PORTS, RateLimit
+from .options.route import passed_headers
+from .options.rules import effective_authorize
 from .rewrite import PINNED_RELAY, SDP_RELAY
-from .route_options import passed_headers
 from .whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
 
 
@@ -52,12 +52,12 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
         yield "open networks", ", ".join(map(format_allow_network, upstream.allow_networks))
 
 
-def _route_rows(config: Config, route: ProxyConfig) -> Iterator[tuple[str, str]]:
+def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]]:
     yield "methods", ", ".join(route.methods)
     if route.target is not None:
         yield "pinned to", route.target
     else:
-        yield "target from", route.target_url_header or "X-Target-URL"
+        yield "target from", route.header
         yield "hosts", ", ".join(route.allowed_hosts)
         yield "schemes", ", ".join(route.allowed_schemes)
         ports = route.allowed_ports or [DEFAULT_PORTS[scheme] for scheme in route.allowed_schemes]
@@ -78,26 +78,26 @@ def _route_rows(config: Config, route: ProxyConfig) -> Iterator[tuple[str, str]]
     yield from _header_rows(route)
 
 
-def _header_rows(route: ProxyConfig) -> Iterator[tuple[str, str]]:
-    injected = [f"{name} (from {value.source})" for name, value in route.forward_headers.items()]
+def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
+    headers = {} if callable(route.forward_headers) else route.forward_headers
+    injected = [f"{name} (from {value.source})" for name, value in headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
     pinned = route.target is not None
     passed = passed_headers(route.pass_headers, pinned=pinned)
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
     if is_whip(route.content_type, route.methods):
         passed = (*passed, *CLIENT_HEADERS)
-    relayed += SDP_RELAY if OFFER in map(str.lower, route.content_type) else ()
+    relayed += SDP_RELAY if OFFER in route.content_type else ()
     yield "passed headers", ", ".join(dict.fromkeys(passed)) or "none"
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
     exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
     yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"
 
 
-def _timeouts(route: ProxyConfig) -> str:
-    total = "none" if route.total_timeout is None else _seconds(route.total_timeout)
+def _timeouts(route: RouteOptions) -> str:
     return (
         f"connect {_seconds(route.connect_timeout)}, head {_seconds(route.timeout)},"
-        f" idle {_seconds(route.idle_timeout)}, total {total}"
+        f" idle {_seconds(route.idle_timeout)}, total {_seconds(route.total_timeout)}"
     )
 
 
@@ -105,5 +105,32 @@ def _limit(limit: RateLimit) -> str:
     return f"{limit.requests} requests in {_seconds(limit.window)}"
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:g}s"
+def _seconds(seconds: float | None) -> str:
+    return "none" if seconds is None else f"{seconds:g}s"
+
+
+def describe_auth(auth: AuthOptions) -> str:
+    """For ``naap-proxy check``: how users are told apart. Never a secret's value."""
+    if auth.mode == "none":
+        return "off"
+    words = ["" if auth.is_required else "optional", auth.mode]
+    if auth.mode == "session":
+        words.append(f"asked of {_shown(auth.session_url)}, kept {auth.cache_ttl:g}s")
+        if not fetch.is_local(auth.session_url) and auth.session_url.startswith("http:"):
+            words.append("(tokens go there in the clear)")
+    else:
+        words.append(" or ".join(auth.named_algorithms))
+        words.append(f"by {_key_in_words(auth)}")
+    where = f"or cookie {auth.session_cookie}" if auth.session_cookie else "only"
+    return " ".join(filter(None, [*words, f"from Authorization {where}"]))
+
+
+def _key_in_words(auth: AuthOptions) -> str:
+    if auth.secret is not None:
+        return f"the secret from {auth.secret.source}"
+    return f"the keys at {_shown(auth.jwks_url)}" if auth.jwks_url else "the public key's file"
+
+
+def _shown(url: str) -> str:
+    # A query may hold a key.
+    return url.partition("?")[0]

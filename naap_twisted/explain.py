@@ -10,10 +10,9 @@ from attrs import field, frozen
 from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
-from .config import ProxyConfig, UpstreamConfig
 from .egress import EgressPolicy, check_address
 from .errors import AddressNotAllowed, BadGateway, InvalidTarget, ProxyError
-from .external_proxy import ExternalProxy
+from .external_proxy import MountedProxy
 from .hostname import address_of
 from .model import Target, VettedTarget
 from .target import PinnedBase, parse_target
@@ -65,20 +64,7 @@ class Route:
         return self.pinned.join(raw)
 
 
-def configured(route: ProxyConfig, upstream: UpstreamConfig) -> Route:
-    """A route as the config has it."""
-    pinned = None if route.target is None else PinnedBase.parse(route.target)
-    hosts, schemes, ports = route.allowed_hosts, route.allowed_schemes, route.allowed_ports
-    if pinned is not None:
-        base = pinned.base
-        hosts, schemes, ports = (base.host,), (base.scheme,), (base.port,)
-    policy = EgressPolicy(
-        hosts, schemes, ports, upstream.allow_networks, carries_key=bool(route.forward_headers)
-    )
-    return Route(policy, pinned, route.target_url_header or "X-Target-URL", route.connect_timeout)
-
-
-def mounted(proxy: ExternalProxy) -> Route:
+def mounted(proxy: MountedProxy) -> Route:
     """A route of a running server."""
     route = proxy.route
     return Route(proxy.egress, route.pinned, route.target_url_header, route.timeouts.connect)

@@ -6,8 +6,7 @@ into the next; :meth:`ExternalProxy.serve` calls them in order and is the place 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 from attrs import Factory, frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,8 +17,7 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from .auth.gate import Authorize, Gate
-from .egress import EgressPolicy
+from .auth.gate import Gate
 from .errors import (
     ConfigError,
     InternalError,
@@ -28,24 +26,20 @@ from .errors import (
     UpstreamCut,
 )
 from .guard import Guard
-from .interfaces import IDownstreamRequest, IHeadResource, IUpstream
+from .interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
 from .limits.capacity import Capacity, leave
 from .limits.door import Door
-from .model import AllowedNetwork, ExposeHeader, OutboundRequest, RateLimit, Target
+from .model import AllowedNetwork, OutboundRequest, Target
+from .options.code import ROUTE_KEYWORDS, documented, read_route
+from .options.keywords import RouteKeywords
+from .options.route import RouteOptions
 from .redirects import send_and_follow
 from .relay import refuse_with, relay
 from .rewrite import injected_headers
 from .route import Route, compile_route
-from .route_options import ForwardHeaders, RouteOptions
 from .targets import Targets
-from .upstream.agent import as_upstream
 from .whip.key import LocationKey
-from .whip.rules import DEFAULT_TTL
 from .whip.sessions import METHODS, Sessions
-
-if TYPE_CHECKING:
-    from treq.client import HTTPClient
-    from treq.testing import StubTreq
 
 
 @frozen
@@ -61,45 +55,59 @@ class Bindings:
     prefix: bytes = b""
     door: Door = Factory(Door)
     key: LocationKey = Factory(LocationKey)
+    keys: IKeyStore | None = None
 
 
-@implementer(IHeadResource)
-class ExternalProxy(Resource):
-    """A proxy route as a resource. Made by :func:`create_external_proxy`, mounted by a server.
+class ExternalProxy:
+    """A proxy route. Made by :func:`create_external_proxy`, mounted by a server.
 
-    :ivar route: its compiled options.
-    :ivar egress: its policy, the server's ``allow_networks`` included; there once it is mounted.
+    :ivar options: what it was given.
+    :ivar route: the same, compiled.
+    :ivar mounted_at: its full path on a server; ``""`` before.
     """
 
-    isLeaf = True
-    _bound: Bindings
-    egress: EgressPolicy
-    _targets: Targets
-    _sessions: Sessions | None = None
+    def __init__(self, options: RouteOptions) -> None:
+        self.options = options
+        self.route = compile_route(options)
+        self.mounted_at = ""
 
-    def __init__(
-        self, route: Route, *, logger: Logger | None = None, upstream: IUpstream | None = None
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.route = route
-        self._upstream = upstream
-        self._log = logger or Logger()
-
-    def bind(self, bindings: Bindings) -> None:
-        """Called by the server's ``mount``.
+    def mounted(self, bindings: Bindings) -> MountedProxy:
+        """The resource that answers for it on a server. Called by the server's ``mount``.
 
         :raises ConfigError: it is mounted already.
         """
-        if hasattr(self, "_bound"):
-            raise ConfigError(
-                f"{bindings.path}: this proxy is mounted at {self._bound.path} already"
-            )
-        self.egress = self.route.egress(bindings.allow_networks)
-        if self.route.session_ttl is not None:
-            self._sessions = Sessions(bindings.key, bindings.path, self.route.session_ttl)
-        self._targets = Targets(self.route, self.egress, bindings.prefix, self._sessions)
+        if self.mounted_at:
+            raise ConfigError(f"path: this proxy is mounted at {self.mounted_at} already")
+        self.mounted_at = bindings.path
+        route = self.route if bindings.keys is None else self.route.with_keys(bindings.keys)
+        return MountedProxy(self.options, route, bindings)
+
+
+@implementer(IHeadResource)
+class MountedProxy(Resource):
+    """A proxy route on a server, as a resource.
+
+    :ivar options: what it was given.
+    :ivar route: the same, compiled.
+    :ivar egress: its policy, the server's ``allow_networks`` included.
+    """
+
+    isLeaf = True
+
+    def __init__(self, options: RouteOptions, route: Route, bindings: Bindings) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.options = options
+        self.route = route
+        self.egress = route.egress(bindings.allow_networks)
         self._bound = bindings
-        self._upstream = self._upstream or bindings.upstream
+        self._upstream = options.upstream or bindings.upstream
+        self._log = options.logger or Logger()
+        self._sessions = (
+            None
+            if route.session_ttl is None
+            else Sessions(bindings.key, bindings.path, route.session_ttl)
+        )
+        self._targets = Targets(route, self.egress, bindings.prefix, self._sessions)
 
     def render(self, request: IDownstreamRequest) -> int:
         """Begin the exchange; the answer goes out through the request."""
@@ -137,7 +145,7 @@ class ExternalProxy(Resource):
         body, content_type = await policy.open(request)
         record.mark("body")
         injected, guard = route.fixed_headers, route.guard
-        if callable(route.forward):
+        if route.forward is not None:
             patience = self._bound.gate.patience
             found = await patience.settle(route.forward(request), "forward_headers")
             injected = injected_headers(found or {})
@@ -154,7 +162,6 @@ class ExternalProxy(Resource):
         record.mark("headers")
         if request.finished:
             return  # a callable of the route has answered it
-        assert self._upstream is not None
         if route.follow_redirects:
             response, target = await send_and_follow(
                 self._upstream, outbound, self.egress, route.pinned
@@ -194,97 +201,12 @@ class ExternalProxy(Resource):
         request.refuse(error)
 
 
-def create_external_proxy(
-    *,
-    allowed_hosts: Sequence[str] = (),
-    target: str | None = None,
-    target_url_header: str = "X-Target-URL",
-    content_type: str | Sequence[str] = "application/json",
-    body_limit: int | str = "1mb",
-    timeout: float | str = 30.0,
-    connect_timeout: float | str = 10.0,
-    idle_timeout: float | str | None = 300.0,
-    total_timeout: float | str | None = None,
-    forward_headers: ForwardHeaders | None = None,
-    expose_headers: Sequence[ExposeHeader] = (),
-    response_headers: Sequence[str] = (),
-    pass_headers: Sequence[str] | None = None,
-    authorize: Authorize | None = None,
-    methods: Sequence[str] = ("POST",),
-    allowed_schemes: Sequence[str] = ("https",),
-    allowed_ports: Sequence[int] | None = None,
-    errors: str | None = None,
-    redact_bodies: bool = False,
-    max_in_flight: int | None = None,
-    rate_limit: RateLimit | None = None,
-    count_tokens: bool = False,
-    location_ttl: float | str = DEFAULT_TTL,
-    follow_redirects: bool = False,
-    allow_networks: Sequence[AllowedNetwork | str] = (),
-    logger: Logger | None = None,
-    upstream: IUpstream | HTTPClient | StubTreq | None = None,
-) -> ExternalProxy:
+@documented(ROUTE_KEYWORDS)
+def create_external_proxy(**options: Unpack[RouteKeywords]) -> ExternalProxy:
     """A proxy route, ready for :meth:`PluginServer.mount` (the seed's ``createExternalProxy``).
 
-    :param allowed_hosts: exact names, or ``.example.org`` / ``*.example.org`` for subdomains.
-    :param target: a pinned base URL instead of hosts and header; the route is then a branch, and
-        stock SDK clients work with it as their base URL.
-    :param target_url_header: the request header that names the upstream URL.
-    :param content_type: the media type (or types) taken; ``"*/*"`` for any.
-    :param body_limit: request body bytes, or text such as ``"500kb"``.
-    :param timeout: seconds until the response head, once the request is sent.
-    :param connect_timeout: seconds for DNS, TCP and TLS together.
-    :param idle_timeout: seconds between two pieces of a body.
-    :param total_timeout: seconds for the whole exchange.
-    :param forward_headers: server-side keys, as a mapping or a callable (sync, async, Deferred) of
-        the request. Set last; no browser header overrides them.
-    :param expose_headers: upstream headers relayed under other names.
-    :param response_headers: upstream headers relayed under their own names, ``X-Prefix-*`` too.
-    :param pass_headers: browser headers that go upstream; default Accept and conditionals.
-    :param authorize: ``"user"``, ``"anyone"``, or a callable of the request; raise or a false
-        value denies. Default: ``"user"`` where the server requires auth.
-    :param methods: the methods proxied.
-    :param errors: ``"envelope"`` wraps upstream errors in ours, ``"passthrough"`` relays them;
-        default ``"passthrough"`` where *target* is set.
-    :param redact_bodies: look for injected keys in JSON and text answers too, and redact them.
-    :param max_in_flight: exchanges of this route at once; more wait in a bounded queue, then 503.
-    :param rate_limit: of this route, per user; per address where nobody is signed in.
-    :param count_tokens: read the ``usage`` that OpenAI-shaped answers report.
-    :param location_ttl: seconds that a WHIP session's Location works.
-    :param follow_redirects: follow redirects, three times at most, to targets that this route
-        allows, with the keys to the first target's origin only; anything else is relayed.
-    :param allow_networks: non-public networks that may be reached, ``"127.0.0.1/32:9100"``.
-    :param upstream: another way out, such as ``treq.testing.StubTreq`` in tests: docs/testing.md.
+    ``naap-proxy options`` prints each option with an example.
+
     :raises ConfigError: naming every option that can't be.
     """
-    route = compile_route(
-        RouteOptions(
-            allowed_hosts=allowed_hosts,
-            target=target,
-            target_url_header=target_url_header,
-            content_type=content_type,
-            body_limit=body_limit,
-            timeout=timeout,
-            connect_timeout=connect_timeout,
-            idle_timeout=idle_timeout,
-            total_timeout=total_timeout,
-            forward_headers=forward_headers,
-            expose_headers=expose_headers,
-            response_headers=response_headers,
-            pass_headers=pass_headers,
-            authorize=authorize,
-            methods=methods,
-            allowed_schemes=allowed_schemes,
-            allowed_ports=allowed_ports,
-            errors=errors,
-            redact_bodies=redact_bodies,
-            max_in_flight=max_in_flight,
-            rate_limit=rate_limit,
-            count_tokens=count_tokens,
-            location_ttl=location_ttl,
-            follow_redirects=follow_redirects,
-            allow_networks=allow_networks,
-        )
-    )
-    way_out = None if upstream is None else as_upstream(upstream)
-    return ExternalProxy(route, logger=logger, upstream=way_out)
+    return ExternalProxy(read_route(options))

@@ -53,17 +53,6 @@ class RateLimit:
     window: float = 900.0
 
 
-def rate_limit_problem(value: object) -> str | None:
-    """What is wrong with a ``rate_limit`` option, in words; ``None`` if nothing is."""
-    if value is None:
-        return None
-    if not isinstance(value, RateLimit):
-        return "expected RateLimit(requests, window), or None"
-    if value.requests < 1 or not 0 < value.window < float("inf"):
-        return "requests and window must be more than zero"
-    return None
-
-
 @frozen
 class Target:
     """An absolute http(s) URL, parsed once; every later step uses these fields.

@@ -17,10 +17,9 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.python.lockfile import isLocked
 
-from .config.listen import Listen, parse_listen, with_backlog
-from .config.secrets import read_secret_file
 from .errors import ConfigError
-from .problems import Problems
+from .options.listen import Listen, parse_listen, with_backlog
+from .options.secrets import read_secret_file
 
 
 class ListeningPort(StreamServerEndpointService):
@@ -75,13 +74,15 @@ def _endpoint(reactor: Any, description: str) -> Any:
         raise ConfigError(f"{description}: systemd gave this process no such socket") from None
 
 
-def tls_problems(listen: Sequence[str], admin: str) -> Problems:
+def tls_problems(listen: Sequence[str], admin: str) -> list[str]:
     """What is wrong with the key and certificate files of the endpoints of a server."""
-    problems = Problems()
+    problems: list[str] = []
     named = [(f"listen[{index}]", text) for index, text in enumerate(listen)]
     for key, description in [*named, *([("admin_listen", admin)] if admin else [])]:
-        with problems.under(key):
+        try:
             check_tls(description)
+        except ValueError as error:
+            problems.append(f"{key}: {error}")
     return problems
 
 

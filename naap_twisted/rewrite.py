@@ -11,12 +11,11 @@ from urllib.parse import urljoin
 
 from attrs import frozen
 
-from .errors import ConfigError
 from .framing.fields import Fields
 from .guard import Guard
 from .headers import HOP_BY_HOP, HeaderPatterns, is_token
 from .model import ExposeHeader, HeaderPairs, HeaderValue, Target
-from .own_headers import is_never_relayed, why_not_relayed, why_not_renamed
+from .own_headers import is_never_relayed
 from .secret import Secret
 from .shared_headers import STREAMS, is_stream, unheld
 
@@ -64,17 +63,6 @@ _MOST_DECISIONS = 512
 _LONGEST_KEPT = 64
 
 
-def checked_patterns(option: str, patterns: Sequence[str]) -> HeaderPatterns:
-    """Compile an option's header patterns.
-
-    :raises ConfigError: one of them is none.
-    """
-    try:
-        return HeaderPatterns(patterns)
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
-
-
 def injected_headers(values: Mapping[str, str | bytes | Secret]) -> HeaderPairs:
     """Server-side keys as they are sent.
 
@@ -96,11 +84,10 @@ class RequestRewrite:
 
     :param passed: names and prefixes of browser headers that go upstream.
     :param fixed: the headers that are always injected, where they are always the same tuple.
-    :raises ConfigError: a pattern is none.
     """
 
     def __init__(self, passed: Sequence[str], fixed: HeaderPairs = ()) -> None:
-        self._passed = checked_patterns("pass_headers", passed)
+        self._passed = HeaderPatterns(passed)
         self._verdicts: dict[bytes, bytes] = {}
         self._fixed = fixed
         self._fixed_names = self._names(fixed)
@@ -191,7 +178,6 @@ class ResponseRewrite:
     :param exposed_as: upstream names relayed under other names, and exposed.
     :param content_type: for an answer that names none.
     :param pinned: the upstream's X-Request-ID comes back as X-Upstream-Request-ID.
-    :raises ConfigError: a name that may never be relayed, or is none.
     """
 
     def __init__(
@@ -203,17 +189,8 @@ class ResponseRewrite:
         pinned: bool,
     ) -> None:
         self._exposed_as: dict[bytes, list[bytes]] = {}
-        problems = [
-            f"response_headers[{index}]: {reason}"
-            for index, reason in enumerate(map(why_not_relayed, relayed))
-            if reason
-        ]
-        for index, pair in enumerate(exposed_as):
-            for end, reason in why_not_renamed(pair.from_, pair.to):
-                problems.append(f"expose_headers[{index}].{end}: {reason}")
+        for pair in exposed_as:
             self._rename(pair.from_, pair.to)
-        if problems:
-            raise ConfigError(*problems)
         self._relayed = HeaderPatterns(relayed)
         if pinned:
             self._rename("X-Request-ID", "X-Upstream-Request-ID")

@@ -7,7 +7,6 @@ end of the headers and every other handler must get it with its body.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import unquote_to_bytes as unquote
 
@@ -24,8 +23,8 @@ from zope.interface import implementer
 
 from .auth.gate import Gate
 from .errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
-from .external_proxy import Bindings, ExternalProxy
-from .interfaces import IDownstreamRequest, IHeadResource, IRouteTable, IUpstream
+from .external_proxy import Bindings, ExternalProxy, MountedProxy
+from .interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IRouteTable, IUpstream
 from .limits.capacity import Capacity
 from .limits.door import Door
 from .model import AllowedNetwork, RouteCors
@@ -50,9 +49,9 @@ class Mount:
     resource: IResource
 
     @property
-    def proxy(self) -> ExternalProxy | None:
+    def proxy(self) -> MountedProxy | None:
         """The resource if it is a proxy."""
-        return self.resource if isinstance(self.resource, ExternalProxy) else None
+        return self.resource if isinstance(self.resource, MountedProxy) else None
 
     @property
     def has_sessions(self) -> bool:
@@ -62,8 +61,13 @@ class Mount:
     @property
     def methods(self) -> tuple[str, ...]:
         """What it answers; empty for a resource that decides for itself."""
-        proxy = self.proxy
-        return () if proxy is None else tuple(m.decode("ascii") for m in proxy.route.methods)
+        return _methods_of(self.resource)
+
+
+def _methods_of(resource: IResource | ExternalProxy) -> tuple[str, ...]:
+    if not isinstance(resource, (ExternalProxy, MountedProxy)):
+        return ()
+    return tuple(method.decode("ascii") for method in resource.route.methods)
 
 
 @frozen
@@ -81,24 +85,24 @@ class Routes(Resource):
 
     :param base_path: ``"/api/v1"``, or ``""``.
     :param key: signs the Locations of sessions.
+    :param door: the limits that ask who calls, on every route below the base path.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
-    :ivar door: the limits that ask who calls, on every route below the base path.
     """
 
     isLeaf = True
 
     def __init__(
-        self, klein: Klein, base_path: str, gate: Gate, key: LocationKey | None = None
+        self, klein: Klein, base_path: str, gate: Gate, key: LocationKey, door: Door
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
         self.base_path = base_path
         self.beside: dict[bytes, IResource] = {}
         self.mounts: list[Mount] = []
-        self.door = Door()
+        self.door = door
         self._gate = gate
-        self._key = key or LocationKey()
+        self._key = key
         self._base = base_path.encode("ascii")
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()
@@ -110,36 +114,32 @@ class Routes(Resource):
     def mount(
         self,
         path: str,
-        resource: IResource,
+        resource: IResource | ExternalProxy,
         upstream: IUpstream,
         capacity: Capacity,
         allow_networks: tuple[AllowedNetwork, ...],
         door: Door | None = None,
+        keys: IKeyStore | None = None,
     ) -> Mount:
         """Add *resource* at *path* below the base path.
 
-        :param door: the limits of a proxy's callers, where they are not every route's.
-        :raises ConfigError: the path is no path, or taken for one of the methods.
+        :param path: one that was judged.
+        :param door: the limits of a proxy's callers; *keys*: what it injects of theirs.
+        :raises ConfigError: the path is taken for one of the methods.
         """
-        if not re.fullmatch(r"(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+", path):
-            raise ConfigError(f"path: {path!r} must be /segments of URL characters, without %")
-        full = self.base_path + path
+        full, methods = self.base_path + path, _methods_of(resource)
+        for other in self.mounts:
+            shared = not methods or not other.methods or set(methods) & set(other.methods)
+            if other.path == path and shared:
+                raise ConfigError(f'path: "{path}" is already the path of another mount')
+        if isinstance(resource, ExternalProxy):
+            door, prefix = self.door if door is None else door, full.encode("ascii")
+            bindings = Bindings(
+                full, self._gate, upstream, capacity, allow_networks, prefix, door, self._key, keys
+            )
+            resource = resource.mounted(bindings)
         mount = Mount(path, full, resource)
         proxy = mount.proxy
-        for other in self.mounts:
-            shared = (
-                not mount.methods or not other.methods or set(mount.methods) & set(other.methods)
-            )
-            if other.path == path and shared:
-                raise ConfigError(f"path: {path!r} is mounted twice")
-        if proxy is not None:
-            prefix = full.encode("ascii")
-            door = self.door if door is None else door
-            proxy.bind(
-                Bindings(
-                    full, self._gate, upstream, capacity, allow_networks, prefix, door, self._key
-                )
-            )
         branch = proxy is None or proxy.route.pinned is not None
         endpoint = f"{path} {' '.join(mount.methods)}".strip()
         self._route(path, mount, endpoint, mount.methods, branch=branch)

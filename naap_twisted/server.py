@@ -15,10 +15,10 @@ from twisted.web.resource import IResource
 
 from .admin.parts import Parts
 from .admin.tally import Tally
-from .auth.choose import NOBODY, auth_in_words
+from .auth.choose import NOBODY, auth_in_words, authenticator_of
 from .auth.gate import Gate
 from .cautions import of_routes
-from .config.listen import parse_listen
+from .clients import TrustedProxies
 from .deadlines import make_monotonic
 from .downstream.adapt import AnySite
 from .downstream.site import DownstreamSite
@@ -32,10 +32,12 @@ from .limits.door import Door
 from .model import User
 from .observe.health import Health
 from .observe.log import AccessLog
+from .options.code import check_mount, exposed
+from .options.server import Config, UpstreamOptions
 from .patience import Patience
 from .ports import ListeningPort, tls_problems
 from .routing import Mount, Routes
-from .server_options import ServerOptions, authenticator_of, listen_of, networks_of, wrapped
+from .server_options import capacity_of, limits_of, wrapped
 from .state import State
 from .upstream.agent import GuardedHTTPClient, VettedAgent
 from .upstream.client import UpstreamClient
@@ -60,41 +62,42 @@ class PluginServer(MultiService):
 
     _log = Logger()
 
-    def __init__(self, options: ServerOptions, reactor: Any) -> None:
+    def __init__(self, config: Config, reactor: Any) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         make_monotonic(reactor)  # before anything of this server looks at the clock
+        options = config.server
         self.setName(f"naap-proxy {options.name}")  # type: ignore[no-untyped-call]
         self.title = options.name
-        self.require_auth = options.require_auth
-        self._options = options
+        self.require_auth = config.auth.is_required
+        self.config = config
         self._reactor = reactor
         self.router = Klein()
-        self.listen: tuple[str, ...] = listen_of(options)
-        self._networks = networks_of(options.allow_networks)
-        self._capacity = Capacity.of(options.capacity)
+        self.listen = tuple(each.description for each in options.listen)
+        self._bounds = limits_of(config)
+        self._places = capacity_of(options)
+        self._capacity = Capacity.of(self._places)
         self._upstream = UpstreamClient(
-            reactor, resolver=_resolver(options, reactor), ca_file=options.ca_file or ""
+            reactor, resolver=resolver_of(config.upstream, reactor), ca_file=config.upstream.ca_file
         )
         self.http: HTTPClient = GuardedHTTPClient(
-            VettedAgent(self._upstream, AnyHost(self._networks))
+            VettedAgent(self._upstream, AnyHost(config.upstream.allow_networks))
         )
-        self._authenticator = authenticator_of(options)
+        self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
         gate = Gate(
             self._authenticator,
-            Patience(reactor, options.limits.callable_timeout),
-            required=options.require_auth,
+            Patience(reactor, self._bounds.callable_timeout),
+            required=self.require_auth,
             public_routes=options.public_routes,
         )
-        self._location_key = LocationKey(options.state.state_dir)
-        self._routes = Routes(self.router, options.base_path, gate, self._location_key)
-        self._routes.beside[b"healthz"] = Health(options.name, reactor)
-        self.root_children = self._routes.beside
-        self._state = State(options.state, reactor, name=options.name, path=options.base_path)
+        self._state = State(config, reactor)
         self._state.share_sessions(self._authenticator)
         self._state.add_routes(self.router)
-        if options.user_rate_limit is not None:
-            policy = self._state.policy("user", options.user_rate_limit, users=True)
-            self._routes.door = Door((policy,))
+        limit = options.user_rate_limit
+        door = Door() if limit is None else Door((self._state.policy("user", limit, users=True),))
+        self._location_key = LocationKey(options.state_dir)
+        self._routes = Routes(self.router, options.base_path, gate, self._location_key, door)
+        self._routes.beside[b"healthz"] = Health(options.name, reactor)
+        self.root_children = self._routes.beside
         self._root = wrapped(self._routes, options, self._state)
         self._tally = Tally()
         self._born = reactor.seconds()
@@ -103,21 +106,27 @@ class PluginServer(MultiService):
         self._ports: list[ListeningPort] = []
         self._admin: AdminListener | None = None
 
-    def mount(self, path: str, resource: IResource) -> None:
+    def mount(self, path: str, resource: IResource | ExternalProxy) -> None:
         """Mount a proxy, or any resource (``app.resource()`` of a Klein app), below the base path.
 
         :param path: such as ``"/assistant/openai-proxy"``.
-        :raises ConfigError: the path is taken or malformed, or the proxy is mounted elsewhere.
+        :raises ConfigError: the path is taken or malformed, the proxy is mounted elsewhere, or
+            what it needs is not on this server.
         """
-        in_flight, door = self._options.capacity.route, self._routes.door
-        if isinstance(resource, ExternalProxy):
-            route = resource.route
+        proxy = resource if isinstance(resource, ExternalProxy) else None
+        check_mount(self.config, path, None if proxy is None else proxy.options)
+        in_flight, door, keys = self._places.route, self._routes.door, None
+        if proxy is not None:
+            route = proxy.route
             if route.max_in_flight is not None:
                 in_flight = evolve(in_flight, running=route.max_in_flight)
             if route.rate_limit is not None:
                 door = door.beside(self._state.policy("route", route.rate_limit, path))
+            if route.user_keys:
+                keys = self._state.keys
         capacity = self._capacity.sibling(in_flight)
-        self._routes.mount(path, resource, self._upstream, capacity, self._networks, door)
+        networks = self.config.upstream.allow_networks
+        self._routes.mount(path, resource, self._upstream, capacity, networks, door, keys)
 
     def routes(self) -> tuple[Mount, ...]:
         """What is mounted, in order."""
@@ -141,7 +150,8 @@ class PluginServer(MultiService):
         if self._site is None:
             self._site = DownstreamSite(
                 self._root,
-                limits=self._options.limits,
+                limits=self._bounds,
+                exempt=TrustedProxies(self.config.server.trusted_proxies),
                 reactor=self._reactor,
                 observer=self._observer(),
             )
@@ -150,13 +160,13 @@ class PluginServer(MultiService):
     def _observer(self) -> Callable[[Any], None]:
         ended = self._state.observer(AccessLog())
         # Nobody could read the numbers elsewhere, and they cost half a microsecond an exchange.
-        return self._tally.after(ended) if self._options.admin_listen else ended
+        return self._tally.after(ended) if self.config.server.admin_listen else ended
 
     @property
     def parts(self) -> Parts:
         """What this server is made of, for its admin side."""
         return Parts(
-            options=self._options,
+            options=self.config.server,
             upstream=self._upstream,
             state=self._state,
             capacity=self._capacity,
@@ -184,13 +194,11 @@ class PluginServer(MultiService):
         :raises ConfigError: a route injects a key, anyone may call it, this server listens beyond
             loopback, and nobody wrote ``authorize="anyone"``.
         """
-        if self.require_auth or all(parse_listen(text).local for text in self.listen):
-            return
         problems = [
-            f"{mount.full_path}: injects {', '.join(mount.proxy.route.injects)} for anyone who can"
-            ' reach this server; turn auth on, listen on loopback, or write authorize="anyone"'
+            f"{mount.full_path}: {line}"
             for mount in self.routes()
-            if mount.proxy and mount.proxy.route.injects and mount.proxy.route.authorize is None
+            if mount.proxy is not None
+            for line in exposed(self.config, mount.proxy.options)
         ]
         if problems:
             raise ConfigError(*problems)
@@ -203,20 +211,22 @@ class PluginServer(MultiService):
         :raises ConfigError: one line a problem.
         """
         self.check_exposure()
-        problems = tls_problems(self.listen, self._options.admin_listen)
-        with problems.under():
+        problems = tls_problems(self.listen, self.config.server.admin_listen)
+        try:
             self._state.check()
-        if problems.lines:
-            raise ConfigError(*problems.lines)
+        except ConfigError as error:
+            problems += error.problems
+        if problems:
+            raise ConfigError(*problems)
 
     def endpoints(self) -> tuple[str, ...]:
         """The endpoint strings of everything that it will listen on."""
-        return (*self.listen, *filter(None, [self._options.admin_listen]))
+        return (*self.listen, *filter(None, [self.config.server.admin_listen]))
 
     def cautions(self) -> list[str]:
         """What is allowed and should be known, one line each: for the start and for ``check``."""
         found = [NOBODY] if self.require_auth and self._authenticator is None else []
-        return [*found, *of_routes(self.routes(), self.listen, self._networks)]
+        return [*found, *of_routes(self.routes(), self.listen, self.config.upstream.allow_networks)]
 
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""
@@ -227,10 +237,10 @@ class PluginServer(MultiService):
             port = ListeningPort(self._reactor, description, site)
             port.setServiceParent(self)  # type: ignore[no-untyped-call]
             self._ports.append(port)
-        if self._options.admin_listen:
+        if self.config.server.admin_listen:
             from .admin.listener import AdminListener
 
-            self._admin = AdminListener(self, self._options.admin_listen)
+            self._admin = AdminListener(self, self.config.server.admin_listen)
             self._admin.open()
         super().privilegedStartService()  # type: ignore[no-untyped-call]
 
@@ -283,7 +293,7 @@ class PluginServer(MultiService):
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
         site = self.site()
-        self._drain = Drain(site, self._reactor, self._options.drain_timeout)
+        self._drain = Drain(site, self._reactor, self.config.server.drain_timeout)
         await self._drain.run()
         await self._state.close()
         await self._upstream.close()
@@ -304,7 +314,8 @@ class PluginServer(MultiService):
         run_server(self, self._reactor)
 
 
-def _resolver(options: ServerOptions, reactor: Any) -> IResolver:
+def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
+    """Whom a server with these options asks for addresses."""
     if options.dns_servers:
         return DnsResolver(options.dns_servers, reactor)
     return SystemResolver(reactor)

@@ -1,28 +1,21 @@
-"""A server's options, checked before anything is built, and the wrapper chain they make."""
+"""The wrapper chain that a server's options make."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
-from attrs import field, frozen
-from twisted.internet.endpoints import quoteStringArgument
+from attrs import evolve
 
-from .addresses import parse_allow_network
-from .auth.choose import choose_authenticator
 from .clients import TrustedProxies
-from .config.listen import check_admin, parse_listen
 from .downstream.limits import DownstreamLimits
-from .errors import ConfigError
-from .interfaces import IAuthenticator, IHeadResource
+from .interfaces import IHeadResource
 from .limits.capacity import CapacityLimits
-from .model import AllowedNetwork, RateLimit, rate_limit_problem
+from .limits.in_flight import InFlightLimit
+from .options.listen import Listen
+from .options.server import Config, ServerOptions
 from .routing import Routes
-from .secret import Secret
-from .state import State, StateOptions
-from .upstream.dns import check_server
+from .state import State
 from .wrappers.compression import Compression
 from .wrappers.cors import Cors
 from .wrappers.https_only import HttpsOnly
@@ -30,72 +23,6 @@ from .wrappers.rate_limit import RateLimited
 from .wrappers.request_id import RequestId
 from .wrappers.security_headers import SecurityHeaders
 from .wrappers.server_names import ServerNames
-
-_NOTHING: Any = None
-
-
-@frozen(kw_only=True)
-class ServerOptions:
-    """What :func:`create_plugin_server` was given; see there."""
-
-    name: str
-    port: int
-    host: str
-    listen: Sequence[str]
-    base_path: str
-    cors_origins: Sequence[str] | str
-    cors_headers: Sequence[str]
-    require_auth: bool
-    authenticator: IAuthenticator | None
-    jwt_secret: Secret | str | None = field(repr=False)
-    public_routes: Sequence[str]
-    compression: bool
-    security_headers: bool
-    https_redirect: bool
-    hsts: float | None
-    rate_limit: RateLimit | None
-    user_rate_limit: RateLimit | None
-    trusted_proxies: Sequence[str]
-    server_names: Sequence[str]
-    allow_networks: Sequence[AllowedNetwork | str]
-    ca_file: str | None
-    drain_timeout: float
-    limits: DownstreamLimits
-    capacity: CapacityLimits
-    dns_servers: Sequence[str]
-    admin_listen: str
-    admin_remote: bool
-    state: StateOptions
-
-
-def listen_of(options: ServerOptions) -> tuple[str, ...]:
-    """The endpoint strings to listen on."""
-    return tuple(options.listen) or (
-        f"tcp:{options.port}:interface={quoteStringArgument(options.host)}",
-    )
-
-
-def networks_of(entries: Sequence[AllowedNetwork | str]) -> tuple[AllowedNetwork, ...]:
-    """``allow_networks`` entries as values.
-
-    :raises ValueError: an entry that is none.
-    """
-    return tuple(
-        parse_allow_network(entry) if isinstance(entry, str) else entry for entry in entries
-    )
-
-
-def authenticator_of(options: ServerOptions) -> IAuthenticator | None:
-    """Who tells users apart: what was given, or made of a secret that was, or of the environment.
-
-    :raises ConfigError: see :func:`~naap_twisted.auth.choose.choose_authenticator`.
-    """
-    return choose_authenticator(
-        options.authenticator,
-        options.jwt_secret,
-        required=options.require_auth,
-        environ=os.environ,
-    )
 
 
 def wrapped(routes: Routes, options: ServerOptions, state: State) -> IHeadResource:
@@ -123,54 +50,30 @@ def wrapped(routes: Routes, options: ServerOptions, state: State) -> IHeadResour
     return RequestId(root, trusted=trusted)
 
 
-def _https_port(descriptions: Sequence[str]) -> int:
+def _https_port(endpoints: Sequence[Listen]) -> int:
     """Where https is served: by an ``ssl:`` endpoint of ours, else by what stands in front."""
-    endpoints = [parse_listen(text) for text in descriptions]
     ports = [int(each.arguments["port"]) for each in endpoints if each.kind == "ssl"]
     return 443 if 443 in ports or not ports else ports[0]
 
 
-def problems_in(options: ServerOptions) -> list[str]:
-    """What is wrong with *options*, one line a problem, each opening with the option's name."""
-    problems: list[str] = []
+def capacity_of(options: ServerOptions) -> CapacityLimits:
+    """The bounds on exchanges in progress."""
+    return options.capacity or CapacityLimits(
+        total=_queued(options.max_in_flight), user=_queued(options.max_in_flight_per_user)
+    )
 
-    def attempt(key: str, build: Callable[[], object]) -> None:
-        try:
-            build()
-        except ConfigError as error:
-            problems.extend(error.problems)
-        except ValueError as error:
-            problems.append(f"{key}: {error}")
 
-    if not options.name:
-        problems.append("name: must not be empty")
-    if not 0 <= options.port <= 65535:
-        problems.append("port: must be a number from 0 to 65535")
-    base = options.base_path
-    if base and (not base.startswith("/") or base.endswith("/") or not base.isascii()):
-        problems.append('base_path: must open with / and not end with one, or be ""')
-    attempt("cors_origins", lambda: Cors(_NOTHING, _NOTHING, options.cors_origins))
-    attempt("cors_headers", lambda: Cors(_NOTHING, _NOTHING, "*", options.cors_headers))
-    attempt("trusted_proxies", lambda: TrustedProxies(options.trusted_proxies))
-    attempt("server_names", lambda: ServerNames(_NOTHING, options.server_names))
-    attempt("dns_servers", lambda: [check_server(text) for text in options.dns_servers])
-    attempt("allow_networks", lambda: networks_of(options.allow_networks))
-    for index, text in enumerate(options.listen):
-        attempt(f"listen[{index}]", partial(parse_listen, text))
-    if options.admin_listen:
-        attempt(
-            "admin_listen",
-            lambda: check_admin(
-                options.admin_listen, listen_of(options), remote=options.admin_remote
-            ),
-        )
-    attempt("state", lambda: State(options.state, None, name=options.name))
-    for key, limit in (
-        ("rate_limit", options.rate_limit),
-        ("user_rate_limit", options.user_rate_limit),
-    ):
-        problem = rate_limit_problem(limit)
-        if problem is not None:
-            problems.append(f"{key}: {problem}")
-    attempt("jwt_secret", lambda: authenticator_of(options))
-    return problems
+def limits_of(config: Config) -> DownstreamLimits:
+    """The bounds of the browser's side."""
+    server, auth = config.server, config.auth
+    limits = server.limits or DownstreamLimits(
+        connections_per_address=server.connections_per_address
+    )
+    if auth.mode != "session":
+        return limits
+    # A session service has the time that its own option gives it.
+    return evolve(limits, callable_timeout=max(limits.callable_timeout, auth.session_timeout + 1.0))
+
+
+def _queued(running: int) -> InFlightLimit:
+    return InFlightLimit(running, min(running, 1_000))

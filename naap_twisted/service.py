@@ -24,12 +24,13 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 from twisted.python import usage
 
-from .assembly import checked_server, import_object
+from .assembly import checked_server
 from .cautions import as_root
 from .config import load_config
 from .errors import ConfigError
 from .observe.text import speed_up_text_logs
 from .ports import check_free
+from .references import import_object
 from .server import PluginServer
 from .signals import Hurried, outlive_others, when_asked_again
 

@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import field, frozen
 from klein import Klein
 from twisted.internet.defer import Deferred
 
@@ -23,6 +22,7 @@ from .limits.door import Policy
 from .limits.memory import MemoryRateLimiter
 from .limits.redis_address import RedisAddress
 from .model import RateLimit
+from .options.server import Config, ServerOptions
 from .secret import Secret
 from .usage.book import UsageBook
 from .usage.routes import add_usage_route
@@ -33,39 +33,25 @@ if TYPE_CHECKING:
     from .limits.redis_link import RedisLink
     from .storage.database import Database
 
-ON_REDIS_LOSS = ("local", "deny")
-
-
-@frozen(kw_only=True)
-class StateOptions:
-    """See :func:`~naap_twisted.create_plugin_server`."""
-
-    state_dir: str | None = None
-    database_url: Secret | str | None = field(default=None, repr=False)
-    master_key: Secret | str | None = field(default=None, repr=False)
-    keys: IKeyStore | None = None
-    redis_url: Secret | str | None = field(default=None, repr=False)
-    on_redis_loss: str = "local"
-
 
 class State:
     """A server's memory.
 
-    :param name: the server's; processes of the same name share their counts.
-    :param path: where the server's own routes stand: the base path.
+    Processes whose servers have the same name share their counts.
+
     :ivar usage: ``None`` where there is no database.
     :ivar redis: ``None`` where there is no Redis.
-    :raises ConfigError: an option that can't be, or whose package is not installed.
+    :raises ConfigError: an option whose package is not installed, or a database that can't be.
     """
 
-    def __init__(self, options: StateOptions, reactor: Any, *, name: str, path: str = "") -> None:
-        self._options = options
+    def __init__(self, config: Config, reactor: Any) -> None:
+        self._config = config
         self._reactor = reactor
-        self._name = name
-        self._database = _database(options, reactor)
-        self._sealed = _sealed_keys(options, self._database, f"{path}/keys")
-        self._keys: IKeyStore | None = options.keys or self._sealed
-        self.redis = _redis(options, reactor)
+        self._name = config.server.name
+        self._database = _database(config.server, reactor)
+        self._sealed = _sealed_keys(config, self._database)
+        self._keys: IKeyStore | None = config.keys.keys or self._sealed
+        self.redis = _redis(config.redis.url, reactor)
         self.usage: UsageBook | None = None
         self._opened = False
         if self._database is not None:
@@ -103,7 +89,7 @@ class State:
             self.redis,
             self._reactor,
             prefix=f"naap:{self._name}:{policy}:",
-            deny=self._options.on_redis_loss == "deny",
+            deny=self._config.redis.on_redis_loss == "deny",
         )
 
     def policy(self, name: str, limit: RateLimit, of: str = "", *, users: bool = False) -> Policy:
@@ -142,18 +128,18 @@ class State:
     @property
     def needs_redis(self) -> bool:
         """Whether requests are refused while Redis is gone."""
-        return self.redis is not None and self._options.on_redis_loss == "deny"
+        return self.redis is not None and self._config.redis.on_redis_loss == "deny"
 
     def check(self) -> None:
         """See that the directory of the state can be had; makes and opens nothing.
 
         :raises ConfigError: it can't, or others can open it.
         """
-        if self._options.state_dir:
+        if self._config.server.state_dir:
             from .storage import database
 
             names = (database.FILE_NAME, key.FILE_NAME)
-            database.check_directory(Path(self._options.state_dir).absolute(), names)
+            database.check_directory(Path(self._config.server.state_dir), names)
 
     def open(self) -> None:
         """Open the database and begin to connect to Redis. Blocks; before the first request.
@@ -206,16 +192,7 @@ def _needs(option: str, module: str, extra: str) -> None:
         raise ConfigError(f"{option}: needs {module}; run: pip install 'naap-twisted[{extra}]'")
 
 
-def _secret(value: Secret | str, option: str) -> Secret:
-    try:
-        secret = value if isinstance(value, Secret) else Secret(value, option)
-        secret.refuse_mistakes()
-        return secret
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
-
-
-def _database(options: StateOptions, reactor: Any) -> Database | None:
+def _database(options: ServerOptions, reactor: Any) -> Database | None:
     if options.database_url is None and not options.state_dir:
         return None
     option = "state_dir" if options.database_url is None else "database_url"
@@ -223,31 +200,24 @@ def _database(options: StateOptions, reactor: Any) -> Database | None:
     from .storage.database import Database
 
     if options.database_url is None:
-        return Database.in_directory(options.state_dir or "", reactor)
+        return Database.in_directory(options.state_dir, reactor)
     _needs(option, "psycopg", "postgres")
-    return Database.at(_secret(options.database_url, option), reactor)
+    return Database.at(options.database_url, reactor)
 
 
-def _sealed_keys(options: StateOptions, database: Database | None, path: str) -> SqlKeyStore | None:
-    if options.master_key is None:
+def _sealed_keys(config: Config, database: Database | None) -> SqlKeyStore | None:
+    if config.keys.master_key is None or database is None:
         return None
-    if options.keys is not None:
-        raise ConfigError("master_key: has no meaning beside a key store of your own")
-    if database is None:
-        raise ConfigError("master_key: needs state_dir or database_url to keep keys in")
     from .keys.sql import SqlKeyStore
     from .keys.vault import Vault
 
-    return SqlKeyStore(database, Vault(_secret(options.master_key, "master_key")), path)
+    return SqlKeyStore(database, Vault(config.keys.master_key), f"{config.server.base_path}/keys")
 
 
-def _redis(options: StateOptions, reactor: Any) -> RedisLink | None:
-    if options.on_redis_loss not in ON_REDIS_LOSS:
-        raise ConfigError('on_redis_loss: expected "local" or "deny"')
-    if options.redis_url is None:
+def _redis(url: Secret | None, reactor: Any) -> RedisLink | None:
+    if url is None:
         return None
-    address = RedisAddress.parse(_secret(options.redis_url, "redis_url"))
     _needs("redis_url", "txredisapi", "redis")
     from .limits.redis_link import RedisLink
 
-    return RedisLink(address, reactor)
+    return RedisLink(RedisAddress.parse(url), reactor)

@@ -20,6 +20,7 @@ from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
 from naap_twisted import ExternalProxy, PluginServer, create_external_proxy, create_plugin_server
+from naap_twisted.external_proxy import MountedProxy
 from naap_twisted.interfaces import IUpstream
 from naap_twisted.model import OutboundRequest
 from naap_twisted.upstream.agent import TreqUpstream
@@ -181,7 +182,7 @@ class Spine:
 
     upstream: Upstream
     server: PluginServer
-    proxy: ExternalProxy
+    proxy: MountedProxy
     path: str = "/api/v1/x"
     stock: bool = False
     _site: Site | None = field(default=None)
@@ -236,8 +237,9 @@ def make_spine(
     """All three, with the route's *options*."""
     upstream = Upstream()
     plugin = make_server(**(server or {}))
-    proxy = make_proxy(upstream, **options)
-    plugin.mount("/x", proxy)
+    plugin.mount("/x", make_proxy(upstream, **options))
+    proxy = plugin.routes()[0].proxy
+    assert proxy is not None
     return Spine(upstream, plugin, proxy, stock=stock)
 
 

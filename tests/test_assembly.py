@@ -79,24 +79,14 @@ class BuildTests(SynchronousTestCase):
                 more=f'[keys]\nmaster_key = "{new_master_key()}"',
             )
         )
-        options = server._options
-        self.assertEqual(options.user_rate_limit, RateLimit(3, 9.0))
-        self.assertEqual(options.state.on_redis_loss, "deny")
+        options = server.config
+        self.assertEqual(options.server.user_rate_limit, RateLimit(3, 9.0))
+        self.assertEqual(options.redis.on_redis_loss, "deny")
         route = server.routes()[0].proxy.route
         self.assertEqual((route.rate_limit, route.count_tokens), (RateLimit(2, 60.0), True))
         self.assertEqual((route.session_ttl, route.follow_redirects), (3600.0, True))
         self.assertEqual(route.injects, ("Authorization", "X-A"))
         self.assertNotIn("plain", repr(route))
-
-    def test_lines_name_the_file_s_keys(self) -> None:
-        """What only building finds is told in the words of the file."""
-        for line, wanted in (
-            ("redis_url: x", "redis.url: x"),
-            ("master_key: x", "keys.master_key: x"),
-            ("state_dir: x", "server.state_dir: x"),
-            ("dns_servers[0]: x", "upstream.dns_servers[0]: x"),
-        ):
-            self.assertEqual(assembly._server_line(line), wanted)
 
     def test_routes(self) -> None:
         """Each [[proxy]] is mounted below the base path, with its own options."""
@@ -132,8 +122,11 @@ class BuildTests(SynchronousTestCase):
             ("role:admin", "role:admin"),
         ):
             config = config_of(auth=session, proxy=proxy(f'authorize = "{written}"'))
-            self.assertEqual(assembly.authorizers(config), (built,))
-        self.assertEqual(assembly.authorizers(config_of()), (None,))
+            self.assertEqual(self.authorizers(config), [built])
+        self.assertEqual(self.authorizers(config_of()), [None])
+
+    def authorizers(self, config) -> list[object]:
+        return [mount.proxy.route.authorize for mount in assembly.build_server(config).routes()]
 
     def test_authorize_that_is_none(self) -> None:
         """One line for each that can't be had, with the route's key."""
@@ -155,7 +148,7 @@ class BuildTests(SynchronousTestCase):
         def refuse(*args: object, **options: object) -> None:
             raise ConfigError("ca_file: no", "listen[0]: no", "upstream.ca_file: no")
 
-        self.patch(assembly, "create_plugin_server", refuse)
+        self.patch(assembly, "PluginServer", refuse)
         error = self.assertRaises(ConfigError, assembly.build_server, config_of())
         self.assertEqual(
             error.problems, ("upstream.ca_file: no", "server.listen[0]: no", "upstream.ca_file: no")
@@ -164,29 +157,9 @@ class BuildTests(SynchronousTestCase):
     def test_what_a_route_refuses(self) -> None:
         """The same for a route."""
 
-        def refuse(**options: object) -> None:
+        def refuse(options: object) -> None:
             raise ConfigError("timeout: no")
 
-        self.patch(assembly, "create_external_proxy", refuse)
+        self.patch(assembly, "ExternalProxy", refuse)
         error = self.assertRaises(ConfigError, assembly.build_server, config_of())
         self.assertEqual(error.problems, ("proxy[0].timeout: no",))
-
-
-class ImportTests(SynchronousTestCase):
-    def test_found(self) -> None:
-        """A name, or a name inside a name."""
-        self.assertIs(assembly.import_object(f"{__name__}:authorize"), authorize)
-        inside = assembly.import_object(f"{__name__}:ImportTests.test_found")
-        self.assertIs(inside, ImportTests.test_found)
-
-    def test_refused(self) -> None:
-        """No colon, no module, no name: a line that says which."""
-        for reference, reason in (
-            ("json", "not of the form"),
-            (":x", "not of the form"),
-            ("no_such_module:x", "cannot import no_such_module: ModuleNotFoundError"),
-            ("json:nothing", "json has no nothing"),
-        ):
-            error = self.assertRaises(ConfigError, assembly.import_object, reference)
-            self.assertEqual(len(error.problems), 1)
-            self.assertIn(reason, error.problems[0])

@@ -138,8 +138,8 @@ class ResolverTests(SynchronousTestCase):
     def test_as_the_server(self) -> None:
         """``explain`` asks whom the server would ask."""
         named = config_of(upstream='[upstream]\ndns_servers = ["127.0.0.1:5353"]')
-        self.assertIsInstance(cli.make_resolver(named, MemoryReactorClock()), DnsResolver)
-        self.assertIsInstance(cli.make_resolver(config_of(), Clock()), SystemResolver)
+        self.assertIsInstance(cli.resolver_of(named.upstream, MemoryReactorClock()), DnsResolver)
+        self.assertIsInstance(cli.resolver_of(config_of().upstream, Clock()), SystemResolver)
 
 
 class ProcessTests(SynchronousTestCase):

@@ -26,7 +26,7 @@ class CreateTests(SynchronousTestCase):
         )
         self.assertEqual(
             [line.partition(":")[0] for line in lines],
-            ["port", "on_redis_loss", "rate_limit", "user_rate_limit"],
+            ["port", "rate_limit.requests", "user_rate_limit.window", "on_redis_loss"],
         )
 
     def test_state(self) -> None:
@@ -58,4 +58,4 @@ class CreateTests(SynchronousTestCase):
         self.assertIsInstance(server, PluginServer)
         self.assertFalse(folder.exists())
         self.assertEqual((reactor.tcpServers, reactor.tcpClients), ([], []))
-        self.assertNotIn("hunter2", repr(server._options))
+        self.assertNotIn("hunter2", repr(server.config))

@@ -5,12 +5,10 @@ import sys
 from pathlib import Path
 from unittest import TestResult
 
-from attrs import fields_dict
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted import PluginServer, create_external_proxy, create_plugin_server
-from naap_twisted.config import AuthConfig, parse_config
-from naap_twisted.config.schema import ProxyConfig, ServerConfig
+from naap_twisted import PluginServer
+from naap_twisted.config import parse_config
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.errors import ProxyError
 from naap_twisted.keys.vault import new_master_key
@@ -69,20 +67,6 @@ class ReadmeTests(SynchronousTestCase):
         route += 'authorize = "anyone"'
         config = parse_config(f"{example[1]}\n{route}", directory=ROOT, environ={})
         self.assertEqual(config.server.admin_listen, "tcp:4021:interface=127.0.0.1")
-
-    def test_every_option_is_in_the_table(self) -> None:
-        """An option that code or TOML takes stands in a table; the table names no other."""
-        table = " ".join(line for line in README.splitlines() if line.startswith("|"))
-        named = set(re.findall(r"`(?:server\.|upstream\.|auth\.|proxy\.)?([a-z_]+)`", table))
-        taken = {
-            *create_external_proxy.__kwdefaults__,
-            *create_plugin_server.__kwdefaults__,
-            *fields_dict(ProxyConfig),
-            *fields_dict(ServerConfig),
-            *fields_dict(AuthConfig),
-        }
-        unlisted = {"path", "reactor", "limits", "rate_limit", "workers"}
-        self.assertEqual(taken - named - unlisted - {"state_dir"}, set())
 
     def test_links(self) -> None:
         """Every file that a document names is there."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.assembly import build_server
 from naap_twisted.errors import BadGateway
-from naap_twisted.explain import configured, explain, mounted
+from naap_twisted.explain import explain, mounted
 from naap_twisted.upstream.resolver import Answer
 from tests.config.support import config_of, proxy
 
@@ -34,7 +34,7 @@ class ExplainTests(SynchronousTestCase):
 
     def start(self, url: str, **edits: str) -> Deferred:
         config = config_of(**edits)
-        route = configured(config.proxy[0], config.upstream)
+        route = mounted(build_server(config).routes()[0].proxy)
         steps = explain(route, url, self.resolver, self.clock)
         return Deferred.fromCoroutine(steps)
 

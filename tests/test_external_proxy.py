@@ -11,11 +11,11 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseNeverReceived
 
-from naap_twisted import ConfigError, ExposeHeader, Secret
+from naap_twisted import ConfigError, ExposeHeader, Secret, create_external_proxy
 from naap_twisted.errors import BadGateway, Unavailable, UpstreamTimeout
 from naap_twisted.model import Timeouts
 from naap_twisted.upstream.agent import TreqUpstream
-from tests.spine import JSON, TARGET, Scripted, begin, make_spine, read_answer
+from tests.spine import JSON, TARGET, Scripted, begin, make_server, make_spine, read_answer
 
 KEY = "Bearer sk-123456789"
 BAD_GATEWAY = ((502, "BAD_GATEWAY"), "External proxy failed")
@@ -198,9 +198,11 @@ class Refusals(SynchronousTestCase):
 
     def test_mounted_twice(self):
         """A proxy has one place."""
-        spine = make_spine()
+        server = make_server()
+        proxy = create_external_proxy(allowed_hosts=["api.example.com"])
+        server.mount("/x", proxy)
         with self.assertRaises(ConfigError) as caught:
-            spine.server.mount("/y", spine.proxy)
+            server.mount("/y", proxy)
         self.assertIn("mounted at /api/v1/x already", caught.exception.problems[0])
 
 

@@ -18,7 +18,7 @@ from naap_twisted.downstream.body import RequestBody, StreamedBody
 from naap_twisted.downstream.channel import Channel
 from naap_twisted.downstream.request import DownstreamRequest
 from naap_twisted.egress import EgressPolicy
-from naap_twisted.external_proxy import ExternalProxy
+from naap_twisted.external_proxy import MountedProxy
 from naap_twisted.framing.head import parse_request
 from naap_twisted.interfaces import (
     IAuthenticator,
@@ -61,7 +61,7 @@ class Classes(SynchronousTestCase):
             (IBodyProducer, StreamedBody),
             (IDownstreamRequest, DownstreamRequest),
             (IHeadResource, AnySite),
-            (IHeadResource, ExternalProxy),
+            (IHeadResource, MountedProxy),
             (IHeadResource, Health),
             (IHeadResource, Routes),
             (IHeadResource, Wrapper),

@@ -20,6 +20,7 @@ CROSS_CUTTING = (
     "test_examples.py",
     "test_packaging.py",
     "test_public_names.py",
+    "options/test_verdicts.py",
 )
 
 

@@ -118,7 +118,7 @@ class TlsTests(SynchronousTestCase):
     def test_which(self):
         """Each endpoint's own line, the admin port's too."""
         bad = "ssl:0:privateKey=/nowhere.key"
-        lines = tls_problems(("tcp:0", bad), bad).lines
+        lines = tls_problems(("tcp:0", bad), bad)
         self.assertEqual([line.partition(":")[0] for line in lines], ["listen[1]", "admin_listen"])
 
 

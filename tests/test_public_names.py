@@ -58,6 +58,9 @@ SERVER = {
     "on_redis_loss": "local",
     "limits": None,
     "capacity": None,
+    "max_in_flight": 20_000,
+    "connections_per_address": 1_000,
+    "max_in_flight_per_user": 1_000,
     "reactor": None,
 }
 PROXY = {

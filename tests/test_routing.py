@@ -95,7 +95,7 @@ class Proxies(RoutingCase):
         for options in ({"methods": ["GET", "PUT"]}, {}):
             with self.assertRaises(ConfigError) as caught:
                 self.mount("/x", **options)
-            self.assertIn("mounted twice", caught.exception.problems[0])
+            self.assertIn("already the path of", caught.exception.problems[0])
         with self.assertRaises(ConfigError):
             self.server.mount("/x", Page())
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 
+from twisted.internet.address import IPv4Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, RateLimit, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.model import AllowedNetwork
-from naap_twisted.server_options import networks_of
 from naap_twisted.wrappers.compression import Compression
 from naap_twisted.wrappers.cors import Cors
 from naap_twisted.wrappers.https_only import HttpsOnly
@@ -17,7 +18,7 @@ from naap_twisted.wrappers.rate_limit import RateLimited
 from naap_twisted.wrappers.request_id import RequestId
 from naap_twisted.wrappers.security_headers import SecurityHeaders
 from naap_twisted.wrappers.server_names import ServerNames
-from tests.spine import make_server
+from tests.spine import connect, make_server
 from tests.support import FakeRequest
 
 # One mistake each, and how its line opens.
@@ -28,20 +29,20 @@ MISTAKES = [
     ({"listen": ["nonsense"]}, "listen[0]: "),
     ({"listen": ["tcp:4020:interface=127.0.0.1", "tcp:99999"]}, "listen[1]: "),
     ({"base_path": "api"}, "base_path: "),
-    ({"base_path": "/"}, "base_path: "),
+    ({"base_path": "//"}, "base_path: "),
     ({"base_path": "/api/"}, "base_path: "),
     ({"base_path": "/ä"}, "base_path: "),
     ({"cors_origins": ["example.org"]}, "cors_origins"),
     ({"cors_origins": ["null"]}, "cors_origins"),
     ({"cors_origins": ["https://example.org/path"]}, "cors_origins"),
-    ({"cors_headers": ["X Y"]}, "cors_headers: "),
-    ({"cors_headers": ["*"]}, "cors_headers: "),
+    ({"cors_headers": ["X Y"]}, "cors_headers[0]: "),
+    ({"cors_headers": ["*"]}, "cors_headers[0]: "),
     ({"trusted_proxies": ["proxy.example.org"]}, "trusted_proxies"),
     ({"server_names": ["https://example.org"]}, "server_names"),
-    ({"allow_networks": ["everything"]}, "allow_networks: "),
+    ({"allow_networks": ["everything"]}, "allow_networks[0]: "),
     ({"dns_servers": ["dns.example.org"]}, "dns_servers"),
-    ({"rate_limit": RateLimit(0, 1.0)}, "rate_limit: "),
-    ({"rate_limit": RateLimit(1, 0.0)}, "rate_limit: "),
+    ({"rate_limit": RateLimit(0, 1.0)}, "rate_limit.requests: "),
+    ({"rate_limit": RateLimit(1, 0.0)}, "rate_limit.window: "),
     ({"jwt_secret": "sk-canary"}, "jwt_secret: "),
     ({"jwt_secret": "x" * 32, "authenticator": StaticTokens({})}, "jwt_secret: "),
 ]
@@ -80,7 +81,7 @@ class Mistakes(SynchronousTestCase):
             "name": "",
             "port": -1,
             "listen": ["x", "y"],
-            "base_path": "/",
+            "base_path": "//",
             "cors_headers": ["*"],
             "allow_networks": ["z"],
             "rate_limit": RateLimit(0),
@@ -90,13 +91,13 @@ class Mistakes(SynchronousTestCase):
             [line.partition(":")[0] for line in problems(wrong)],
             [
                 "name",
-                "port",
-                "base_path",
-                "cors_headers",
-                "allow_networks",
                 "listen[0]",
                 "listen[1]",
-                "rate_limit",
+                "port",
+                "base_path",
+                "cors_headers[0]",
+                "rate_limit.requests",
+                "allow_networks[0]",
                 "jwt_secret",
             ],
         )
@@ -107,6 +108,7 @@ class Mistakes(SynchronousTestCase):
             {"port": 0},
             {"port": 65535},
             {"base_path": ""},
+            {"base_path": "/"},
             {"base_path": "/a/b"},
             {"cors_origins": "*"},
             {"cors_origins": ["http://localhost:3000"]},
@@ -137,7 +139,9 @@ class Layers(SynchronousTestCase):
 
     def test_where_https_is(self):
         """A redirect goes to the port of our own ``ssl:`` endpoint, else to https' own."""
-        plain, tls = "tcp:8080", "ssl:%d:privateKey=k.pem:certKey=c.pem"
+        key = Path(self.mktemp())
+        key.touch(0o600)
+        plain, tls = "tcp:8080", f"ssl:%d:privateKey={key}:certKey=c.pem"
         for listen, expected in (
             ([plain], "https://a.example/"),
             ([plain, tls % 8443], "https://a.example:8443/"),
@@ -157,11 +161,22 @@ class Layers(SynchronousTestCase):
         self.assertNotIn(HttpsOnly, layers())
 
 
+class Connections(SynchronousTestCase):
+    def test_per_address(self):
+        """So many from one address, and any number from a trusted proxy."""
+        site = make_server(connections_per_address=2, trusted_proxies=["192.0.2.0/24"]).site()
+        for host, most in (("198.51.100.1", 2), ("192.0.2.1", 5), ("", 2)):
+            for _ in range(2):
+                connect(site, host)
+            more = [site.buildProtocol(IPv4Address("TCP", host, 1)) for _ in range(3)]
+            self.assertEqual(2 + sum(channel is not None for channel in more), most, host)
+
+
 class Networks(SynchronousTestCase):
     def test_entries(self):
         """Text is read, values stay."""
         value = AllowedNetwork(ip_network("10.0.0.0/8"))
         self.assertEqual(
-            networks_of(["127.0.0.1/32:9100", value]),
+            make_server(allow_networks=["127.0.0.1/32:9100", value]).config.upstream.allow_networks,
             (AllowedNetwork(ip_network("127.0.0.1/32"), 9100), value),
         )

@@ -15,15 +15,16 @@ from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.limits.redis import RedisRateLimiter
 from naap_twisted.observe.record import ExchangeRecord
+from naap_twisted.options.code import read_server
 from naap_twisted.secret import Secret
-from naap_twisted.state import State, StateOptions
+from naap_twisted.state import State
 
 LIMIT = RateLimit(5, 60.0)
 
 
 class BuildTests(SynchronousTestCase):
     def build(self, **options) -> State:
-        return State(StateOptions(**options), Clock(), name="x", path="/api/v1")
+        return State(read_server({"name": "x", **options}), Clock())
 
     def test_nothing(self) -> None:
         """A server that keeps nothing: limits in memory, no usage, and keys say what is missing."""
@@ -83,8 +84,8 @@ class OpenTests(TestCase):
     timeout = 20
 
     def build(self, folder: Path, key: str) -> State:
-        options = StateOptions(state_dir=str(folder), master_key=key)
-        return State(options, reactor, name="x", path="/api/v1")
+        options = {"name": "x", "state_dir": str(folder), "master_key": key}
+        return State(read_server(options), reactor)
 
     async def test_open_and_close(self) -> None:
         """Keys and usage outlive the process; the last counts are written at the end."""
@@ -130,7 +131,7 @@ class OpenTests(TestCase):
         self.assertEqual(await last.keys.get("ada", "p"), Secret("sk-1234567890"))
         await last.close()
         self.assertRaises(ConfigError, self.build(folder, old).rotate_keys)
-        nothing = State(StateOptions(state_dir=str(folder)), reactor, name="x")
+        nothing = State(read_server({"name": "x", "state_dir": str(folder)}), reactor)
         self.assertRaises(ConfigError, nothing.rotate_keys)
 
     async def test_opened_again(self) -> None:

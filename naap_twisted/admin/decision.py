@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..errors import BadRequest, MethodNotAllowed, NotFound, OriginNotAllowed
 from ..explain import Step, explain, mounted
-from ..external_proxy import ExternalProxy
+from ..external_proxy import MountedProxy
 from ..headers import is_token
 from ..routing import Mount
 from ..wrappers.origins import Origins, parse_origin
@@ -123,7 +123,7 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
 
 
 async def _target_steps(
-    server: PluginServer, proxy: ExternalProxy, question: Question, clock: IReactorTime
+    server: PluginServer, proxy: MountedProxy, question: Question, clock: IReactorTime
 ) -> list[Judged]:
     route, resolver = mounted(proxy), server.parts.upstream.resolver
     url = question.url.encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
@@ -219,7 +219,7 @@ class Asked:
         }
 
 
-def _find(server: PluginServer, question: Question) -> tuple[Mount, ExternalProxy]:
+def _find(server: PluginServer, question: Question) -> tuple[Mount, MountedProxy]:
     found = [
         (mount, mount.proxy)
         for mount in server.routes()

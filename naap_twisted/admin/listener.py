@@ -11,11 +11,11 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from twisted.logger import Logger
 from twisted.web.resource import IResource, getChildForRequest
 
-from ..config.listen import parse_listen
 from ..downstream.limits import DownstreamLimits
 from ..downstream.site import DownstreamSite
 from ..errors import NotFound
 from ..interfaces import IDownstreamRequest
+from ..options.listen import parse_listen
 from ..page.page import console_children as page_children
 from ..ports import ListeningPort
 from ..wrappers.request_id import RequestId

@@ -8,7 +8,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from ..limits.capacity import Capacity
-    from ..server_options import ServerOptions
+    from ..options.server import ServerOptions
     from ..state import State
     from ..upstream.client import UpstreamClient
     from .tally import Tally

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..external_proxy import ExternalProxy
+from ..external_proxy import MountedProxy
 from ..routing import Mount
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def authority_of(origin: str) -> str:
     return urlsplit(origin).netloc
 
 
-def effective_rule(proxy: ExternalProxy, server: PluginServer) -> str:
+def effective_rule(proxy: MountedProxy, server: PluginServer) -> str:
     """Who may call the route: ``"user"``, ``"anyone"``, ``"role:x"`` or ``"callable"``."""
     rule = proxy.route.authorize
     if rule is None:
@@ -72,7 +72,7 @@ def effective_rule(proxy: ExternalProxy, server: PluginServer) -> str:
     return rule if isinstance(rule, str) else "callable"
 
 
-def _route(mount: Mount, proxy: ExternalProxy, server: PluginServer) -> dict[str, Any]:
+def _route(mount: Mount, proxy: MountedProxy, server: PluginServer) -> dict[str, Any]:
     route, pinned = proxy.route, proxy.route.pinned
     return {
         "path": mount.full_path,

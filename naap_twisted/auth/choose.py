@@ -1,13 +1,11 @@
-"""Which authenticator a server gets from what it was told, and how that is said. Pure."""
+"""Which authenticator a server's options ask for, and how that is said."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from ..errors import ConfigError
 from ..interfaces import IAuthenticator
-from ..secret import Secret
-from .jwt import SECRET_VARIABLES, JwtAuthenticator, from_environment
+from ..options.auth import BY_CODE, AuthOptions
+from .jwt import SECRET_VARIABLES, JwtAuthenticator, JwtOptions
+from .session import SessionAuthenticator
 
 #: What a server says as it starts when it could let nobody in.
 NOBODY = (
@@ -17,28 +15,35 @@ NOBODY = (
 )
 
 
-def choose_authenticator(
-    given: IAuthenticator | None,
-    jwt_secret: Secret | str | None,
-    *,
-    required: bool,
-    environ: Mapping[str, str],
-) -> IAuthenticator | None:
-    """The one that was given, else one of the secret, else, where auth is required, of the
-    environment (NEXTAUTH_SECRET, JWT_SECRET: as the seed's server does), else none.
+def authenticator_of(auth: AuthOptions, ca_file: str) -> IAuthenticator | None:
+    """The one that ``[auth]`` describes, or that code gave; ``None``: nobody is known.
 
-    :raises ConfigError: two were given, or the secret is none.
+    :param ca_file: PEM file of further trust anchors towards what it asks.
     """
-    if jwt_secret is not None:
-        if given is not None:
-            raise ConfigError("jwt_secret: has no meaning beside authenticator; give one of them")
-        try:
-            return JwtAuthenticator.from_secret(jwt_secret)
-        except ConfigError as error:
-            raise ConfigError(*(f"jwt_secret: {line}" for line in error.problems)) from None
-    if given is None and required:
-        return from_environment(environ)
-    return given
+    if auth.mode in ("none", BY_CODE):
+        return auth.authenticator
+    if auth.mode == "session":
+        return SessionAuthenticator(
+            auth.session_url,
+            cache_ttl=auth.cache_ttl,
+            timeout=auth.session_timeout,
+            session_cookie=auth.session_cookie,
+            csrf_cookie=auth.csrf_cookie,
+            ca_file=ca_file,
+        )
+    algorithms = auth.named_algorithms
+    options = JwtOptions(
+        audience=auth.audience,
+        issuer=auth.issuer or None,
+        leeway=auth.leeway,
+        session_cookie=auth.session_cookie,
+        csrf_cookie=auth.csrf_cookie,
+    )
+    if auth.secret is not None:
+        return JwtAuthenticator.from_secret(auth.secret, algorithms, options)
+    if auth.public_key_file:
+        return JwtAuthenticator.from_public_key(auth.public_key_file, algorithms, options)
+    return JwtAuthenticator.from_jwks(auth.jwks_url, algorithms, options, ca_file=ca_file)
 
 
 def auth_in_words(authenticator: IAuthenticator | None, *, required: bool) -> str:

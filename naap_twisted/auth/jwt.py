@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from time import time
 from typing import Any
 
@@ -218,20 +218,6 @@ class JwtAuthenticator:
             return user_of(claims, "sub", "id")
         except ValueError as error:
             raise InvalidToken(reason=f"token: {_brief(error)}") from None
-
-
-def from_environment(environ: Mapping[str, str]) -> JwtAuthenticator | None:
-    """With the secret in the first of :data:`SECRET_VARIABLES` that is set, if one is.
-
-    :raises ConfigError: it is no proper secret.
-    """
-    name = next((name for name in SECRET_VARIABLES if environ.get(name)), None)
-    if name is None:
-        return None
-    try:
-        return JwtAuthenticator.from_secret(Secret(environ[name], source=f"env:{name}"))
-    except (ValueError, ConfigError) as error:
-        raise ConfigError(f"{name}: {error}") from None
 
 
 def read_header(token: bytes, algorithms: frozenset[str]) -> TokenHeader:

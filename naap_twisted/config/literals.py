@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..options.read import Problems
+from ..options.secrets import LITERAL
+from ..options.server import Config
 from ..secret import Secret
-from .read import Problems
-from .schema import Config
-from .secrets import LITERAL
 
 # Headers that say who sends, among those that tell an API version or a format.
 _CREDENTIAL = re.compile(
@@ -26,9 +26,10 @@ def literal_keys(config: Config) -> Iterator[str]:
         ("server.database_url", _with_password(config.server.database_url)),
     ]
     for index, route in enumerate(config.proxy):
+        headers = {} if callable(route.forward_headers) else route.forward_headers
         values += [
             (f"proxy[{index}].forward_headers.{name}", value)
-            for name, value in route.forward_headers.items()
+            for name, value in headers.items()
             if _CREDENTIAL.fullmatch(name)
         ]
     for path, value in values:

@@ -1,4 +1,4 @@
-"""A config file, or its text, to a :class:`~naap_twisted.config.schema.Config`."""
+"""A config file, or its text, to a :class:`~naap_twisted.options.server.Config`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
-from .auth import AuthConfig, with_environment
+from ..options.auth import AuthOptions, with_environment
+from ..options.judge import judge
+from ..options.read import Problems, read_section, refuse_unknown
+from ..options.route import RouteOptions
+from ..options.server import Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions
+from ..options.values import Surroundings, expected
 from .literals import refuse_literals
-from .read import Problems, read_section, refuse_unknown
-from .rules import judge
-from .schema import Config, KeysConfig, ProxyConfig, RedisConfig, ServerConfig, UpstreamConfig
-from .secrets import Surroundings
-from .values import expected
 
 MAX_CONFIG_BYTES = 1024 * 1024
 
@@ -74,8 +74,7 @@ def parse_config(
     judge(config, problems)
     if readable is not None:
         refuse_literals(config, readable, problems)
-    if problems.lines:
-        raise ConfigError(*problems.lines)
+    problems.refuse()
     return config
 
 
@@ -86,11 +85,11 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
     def section(schema: Any, name: str) -> Any:
         return read_section(schema, document.get(name, {}), name, surroundings, problems)
 
-    server = section(ServerConfig, "server")
-    auth = with_environment(section(AuthConfig, "auth"), surroundings.environ, problems)
-    upstream = section(UpstreamConfig, "upstream")
-    redis = section(RedisConfig, "redis")
-    keys = section(KeysConfig, "keys")
+    server = section(ServerOptions, "server")
+    auth = with_environment(section(AuthOptions, "auth"), surroundings.environ, problems)
+    upstream = section(UpstreamOptions, "upstream")
+    redis = section(RedisOptions, "redis")
+    keys = section(KeysOptions, "keys")
     routes = document.get("proxy", [])
     if not isinstance(routes, list):
         problems.add("proxy", f"{expected('tables', routes)}; write [[proxy]]")
@@ -104,7 +103,7 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
         redis=redis,
         keys=keys,
         proxy=tuple(
-            read_section(ProxyConfig, route, f"proxy[{index}]", surroundings, problems)
+            read_section(RouteOptions, route, f"proxy[{index}]", surroundings, problems)
             for index, route in enumerate(routes)
         ),
     )

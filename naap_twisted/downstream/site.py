@@ -13,6 +13,7 @@ from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
+from ..clients import NOBODY, TrustedProxies, parse_address
 from ..deadlines import Ticker
 from ..errors import ProxyError
 from ..limits.held import HeldBytes
@@ -27,6 +28,7 @@ class DownstreamSite(Site):
     :param resource: the root; any ``IResource`` works.
     :param limits: bounds of connections and requests.
     :param observer: called with every finished :class:`DownstreamRequest`.
+    :param exempt: proxies that may have any number of connections open.
     :ivar draining: set while shutting down: answers say ``Connection: close``.
     :ivar open: the connections that are open now.
     :ivar held: the account of request bodies that are held whole.
@@ -43,6 +45,7 @@ class DownstreamSite(Site):
         limits: DownstreamLimits | None = None,
         reactor: IReactorTime | None = None,
         observer: Callable[[DownstreamRequest], None] | None = None,
+        exempt: TrustedProxies = NOBODY,
     ) -> None:
         super().__init__(resource, reactor=reactor)  # type: ignore[no-untyped-call]
         self.limits = limits or DownstreamLimits()
@@ -52,6 +55,7 @@ class DownstreamSite(Site):
         self._per_address: dict[str, int] = {}
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
         self._observer = observer
+        self._exempt = exempt
         self._date = (0, b"")
 
     def buildProtocol(  # type: ignore[override]
@@ -59,14 +63,16 @@ class DownstreamSite(Site):
     ) -> Channel | None:
         """A connection, or ``None`` (closed at once) over the bounds."""
         host = getattr(addr, "host", "")
-        limits = self.limits
-        if (
-            len(self.open) >= limits.connections
-            or self._per_address.get(host, 0) >= limits.connections_per_address
-        ):
+        if len(self.open) >= self.limits.connections or self._is_crowded(host):
             self._log.warn("connection refused: too many are open", peer=host)
             return None
         return Channel(self)
+
+    def _is_crowded(self, host: str) -> bool:
+        if self._per_address.get(host, 0) < self.limits.connections_per_address:
+            return False
+        address = parse_address(host)
+        return address is None or address not in self._exempt
 
     def connection_opened(self, channel: Channel) -> None:
         """Count it."""

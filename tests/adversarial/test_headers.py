@@ -66,7 +66,7 @@ class PassedOnTests(Stage):
             "X-*",
             "Accept",
             "Api-*",
-            "Host",
+            "Hos*",
             "Con*",
             "Trans*",
             "Upg*",

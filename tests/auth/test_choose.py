@@ -1,17 +1,28 @@
 """Which authenticator a server gets, and what it says of it."""
 
+from pathlib import Path
+
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.auth.choose import NOBODY, auth_in_words, choose_authenticator
+from naap_twisted.auth.choose import NOBODY, auth_in_words, authenticator_of
 from naap_twisted.auth.jwt import JwtAuthenticator
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.errors import ConfigError
 from naap_twisted.model import User
+from naap_twisted.options.code import read_server
+from naap_twisted.options.values import Surroundings
 from naap_twisted.secret import Secret
 from tests.keypairs import SECRET
 
 STATIC = StaticTokens({"t": User("ada")})
 SET = {"NEXTAUTH_SECRET": SECRET}
+
+
+def chosen(given, secret, environ, **options):
+    """The authenticator of a server that was made in code."""
+    around = Surroundings(Path(), environ)
+    given = {"authenticator": given, "jwt_secret": secret, **options}
+    return authenticator_of(read_server({"name": "x", **given}, around).auth, "")
 
 
 class Choosing(SynchronousTestCase):
@@ -27,7 +38,7 @@ class Choosing(SynchronousTestCase):
             (None, None, True, {}, type(None)),
             (None, None, False, SET, type(None)),
         ]:
-            made = choose_authenticator(given, secret, required=required, environ=environ)
+            made = chosen(given, secret, environ, require_auth=required)
             self.assertIs(type(made), kind)
 
     def test_mistakes(self):
@@ -39,11 +50,9 @@ class Choosing(SynchronousTestCase):
             (None, "a\nb" * 20, {}),
             (None, None, {"NEXTAUTH_SECRET": "canary"}),
         ]:
-            error = self.assertRaises(
-                ConfigError, choose_authenticator, given, secret, required=True, environ=environ
-            )
+            error = self.assertRaises(ConfigError, chosen, given, secret, environ)
             self.assertNotIn("canary", str(error))
-            self.assertRegex(str(error), "^(jwt_secret|NEXTAUTH_SECRET): ")
+            self.assertRegex(str(error), "^jwt_secret: ")
 
 
 class Words(SynchronousTestCase):

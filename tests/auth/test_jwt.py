@@ -7,7 +7,7 @@ from joserfc.jwk import OctKey
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.auth.jwt import JwtAuthenticator, from_environment
+from naap_twisted.auth.jwt import JwtAuthenticator
 from naap_twisted.errors import ConfigError, CsrfFailed, InvalidToken, Unavailable
 from naap_twisted.model import User
 from tests.auth.jwt_case import ADA, CLAIMS, NOW, JwtCase, ask, b64, by_public, by_secret, now
@@ -285,16 +285,3 @@ class Making(SynchronousTestCase):
             error = self.assertRaises(ConfigError, make)
             self.assertTrue(str(error).startswith(f"{wrong}: "), str(error))
             self.assertNotIn("canary", str(error))
-
-    def test_environment(self):
-        """The seed's variables, in order; one that is no secret ends the start."""
-        self.assertIsNone(from_environment({}))
-        self.assertIsNone(from_environment({"NEXTAUTH_SECRET": ""}))
-        made = from_environment({"NEXTAUTH_SECRET": SECRET, "JWT_SECRET": "x" * 40})
-        token = sign({**CLAIMS, "exp": 2**40})
-        self.assertEqual(ask(made, token), ADA)
-        made = from_environment({"NEXTAUTH_SECRET": "", "JWT_SECRET": SECRET})
-        self.assertEqual(ask(made, token), ADA)
-        error = self.assertRaises(ConfigError, from_environment, {"JWT_SECRET": "canary"})
-        self.assertTrue(str(error).startswith("JWT_SECRET: "))
-        self.assertNotIn("canary", str(error))

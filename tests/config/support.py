@@ -15,11 +15,6 @@ GOOD: dict[str, str] = {
     "more": "",
 }
 
-# Each unbuilt key with a value that a later version may take.
-OTHERS = {
-    "server.workers": {"server": "[server]\nworkers = 2"},
-}
-
 
 def text_of(**edits: str | None) -> str:
     """The good config, sections replaced or (``None``) left out."""

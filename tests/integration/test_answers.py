@@ -106,7 +106,7 @@ class TargetTests(RefusalTestCase):
     async def test_loopback_by_name_needs_allow_networks(self):
         out = self.way_out({"api.example.com": "127.0.0.1"})
         self.start(
-            server={"allow_networks": []},
+            server={"allow_networks": ["10.9.9.9/32"]},
             allowed_hosts=["api.example.com"],
             upstream=out,
         )

@@ -54,7 +54,8 @@ class CsrfTests(AuthTestCase):
         """Where anyone may call, a forged request is a stranger's, never the user's."""
         seen = []
         self.start_with_sessions(OK, server={"require_auth": False})
-        proxy = self.mount("/open", authorize="anyone")
+        self.mount("/open", authorize="anyone")
+        proxy = self.running.server.routes()[-1].proxy
         bind = proxy._bound.gate.admit
 
         async def admit(request, authorize):

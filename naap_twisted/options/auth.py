@@ -1,0 +1,237 @@
+"""``[auth]``: its options, and what the environment adds to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+from attrs import frozen
+
+from ..auth import claims, fetch, signing_keys, tokens
+from ..auth.jwt import SECRET_VARIABLES
+from ..headers import is_token
+from ..interfaces import IAuthenticator
+from ..secret import Secret
+from .option import option
+from .secrets import MAX_FILE_BYTES, resolve
+from .values import (
+    NUMBER_OR_TEXT,
+    TEXT,
+    Surroundings,
+    duration,
+    expected,
+    flag,
+    list_of,
+    one_of,
+    one_or_list,
+    optional,
+    provider,
+    reads,
+    reads_files,
+    text,
+)
+
+if TYPE_CHECKING:
+    from .read import Problems
+
+_LONGEST_LEEWAY = 300.0
+
+
+@reads("str", TEXT)
+def _session_url(value: object) -> str:
+    url = text(value)
+    fetch.check_url(url, cleartext=True)
+    return url
+
+
+@reads("str", TEXT)
+def _jwks_url(value: object) -> str:
+    url = text(value)
+    fetch.check_url(url, cleartext=False)
+    return url
+
+
+@reads("str", TEXT)
+def _cookie(value: object) -> str:
+    name = text(value)
+    if name and not is_token(name):
+        raise ValueError("is not a cookie's name")
+    return name
+
+
+@reads_files("str", TEXT)
+def _public_key(value: object, surroundings: Surroundings) -> bytes:
+    path = surroundings.directory / Path(text(value))
+    try:
+        with path.open("rb") as file:
+            pem = file.read(MAX_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"cannot read {path}: {reason}") from None
+    try:
+        signing_keys.public_key(pem)
+    except ValueError as error:
+        raise ValueError(f"{path} {error}") from None
+    return pem
+
+
+@reads("float | str", NUMBER_OR_TEXT)
+def _leeway(value: object) -> float:
+    if not isinstance(value, bool) and value == 0:
+        return 0.0
+    seconds = duration(value)
+    if seconds > _LONGEST_LEEWAY:
+        raise ValueError(f"must be at most {_LONGEST_LEEWAY:g} seconds")
+    return seconds
+
+
+@reads("str", TEXT)
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        raise expected("text", value)
+    if not value:
+        raise ValueError("must not be empty")
+    return value
+
+
+#: A mode that no file names: the program gave an authenticator, or nobody is known.
+BY_CODE = "code"
+
+_in_file = partial(option, keyword="")
+_session = partial(_in_file, mode="session")
+_jwt = partial(_in_file, mode="jwt")
+
+
+@frozen
+class AuthOptions:
+    """``[auth]``: who may call.
+
+    :ivar required: ``None`` where nobody said: as the mode has it.
+    :ivar public_key_file: the file's content, in PEM.
+    """
+
+    section: ClassVar[str] = "auth"
+
+    required: bool | None = option(
+        flag,
+        True,
+        "A request needs a user where its route does not say otherwise.",
+        unset=None,
+        keyword="require_auth",
+    )
+    mode: str = _in_file(
+        one_of("session", "jwt", "none"),
+        "session",
+        "Who calls is told by a `session` service, by a signed token (`jwt`), or by nobody"
+        " (`none`). See [docs/auth.md](docs/auth.md).",
+    )
+    authenticator: IAuthenticator | None = option(
+        provider(IAuthenticator),
+        None,
+        "Request to user; code can give any. See [docs/auth.md](docs/auth.md).",
+        in_file=False,
+    )
+    session_url: str = _session(
+        _session_url,
+        "",
+        "The URL that says whose a token is.",
+        '"http://localhost:3000/api/v1/auth/me"',
+        unset="",
+    )
+    cache_ttl: float = _session(duration, 60.0, "Who logs out is out after this at the latest.")
+    session_timeout: float = _session(duration, fetch.TIMEOUT, "For one call of it.")
+    session_cookie: str = _in_file(
+        _cookie,
+        tokens.SESSION_COOKIE,
+        "Where a token may stand beside `Authorization`; empty for nowhere.",
+    )
+    csrf_cookie: str = _in_file(
+        _cookie, tokens.CSRF_COOKIE, "What `X-CSRF-Token` repeats, where the token came by cookie."
+    )
+    secret: Secret | None = option(
+        optional(reads_files("Secret | str", TEXT)(resolve)),
+        None,
+        "What tokens are verified with; else `NEXTAUTH_SECRET` or `JWT_SECRET` of the environment.",
+        '"${env:NEXTAUTH_SECRET}"',
+        keyword="jwt_secret",
+        mode="jwt",
+    )
+    public_key_file: bytes = _jwt(
+        _public_key, "", "Instead: a public key's PEM file.", '"issuer.pem"', unset=b"", secret=True
+    )
+    jwks_url: str = _jwt(
+        _jwks_url, "", "Or: a published key set.", '"https://id.example.org/keys"', unset=""
+    )
+    algorithms: tuple[str, ...] = _jwt(
+        list_of(text, what="algorithms", empty=False),
+        (),
+        "Those that count; HS256 with a secret.",
+        '["RS256"]',
+        unset=(),
+    )
+    audience: tuple[str, ...] = _jwt(
+        one_or_list(_name, what="audiences"),
+        (),
+        "One of these has to be in `aud`; not looked at where it is left out.",
+        '"my-plugin"',
+        unset=(),
+    )
+    issuer: str = _jwt(
+        _name,
+        "",
+        "`iss` has to be this; not looked at where it is left out.",
+        '"https://id.example.org"',
+        unset="",
+    )
+    leeway: float = _jwt(
+        _leeway, claims.LEEWAY, "Between the issuer's clock and ours; at most 300 s."
+    )
+
+    @property
+    def is_required(self) -> bool:
+        """Whether a request needs a user where its route does not say otherwise."""
+        return self.mode != "none" if self.required is None else self.required
+
+    @property
+    def named_algorithms(self) -> tuple[str, ...]:
+        """``algorithms``; HS256 where there is a secret and the file does not say."""
+        return self.algorithms or (("HS256",) if self.secret is not None else ())
+
+
+#: What tokens can be verified with: one of them.
+KEYS = ("secret", "public_key_file", "jwks_url")
+
+
+def told_by_code(auth: AuthOptions, environ: Mapping[str, str], problems: Problems) -> AuthOptions:
+    """*auth* as code gave it, with its mode: code names none."""
+    if auth.authenticator is None and auth.required is False and auth.secret is None:
+        # A secret that can't be read leaves nobody, too; its own line says so.
+        return attrs.evolve(auth, mode="none")
+    if auth.authenticator is None:
+        found = with_environment(attrs.evolve(auth, mode="jwt"), environ, problems)
+        if found.secret is not None:
+            return found
+    return attrs.evolve(auth, mode=BY_CODE)
+
+
+def with_environment(
+    auth: AuthOptions, environ: Mapping[str, str], problems: Problems
+) -> AuthOptions:
+    """*auth*, in mode "jwt" without any key with NEXTAUTH_SECRET or JWT_SECRET, if one is set."""
+    if auth.mode != "jwt" or any(getattr(auth, key) for key in KEYS):
+        return auth
+    if any(problems.touch(f"auth.{key}") for key in KEYS):
+        return auth
+    name = next((name for name in SECRET_VARIABLES if environ.get(name)), None)
+    if name is None:
+        return auth
+    try:
+        secret = Secret(environ[name], source=f"env:{name}")
+        secret.refuse_mistakes()
+    except ValueError as error:
+        problems.add("auth.secret", str(error))
+        return auth
+    return attrs.evolve(auth, secret=secret)

@@ -1,0 +1,152 @@
+"""The door for code: keyword arguments to the same values that a file's tables become."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from attrs import AttrsInstance, evolve
+
+from .auth import AuthOptions, told_by_code
+from .judge import judge_anywhere, judge_exposure, judge_path, judge_placed, judge_server
+from .option import Option, options_of
+from .read import Problems, read_values, refuse_unknown
+from .route import RouteOptions
+from .server import SECTIONS, Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions, tcp
+from .values import Surroundings, here
+
+Door = TypeVar("Door", bound=Callable[..., Any])
+
+
+def keywords_of(*sections: type[AttrsInstance]) -> dict[str, Option]:
+    """The options that code can give, by keyword."""
+    every = (each for section in sections for each in options_of(section).values())
+    return {each.keyword: each for each in every if each.keyword}
+
+
+SERVER_KEYWORDS = keywords_of(*SECTIONS)
+ROUTE_KEYWORDS = keywords_of(RouteOptions)
+_NAMES = {"proxy.path": "path"} | {
+    each.place: each.keyword for each in (*SERVER_KEYWORDS.values(), *ROUTE_KEYWORDS.values())
+}
+
+
+def _spelled(path: str) -> str:
+    """A place of a file as code names it: ``auth.secret`` is ``jwt_secret``."""
+    return re.sub(r"^\w+\.\w+", lambda found: _NAMES.get(found[0], found[0]), path)
+
+
+def in_file(line: str) -> str:
+    """A line that names a server's option as code does, as a file has it."""
+    found = re.match(r"\w+(?=[:\[])", line)
+    if found is None or found[0] not in SERVER_KEYWORDS:
+        return line
+    return SERVER_KEYWORDS[found[0]].place + line[found.end() :]
+
+
+def read_server(given: Mapping[str, Any], surroundings: Surroundings | None = None) -> Config:
+    """What :func:`~naap_twisted.create_plugin_server` was given.
+
+    :raises ConfigError: one line a problem, each opening with the keyword.
+    """
+    around = surroundings or here()
+    problems = Problems(_spelled)
+    tables = _tables(given, SERVER_KEYWORDS, problems)
+    if tables["server"].get("listen") in ((), []):
+        del tables["server"]["listen"]
+    server = _server(tables["server"], around, problems)
+    auth = read_values(AuthOptions, tables["auth"], "auth", around, problems)
+    config = Config(
+        server=server,
+        auth=told_by_code(auth, around.environ, problems),
+        upstream=read_values(UpstreamOptions, tables["upstream"], "upstream", around, problems),
+        redis=read_values(RedisOptions, tables["redis"], "redis", around, problems),
+        keys=read_values(KeysOptions, tables["keys"], "keys", around, problems),
+    )
+    judge_server(config, problems)
+    problems.refuse()
+    return config
+
+
+def read_route(given: Mapping[str, Any], surroundings: Surroundings | None = None) -> RouteOptions:
+    """What :func:`~naap_twisted.create_external_proxy` was given.
+
+    :raises ConfigError: one line a problem, each opening with the keyword.
+    """
+    problems = Problems(_spelled)
+    table = _tables(given, ROUTE_KEYWORDS, problems)["proxy"]
+    route = read_values(RouteOptions, table, "proxy", surroundings or here(), problems)
+    judge_anywhere(route, "proxy", problems)
+    problems.refuse()
+    return route
+
+
+def check_mount(config: Config, path: str, route: RouteOptions | None) -> None:
+    """Whether *route* (``None``: a resource that is no proxy) can stand at *path* of a server.
+
+    :raises ConfigError: one line a problem, each opening with the keyword, or with ``path``.
+    """
+    problems = Problems(_spelled)
+    read_values(RouteOptions, {"path": path}, "proxy", here(), problems)
+    if not problems.lines:
+        judge_path(config, path, "proxy.path", problems)
+    if route is not None:
+        judge_placed(config, route, "proxy", problems)
+    problems.refuse()
+
+
+def exposed(config: Config, route: RouteOptions) -> list[str]:
+    """Why a route on a server is an open relay that nobody asked for; none: it is not."""
+    problems = Problems(_spelled)
+    judge_exposure(config, route, "proxy", problems)
+    return problems.lines
+
+
+def _server(table: Mapping[str, object], around: Surroundings, problems: Problems) -> ServerOptions:
+    server = read_values(ServerOptions, table, "server", around, problems)
+    if "listen" in table or problems.touch("server.port", "server.host"):
+        return server
+    try:
+        return evolve(server, listen=(tcp(server.port, server.host),))
+    except ValueError as error:
+        problems.add("server.host", str(error))
+        return server
+
+
+def _tables(
+    given: Mapping[str, object], keywords: Mapping[str, Option], problems: Problems
+) -> dict[str, dict[str, object]]:
+    refuse_unknown(given, keywords, "", problems)
+    tables: dict[str, dict[str, object]] = {each.section: {} for each in keywords.values()}
+    for keyword, value in given.items():
+        if keyword in keywords:
+            each = keywords[keyword]
+            tables[each.section][each.key] = value
+    return tables
+
+
+def documented(keywords: Mapping[str, Option]) -> Callable[[Door], Door]:
+    """A function that takes *keywords* as ``**options`` shows them: in its signature, its help."""
+
+    def document(door: Door) -> Door:
+        own = inspect.signature(door)
+        shown = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        lines = [inspect.cleandoc(door.__doc__ or ""), ""]
+        for keyword, each in keywords.items():
+            lines.append(f":param {keyword}: {each.sentence}")
+            if keyword not in own.parameters:
+                shown.append(
+                    inspect.Parameter(
+                        keyword,
+                        inspect.Parameter.KEYWORD_ONLY,
+                        default=each.default,
+                        annotation=each.kind.given,
+                    )
+                )
+        door.__doc__ = "\n".join(lines)
+        door.__signature__ = own.replace(parameters=shown)  # type: ignore[attr-defined]
+        return door
+
+    return document

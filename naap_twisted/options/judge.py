@@ -1,0 +1,204 @@
+"""Options judged beside one another: by the rules, and by the parts that know more.
+
+An option that has a problem of its own already is not judged again, nor is what can't be told
+without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from ipaddress import ip_network
+
+from attrs import fields_dict
+
+from ..auth import signing_keys
+from ..auth.jwt import SECRET_VARIABLES
+from ..egress import EgressPolicy
+from ..errors import ConfigError
+from ..model import AllowedNetwork, UserKeyHeader
+from ..target import PinnedBase
+from .auth import BY_CODE, KEYS, AuthOptions
+from .listen import check_admin
+from .option import options_of
+from .read import Problems
+from .route import RouteOptions
+from .rules import AUTH, DELETE, EXPOSURE, PLACED, ROUTE, STORES, Placed, is_kept, keeps_keys
+from .server import Config
+
+_EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
+
+
+def judge(config: Config, problems: Problems) -> None:
+    """Note what no single option of a file could show."""
+    judge_server(config, problems)
+    _duplicates(config, problems)
+    for index, route in enumerate(config.proxy):
+        place = f"proxy[{index}]"
+        if problems.touch(place) and route == RouteOptions():
+            continue
+        if not problems.touch(f"{place}.path"):
+            judge_path(config, route.path, f"{place}.path", problems)
+        judge_alone(route, place, problems)
+        judge_placed(config, route, place, problems)
+        judge_exposure(config, route, place, problems)
+
+
+def judge_server(config: Config, problems: Problems) -> None:
+    """Note what is wrong with a server, its routes left out."""
+    _auth(config.auth, problems)
+    for rule in STORES:
+        rule.judge(config, "keys", problems)
+    _listening(config, problems)
+
+
+def judge_alone(route: RouteOptions, place: str, problems: Problems) -> None:
+    """Note what is wrong with a route wherever it stands."""
+    for rule in ROUTE:
+        rule.judge(route, place, problems)
+    if route.target is None:
+        _target_as_key(route, place, problems)
+
+
+def _target_as_key(route: RouteOptions, place: str, problems: Problems) -> None:
+    # A key in the header that names the target would be the page's to set, and to read.
+    headers = route.forward_headers
+    for name in getattr(headers, "names", ()) if callable(headers) else headers:
+        if name.lower() == route.header.lower():
+            problems.add(
+                f"{place}.forward_headers.{name}",
+                "is the route's target_url_header, which the page sets;"
+                " put the key into another header",
+            )
+
+
+def judge_anywhere(route: RouteOptions, place: str, problems: Problems) -> None:
+    """The same, and what it is in every place; its server's own networks may open the rest."""
+    judge_alone(route, place, problems)
+    _egress(route, (*route.allow_networks, *_EVERYWHERE), place, problems)
+
+
+def judge_placed(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
+    """Note what is wrong with a route on its server."""
+    at = Placed(config, route, bool(route.forward_headers))
+    if not problems.touch("upstream.allow_networks"):
+        _egress(route, at.networks, place, problems)
+    for rule in PLACED:
+        rule.judge(at, place, problems)
+    _user_keys(at, place, problems)
+
+
+def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
+    """Note an open relay that nobody asked for."""
+    # A key that can't be read is no less in use for that.
+    injects = bool(route.forward_headers) or problems.touch(f"{place}.forward_headers")
+    EXPOSURE.judge(Placed(config, route, injects), place, problems)
+
+
+def judge_path(config: Config, path: str, place: str, problems: Problems) -> None:
+    """Note a mount path at which a route of the server's own stands."""
+    own = ["/healthz"] if not config.server.base_path else []
+    if keeps_keys(config):
+        own.append("/keys")
+    if is_kept(config):
+        own.append("/usage")
+    if any(path == each or path.startswith(f"{each}/") for each in own):
+        problems.add(place, f'"{path}" is the server\'s own; choose another')
+
+
+def _duplicates(config: Config, problems: Problems) -> None:
+    first: dict[tuple[str, str], int] = {}
+    for index, route in enumerate(config.proxy):
+        where = f"proxy[{index}].path"
+        if problems.touch(where):
+            continue
+        taken = [first[route.path, each] for each in route.methods if (route.path, each) in first]
+        if taken:
+            problems.add(where, f'"{route.path}" is already the path of proxy[{taken[0]}]')
+        for each in route.methods:
+            first.setdefault((route.path, each), index)
+
+
+def _auth(auth: AuthOptions, problems: Problems) -> None:
+    if problems.touch("auth.mode"):
+        return
+    for rule in AUTH:
+        rule.judge(auth, "auth", problems)
+    for key, each in options_of(AuthOptions).items():
+        unset = getattr(auth, key) == fields_dict(AuthOptions)[key].default
+        if not unset and each.mode not in ("", auth.mode) and auth.mode != BY_CODE:
+            problems.add(f"auth.{key}", f'has no meaning in mode "{auth.mode}"; delete it')
+    keys = (f"auth.{key}" for key in (*KEYS, "algorithms"))
+    if auth.mode == "jwt" and not problems.touch(*keys):
+        _jwt_keys(auth, problems)
+
+
+def _jwt_keys(auth: AuthOptions, problems: Problems) -> None:
+    given = [key for key in KEYS if getattr(auth, key)]
+    if not given:
+        problems.add(
+            "auth.secret",
+            "is missing, and so are public_key_file and jwks_url;"
+            f" neither {' nor '.join(SECRET_VARIABLES)} is set",
+        )
+        return
+    for key in given[1:]:
+        problems.add(f"auth.{key}", f"has no meaning beside {given[0]}; {DELETE}")
+    secret = given[0] == "secret"
+    known = signing_keys.SECRET_ALGORITHMS if secret else signing_keys.PUBLIC_ALGORITHMS
+    try:
+        signing_keys.check_algorithms(auth.named_algorithms, known)
+    except ValueError as error:
+        problems.add("auth.algorithms", str(error))
+        return
+    if auth.secret is not None:
+        try:
+            # How long a secret has to be, its algorithms say.
+            signing_keys.secret_key(auth.secret, auth.named_algorithms)
+        except ValueError as error:
+            problems.add("auth.secret", str(error))
+    if given[0] == "public_key_file":
+        public_key = signing_keys.public_key(auth.public_key_file)
+        for name in auth.algorithms:
+            if not signing_keys.fits(public_key, name):
+                problems.add("auth.algorithms", f"{name} does not go with public_key_file")
+
+
+def _listening(config: Config, problems: Problems) -> None:
+    server = config.server
+    if server.admin_listen and not problems.touch("server.admin_listen"):
+        public = [listen.description for listen in server.listen]
+        try:
+            check_admin(server.admin_listen, public, remote=server.admin_remote)
+        except ValueError as error:
+            problems.add("server.admin_listen", str(error))
+
+
+def _egress(
+    route: RouteOptions, networks: tuple[AllowedNetwork, ...], place: str, problems: Problems
+) -> None:
+    """Note what the egress policy refuses, in its own words."""
+    if problems.touch(f"{place}.target"):
+        return
+    try:
+        if route.target is not None:
+            base = PinnedBase.parse(route.target).base
+            EgressPolicy((base.host,), (base.scheme,), (base.port,), networks)
+        elif route.allowed_hosts:
+            EgressPolicy(route.allowed_hosts, route.allowed_schemes, route.allowed_ports, networks)
+    except ConfigError as error:
+        for line in error.problems:
+            key, _, reason = line.partition(": ")
+            problems.add(f"{place}.{'target' if route.target is not None else key}", reason)
+
+
+def _user_keys(at: Placed, place: str, problems: Problems) -> None:
+    headers = at.route.forward_headers
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+        if not isinstance(value, UserKeyHeader):
+            continue
+        where = f"{place}.forward_headers.{name}"
+        unclear = problems.touch("keys.master_key", "server.database_url")
+        if not keeps_keys(at.config) and not unclear:
+            problems.add(where, "${user_key:...} needs master_key; set it")
+        if at.route.authorize == "anyone" or at.config.auth.mode == "none":
+            problems.add(where, "${user_key:...} needs auth: whose key would it be?")

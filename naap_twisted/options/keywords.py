@@ -1,0 +1,90 @@
+"""Keyword arguments of both doors. By ``naap-proxy options --python``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
+    from treq.testing import StubTreq
+    from twisted.logger import Logger
+
+    from ..auth.gate import Authorize
+    from ..downstream.limits import DownstreamLimits
+    from ..interfaces import IAuthenticator, IKeyStore, IUpstream
+    from ..limits.capacity import CapacityLimits
+    from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..secret import Secret
+    from .secrets import ForwardHeaders
+
+
+class ServerKeywords(TypedDict, total=False):
+    """See ``naap-proxy options``."""
+
+    listen: Sequence[str]
+    host: str
+    base_path: str
+    cors_origins: Sequence[str] | str
+    cors_headers: Sequence[str]
+    server_names: Sequence[str]
+    trusted_proxies: Sequence[str]
+    rate_limit: RateLimit | Mapping[str, Any] | None
+    user_rate_limit: RateLimit | Mapping[str, Any] | None
+    public_routes: Sequence[str]
+    compression: bool
+    security_headers: bool
+    https_redirect: bool
+    hsts: float | str | None
+    drain_timeout: float | str
+    max_in_flight: int
+    max_in_flight_per_user: int
+    connections_per_address: int
+    capacity: CapacityLimits | None
+    limits: DownstreamLimits | None
+    admin_listen: str
+    admin_remote: bool
+    state_dir: str | None
+    database_url: Secret | str | None
+    require_auth: bool
+    authenticator: IAuthenticator | None
+    jwt_secret: Secret | str | None
+    dns_servers: Sequence[str]
+    ca_file: str | None
+    allow_networks: Sequence[AllowedNetwork | str]
+    redis_url: Secret | str | None
+    on_redis_loss: Literal["local", "deny"]
+    master_key: Secret | str | None
+    keys: IKeyStore | None
+
+
+class RouteKeywords(TypedDict, total=False):
+    """See ``naap-proxy options``."""
+
+    allowed_hosts: Sequence[str]
+    target: str | None
+    target_url_header: str
+    methods: Sequence[str]
+    allowed_schemes: Sequence[str]
+    allowed_ports: Sequence[int] | None
+    content_type: str | Sequence[str]
+    body_limit: int | str
+    timeout: float | str
+    connect_timeout: float | str
+    idle_timeout: float | str | None
+    total_timeout: float | str | None
+    forward_headers: ForwardHeaders | None
+    pass_headers: Sequence[str] | None
+    response_headers: Sequence[str]
+    expose_headers: Sequence[ExposeHeader]
+    errors: Literal["envelope", "passthrough"] | None
+    authorize: Authorize | None
+    max_in_flight: int | None
+    rate_limit: RateLimit | Mapping[str, Any] | None
+    count_tokens: bool
+    location_ttl: float | str
+    follow_redirects: bool
+    redact_bodies: bool
+    allow_networks: Sequence[AllowedNetwork | str]
+    logger: Logger | None
+    upstream: IUpstream | HTTPClient | StubTreq | None

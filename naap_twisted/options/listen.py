@@ -1,0 +1,171 @@
+"""Endpoint strings (``tcp:4020:interface=127.0.0.1``) read without opening anything. Pure.
+
+The syntax is that of :func:`twisted.internet.endpoints.serverFromString`, which is not used here
+because it opens the key files of ``ssl:`` as it parses.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from .values import TEXT, reads, text
+
+_ESCAPES = re.compile(r"(?:[^\\]|\\.)+", re.DOTALL)
+_PIECE = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)", re.DOTALL)
+_BACKLOG = 1024
+_INET = ("port", "interface", "backlog")
+_TLS = ("privateKey", "certKey", "sslmethod", "extraCertChain", "dhParameters")
+# The arguments each kind of endpoint knows, the positional ones in order.
+_KINDS: dict[str, tuple[str, ...]] = {
+    "tcp": _INET,
+    "tcp6": ("port", "backlog", "interface"),
+    "ssl": ("port", *_TLS[:3], "interface", "backlog", *_TLS[3:]),
+    "unix": ("address", "mode", "backlog", "lockfile"),
+    "systemd": ("domain", "index", "name"),
+}
+
+
+@frozen
+class Listen:
+    """One listening address.
+
+    :ivar description: the endpoint string as written.
+    :ivar kind: ``"tcp"``, ``"tcp6"``, ``"ssl"``, ``"unix"`` or ``"systemd"``.
+    :ivar arguments: the endpoint's arguments by name.
+    """
+
+    description: str
+    kind: str
+    arguments: dict[str, str]
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can connect. When in doubt, no."""
+        if self.kind == "unix":
+            return True
+        interface = self.arguments.get("interface", "")
+        if interface == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(interface).is_loopback
+        except ValueError:
+            return False
+
+
+def with_backlog(description: str) -> str:
+    """*description* with a queue for connections that come all at once; Twisted's own is 50.
+
+    One that is written out stays.
+
+    :raises ValueError: as :func:`parse_listen`.
+    """
+    listen = parse_listen(description)
+    if "backlog" not in _KINDS[listen.kind] or "backlog" in listen.arguments:
+        return description
+    return f"{description}:backlog={_BACKLOG}"
+
+
+def _split(description: str) -> tuple[list[str], dict[str, str]]:
+    if _ESCAPES.fullmatch(description) is None:
+        raise ValueError("ends in the middle of an escape")
+    positional: list[str] = []
+    named: dict[str, str] = {}
+    # The last match is the empty one behind the end.
+    for piece in _PIECE.findall(description)[:-1]:
+        key, equals, value = piece.partition("=")
+        if equals:
+            named[key] = _unescape(value)
+        else:
+            positional.append(_unescape(key))
+    return positional, named
+
+
+def _unescape(piece: str) -> str:
+    return re.sub(r"\\(.)", r"\1", piece)
+
+
+def _numbers(arguments: dict[str, str]) -> None:
+    for key, highest in (("port", 65535), ("backlog", 65535), ("index", 1024)):
+        value = arguments.get(key, "0")
+        if not re.fullmatch("[0-9]{1,5}", value) or int(value) > highest:
+            raise ValueError(f"{key} must be a number from 0 to {highest}")
+
+
+def _interface(kind: str, value: str) -> None:
+    if value in ("", "localhost") and kind != "tcp6":
+        return
+    wanted = "an IPv6" if kind == "tcp6" else "an IP"
+    try:
+        version = ipaddress.ip_address(value or "::").version
+    except ValueError:
+        raise ValueError(f"interface must be {wanted} address") from None
+    if kind == "tcp6" and version != 6:
+        raise ValueError(f"interface must be {wanted} address")
+
+
+@reads("str", TEXT)
+def parse_listen(value: object) -> Listen:
+    """Read one endpoint string.
+
+    :raises ValueError: not text, an unknown kind, unknown arguments or values that can't be.
+    """
+    description = text(value)
+    (kind, *positional), named = _split(description)
+    if kind not in _KINDS:
+        raise ValueError(
+            'is not an endpoint such as "tcp:4020:interface=127.0.0.1" or "ssl:443:..."'
+        )
+    known = _KINDS[kind]
+    if len(positional) > len(known):
+        raise ValueError("has too many parts")
+    arguments = dict(zip(known, positional, strict=False))
+    for key in named:
+        if key not in known or key in arguments:
+            raise ValueError(f"{key} is unknown or given twice; {kind} takes {', '.join(known)}")
+    arguments |= named
+    if not arguments.get(known[0]):
+        raise ValueError(f"needs {'a' if known[0] != 'address' else 'an'} {known[0]}")
+    _numbers(arguments)
+    if "interface" in known:
+        _interface(kind, arguments.get("interface", ""))
+    return Listen(description, kind, arguments)
+
+
+def check_admin(description: str, public: Iterable[str], *, remote: bool = False) -> None:
+    """Refuse an ``admin_listen`` that strangers could reach.
+
+    :param public: the endpoint strings of ``listen``; those that are none are told elsewhere.
+    :param remote: ``admin_remote``: other machines may reach it.
+    :raises ValueError: why, and what to do.
+    """
+    admin = parse_listen(description)
+    for each in public:
+        try:
+            other = parse_listen(each)
+        except ValueError:
+            continue
+        if _collide(admin, other):
+            raise ValueError(f"is the public {each}; give it a port of its own")
+    if not (admin.local or remote):
+        raise ValueError(
+            f"{description} can be reached from other machines and asks for no password; listen on"
+            " 127.0.0.1 or a unix socket, or write admin_remote = true"
+        )
+
+
+def _collide(one: Listen, other: Listen) -> bool:
+    """Whether both are heard at the same place."""
+    first, second = one.arguments, other.arguments
+    if {one.kind, other.kind} <= {"tcp", "tcp6", "ssl"}:
+        interfaces = {each.get("interface", "") for each in (first, second)}
+        anywhere = interfaces & {"", "0.0.0.0", "::"}
+        same = int(first["port"]) == int(second["port"]) != 0
+        return same and bool(anywhere or len(interfaces - {"localhost"}) < 2)
+    if one.kind != other.kind:
+        return False
+    names = ("address",) if one.kind == "unix" else ("index", "name")
+    return [first.get(name) for name in names] == [second.get(name) for name in names]

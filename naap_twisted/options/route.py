@@ -1,0 +1,224 @@
+"""The options of one route, and what follows from them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from attrs import evolve, frozen
+from twisted.logger import Logger
+
+from ..auth.gate import Authorize
+from ..errors import ConfigError
+from ..interfaces import IUpstream
+from ..model import AllowedNetwork, ExposeHeader, RateLimit
+from ..rewrite import DEFAULT_PASS, PINNED_PASS
+from ..upstream.agent import as_upstream
+from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
+from . import http_values as http
+from .option import in_code, option
+from .secrets import InjectedHeaders, secret_headers
+from .values import (
+    count,
+    duration,
+    flag,
+    instance,
+    list_of,
+    one_of,
+    one_or_list,
+    optional,
+    reads,
+    size,
+    text,
+    whole,
+)
+
+#: Names the URL where no other header was chosen.
+TARGET_URL_HEADER = "X-Target-URL"
+
+
+@reads("IUpstream | HTTPClient | StubTreq | None", {})
+def _way_out(value: object) -> IUpstream | None:
+    try:
+        return None if value is None else as_upstream(value)
+    except ConfigError as error:
+        raise ValueError(error.problems[0].partition(": ")[2]) from None
+
+
+_header_names = list_of(http.header_pattern, what="header names")
+
+
+@frozen
+class RouteOptions:
+    """One ``[[proxy]]`` route.
+
+    :ivar target_url_header: ``None`` where nobody said: :attr:`header` has it.
+    :ivar errors: ``None`` where nobody said: passthrough if pinned, else envelope.
+    :ivar authorize: ``None`` where nobody said: ``"user"``, or ``"anyone"`` without auth.
+    """
+
+    section: ClassVar[str] = "proxy"
+
+    path: str = option(
+        http.mount_path,
+        "",
+        "Where the route stands below `base_path`; in code `mount`'s first argument.",
+        '"/openai"',
+        unset="",
+        keyword="",
+        required=True,
+    )
+    allowed_hosts: tuple[str, ...] = option(
+        list_of(text, what="host names"),
+        (),
+        "Exact names; `.example.org` or `*.example.org` for what is below.",
+        '["api.openai.com"]',
+    )
+    target: str | None = option(
+        optional(text),
+        None,
+        "Instead: a pinned base URL; the route is then a branch, and a base URL for stock SDKs.",
+        '"https://api.openai.com/v1"',
+    )
+    target_url_header: str | None = option(
+        http.header_name,
+        TARGET_URL_HEADER,
+        "The request header that names the URL; allowed in preflights by itself.",
+        '"X-WHIP-URL"',
+        unset=None,
+    )
+    methods: tuple[str, ...] = option(
+        list_of(http.method, what="methods", empty=False),
+        ("POST",),
+        "What is proxied; `HEAD` comes with `GET`.",
+        '["GET", "POST"]',
+    )
+    allowed_schemes: tuple[str, ...] = option(
+        list_of(text, what="schemes", empty=False), ("https",), "Schemes of the URL.", '["https"]'
+    )
+    allowed_ports: tuple[int, ...] | None = option(
+        optional(list_of(whole, what="ports", empty=False)),
+        None,
+        "Ports of the URL; else the scheme's own.",
+        "[443]",
+    )
+    content_type: tuple[str, ...] = option(
+        one_or_list(http.content_type, what="content types"),
+        "application/json",
+        "The media type taken, or a list; `*/*` for any. JSON is checked, the rest streams.",
+        '"application/sdp"',
+    )
+    body_limit: int = option(size, "1mb", 'Request body: bytes, or `"500kb"`.')
+    timeout: float = option(duration, 30.0, "From the request sent to the response head.", '"60s"')
+    connect_timeout: float = option(duration, 10.0, "DNS, TCP and TLS together.", '"10s"')
+    idle_timeout: float | None = option(
+        optional(duration), 300.0, "Between two pieces of a body.", '"5m"'
+    )
+    total_timeout: float | None = option(optional(duration), None, "The whole exchange.", '"10m"')
+    forward_headers: InjectedHeaders = option(
+        secret_headers,
+        None,
+        "The server-side keys: `${env:X}`, `${file:path}` and `${user_key:provider}`; in code also"
+        " a callable of the request. Set last: nothing from the browser overrides them.",
+        '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
+        secret=True,
+    )
+    pass_headers: tuple[str, ...] | None = option(
+        optional(_header_names),
+        None,
+        "Browser headers that go upstream, `X-Prefix-*` too; else `Accept` and conditionals, and"
+        " on pinned routes what SDKs send.",
+        '["Accept", "OpenAI-Organization"]',
+    )
+    response_headers: tuple[str, ...] = option(
+        list_of(http.relayed_pattern, what="header names"),
+        (),
+        "Upstream headers relayed under their own names, and exposed; `X-Prefix-*` too. Pinned"
+        " routes add what SDKs read. Those that act on this server's origin are refused: see"
+        " [docs/security.md](docs/security.md#what-goes-out-what-comes-back).",
+        '["Retry-After", "X-RateLimit-*"]',
+    )
+    expose_headers: tuple[ExposeHeader, ...] = option(
+        list_of(http.expose_header, what="{ from, to } tables"),
+        (),
+        "Upstream headers relayed under another name, and exposed; not under one that browsers,"
+        " caches or this server give a meaning.",
+        '[{ from = "Location", to = "X-WHIP-Resource" }]',
+    )
+    errors: str | None = option(
+        optional(one_of("envelope", "passthrough")),
+        None,
+        "Upstream 4xx/5xx in this proxy's JSON (`envelope`), or as they are (`passthrough`, the"
+        " default where `target` is set).",
+        '"envelope"',
+    )
+    authorize: Authorize | None = option(
+        http.authorize,
+        None,
+        "`user`, `anyone` (the default without auth on loopback), `role:x`, or"
+        " `package.module:callable`; in code also a callable of the request: sync, async or"
+        " Deferred.",
+        '"anyone"',
+    )
+    max_in_flight: int | None = option(
+        optional(count), None, "Exchanges of this route at once; more wait, then 503.", "100"
+    )
+    rate_limit: RateLimit | None = option(
+        http.rate_limit,
+        None,
+        "Of this route: per user, or per address where nobody is signed in.",
+        '{ requests = 20, window = "1m" }',
+    )
+    count_tokens: bool = option(
+        flag,
+        False,
+        "Read the tokens that OpenAI-shaped answers report. See [docs/keys.md](docs/keys.md).",
+    )
+    location_ttl: float = option(
+        duration, DEFAULT_TTL, "WHIP: as long a session's `Location` works.", '"7d"'
+    )
+    follow_redirects: bool = option(
+        flag,
+        False,
+        "Redirects are followed, three at most, to targets this route allows, else relayed: all of"
+        " them for `GET` and `HEAD`, 307 and 308 for other methods. The keys go to the first"
+        " target's scheme, host and port only.",
+    )
+    redact_bodies: bool = option(
+        flag, False, "Look for injected keys in JSON and text answers too."
+    )
+    allow_networks: tuple[AllowedNetwork, ...] = in_code(
+        http.allow_networks, (), "Non-public networks that this route may reach."
+    )
+    logger: Logger | None = in_code(
+        instance(Logger), None, "Where failures of this route are told."
+    )
+    upstream: IUpstream | None = in_code(
+        _way_out,
+        None,
+        "Another way out, such as `treq.testing.StubTreq` in tests."
+        " See [docs/testing.md](docs/testing.md).",
+    )
+
+    @property
+    def header(self) -> str:
+        """The request header that names the URL, where the route is not pinned."""
+        return self.target_url_header or TARGET_URL_HEADER
+
+
+def passed_headers(given: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
+    """The browser headers that go upstream: ``pass_headers``, the usual ones if it is left out."""
+    if given is not None:
+        return given
+    return PINNED_PASS if pinned else DEFAULT_PASS
+
+
+def with_sessions(options: RouteOptions) -> RouteOptions:
+    """*options* with what a WHIP route has beside them: methods and headers of its sessions."""
+    passed = passed_headers(options.pass_headers, pinned=options.target is not None)
+    return evolve(
+        options,
+        methods=route_methods(options.methods),
+        expose_headers=exposed(options.expose_headers),
+        pass_headers=tuple(dict.fromkeys((*passed, *CLIENT_HEADERS))),
+    )

@@ -1,0 +1,204 @@
+"""What options may not be beside one another: a condition, the words for it, a remedy.
+
+The same rules judge what a file says and what code gives; :mod:`.judge` says when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from ..auth.gate import is_rule
+from ..model import AllowedNetwork
+from .auth import BY_CODE, AuthOptions
+from .read import Problems
+from .route import RouteOptions
+from .server import Config
+
+T = TypeVar("T")
+_HTTPS_ONLY = "forward_headers are sent over https only"
+_BESIDE_TARGET = "has no meaning beside target"
+DELETE = "delete one of them"
+
+
+@frozen
+class Rule(Generic[T]):
+    """One rule about a *T*.
+
+    :ivar option: whose line it is, below the place of *T*.
+    :ivar broken: the condition.
+    :ivar words: what is wrong.
+    :ivar remedy: what to do instead.
+    :ivar unless: other options by whose problems it can't be told; with a dot: of the server.
+    """
+
+    option: str
+    broken: Callable[[T], object]
+    words: str
+    remedy: str
+    unless: tuple[str, ...] = ()
+
+    def judge(self, subject: T, place: str, problems: Problems) -> None:
+        """Note a breach."""
+        names = (self.option, *self.unless)
+        moot = problems.touch(*(name if "." in name else f"{place}.{name}" for name in names))
+        if not moot and self.broken(subject):
+            problems.add(f"{place}.{self.option}", f"{self.words}; {self.remedy}")
+
+
+@frozen
+class Placed:
+    """A route on its server.
+
+    :ivar injects: whether it adds keys, those included that can't be read.
+    """
+
+    config: Config
+    route: RouteOptions
+    injects: bool
+
+    @property
+    def networks(self) -> tuple[AllowedNetwork, ...]:
+        """The non-public networks that the route may reach."""
+        return (*self.route.allow_networks, *self.config.upstream.allow_networks)
+
+
+def on_loopback(config: Config) -> bool:
+    """Whether every listening address is reachable from this machine only."""
+    return all(listen.local for listen in config.server.listen)
+
+
+def effective_authorize(config: Config, route: RouteOptions) -> str:
+    """``authorize`` with the contract's default filled in."""
+    if route.authorize is not None:
+        return route.authorize if isinstance(route.authorize, str) else "callable"
+    return "user" if config.auth.is_required else "anyone"
+
+
+def is_kept(config: Config) -> bool:
+    """Whether there is a database."""
+    return bool(config.server.state_dir or config.server.database_url)
+
+
+def keeps_keys(config: Config) -> bool:
+    """Whether there is a store of users' keys."""
+    return config.keys.master_key is not None or config.keys.keys is not None
+
+
+AUTH: tuple[Rule[AuthOptions], ...] = (
+    Rule(
+        "required",
+        lambda auth: auth.mode == "none" and auth.required,
+        'true needs auth, and auth.mode is "none"',
+        "choose a mode, or delete one of them",
+    ),
+    Rule(
+        "secret",
+        lambda auth: auth.mode == BY_CODE and auth.secret is not None,
+        "has no meaning beside authenticator",
+        "give one of them",
+    ),
+    Rule(
+        "csrf_cookie",
+        lambda auth: auth.session_cookie and auth.csrf_cookie in ("", auth.session_cookie),
+        "must have a name of its own beside session_cookie",
+        "choose another",
+    ),
+    Rule(
+        "session_url",
+        lambda auth: auth.mode == "session" and not auth.session_url,
+        "is missing: the URL that says who a token belongs to",
+        'or write mode = "jwt" or "none"',
+    ),
+)
+
+STORES: tuple[Rule[Config], ...] = (
+    Rule(
+        "master_key",
+        lambda config: (
+            config.keys.master_key is not None and config.keys.keys is None and not is_kept(config)
+        ),
+        "needs state_dir or database_url to keep the keys in",
+        "set one of them",
+        ("server.state_dir", "server.database_url"),
+    ),
+    Rule(
+        "master_key",
+        lambda config: config.keys.master_key is not None and config.keys.keys is not None,
+        "has no meaning beside a key store of your own",
+        DELETE,
+    ),
+)
+
+ROUTE: tuple[Rule[RouteOptions], ...] = (
+    Rule(
+        "allowed_hosts",
+        lambda route: route.target is None and not route.allowed_hosts,
+        "is missing",
+        "name each host, or pin the route with target",
+        ("target",),
+    ),
+    *(
+        Rule[RouteOptions](key, broken, _BESIDE_TARGET, DELETE)
+        for key, broken in (
+            ("allowed_hosts", lambda route: route.target and route.allowed_hosts),
+            ("allowed_schemes", lambda route: route.target and route.allowed_schemes != ("https",)),
+            ("allowed_ports", lambda route: route.target and route.allowed_ports is not None),
+            ("target_url_header", lambda route: route.target and route.target_url_header),
+        )
+    ),
+)
+
+# Over http a key is readable on the way; only the operator's own networks are excepted.
+PLACED: tuple[Rule[Placed], ...] = (
+    Rule(
+        "target",
+        lambda at: (
+            at.route.forward_headers
+            and not at.networks
+            and (at.route.target or "").lower().startswith("http:")
+        ),
+        _HTTPS_ONLY,
+        "or list the upstream's network in allow_networks",
+        ("upstream.allow_networks",),
+    ),
+    Rule(
+        "allowed_schemes",
+        lambda at: (
+            at.route.forward_headers
+            and not at.networks
+            and at.route.target is None
+            and "http" in at.route.allowed_schemes
+        ),
+        _HTTPS_ONLY,
+        "or list the upstream's network in allow_networks",
+        ("upstream.allow_networks",),
+    ),
+    Rule(
+        "authorize",
+        lambda at: (
+            at.config.auth.mode == "none"
+            and is_rule(at.route.authorize)
+            and at.route.authorize != "anyone"
+        ),
+        "needs auth, and this server has none",
+        'turn auth on, or write authorize = "anyone"',
+        ("auth.mode", "auth.required"),
+    ),
+)
+
+EXPOSURE = Rule[Placed](
+    "authorize",
+    lambda at: (
+        at.injects
+        and at.route.authorize is None
+        and not at.config.auth.is_required
+        and not on_loopback(at.config)
+    ),
+    "anybody could use the keys in forward_headers: no caller needs a name, and this server can be"
+    " reached from other machines",
+    'turn auth on, listen on loopback, or write authorize = "anyone"',
+    ("auth.mode", "auth.required", "server.listen"),
+)

@@ -1,0 +1,218 @@
+"""Values that hold ``${env:X}`` and ``${file:path}`` pieces, resolved to one Secret.
+
+Reads the environment and files, and says what is wrong with them without ever quoting a value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import InvalidKey
+from ..interfaces import IDownstreamRequest
+from ..keys.rules import check_provider
+from ..model import UserKeyHeader
+from ..secret import Secret
+from .http_values import header_name
+from .values import TEXT, Flaws, Surroundings, expected, flaws_of, reads_files, text
+
+#: What code may give for them.
+ForwardHeaders = Mapping[str, str | bytes | Secret] | Callable[[IDownstreamRequest], Any]
+#: What a route adds: by name, or made by a callable of the request.
+InjectedHeaders = Mapping[str, Secret | UserKeyHeader] | Callable[..., Any]
+
+MAX_FILE_BYTES = 64 * 1024
+#: The source of a secret that stands in the config file itself.
+LITERAL = "config"
+_REFERENCE = re.compile(r"\$\{([^}]*)\}")
+_USER_KEY = "user_key:"
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
+    """The bytes of a secret file, closing line ends removed.
+
+    :param group_may_read: lets mode 0640 pass, which is how Debian keeps TLS keys.
+    :raises ValueError: unreadable, not a regular file, too large, readable by others than its
+        owner, owned by neither this process's user nor root, or in a place where others can put
+        another file.
+    """
+    try:
+        # Non-blocking, so that a named pipe is refused below and not waited for.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path} is not a regular file")
+        if status.st_mode & (0o037 if group_may_read else 0o077):
+            raise ValueError(f"{path} is open to group or others; run: chmod 600 {path}")
+        if status.st_uid not in (os.geteuid(), 0):
+            raise ValueError(f"{path} belongs to another user")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    finally:
+        os.close(handle)
+    if len(content) > MAX_FILE_BYTES:
+        raise ValueError(f"{path} is over {MAX_FILE_BYTES} bytes")
+    _refuse_open_directories(path)
+    return content.rstrip(b"\r\n")
+
+
+def _refuse_open_directories(path: Path) -> None:
+    """Refuse a file that others could exchange, whoever may read it.
+
+    Every directory down to the file counts, and down to the link where it is one. In one with the
+    sticky bit, such as /tmp, nobody can rename or remove the files of others. A group's permission
+    counts unless the group is the process's own, which many systems give every user alone.
+    """
+    for place in sorted({*path.absolute().parents, *path.resolve().parents}):
+        status = place.stat()
+        group = status.st_mode & stat.S_IWGRP and status.st_gid not in (os.getegid(), 0)
+        if (group or status.st_mode & stat.S_IWOTH) and not status.st_mode & stat.S_ISVTX:
+            raise ValueError(f"{path} can be exchanged by others; run: chmod go-w {place}")
+
+
+def _piece(reference: str, surroundings: Surroundings) -> bytes:
+    scheme, _, argument = reference.partition(":")
+    if scheme == "user_key":
+        raise ValueError("${user_key:...} has a meaning in forward_headers only")
+    if scheme == "env" and _ENV_NAME.fullmatch(argument):
+        found = surroundings.environ.get(argument)
+        if found is None:
+            raise ValueError(f"environment variable {argument} is not set")
+        value, source = os.fsencode(found), f"environment variable {argument}"
+    elif scheme == "file" and argument:
+        path = surroundings.directory / argument
+        value, source = read_secret_file(path), str(path)
+    else:
+        raise ValueError("has a ${...} that is neither ${env:NAME} nor ${file:path}")
+    if not value.strip():
+        raise ValueError(f"{source} is empty")
+    return value
+
+
+def resolve(value: object, surroundings: Surroundings) -> Secret:
+    """One header value, text around its pieces kept. Plain text is a secret as well.
+
+    Code may give a Secret, or bytes, which are taken as they are.
+
+    :raises ValueError: not text, or a piece that is unknown, unset, unreadable or empty.
+    """
+    if isinstance(value, (Secret, bytes)):
+        given = value if isinstance(value, Secret) else Secret(value)
+        given.refuse_mistakes()
+        return given
+    if not isinstance(value, str):
+        raise expected("text", value)
+    if "${" in _REFERENCE.sub("", value):
+        raise ValueError("has a ${ without its }")
+    flaws: list[tuple[str, str]] = []
+
+    def piece(match: re.Match[str]) -> bytes:
+        try:
+            return _piece(match[1], surroundings)
+        except ValueError as error:
+            flaws.extend(flaws_of(error))
+            return b""
+
+    pieces: list[bytes] = []
+    parts: list[bytes] = []
+    at = 0
+    for match in _REFERENCE.finditer(value):
+        parts.append(piece(match))
+        pieces += [value[at : match.start()].encode(), parts[-1]]
+        at = match.end()
+    pieces.append(value[at:].encode())
+    if flaws:
+        raise Flaws(*flaws)
+    references = [match[1] for match in _REFERENCE.finditer(value)]
+    secret = Secret(
+        b"".join(pieces).strip(b" \t"),
+        source="+".join(references) or LITERAL,
+        parts=tuple(part.strip(b" \t") for part in parts),
+    )
+    secret.refuse_mistakes()
+    return secret
+
+
+def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
+    """One value of ``forward_headers``: a secret, or plain text around one ``${user_key:x}``.
+
+    :raises ValueError: as :func:`resolve`; more than one user key, or other pieces beside it.
+    """
+    found = _REFERENCE.findall(value) if isinstance(value, str) else []
+    providers = [piece[len(_USER_KEY) :] for piece in found if piece.startswith(_USER_KEY)]
+    if not isinstance(value, str) or not providers:
+        secret = resolve(value, surroundings)
+        secret.refuse_mistakes(in_header=True)
+        return secret
+    if len(found) > 1:
+        raise ValueError("may hold one ${user_key:...} and plain text, no other ${...}")
+    try:
+        provider = check_provider(providers[0])
+    except InvalidKey as error:
+        raise ValueError(error.message) from None
+    before, after = _REFERENCE.split(value)[::2]
+    if "${" in before + after or not (before + after).isprintable():
+        raise ValueError("has a ${ without its }, or a control character")
+    return UserKeyHeader(provider, before.lstrip(), after.rstrip())
+
+
+@reads_files("ForwardHeaders | None", {"type": "object", "additionalProperties": TEXT})
+def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders:
+    """The ``forward_headers`` table: name to value; code may give a callable that makes it.
+
+    :raises ValueError: each bad name or value is a problem of its own.
+    """
+    if callable(value):
+        return value
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise expected('a table such as { Authorization = "Bearer ${env:KEY}" }', value)
+    headers: dict[str, Secret | UserKeyHeader] = {}
+    flaws: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for position, (name, template) in enumerate(value.items(), start=1):
+        try:
+            header_name(name)
+        except ValueError as error:
+            # A secret in the place of the name must not be quoted.
+            flaws += flaws_of(error, f"[name {position}]")
+            continue
+        if name.lower() in seen:
+            flaws.append((f".{name}", "is there twice; header names ignore case"))
+        seen.add(name.lower())
+        try:
+            headers[name] = header_value(template, surroundings)
+        except ValueError as error:
+            flaws += flaws_of(error, f".{name}")
+    if flaws:
+        raise Flaws(*flaws)
+    return headers
+
+
+@reads_files("str | None", TEXT)
+def ca_file(value: object, surroundings: Surroundings) -> str:
+    """The absolute path of a PEM file with trust anchors; ``""`` for none."""
+    written = "" if value is None else text(value)
+    if not written:
+        return ""
+    path = surroundings.directory / written
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    if b"-----BEGIN CERTIFICATE-----" not in content:
+        raise ValueError(f"{path} holds no PEM certificate")
+    return str(path.absolute())

@@ -1,0 +1,247 @@
+"""The options of a server, and the whole that they are. Durations are seconds, sizes bytes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from attrs import Factory, frozen
+from twisted.internet.endpoints import quoteStringArgument
+
+from ..downstream.limits import DownstreamLimits
+from ..interfaces import IKeyStore
+from ..limits.capacity import CapacityLimits
+from ..model import AllowedNetwork, RateLimit
+from ..secret import Secret
+from . import http_values as http
+from .auth import AuthOptions
+from .listen import Listen, parse_listen
+from .option import in_code, option
+from .route import RouteOptions
+from .secrets import ca_file
+from .stores import directory, master_key, redis_url, secret
+from .values import (
+    TEXT,
+    count,
+    duration,
+    flag,
+    instance,
+    list_of,
+    name,
+    one_of,
+    optional,
+    provider,
+    reads,
+    text,
+    whole,
+)
+
+
+@reads("str", TEXT)
+def _admin(value: object) -> str:
+    return parse_listen(value).description if value != "" else ""
+
+
+@reads("int", {})
+def _port(value: object) -> int:
+    number = whole(value)
+    if not 0 <= number <= 65535:
+        raise ValueError("must be a number from 0 to 65535")
+    return number
+
+
+@reads("int", {"const": 1})
+def _processes(value: object) -> int:
+    if count(value) > 1:
+        raise ValueError("more than 1 is not available in this version")
+    return 1
+
+
+_names = list_of(http.header_pattern, what="header names")
+
+
+def tcp(port: int, host: str) -> Listen:
+    """The endpoint of a TCP port.
+
+    :raises ValueError: *host* is no address.
+    """
+    return parse_listen(f"tcp:{port}:interface={quoteStringArgument(host)}")
+
+
+@frozen
+class ServerOptions:
+    """``[server]``: the browser's side."""
+
+    section: ClassVar[str] = "server"
+
+    name: str = option(
+        name, "naap-proxy", "What `/healthz` and the start line call this server.", '"ai-assistant"'
+    )
+    listen: tuple[Listen, ...] = option(
+        list_of(parse_listen, what="endpoint strings", empty=False),
+        (),
+        "Twisted endpoint strings, `ssl:` for TLS; else port 4000 of 127.0.0.1.",
+        '["tcp:4020:interface=127.0.0.1"]',
+        unset=(tcp(4000, "127.0.0.1"),),
+    )
+    port: int = in_code(_port, 4000, "TCP port on `host`, unless `listen` is given; 0 picks one.")
+    host: str = in_code(text, "127.0.0.1", "The address of `port`.")
+    base_path: str = option(http.base_path, "/api/v1", "Where routes live.")
+    cors_origins: str | tuple[str, ...] = option(
+        http.cors_origins,
+        "*",
+        "The pages that may call; `*` is never with credentials.",
+        '["http://localhost:3000"]',
+    )
+    cors_headers: tuple[str, ...] = option(
+        _names, (), "More request headers that pages may send; `X-Prefix-*` too.", '["X-My-Header"]'
+    )
+    server_names: tuple[str, ...] = option(
+        list_of(http.server_name, what="host names"),
+        (),
+        "Other Host values get 421.",
+        '["proxy.example.org"]',
+    )
+    trusted_proxies: tuple[str, ...] = option(
+        list_of(http.network, what="networks"),
+        (),
+        "Networks whose `X-Forwarded-For` and `-Proto` are believed.",
+        '["10.0.0.0/8"]',
+    )
+    rate_limit: RateLimit | None = option(
+        http.rate_limit,
+        RateLimit(),
+        "Per client address; `false`, in code `None`, for none.",
+        '{ requests = 200, window = "15m" }',
+    )
+    user_rate_limit: RateLimit | None = option(
+        http.rate_limit,
+        None,
+        "Per signed-in user, over all routes.",
+        '{ requests = 1000, window = "15m" }',
+    )
+    public_routes: tuple[str, ...] = in_code(
+        list_of(text, what="paths"), ("/healthz",), "Exact request paths that need no user."
+    )
+    compression: bool = option(
+        flag, True, "gzip for our own answers; what is relayed is not touched."
+    )
+    security_headers: bool = option(flag, True, "nosniff, no framing, referrer policy.")
+    https_redirect: bool = option(flag, False, "Plain http is sent to https.")
+    hsts: float | None = option(
+        optional(duration), None, "Seconds that browsers remember to use https.", '"365d"'
+    )
+    drain_timeout: float = option(
+        duration, 30.0, "What exchanges in flight get at shutdown.", '"30s"'
+    )
+    max_in_flight: int = option(
+        count, 20_000, "Exchanges at once; up to 1,000 more wait, the rest get 503."
+    )
+    max_in_flight_per_user: int = option(count, 1_000, "The same of one signed-in user.")
+    connections_per_address: int = option(
+        count, 1_000, "Connections open at once from one address; `trusted_proxies` have no bound."
+    )
+    capacity: CapacityLimits | None = in_code(
+        instance(CapacityLimits), None, "All bounds on exchanges in progress."
+    )
+    limits: DownstreamLimits | None = in_code(
+        instance(DownstreamLimits), None, "Bounds of the browser's side."
+    )
+    admin_listen: str = option(
+        _admin,
+        "",
+        "An endpoint of its own for `/readyz`, `/metrics` and the console."
+        " See [docs/admin.md](docs/admin.md).",
+        '"tcp:4021:interface=127.0.0.1"',
+    )
+    admin_remote: bool = option(flag, False, "Other machines may reach it, the console excepted.")
+    workers: int = option(_processes, 1, "Processes.", keyword="")
+    state_dir: str = option(
+        directory,
+        None,
+        "Users' keys and usage are kept here, in SQLite; also the key of WHIP Locations, which then"
+        " outlive a restart.",
+        '"state"',
+    )
+    database_url: Secret | None = option(
+        secret,
+        None,
+        "Or there: `postgresql://user:password@host/name`.",
+        '"${env:DATABASE_URL}"',
+        secret=True,
+    )
+
+
+@frozen
+class UpstreamOptions:
+    """``[upstream]``: the API's side."""
+
+    section: ClassVar[str] = "upstream"
+
+    dns_servers: tuple[str, ...] = option(
+        list_of(http.dns_server, what="addresses"),
+        (),
+        "Asked instead of the system's, TTLs kept.",
+        '["9.9.9.9"]',
+    )
+    ca_file: str = option(
+        ca_file, None, "A PEM file of trust anchors beside the system's.", '"private-ca.pem"'
+    )
+    allow_networks: tuple[AllowedNetwork, ...] = option(
+        http.allow_networks,
+        (),
+        "Non-public networks that every route may reach.",
+        '["127.0.0.1/32:9100"]',
+    )
+
+
+@frozen
+class RedisOptions:
+    """``[redis]``: the shared store."""
+
+    section: ClassVar[str] = "redis"
+
+    url: Secret | None = option(
+        redis_url,
+        None,
+        "Limits, and sessions, shared by every server of this name.",
+        '"redis://127.0.0.1:6379"',
+        keyword="redis_url",
+        secret=True,
+    )
+    on_redis_loss: str = option(
+        one_of("local", "deny"),
+        "local",
+        "When Redis is gone each server goes on by itself, or `deny`: 503.",
+    )
+
+
+@frozen
+class KeysOptions:
+    """``[keys]``: users' own keys."""
+
+    section: ClassVar[str] = "keys"
+
+    master_key: Secret | None = option(
+        master_key,
+        None,
+        "Seals users' keys; several, with commas, while it is rotated."
+        " See [docs/keys.md](docs/keys.md).",
+        '"${env:NAAP_MASTER_KEY}"',
+        secret=True,
+    )
+    keys: IKeyStore | None = in_code(provider(IKeyStore), None, "Another store of users' keys.")
+
+
+@frozen
+class Config:
+    """A server's options, defaults filled in and every value checked; its routes', from a file."""
+
+    server: ServerOptions = Factory(ServerOptions)
+    auth: AuthOptions = Factory(AuthOptions)
+    upstream: UpstreamOptions = Factory(UpstreamOptions)
+    redis: RedisOptions = Factory(RedisOptions)
+    keys: KeysOptions = Factory(KeysOptions)
+    proxy: tuple[RouteOptions, ...] = ()
+
+
+SECTIONS = (ServerOptions, AuthOptions, UpstreamOptions, RedisOptions, KeysOptions)

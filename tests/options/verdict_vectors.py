@@ -1,0 +1,420 @@
+"""Values of options, good and bad, each for its place: what every door is asked about.
+
+A value stands here once, as Python has it; :func:`toml` writes it as a file would. Whether it is
+good is said here, so that four doors that agree on nonsense are seen.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+INF, NAN = math.inf, math.nan
+KEY = "sk-canary-4f81"
+SECRET = "a-secret-of-forty-eight-characters-for-any-hash-x"
+
+
+@frozen
+class Row:
+    """One value of one option.
+
+    :ivar place: ``"proxy.timeout"``.
+    :ivar good: whether every door takes it.
+    :ivar tells: the place whose line it is, where that is another.
+    :ivar beside: other options, by place, that the value needs to be judged for itself.
+    """
+
+    place: str
+    value: Any
+    good: bool
+    beside: tuple[tuple[str, Any], ...] = ()
+    tells: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place} = {self.value!r}"[:120]
+
+
+def toml(value: Any) -> str:
+    """*value* as a file writes it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        return json.dumps(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(key)} = {toml(each)}" for key, each in value.items())
+        return f"{{ {', '.join(pairs)} }}"
+    assert isinstance(value, datetime.date)
+    return value.isoformat()
+
+
+DAY = datetime.date(2026, 1, 1)
+#: Of no type that any option has.
+STRANGE: tuple[Any, ...] = (DAY, {"a": 1})
+
+BAD_DURATIONS = (0, -1, 0.0, -0.5, INF, -INF, NAN, True, False, "", "5", "soon", "5 minutes")
+BAD_DURATIONS += ("-1s", "0s", "1e3s", "5M", 10**400, [], [5], *STRANGE)
+GOOD_DURATIONS = (1, 0.25, 5, "500ms", "30s", "2.5s", "15m", "2h", "7d", " 5s ")
+BAD_COUNTS = (0, -1, True, False, 1.0, 1.5, INF, NAN, "", "5", [], *STRANGE)
+GOOD_COUNTS = (1, 7, 10**6)
+BAD_SIZES = (0, -1, 1.5, True, INF, NAN, "", "0", "0kb", "-1kb", "1 megabyte", "1tb", "mb", [], DAY)
+BAD_SIZES += ("9" * 400 + "kb",)
+GOOD_SIZES = (1, 1024, "1b", "500kb", "1.5mb", "1gb", "1 MB")
+BAD_FLAGS = (0, 1, "true", "", [], 1.0, *STRANGE)
+
+HOP_BY_HOP = ("Connection", "TE", "transfer-encoding", "Upgrade", "Keep-Alive", "Trailer")
+BAD_NAMES = ("", "a b", "a:b", "ä", "a\r\nb", "a\x00", "Host", "HOST", "content-length", "Expect")
+BAD_NAMES += (*HOP_BY_HOP, 3, True, [], *STRANGE)
+BAD_PATTERNS = (*BAD_NAMES, "*", "*-X", "X-*-Y", "a**")
+NEVER_RELAYED = ("Set-Cookie", "set-cookie2", "Server", "Access-Control-Allow-Origin")
+NEVER_RELAYED += ("access-control-expose-headers", "Clear-Site-Data", "Strict-Transport-Security")
+
+BAD_METHODS = ("", "post", "Post", "GE T", "OPTIONS", "CONNECT", "TRACE", "G\n", "G!", "P(", "ä", 1)
+BAD_METHODS += (True, *STRANGE)
+BAD_MEDIA = ("", "json", "application/", "/json", "application/*", "text/plain; charset=utf-8")
+BAD_MEDIA += ("a/b/c", "*", "a b/c", "application/json\n", 3, True, *STRANGE)
+
+BAD_HOSTS = ("", " ", "*", ".", ".com", "*.com", "*.co.uk", "com", "https://api.example.com", "a/b")
+BAD_HOSTS += ("api.example.com:443", "user@api.example.com", "*.*.example.com", "a*.example.com")
+BAD_HOSTS += (
+    "bücher.example",
+    "127.0.0.1",
+    "[::1]",
+    "::1",
+    "localhost",
+    "10.0.0.0/8",
+    "2130706433",
+)
+BAD_HOSTS += ("0x7f.1", "api..example.com", "-a.example.com", "a" * 64 + ".example.com", 3, True)
+BAD_HOSTS += ("github.io", ".github.io", *STRANGE)
+BAD_TARGETS = (
+    "",
+    "api.example.com",
+    "ftp://api.example.com",
+    "https://",
+    "https://u:p@a.example.com",
+)
+BAD_TARGETS += (
+    "https://a.example.com/?q=1",
+    "https://a.example.com/#f",
+    "https://a.example.com/..",
+)
+BAD_TARGETS += ("https://a.example.com/a//b", "https://a.example.com:0/", "https://127.0.0.1/")
+BAD_TARGETS += ("https://a.example.com:99999/", "https://a.example.com/%2e%2e/", "//a.example.com")
+BAD_TARGETS += ("https://com/", "https://bücher.example/", 3, True, [], *STRANGE)
+
+BAD_ORIGINS = ("null", "", "localhost:3000", "https://a.example.com/", "https://A.example.com")
+BAD_ORIGINS += (
+    "https://a.example.com:443",
+    "http://a.example.com:80",
+    "https://a.example.com/path",
+)
+BAD_ORIGINS += ("https://u@a.example.com", "https://", "https://a b", "http://bücher.example", 3)
+BAD_ORIGINS += ("https://a.example.com?x", "https://a.example.com#x", "*", True, *STRANGE)
+BAD_PATHS = (
+    "",
+    "/",
+    "a",
+    "/a/",
+    "//a",
+    "/a//b",
+    "/a/../b",
+    "/.",
+    "/a/..",
+    "/a/./b",
+    "/%41",
+    "/a b",
+)
+BAD_PATHS += ("/a?b", "/a#b", "/<x>", "/ä", "/a\n", "/a;b", "/a:b", 3, True, [], *STRANGE)
+BAD_CIDRS = (
+    "",
+    "10.0.0.1/8",
+    "example.org",
+    "0.0.0.0/0",
+    "::/0",
+    "10.0.0.0/33",
+    "10.0.0.0/8:80",
+    4,
+)
+BAD_CIDRS += ("300.0.0.0/8", True, *STRANGE)
+BAD_NETWORKS = ("", "everything", "0.0.0.0/0", "::/0", "10.0.0.1/8", "127.0.0.1/32:0", "a/8", 3)
+BAD_NETWORKS += ("127.0.0.1/32:65536", "127.0.0.1/33", "::ffff:127.0.0.1/128", True, *STRANGE)
+BAD_DNS = ("", "dns.example", "9.9.9.9:0", "9.9.9.9:65536", "[9.9.9", "999.1.1.1", "9.9.9.9:x")
+BAD_DNS += ("9.9.9.9/32", "::1:53:", 9, True, *STRANGE)
+BAD_LISTEN = (
+    "",
+    "nonsense",
+    "4020",
+    "tcp",
+    "tcp:",
+    "tcp:99999",
+    "tcp:-1",
+    "tcp:x",
+    "tcp:1:2:3:4:5",
+)
+BAD_LISTEN += ("tcp:4020:interface=example.org", "tcp:4020:colour=red", "tcp:4020\\", "udp:4020", 4)
+BAD_LISTEN += ("tcp6:4020:interface=127.0.0.1", "ssl:4020:privateKey=/no/such.pem", True, *STRANGE)
+BAD_SERVER_NAMES = (
+    "",
+    "https://a.example.com",
+    "a/b",
+    "a b",
+    "a.example.com:80",
+    "*",
+    "ä",
+    3,
+    True,
+)
+BAD_SERVER_NAMES += tuple(STRANGE)
+BAD_RULES = ("", "nobody", "role:", "role:a b", "users", "json", "json:", ":x", "a b:c", 3, True)
+BAD_RULES += ("no_such_module:x", "json:no_such_name", "json:__doc__", *STRANGE)
+BAD_LIMITS = (0, 5, "200 in 15m", True, [], {}, {"requests": 1}, {"window": 1}, {"requests": 0})
+BAD_LIMITS += (
+    {"requests": 0, "window": 1},
+    {"requests": True, "window": 1},
+    {"requests": 1.5, "window": 1},
+    {"requests": 1, "window": 0},
+    {"requests": 1, "window": INF},
+    {"requests": 1, "window": NAN},
+    {"requests": 1, "window": -1},
+    {"requests": 1, "window": "soon"},
+    {"requests": 1, "window": 1, "per": "user"},
+)
+BAD_SECRETS = ("", " ", "${env:NO_SUCH}", "${env:}", "${x}", "a${", "${file:no-such-file}", "a\nb")
+BAD_SECRETS += (
+    "$KEY",
+    "Bearer $env:KEY",
+    "'quoted-key'",
+    "k\u00e9y",
+    "${env:EMPTY}",
+    3,
+    True,
+    [],
+    *STRANGE,
+)
+
+
+_PER_ADDRESS = "server.connections_per_address"
+
+
+def _rows(place: str, good: bool, values: Any, *beside: tuple[str, Any]) -> Iterator[Row]:
+    return (Row(place, value, good, beside) for value in values)
+
+
+def _lists(place: str, item: Any, bad: Any, *, empty: bool) -> Iterator[Row]:
+    """A list of good items, of each bad one beside a good one, and what is no list."""
+    yield from _rows(place, True, [[item]])
+    yield from _rows(place, False, [[item, value] for value in bad])
+    yield from _rows(place, False, (3, True, *STRANGE))
+    yield from _rows(place, empty, [[]])
+
+
+def _server() -> Iterator[Row]:
+    yield from _rows("server.name", False, ("", " ", "a\nb", "x" * 101, 3, True, [], *STRANGE))
+    yield from _rows("server.name", True, ("ai", "my assistant", "x" * 100))
+    yield from _rows("server.base_path", False, set(BAD_PATHS[1:18]) - {"", "/"})
+    yield from _rows("server.base_path", True, ("", "/", "/api/v1", "/a"))
+    yield from _rows("server.listen", False, [[value] for value in BAD_LISTEN])
+    yield from _rows("server.listen", False, ("tcp:4020", 3, True))
+    yield from _rows(
+        "server.cors_origins", False, [[value] for value in BAD_ORIGINS if value != "*"]
+    )
+    yield from _rows("server.cors_origins", False, [v for v in BAD_ORIGINS if v != "*"])
+    yield from _rows("server.cors_origins", False, [["https://a.example.com", "*"]])
+    yield from _rows("server.cors_origins", True, ("*", ["*"], [], "http://localhost:3000"))
+    yield from _rows("server.cors_origins", True, [["https://a.example.com", "http://[::1]:3000"]])
+    yield from _lists("server.cors_headers", "X-A-*", BAD_PATTERNS, empty=True)
+    yield from _lists("server.server_names", "a.example.com", BAD_SERVER_NAMES, empty=True)
+    yield from _lists("server.trusted_proxies", "10.0.0.0/8", BAD_CIDRS, empty=True)
+    for place in ("server.rate_limit", "server.user_rate_limit"):
+        yield from _rows(place, False, BAD_LIMITS)
+        yield from _rows(place, True, (False, {"requests": 5, "window": "1m"}))
+    for place in ("server.compression", "server.security_headers", "server.https_redirect"):
+        yield from _rows(place, False, BAD_FLAGS)
+        yield from _rows(place, True, (True, False))
+    for place in ("server.hsts", "server.drain_timeout"):
+        yield from _rows(place, False, BAD_DURATIONS)
+        yield from _rows(place, True, GOOD_DURATIONS)
+    for place in ("server.max_in_flight", "server.max_in_flight_per_user", _PER_ADDRESS):
+        yield from _rows(place, False, BAD_COUNTS)
+        yield from _rows(place, True, GOOD_COUNTS)
+    yield from _rows("server.admin_listen", False, [v for v in BAD_LISTEN if v != ""])
+    yield from _rows("server.admin_listen", False, ("tcp:0:interface=0.0.0.0", "tcp:0"))
+    yield from _rows("server.admin_listen", True, ("", "tcp:0:interface=127.0.0.1"))
+    yield from _rows("server.admin_remote", False, BAD_FLAGS)
+    yield from _rows("server.state_dir", False, (3, True, [], *STRANGE))
+    yield from _rows("server.database_url", False, ("mysql://h/d", "${env:NO_SUCH}", 3, True))
+    yield from _rows("server.workers", False, (0, 2, True, "auto", 1.0, -1))
+
+
+def _others() -> Iterator[Row]:
+    yield from _lists("upstream.dns_servers", "9.9.9.9", BAD_DNS, empty=True)
+    yield from _lists("upstream.allow_networks", "127.0.0.1/32:9100", BAD_NETWORKS, empty=True)
+    yield from _rows("upstream.ca_file", False, ("no-such.pem", "/", 3, True, []))
+    yield from _rows(
+        "redis.url", False, ("hunter2", "http://h", "redis://", "redis://h/x", 3, True)
+    )
+    yield from _rows("redis.url", False, ("redis://h:99999", "${env:NO_SUCH}", "redis://h/-1"))
+    yield from _rows("redis.on_redis_loss", False, ("", "perhaps", "Local", 3, True, []))
+    yield from _rows("redis.on_redis_loss", True, ("local", "deny"))
+    yield from _rows("keys.master_key", False, ("hunter2", " ", SECRET, "${env:NO_SUCH}", 3, True))
+    yield from _rows("auth.required", False, BAD_FLAGS)
+    jwt = ("auth.mode", "jwt"), ("auth.required", True)
+    for value in ("short", " ", "${env:NO_SUCH}", "-----BEGIN " + SECRET, "a\nb" * 20, 3, True, []):
+        yield Row("auth.secret", value, False, jwt)
+    yield Row("auth.secret", SECRET, True, jwt)
+
+
+def _routes() -> Iterator[Row]:
+    yield from _rows("proxy.path", False, BAD_PATHS)
+    yield from _rows("proxy.path", True, ("/b", "/a/b", "/a.b/c_d~e-f", "/..a", "/healthz"))
+    yield from _lists("proxy.allowed_hosts", "api.example.com", BAD_HOSTS, empty=False)
+    yield from _rows("proxy.allowed_hosts", False, ("api.example.com", ""))
+    yield from _rows("proxy.allowed_hosts", True, [["*.example.com"], [".api.example.com"]])
+    for value in BAD_TARGETS:
+        yield Row("proxy.target", value, False, (("proxy.allowed_hosts", None),))
+    for value in (
+        "https://a.example.com",
+        "https://a.example.com:8443/v1",
+        "http://a.example.com/",
+    ):
+        yield Row("proxy.target", value, True, (("proxy.allowed_hosts", None),))
+    yield from _rows("proxy.target_url_header", False, BAD_NAMES)
+    yield from _rows("proxy.target_url_header", True, ("X-WHIP-URL", "x_target"))
+    yield from _lists("proxy.methods", "GET", BAD_METHODS, empty=False)
+    yield from _rows("proxy.methods", False, ("POST", ""))
+    yield from _lists("proxy.allowed_schemes", "https", ("", "ftp", "HTTPS", 3, True), empty=False)
+    yield from _lists("proxy.allowed_ports", 443, (0, -1, 65536, "443", True, 1.5), empty=False)
+    yield from _lists("proxy.content_type", "application/sdp", BAD_MEDIA, empty=False)
+    yield from _rows("proxy.content_type", False, BAD_MEDIA)
+    yield from _rows("proxy.content_type", True, ("*/*", "application/vnd.a+json", "Text/Plain"))
+    yield from _rows("proxy.body_limit", False, BAD_SIZES)
+    yield from _rows("proxy.body_limit", True, GOOD_SIZES)
+    for key in ("timeout", "connect_timeout", "idle_timeout", "total_timeout", "location_ttl"):
+        yield from _rows(f"proxy.{key}", False, BAD_DURATIONS)
+        yield from _rows(f"proxy.{key}", True, GOOD_DURATIONS)
+    yield from _lists("proxy.pass_headers", "X-A-*", BAD_PATTERNS, empty=True)
+    yield from _lists("proxy.response_headers", "X-B-*", BAD_PATTERNS, empty=True)
+    yield from _rows("proxy.response_headers", False, [[name] for name in NEVER_RELAYED])
+    pairs = [{"from": name, "to": "X-C"} for name in (*BAD_NAMES, *NEVER_RELAYED, "X-*")]
+    pairs += [{"from": "X-C", "to": name} for name in (*BAD_NAMES, *NEVER_RELAYED, "X-*")]
+    pairs += [{}, {"from": "A"}, {"to": "A"}, {"from": "A", "to": "B", "as": "C"}]
+    good = {"from": "Location", "to": "X-WHIP-Resource"}
+    yield from _lists("proxy.expose_headers", good, [*pairs, "Location", 3, DAY], empty=True)
+    yield from _headers()
+    yield from _rows("proxy.errors", False, ("", "raw", "Envelope", 3, True, [], *STRANGE))
+    yield from _rows("proxy.errors", True, ("envelope", "passthrough"))
+    yield from _rows("proxy.authorize", False, BAD_RULES)
+    yield from _rows("proxy.authorize", False, ("user", "role:admin"))
+    yield from _rows("proxy.authorize", True, ("anyone", "json:loads"))
+    yield from _rows("proxy.max_in_flight", False, BAD_COUNTS)
+    yield from _rows("proxy.max_in_flight", True, GOOD_COUNTS)
+    yield from _rows("proxy.rate_limit", False, BAD_LIMITS)
+    yield from _rows("proxy.rate_limit", True, (False, {"requests": 5, "window": "1m"}))
+    for key in ("count_tokens", "follow_redirects", "redact_bodies"):
+        yield from _rows(f"proxy.{key}", False, BAD_FLAGS)
+        yield from _rows(f"proxy.{key}", True, (True, False))
+
+
+def _headers() -> Iterator[Row]:
+    place = "proxy.forward_headers"
+    names = [name for name in BAD_NAMES if isinstance(name, str)]
+    yield from _rows(place, False, [{name: KEY} for name in names])
+    yield from _rows(place, False, [{"Authorization": value} for value in BAD_SECRETS])
+    yield from _rows(place, False, [{"X-Key": KEY, "x-key": KEY}, {"A": KEY, "B": KEY, "a": KEY}])
+    yield from _rows(place, False, (3, True, "Bearer", [], ["Authorization"], DAY))
+    yield from _rows(
+        place, False, [{"Authorization": "${user_key:daydream}"}, {"A": "${user_key:}"}]
+    )
+    yield from _rows(place, False, [{"x-target-url": KEY}, {"X-Target-URL": "${env:SECRET}"}])
+    yield from _rows(place, True, [{}, {"Authorization": f"Bearer {KEY}"}, {"X": "${env:SECRET}"}])
+
+
+def _together() -> Iterator[Row]:
+    """Options that are good alone and not beside one another."""
+    target = ("proxy.target", "https://a.example.com/v1")
+    yield Row("proxy.allowed_hosts", ["api.example.com"], False, (target,))
+    for key, value in (
+        ("allowed_schemes", ["http"]),
+        ("allowed_ports", [8443]),
+        ("target_url_header", "X-WHIP-URL"),
+    ):
+        yield Row(f"proxy.{key}", value, False, (target, ("proxy.allowed_hosts", None)))
+    yield Row("proxy.allowed_hosts", None, False)
+    headers = ("proxy.forward_headers", {"Authorization": KEY})
+    networks = ("upstream.allow_networks", ["127.0.0.1/32"])
+    for schemes, good in ((["http"], False), (["https", "http"], False), (["https"], True)):
+        yield Row("proxy.allowed_schemes", schemes, good, (headers,))
+    yield Row("proxy.allowed_schemes", ["http"], True, (headers, networks))
+    yield Row("proxy.allowed_hosts", ["127.0.0.1"], True, (networks,))
+    yield Row("proxy.allowed_hosts", ["127.0.0.2"], False, (networks,))
+    for listen, good in (("tcp:0", False), ("tcp:0:interface=0.0.0.0", False)):
+        yield Row("server.listen", [listen], True)
+        yield Row("server.listen", [listen], good, (headers,), "proxy.authorize")
+        yield Row("server.listen", [listen], True, (headers, ("proxy.authorize", "anyone")))
+    yield Row("proxy.path", "/healthz", False, (("server.base_path", ""),))
+    yield Row("proxy.path", "/healthz", False, (("server.base_path", "/"),))
+    yield Row("proxy.path", "/usage", False, (("server.state_dir", "state"),))
+    yield Row("proxy.path", "/usage/x", False, (("server.state_dir", "state"),))
+    yield Row("proxy.path", "/usage", True)
+    admin = ("server.admin_listen", "tcp:9:interface=0.0.0.0")
+    yield Row("server.admin_remote", False, False, (admin,), "server.admin_listen")
+
+
+def _unknown() -> Iterator[Row]:
+    for place in (
+        *("proxy.alowed_hosts", "proxy.timeuot", "proxy.allowedHosts", "proxy.zzz", "proxy.limits"),
+        *("server.nam", "server.cors_origin", "server.zzz", "server.servernames"),
+    ):
+        yield Row(place, 1, False)
+
+
+ROWS = (*_server(), *_others(), *_routes(), *_together(), *_unknown())
+ENVIRON = {"SECRET": KEY, "EMPTY": " "}
+#: What every row changes: by place, as Python has it.
+BASE: dict[str, Any] = {
+    "server.name": "ai",
+    "server.listen": ["tcp:0:interface=127.0.0.1"],
+    "auth.mode": "none",
+    "proxy.path": "/a",
+    "proxy.allowed_hosts": ["api.example.com"],
+}
+
+
+def given(row: Row) -> dict[str, Any]:
+    """All options of *row*, by place; ``None`` leaves one out."""
+    every = BASE | dict(row.beside) | {row.place: row.value}
+    return {place: value for place, value in every.items() if value is not None}
+
+
+def file_of(row: Row) -> str:
+    """The config file of *row*."""
+    sections: dict[str, list[str]] = {}
+    for place, value in given(row).items():
+        section, _, key = place.partition(".")
+        sections.setdefault(section, []).append(f"{key} = {toml(value)}")
+    heads = {"proxy": "[[proxy]]"}
+    return "\n".join(
+        line
+        for section, lines in sections.items()
+        for line in (heads.get(section, f"[{section}]"), *lines)
+    )
+
+
+def write(row: Row, directory: Path) -> Path:
+    """The same on disk."""
+    path = directory / "naap-proxy.toml"
+    path.write_text(file_of(row), encoding="utf-8")
+    path.chmod(0o600)
+    return path
