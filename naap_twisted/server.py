@@ -28,10 +28,11 @@ from .interfaces import IKeyStore, IResolver
 from .limits.capacity import Capacity
 from .limits.door import Door
 from .model import User
+from .mounts import Mount
 from .observe.health import Health
 from .observe.log import AccessLog
 from .ports import ListeningPort
-from .routing import Mount, Routes
+from .routing import Routes
 from .server_options import ServerOptions, authenticator_of, listen_of, networks_of, wrapped
 from .state import State
 from .upstream.client import UpstreamClient
