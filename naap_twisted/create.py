@@ -67,12 +67,13 @@ def create_plugin_server(
         or JWT_SECRET of the environment, where auth is required.
     :param public_routes: exact request paths that need no user.
     :param compression: gzip for answers of our own; what is relayed is never touched.
-    :param https_redirect: plain http is redirected to https.
+    :param https_redirect: plain http is redirected to https, under the names that are surely ours.
     :param hsts: seconds for Strict-Transport-Security, or ``None``.
     :param rate_limit: per client address; ``None`` for no limit.
     :param user_rate_limit: per user, over all routes.
     :param trusted_proxies: CIDRs whose X-Forwarded-For and -Proto are believed.
-    :param server_names: if given, other Host values get 421.
+    :param server_names: other Host values get 421. Where only loopback is heard, ``localhost`` and
+        its addresses are names too; elsewhere none means any.
     :param allow_networks: non-public networks that every route may reach.
     :param ca_file: PEM file of further trust anchors towards upstreams.
     :param drain_timeout: seconds that exchanges in flight get at shutdown.

@@ -18,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from .auth.gate import Authorize, Gate, settle
+from .cross_site import CrossSite
 from .egress import EgressPolicy
 from .errors import (
     ConfigError,
@@ -55,6 +56,7 @@ class Bindings:
     prefix: bytes = b""
     door: Door = Factory(Door)
     key: LocationKey = Factory(LocationKey)
+    cross_site: CrossSite = Factory(CrossSite)
 
 
 @implementer(IHeadResource)
@@ -69,6 +71,7 @@ class ExternalProxy(Resource):
     _bound: Bindings
     egress: EgressPolicy
     _targets: Targets
+    _cross_site: CrossSite | None
     _sessions: Sessions | None = None
 
     def __init__(
@@ -92,6 +95,8 @@ class ExternalProxy(Resource):
         if self.route.session_ttl is not None:
             self._sessions = Sessions(bindings.key, bindings.path, self.route.session_ttl)
         self._targets = Targets(self.route, self.egress, bindings.prefix, self._sessions)
+        # Where nothing is added there is nothing to spend.
+        self._cross_site = bindings.cross_site if self.route.injects else None
         self._bound = bindings
         self._upstream = self._upstream or bindings.upstream
 
@@ -111,6 +116,8 @@ class ExternalProxy(Resource):
         if request.method not in methods:
             allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
+        if self._cross_site is not None:
+            self._cross_site.check(request)
         await self._bound.gate.admit(request, self.route.authorize)
         if self._bound.door:
             await self._bound.door.admit(request)

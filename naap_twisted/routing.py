@@ -20,6 +20,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from .auth.gate import Gate
+from .cross_site import CrossSite
 from .errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
 from .external_proxy import Bindings
 from .interfaces import IDownstreamRequest, IHeadResource, IRouteTable, IUpstream
@@ -55,6 +56,7 @@ class Routes(Resource):
 
     :param base_path: ``"/api/v1"``, or ``""``.
     :param key: signs the Locations of sessions.
+    :param cross_site: what pages of other sites may not do to a route with a key.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
     :ivar door: the limits that ask who calls, on every route below the base path.
@@ -63,7 +65,12 @@ class Routes(Resource):
     isLeaf = True
 
     def __init__(
-        self, klein: Klein, base_path: str, gate: Gate, key: LocationKey | None = None
+        self,
+        klein: Klein,
+        base_path: str,
+        gate: Gate,
+        key: LocationKey | None = None,
+        cross_site: CrossSite | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
@@ -73,6 +80,7 @@ class Routes(Resource):
         self.door = Door()
         self._gate = gate
         self._key = key or LocationKey()
+        self._cross_site = cross_site or CrossSite()
         self._base = base_path.encode("ascii")
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()
@@ -112,7 +120,15 @@ class Routes(Resource):
             door = self.door if door is None else door
             proxy.bind(
                 Bindings(
-                    full, self._gate, upstream, capacity, allow_networks, prefix, door, self._key
+                    full,
+                    self._gate,
+                    upstream,
+                    capacity,
+                    allow_networks,
+                    prefix,
+                    door,
+                    self._key,
+                    self._cross_site,
                 )
             )
         branch = proxy is None or mount.is_pinned

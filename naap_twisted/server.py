@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
+from . import server_options
 from .addresses import format_allow_network
 from .admin.parts import Parts
 from .admin.tally import Tally
@@ -33,7 +34,7 @@ from .observe.health import Health
 from .observe.log import AccessLog
 from .ports import ListeningPort
 from .routing import Routes
-from .server_options import ServerOptions, authenticator_of, listen_of, networks_of, wrapped
+from .server_options import ServerOptions
 from .state import State
 from .upstream.client import UpstreamClient
 from .upstream.dns import DnsResolver
@@ -62,20 +63,26 @@ class PluginServer(MultiService):
         self._options = options
         self._reactor = reactor
         self.router = Klein()
-        self.listen: tuple[str, ...] = listen_of(options)
-        self._networks = networks_of(options.allow_networks)
+        self.listen: tuple[str, ...] = server_options.listen_of(options)
+        self._networks = server_options.networks_of(options.allow_networks)
         self._capacity = Capacity.of(options.capacity)
         self._upstream = UpstreamClient(
             reactor, resolver=_resolver(options, reactor), ca_file=options.ca_file or ""
         )
-        self._authenticator = authenticator_of(options)
+        self._authenticator = server_options.authenticator_of(options)
         gate = Gate(
             self._authenticator,
             required=options.require_auth,
             public_routes=options.public_routes,
         )
         self._location_key = LocationKey(options.state.state_dir)
-        self._routes = Routes(self.router, options.base_path, gate, self._location_key)
+        self._routes = Routes(
+            self.router,
+            options.base_path,
+            gate,
+            self._location_key,
+            server_options.cross_site_of(options),
+        )
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
         self._state = State(options.state, reactor, name=options.name, path=options.base_path)
@@ -84,7 +91,10 @@ class PluginServer(MultiService):
         if options.user_rate_limit is not None:
             policy = self._state.policy("user", options.user_rate_limit, users=True)
             self._routes.door = Door((policy,))
-        self._root = wrapped(self._routes, options, self._state)
+        self._limiter = server_options.limiter_of(options, self._state)
+        self._root = server_options.wrapped(
+            self._routes, options, self._limiter, server_options.names_of(options)
+        )
         self._tally = Tally()
         self._born = reactor.seconds()
         self._site: DownstreamSite | None = None
@@ -115,6 +125,8 @@ class PluginServer(MultiService):
     def resource(self) -> IResource:
         """All of it as a resource, for anybody's ``Site``; request bodies stream on ours only.
 
+        Where that listens is not known here: without ``server_names`` it answers to any Host.
+
         Opens what the server keeps (keys, usage, Redis), until the reactor stops.
 
         :raises ConfigError: that can't be opened.
@@ -123,7 +135,8 @@ class PluginServer(MultiService):
         self._reactor.addSystemEventTrigger(
             "before", "shutdown", lambda: Deferred.fromCoroutine(self._state.close())
         )
-        return AnySite(self._root)
+        names = server_options.names_of(self._options, elsewhere=True)
+        return AnySite(server_options.wrapped(self._routes, self._options, self._limiter, names))
 
     def site(self) -> DownstreamSite:
         """The site this server listens with; made once."""

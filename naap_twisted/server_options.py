@@ -14,11 +14,13 @@ from .addresses import parse_allow_network
 from .auth.choose import choose_authenticator
 from .clients import TrustedProxies
 from .config.listen import check_admin, parse_listen
+from .cross_site import CrossSite
 from .downstream.limits import DownstreamLimits
 from .errors import ConfigError
-from .interfaces import IAuthenticator, IHeadResource
+from .interfaces import IAuthenticator, IHeadResource, IRateLimiter
 from .limits.capacity import CapacityLimits
 from .model import AllowedNetwork, RateLimit, rate_limit_problem
+from .own_names import OwnNames, own_names
 from .routing import Routes
 from .secret import Secret
 from .state import State, StateOptions
@@ -98,16 +100,46 @@ def authenticator_of(options: ServerOptions) -> IAuthenticator | None:
     )
 
 
-def wrapped(routes: Routes, options: ServerOptions, state: State) -> IHeadResource:
-    """The wrapper chain, innermost first."""
+def names_of(options: ServerOptions, *, elsewhere: bool = False) -> OwnNames:
+    """By which names the server is called.
+
+    :param elsewhere: somebody else listens for it.
+    """
+    listeners = () if elsewhere else listen_of(options)
+    return own_names(map(parse_listen, listeners), options.server_names)
+
+
+def limiter_of(options: ServerOptions, state: State) -> IRateLimiter | None:
+    """What counts for ``rate_limit``."""
+    return None if options.rate_limit is None else state.limiter("address", options.rate_limit)
+
+
+def cross_site_of(options: ServerOptions) -> CrossSite:
+    """What pages of other sites may not do to a route with a key."""
+    return CrossSite(options.cors_origins, TrustedProxies(options.trusted_proxies))
+
+
+def wrapped(
+    routes: Routes, options: ServerOptions, limiter: IRateLimiter | None, names: OwnNames
+) -> IHeadResource:
+    """The wrapper chain, innermost first.
+
+    :param limiter: counts for ``rate_limit``, where there is one.
+    """
     trusted = TrustedProxies(options.trusted_proxies)
     root: Any = routes
     if options.compression:
         root = Compression(root)
-    if options.rate_limit is not None:
-        limiter = state.limiter("address", options.rate_limit)
+    if limiter is not None:
         root = RateLimited(root, limiter, announced=options.rate_limit)
-    root = Cors(root, routes, options.cors_origins, options.cors_headers, trusted=trusted)
+    root = Cors(
+        root,
+        routes,
+        options.cors_origins,
+        options.cors_headers,
+        trusted=trusted,
+        own=names.known,
+    )
     if options.security_headers:
         root = SecurityHeaders(root)
     if options.https_redirect or options.hsts is not None:
@@ -117,9 +149,10 @@ def wrapped(routes: Routes, options: ServerOptions, state: State) -> IHeadResour
             hsts=options.hsts,
             trusted=trusted,
             https_port=_https_port(options.listen),
+            own=names.known,
         )
-    if options.server_names:
-        root = ServerNames(root, options.server_names)
+    if names.answered:
+        root = ServerNames(root, names.listed, also=names.known)
     return RequestId(root, trusted=trusted)
 
 
