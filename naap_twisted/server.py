@@ -146,6 +146,7 @@ class PluginServer(MultiService):
                 limits=self._options.limits,
                 reactor=self._reactor,
                 observer=self._observer(),
+                charge=server_options.charge_of(self._options, self._limiter),
             )
         return self._site
 

@@ -28,7 +28,7 @@ from .upstream.dns import check_server
 from .wrappers.compression import Compression
 from .wrappers.cors import Cors
 from .wrappers.https_only import HttpsOnly
-from .wrappers.rate_limit import RateLimited
+from .wrappers.rate_limit import Charge, RateLimited
 from .wrappers.request_id import RequestId
 from .wrappers.security_headers import SecurityHeaders
 from .wrappers.server_names import ServerNames
@@ -117,6 +117,13 @@ def limiter_of(options: ServerOptions, state: State) -> IRateLimiter | None:
 def cross_site_of(options: ServerOptions) -> CrossSite:
     """What pages of other sites may not do to a route with a key."""
     return CrossSite(options.cors_origins, TrustedProxies(options.trusted_proxies))
+
+
+def charge_of(options: ServerOptions, limiter: IRateLimiter | None) -> Charge | None:
+    """What counts bytes that are no request, with the requests that ``rate_limit`` counts."""
+    if limiter is None:
+        return None
+    return Charge(limiter, TrustedProxies(options.trusted_proxies))
 
 
 def wrapped(

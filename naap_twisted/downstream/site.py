@@ -26,6 +26,8 @@ class DownstreamSite(Site):
     :param resource: the root; any ``IResource`` works.
     :param limits: bounds of connections and requests.
     :param observer: called with every finished :class:`DownstreamRequest`.
+    :param charge: called with the address of who sent bytes that are no request; what it returns is
+        answered in place of what was wrong with them.
     :ivar draining: set while shutting down: answers say ``Connection: close``.
     :ivar open: the connections that are open now.
     """
@@ -41,6 +43,7 @@ class DownstreamSite(Site):
         limits: DownstreamLimits | None = None,
         reactor: IReactorTime | None = None,
         observer: Callable[[DownstreamRequest], None] | None = None,
+        charge: Callable[[str], ProxyError | None] | None = None,
     ) -> None:
         super().__init__(resource, reactor=reactor)  # type: ignore[no-untyped-call]
         self.limits = limits or DownstreamLimits()
@@ -49,6 +52,7 @@ class DownstreamSite(Site):
         self.open: set[Channel] = set()
         self._per_address: dict[str, int] = {}
         self._observer = observer
+        self._charge = charge
         self._date = (0, b"")
 
     def buildProtocol(  # type: ignore[override]
@@ -88,9 +92,11 @@ class DownstreamSite(Site):
         if self._observer is not None:
             self._observer(request)
 
-    def refused(self, channel: Channel, error: ProxyError) -> str:
-        """Log *error*, the answer to bytes that never became a request; the id of the line."""
+    def refused(self, channel: Channel, error: ProxyError) -> tuple[ProxyError, str]:
+        """Log *error*, for bytes that never became a request; what to answer, the line's id."""
         peer = getattr(channel.getPeer(), "host", "")
+        if self._charge is not None:
+            error = self._charge(peer) or error
         request_id = secrets.token_hex(16)
         self._log.info(
             "request {request_id} refused: {reason}",
@@ -98,7 +104,7 @@ class DownstreamSite(Site):
             reason=error.reason,
             peer=peer,
         )
-        return request_id
+        return error, request_id
 
     def http_date(self) -> bytes:
         """The Date header's value, made once a second (RFC 9110 section 6.6.1)."""
