@@ -4,6 +4,7 @@ from naap_twisted import RateLimit
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.testing import RawClient
 
+from ..servers import NO_REDIS, Redis
 from .oracle import OK, Stage
 
 
@@ -66,6 +67,19 @@ class GarbageTests(Stage):
         for _ in self.JUNK:
             self.assertEqual((await self.junk(b"GET / HTTP/1.1\r\nHos")).status, 408)
         self.assertEqual((await self.junk(b"GET / HTTP/1.1\r\nHos")).status, 429)
+
+    async def test_in_redis(self):
+        """Shared counts are asked, but not waited for: what they say counts for the next one."""
+        if NO_REDIS:
+            self.skipTest(NO_REDIS)
+        self.limited(redis_url=Redis(self).url)
+        link = self.running.server.parts.state.redis
+        await self.until(lambda: link.up, "the link to Redis")
+        for raw, status in self.JUNK:
+            self.assertEqual((await self.junk(raw)).status, status)
+        replies = await self.converse(self.request())
+        self.assert_error(replies, 429, "RATE_LIMITED")
+        self.assertEqual((await self.junk(self.JUNK[0][0])).status, 429)
 
     async def test_without_a_limit(self):
         """Nothing is counted where nothing is limited."""

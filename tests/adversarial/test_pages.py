@@ -1,6 +1,11 @@
 """What a page of another site can make a browser send: rebound names, images, links, forms."""
 
+import shutil
+import socket
+import tempfile
+
 from attrs import Factory, frozen
+from twisted.internet.threads import deferToThread
 
 from .oracle import Stage, one_test_per
 
@@ -106,6 +111,28 @@ class EverywhereTests(NameStage):
 
     async def check(self, row):
         await self.asked(row, row.anywhere)
+
+
+class SocketTests(Stage):
+    async def test_a_unix_socket_beside_loopback(self):
+        """What connects to it is a proxy, with the Host that the world uses; no page can."""
+        folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, folder)
+        path = f"{folder}/naap.sock"
+        listen = ["tcp:0:interface=127.0.0.1", f"unix:{path}"]
+        self.start(server={"listen": listen, "server_names": []})
+        raw = b"GET /none HTTP/1.1\r\nHost: proxy.example.org\r\nConnection: close\r\n\r\n"
+
+        def ask():
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(5)
+                connection.connect(path)
+                connection.sendall(raw)
+                return connection.recv(64)
+
+        self.assertIn(b" 404 ", await deferToThread(ask))
+        replies = await self.converse(raw, method=b"GET")
+        self.assertEqual([reply.status for reply in replies], [421])
 
 
 class HealthTests(Stage):
