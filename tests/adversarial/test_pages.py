@@ -5,7 +5,11 @@ import socket
 import tempfile
 
 from attrs import Factory, frozen
+from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
+from twisted.web.server import Site
+
+from naap_twisted.testing import RawClient
 
 from .oracle import Stage, one_test_per
 
@@ -133,6 +137,27 @@ class SocketTests(Stage):
         self.assertIn(b" 404 ", await deferToThread(ask))
         replies = await self.converse(raw, method=b"GET")
         self.assertEqual([reply.status for reply in replies], [421])
+
+
+class ResourceTests(Stage):
+    async def test_on_somebody_elses_site(self):
+        """It can't know where that listens: any Host is answered, and none is ours by itself."""
+        self.start(server={"cors_origins": [LISTED], "server_names": []})
+        site = Site(self.running.server.resource())
+        port = reactor.listenTCP(0, site, interface="127.0.0.1")
+        self.addCleanup(port.stopListening)
+        number = port.getHost().port
+        for host, origin, status in (
+            ("evil.example", "", 404),
+            ("evil.example", "http://evil.example", 403),
+            ("localhost", "http://localhost", 404),
+            ("localhost", "http://evil.example", 403),
+        ):
+            client = await RawClient.connect(self, number)
+            more = {"Origin": origin} if origin else {}
+            client.request("GET", "/none", {"Host": host, **more})
+            self.assertEqual((await client.answer()).status, status, (host, origin))
+            await client.stop()
 
 
 class HealthTests(Stage):
