@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from .addresses import format_allow_network
 from .model import AllowedNetwork
+from .mounts import Mount
 from .options.listen import parse_listen
-from .routing import Mount
 
 
 def of_routes(

@@ -10,6 +10,7 @@ from .config import AuthOptions, Config, RouteOptions
 from .model import DEFAULT_PORTS, RateLimit
 from .options.route import passed_headers
 from .options.rules import effective_authorize
+from .own_names import own_names
 from .rewrite import PINNED_RELAY, SDP_RELAY
 from .whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
 
@@ -46,8 +47,9 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
     if config.redis.url:
         shared = "limits, sessions" if config.auth.mode == "session" else "limits"
         yield "shared", f"{shared}, in Redis; when it is gone: {config.redis.on_redis_loss}"
-    if server.server_names:
-        yield "server names", ", ".join(server.server_names)
+    answered = own_names(server.listen, server.server_names).answered
+    if answered:
+        yield "server names", ", ".join(answered)
     if upstream.allow_networks:
         yield "open networks", ", ".join(map(format_allow_network, upstream.allow_networks))
 

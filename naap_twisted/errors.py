@@ -4,6 +4,8 @@ Every class is one row of the answer table (docs/errors.md): an HTTP status, a p
 public message. The message is written for a stranger with a browser console: it never holds a
 secret, a network address or anything an upstream said. What the operator needs beside it travels
 in :attr:`ProxyError.reason` and goes to the log only.
+
+(More than 300 lines: it is one table, and is looked up as one.)
 """
 
 from __future__ import annotations
@@ -106,6 +108,13 @@ class OriginNotAllowed(ProxyError):
     """The Origin is not in ``cors_origins``."""
 
     status, code, default = 403, "ORIGIN_NOT_ALLOWED", "Origin is not allowed"
+
+
+class CrossSiteNotAllowed(ProxyError):
+    """A page of another site used a route with a key without CORS (W3C Fetch Metadata)."""
+
+    status, code = 403, "CROSS_SITE_NOT_ALLOWED"
+    default = "Pages of other sites may call this route with fetch() only"
 
 
 class MisdirectedRequest(ProxyError):

@@ -18,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from .auth.gate import Gate
+from .cross_site import CrossSite
 from .errors import (
     ConfigError,
     InternalError,
@@ -56,6 +57,7 @@ class Bindings:
     door: Door = Factory(Door)
     key: LocationKey = Factory(LocationKey)
     keys: IKeyStore | None = None
+    cross_site: CrossSite = Factory(CrossSite)
 
 
 class ExternalProxy:
@@ -108,6 +110,8 @@ class MountedProxy(Resource):
             else Sessions(bindings.key, bindings.path, route.session_ttl)
         )
         self._targets = Targets(route, self.egress, bindings.prefix, self._sessions)
+        # Where nothing is added there is nothing to spend.
+        self._cross_site = bindings.cross_site if route.injects else None
 
     def render(self, request: IDownstreamRequest) -> int:
         """Begin the exchange; the answer goes out through the request."""
@@ -125,6 +129,8 @@ class MountedProxy(Resource):
         if request.method not in methods:
             allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
+        if self._cross_site is not None:
+            self._cross_site.check(request)
         await self._bound.gate.admit(request, self.route.authorize)
         if self._bound.door:
             await self._bound.door.admit(request)

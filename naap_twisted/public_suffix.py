@@ -13,10 +13,22 @@ from typing import Protocol
 class _List(Protocol):
     def is_public(self, domain: str) -> bool: ...
 
+    def privatesuffix(self, domain: str) -> str | None: ...
+
 
 def is_public_suffix(name: str) -> bool:
     """Whether *name*, lower case and in A-label form, is itself a public suffix (``github.io``)."""
     return _rules().is_public(name)
+
+
+def site_of(host: str) -> str:
+    """What one party holds of *host*: its registrable domain (HTML, "obtain a site").
+
+    :param host: lower case, in A-label form, as a URL writes it: an IPv6 address in brackets. An
+        address, ``localhost`` and a public suffix are sites of their own.
+    """
+    is_address = host.startswith("[") or host.rpartition(".")[2].isdigit()
+    return host if is_address else (_rules().privatesuffix(host) or host)
 
 
 def public_suffix_below(name: str) -> str | None:

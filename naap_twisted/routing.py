@@ -16,18 +16,18 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource, getChildForRequest
 from twisted.web.server import NOT_DONE_YET
-from werkzeug.exceptions import HTTPException
-from werkzeug.exceptions import MethodNotAllowed as KleinMethodNotAllowed
-from werkzeug.exceptions import NotFound as KleinNotFound
 from zope.interface import implementer
 
 from .auth.gate import Gate
+from .cross_site import CrossSite
 from .errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
-from .external_proxy import Bindings, ExternalProxy, MountedProxy
+from .external_proxy import Bindings, ExternalProxy
 from .interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IRouteTable, IUpstream
 from .limits.capacity import Capacity
 from .limits.door import Door
 from .model import AllowedNetwork, RouteCors
+from .mounts import Mount, methods_of, pinned_above
+from .url_map import UrlMap
 from .whip.key import LocationKey
 from .whip.rules import SESSION_METHODS
 from .whip.sessions import SEGMENT
@@ -37,46 +37,16 @@ _MOST_CACHED = 1024
 
 
 @frozen
-class Mount:
-    """One mounted resource.
-
-    :ivar path: below the base path, as mounted.
-    :ivar full_path: as it stands in a request target.
-    """
-
-    path: str
-    full_path: str
-    resource: IResource
-
-    @property
-    def proxy(self) -> MountedProxy | None:
-        """The resource if it is a proxy."""
-        return self.resource if isinstance(self.resource, MountedProxy) else None
-
-    @property
-    def has_sessions(self) -> bool:
-        """Whether it hands out Locations of its own."""
-        return self.proxy is not None and self.proxy.route.session_ttl is not None
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """What it answers; empty for a resource that decides for itself."""
-        return _methods_of(self.resource)
-
-
-def _methods_of(resource: IResource | ExternalProxy) -> tuple[str, ...]:
-    if not isinstance(resource, (ExternalProxy, MountedProxy)):
-        return ()
-    return tuple(method.decode("ascii") for method in resource.route.methods)
-
-
-@frozen
 class Match:
-    """What the url map says of one method and path."""
+    """Who answers one method and path.
+
+    :ivar location: the path's one spelling, where the caller is sent to it.
+    """
 
     mount: Mount | None = None
     error: ProxyError | None = None
     rule: str = ""
+    location: bytes = b""
 
 
 @implementer(IHeadResource, IRouteTable)
@@ -86,6 +56,7 @@ class Routes(Resource):
     :param base_path: ``"/api/v1"``, or ``""``.
     :param key: signs the Locations of sessions.
     :param door: the limits that ask who calls, on every route below the base path.
+    :param cross_site: what pages of other sites may not do to a route with a key.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
     """
@@ -93,7 +64,13 @@ class Routes(Resource):
     isLeaf = True
 
     def __init__(
-        self, klein: Klein, base_path: str, gate: Gate, key: LocationKey, door: Door
+        self,
+        klein: Klein,
+        base_path: str,
+        gate: Gate,
+        key: LocationKey,
+        door: Door,
+        cross_site: CrossSite,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
@@ -103,9 +80,11 @@ class Routes(Resource):
         self.door = door
         self._gate = gate
         self._key = key
+        self._cross_site = cross_site
         self._base = base_path.encode("ascii")
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()
+        self._url_map = UrlMap(klein)
         self._by_endpoint: dict[str, Mount] = {}
         self._matches: dict[tuple[bytes, bytes], Match] = {}
         self._cors: dict[bytes, RouteCors | None] = {}
@@ -127,7 +106,7 @@ class Routes(Resource):
         :param door: the limits of a proxy's callers; *keys*: what it injects of theirs.
         :raises ConfigError: the path is taken for one of the methods.
         """
-        full, methods = self.base_path + path, _methods_of(resource)
+        full, methods = self.base_path + path, methods_of(resource)
         for other in self.mounts:
             shared = not methods or not other.methods or set(methods) & set(other.methods)
             if other.path == path and shared:
@@ -135,12 +114,21 @@ class Routes(Resource):
         if isinstance(resource, ExternalProxy):
             door, prefix = self.door if door is None else door, full.encode("ascii")
             bindings = Bindings(
-                full, self._gate, upstream, capacity, allow_networks, prefix, door, self._key, keys
+                full,
+                self._gate,
+                upstream,
+                capacity,
+                allow_networks,
+                prefix,
+                door,
+                self._key,
+                keys,
+                self._cross_site,
             )
             resource = resource.mounted(bindings)
         mount = Mount(path, full, resource)
         proxy = mount.proxy
-        branch = proxy is None or proxy.route.pinned is not None
+        branch = proxy is None or mount.is_pinned
         endpoint = f"{path} {' '.join(mount.methods)}".strip()
         self._route(path, mount, endpoint, mount.methods, branch=branch)
         if mount.has_sessions and not branch:
@@ -179,10 +167,20 @@ class Routes(Resource):
             request.refuse(match.error)
         elif match.mount is not None and match.mount.proxy is not None:
             request.render(match.mount.proxy)
+        elif match.location:
+            self._point_to(match.location, request)
         else:
             request.record.route = self.base_path + match.rule
             self._render_klein(request)
         return NOT_DONE_YET
+
+    def _point_to(self, location: bytes, request: IDownstreamRequest) -> None:
+        _, mark, query = request.uri.partition(b"?")
+        request.setResponseCode(308)
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"Location", [self._base + location + mark + query])
+        headers.setRawHeaders(b"Content-Length", [b"0"])
+        request.finish()
 
     def _render_klein(self, request: IDownstreamRequest) -> None:
         """A stock handler: the same first door, then Klein itself, with the body in place."""
@@ -236,29 +234,21 @@ class Routes(Resource):
         self._forget_if_changed()
         match = self._matches.get((method, below))
         if match is None:
-            match = self._ask_klein(method, below)
+            match = self._find(method, below)
             if len(self._matches) >= _MOST_CACHED:
                 self._matches.clear()
             self._matches[method, below] = match
         return match
 
-    def _ask_klein(self, method: bytes, below: bytes) -> Match:
+    def _find(self, method: bytes, below: bytes) -> Match:
+        said = self._url_map.ask(method, below)
+        if said.endpoint:
+            return Match(self._by_endpoint.get(said.endpoint), rule=said.rule)
         try:
-            path = unquote(below).decode("utf-8")
-            rule, _ = self._adapter(path).match(method=method.decode("ascii"), return_rule=True)
-        except (KleinNotFound, UnicodeDecodeError):
-            return Match() if self.klein._error_handlers else Match(error=NotFound())
-        except KleinMethodNotAllowed as error:
-            if self.klein._error_handlers:
-                return Match()
-            allow = ", ".join(sorted({*(error.valid_methods or ()), "OPTIONS"})).encode("ascii")
-            return Match(error=MethodNotAllowed(headers=((b"Allow", allow),)))
-        except HTTPException:
-            return Match()  # a redirect to the canonical path: Klein answers it
-        return Match(mount=self._by_endpoint.get(str(rule.endpoint)), rule=rule.rule)
-
-    def _adapter(self, path: str) -> Any:
-        return self.klein.url_map.bind("localhost", path_info=path)
+            pinned = pinned_above(self.mounts, method, below)
+        except MethodNotAllowed as error:
+            return Match(error=error)
+        return Match(pinned) if pinned else Match(error=said.error, location=said.location)
 
     def cors_for(self, path: bytes) -> RouteCors | None:
         """What a preflight for *path* may allow; ``None`` where nothing is."""
@@ -273,16 +263,10 @@ class Routes(Resource):
         return self._cors[below]
 
     def _find_cors(self, below: bytes) -> RouteCors | None:
-        methods = [m for m in _ANY_METHOD if self._ask_klein(m, below).error is None]
-        try:
-            listed = self._adapter(unquote(below).decode("utf-8")).allowed_methods()
-            methods += [m.encode("ascii") for m in sorted(listed) if m.encode() not in methods]
-        except UnicodeDecodeError:
-            return None
+        methods = [m for m in _ANY_METHOD if self._find(m, below).error is None]
+        methods += [m for m in self._url_map.methods(below) if m not in methods]
         methods = [method for method in methods if method != b"OPTIONS"]
-        found = {
-            id(m): m for m in (self._ask_klein(method, below).mount for method in methods) if m
-        }
+        found = {id(m): m for m in (self._find(method, below).mount for method in methods) if m}
         routes = [mount.proxy.route.cors for mount in found.values() if mount.proxy is not None]
         if not methods:
             return None

@@ -30,14 +30,23 @@ from .interfaces import IKeyStore, IResolver
 from .limits.capacity import Capacity
 from .limits.door import Door
 from .model import User
+from .mounts import Mount
 from .observe.health import Health
 from .observe.log import AccessLog
 from .options.code import check_mount, exposed
 from .options.server import Config, UpstreamOptions
 from .patience import Patience
 from .ports import ListeningPort, tls_problems
-from .routing import Mount, Routes
-from .server_options import capacity_of, limits_of, wrapped
+from .routing import Routes
+from .server_options import (
+    capacity_of,
+    charge_of,
+    cross_site_of,
+    limiter_of,
+    limits_of,
+    names_of,
+    wrapped,
+)
 from .state import State
 from .upstream.agent import GuardedHTTPClient, VettedAgent
 from .upstream.client import UpstreamClient
@@ -95,10 +104,13 @@ class PluginServer(MultiService):
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((self._state.policy("user", limit, users=True),))
         self._location_key = LocationKey(options.state_dir)
-        self._routes = Routes(self.router, options.base_path, gate, self._location_key, door)
+        self._routes = Routes(
+            self.router, options.base_path, gate, self._location_key, door, cross_site_of(options)
+        )
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
-        self._root = wrapped(self._routes, options, self._state)
+        self._limiter = limiter_of(options, self._state)
+        self._root = wrapped(self._routes, options, self._limiter, names_of(options))
         self._tally = Tally()
         self._born = reactor.seconds()
         self._site: DownstreamSite | None = None
@@ -135,6 +147,8 @@ class PluginServer(MultiService):
     def resource(self) -> IResource:
         """All of it as a resource, for anybody's ``Site``; request bodies stream on ours only.
 
+        Where that listens is not known here: without ``server_names`` it answers to any Host.
+
         Opens what the server keeps (keys, usage, Redis), until the reactor stops.
 
         :raises ConfigError: that can't be opened.
@@ -143,7 +157,9 @@ class PluginServer(MultiService):
         self._reactor.addSystemEventTrigger(
             "before", "shutdown", lambda: Deferred.fromCoroutine(self._state.close())
         )
-        return AnySite(self._root)
+        options = self.config.server
+        names = names_of(options, elsewhere=True)
+        return AnySite(wrapped(self._routes, options, self._limiter, names))
 
     def site(self) -> DownstreamSite:
         """The site this server listens with; made once."""
@@ -154,6 +170,7 @@ class PluginServer(MultiService):
                 exempt=TrustedProxies(self.config.server.trusted_proxies),
                 reactor=self._reactor,
                 observer=self._observer(),
+                charge=charge_of(self.config.server, self._limiter),
             )
         return self._site
 

@@ -8,33 +8,71 @@ from typing import Any
 from attrs import evolve
 
 from .clients import TrustedProxies
+from .cross_site import CrossSite
 from .downstream.limits import DownstreamLimits
-from .interfaces import IHeadResource
+from .interfaces import IHeadResource, IRateLimiter
 from .limits.capacity import CapacityLimits
 from .limits.in_flight import InFlightLimit
 from .options.listen import Listen
 from .options.server import Config, ServerOptions
+from .own_names import OwnNames, own_names
 from .routing import Routes
 from .state import State
 from .wrappers.compression import Compression
 from .wrappers.cors import Cors
 from .wrappers.https_only import HttpsOnly
-from .wrappers.rate_limit import RateLimited
+from .wrappers.rate_limit import Charge, RateLimited
 from .wrappers.request_id import RequestId
 from .wrappers.security_headers import SecurityHeaders
 from .wrappers.server_names import ServerNames
 
 
-def wrapped(routes: Routes, options: ServerOptions, state: State) -> IHeadResource:
-    """The wrapper chain, innermost first."""
+def names_of(options: ServerOptions, *, elsewhere: bool = False) -> OwnNames:
+    """By which names the server is called.
+
+    :param elsewhere: somebody else listens for it.
+    """
+    return own_names(() if elsewhere else options.listen, options.server_names)
+
+
+def limiter_of(options: ServerOptions, state: State) -> IRateLimiter | None:
+    """What counts for ``rate_limit``."""
+    return None if options.rate_limit is None else state.limiter("address", options.rate_limit)
+
+
+def cross_site_of(options: ServerOptions) -> CrossSite:
+    """What pages of other sites may not do to a route with a key."""
+    return CrossSite(options.cors_origins, TrustedProxies(options.trusted_proxies))
+
+
+def charge_of(options: ServerOptions, limiter: IRateLimiter | None) -> Charge | None:
+    """What counts bytes that are no request, with the requests that ``rate_limit`` counts."""
+    if limiter is None:
+        return None
+    return Charge(limiter, TrustedProxies(options.trusted_proxies))
+
+
+def wrapped(
+    routes: Routes, options: ServerOptions, limiter: IRateLimiter | None, names: OwnNames
+) -> IHeadResource:
+    """The wrapper chain, innermost first.
+
+    :param limiter: counts for ``rate_limit``, where there is one.
+    """
     trusted = TrustedProxies(options.trusted_proxies)
     root: Any = routes
     if options.compression:
         root = Compression(root)
-    if options.rate_limit is not None:
-        limiter = state.limiter("address", options.rate_limit)
+    if limiter is not None:
         root = RateLimited(root, limiter, announced=options.rate_limit)
-    root = Cors(root, routes, options.cors_origins, options.cors_headers, trusted=trusted)
+    root = Cors(
+        root,
+        routes,
+        options.cors_origins,
+        options.cors_headers,
+        trusted=trusted,
+        own=names.known,
+    )
     if options.security_headers:
         root = SecurityHeaders(root)
     if options.https_redirect or options.hsts is not None:
@@ -44,9 +82,10 @@ def wrapped(routes: Routes, options: ServerOptions, state: State) -> IHeadResour
             hsts=options.hsts,
             trusted=trusted,
             https_port=_https_port(options.listen),
+            own=names.known,
         )
-    if options.server_names:
-        root = ServerNames(root, options.server_names)
+    if names.answered:
+        root = ServerNames(root, names.listed, also=names.known)
     return RequestId(root, trusted=trusted)
 
 

@@ -8,6 +8,7 @@ spelling of a port. Case and the host's trailing dot are normalised here, once. 
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote_to_bytes
 
 from attrs import field, frozen
 
@@ -35,8 +36,8 @@ _REMAINDER = re.compile(rb"(" + _PATH + rb")(" + _QUERY + rb")")
 _DOT_SEGMENT = re.compile(rb"/(?:\.|%2e){1,2}(?=[/;]|%3b|\Z)", re.IGNORECASE)
 _SECOND_URL = re.compile(rb",https?://", re.IGNORECASE)
 
-# Below a pinned base the path is the boundary, so whatever a server might fold is refused.
-_ESCAPE = re.compile(
+# In a configured base each of these is more likely a slip than meant.
+_ODD_IN_BASE = re.compile(
     rb"(?P<dot>/(?:\.|%2e){1,2}(?=[/;]|%3b|\Z))"
     rb"|(?P<empty>//)"
     rb"|(?P<parameter>;|%3b)"
@@ -46,12 +47,25 @@ _ESCAPE = re.compile(
     rb"|(?P<overlong>%c[01]|%e0%[89]|%f0%8)",
     re.IGNORECASE,
 )
-_ESCAPE_REASONS = {
+# Below a pinned base the path is the boundary, so nothing may climb, however often a server decodes
+# and whatever it then drops or cuts: blanks and controls (WHATWG), parameters (Tomcat's "/..;x"),
+# all behind a "?" or "#", all behind a NUL. Read on each level of decoding.
+_BLANKS = rb"[\x00-\x20\x7f]*"
+_CLIMBS = re.compile(
+    rb"(?P<dot>/" + _BLANKS + rb"\." + _BLANKS + rb"(?:\." + _BLANKS + rb")?(?=[/;?#]|\Z))"
+    rb"|(?P<backslash>\\)"
+    rb"|(?P<nul>\x00)"
+    rb"|(?P<overlong>[\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f])"
+)
+_MOST_DECODINGS = 4
+_REASONS = {
     "dot": "dot segment in the path",
     "empty": "empty segment in the path",
     "parameter": "semicolon in the path",
     "slash": "encoded slash or backslash in the path",
+    "backslash": "encoded backslash in the path",
     "control": "encoded control character in the path",
+    "nul": "encoded NUL in the path",
     "double": "doubly encoded character in the path",
     "overlong": "overlong UTF-8 in the path",
 }
@@ -133,7 +147,7 @@ class PinnedBase:
             path, mark, _ = base.path.partition("?")
             if mark:
                 raise ValueError("a base URL has no query")
-            _check_below(path.encode("ascii"))
+            _check(_ODD_IN_BASE, path.encode("ascii"))
         except ValueError as fault:
             raise ConfigError(f"target: {fault}{_a_label_hint(url)}") from None
         return cls(base)
@@ -194,9 +208,20 @@ def _parse(raw: bytes) -> Target:
 
 
 def _check_below(path: bytes) -> None:
-    fault = _ESCAPE.search(path)
+    """:raises ValueError: some server might leave the base by *path*."""
+    for _ in range(_MOST_DECODINGS):
+        _check(_CLIMBS, path)
+        decoded = unquote_to_bytes(path)
+        if decoded == path:
+            return
+        path = decoded
+    raise ValueError("too many encodings in the path")
+
+
+def _check(faults: re.Pattern[bytes], path: bytes) -> None:
+    fault = faults.search(path)
     if fault is not None and fault.lastgroup is not None:
-        raise ValueError(_ESCAPE_REASONS[fault.lastgroup])
+        raise ValueError(_REASONS[fault.lastgroup])
 
 
 def _why_not_url(raw: bytes) -> str:

@@ -58,8 +58,8 @@ class Targets:
     def _raw(self, request: IDownstreamRequest) -> bytes:
         if self._route.pinned is not None:
             if not request.uri.startswith(self._prefix):
-                # The router matched an encoded spelling; what follows it can't be told apart.
-                raise NotFound(reason="the mount's path came percent-encoded")
+                # The router matched another spelling; what follows it can't be told apart.
+                raise NotFound(reason="the mount's path came encoded, or with a slash too many")
             return bytes(request.uri[len(self._prefix) :])
         values = request.requestHeaders.getRawHeaders(self._header)
         if not values:

@@ -131,7 +131,7 @@ def connect(site: Site, client: str = "192.0.2.7") -> BrowserTransport:
 
 def request_bytes(method: str, path: str, headers: Pairs, body: bytes | None) -> bytes:
     """A request as it stands on the wire."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: plugin.test"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
     lines += [f"{name}: {value}" for name, value in headers]
     if body is not None:
         lines.append(f"Content-Length: {len(body)}")

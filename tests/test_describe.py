@@ -142,7 +142,7 @@ class DescribeTests(SynchronousTestCase):
         for wanted in (
             "origins            http://localhost:3000",
             "rate limit         none",
-            "server names       localhost",
+            "server names       localhost, 127.0.0.1, [::1]",
             "open networks      127.0.0.1/32:9100",
         ):
             self.assertIn(wanted, text)

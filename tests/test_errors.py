@@ -25,6 +25,7 @@ TABLE = [
     ("NotFound", (), 404, "NOT_FOUND", "not_found_error"),
     ("MethodNotAllowed", (), 405, "METHOD_NOT_ALLOWED", "invalid_request_error"),
     ("OriginNotAllowed", (), 403, "ORIGIN_NOT_ALLOWED", "permission_error"),
+    ("CrossSiteNotAllowed", (), 403, "CROSS_SITE_NOT_ALLOWED", "permission_error"),
     ("MisdirectedRequest", (), 421, "MISDIRECTED_REQUEST", "invalid_request_error"),
     ("Unauthorized", (), 401, "UNAUTHORIZED", "authentication_error"),
     ("InvalidToken", (), 401, "INVALID_TOKEN", "authentication_error"),

@@ -8,7 +8,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.public_suffix import is_public_suffix, public_suffix_below
+from naap_twisted.public_suffix import is_public_suffix, public_suffix_below, site_of
 
 
 class PublicSuffixTests(SynchronousTestCase):
@@ -25,6 +25,22 @@ class PublicSuffixTests(SynchronousTestCase):
         for name in ("openai.com", "api.openai.com", "amazonaws.com", "www.ck", "foo.internal"):
             with self.subTest(name):
                 self.assertFalse(is_public_suffix(name))
+
+    def test_sites(self) -> None:
+        """What one party holds; addresses, single labels and suffixes are sites of their own."""
+        for host, site in (
+            ("example.org", "example.org"),
+            ("a.b.example.org", "example.org"),
+            ("a.b.co.uk", "b.co.uk"),
+            ("co.uk", "co.uk"),
+            ("a.github.io", "a.github.io"),
+            ("b.a.github.io", "a.github.io"),
+            ("localhost", "localhost"),
+            ("app.localhost", "app.localhost"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("[::1]", "[::1]"),
+        ):
+            self.assertEqual(site_of(host), site)
 
     def test_below(self) -> None:
         """A domain with a public suffix below it gives one; a domain without gives nothing."""

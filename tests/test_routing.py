@@ -70,11 +70,23 @@ class Proxies(RoutingCase):
             ("/api/v1/p", 200),
             ("/api/v1/p/", 200),
             ("/api/v1/p/a/b", 200),
+            ("/api/v1/p//a/b", 200),
+            ("/api/v1/p/a%0Ab", 200),
+            ("/api/v1/p/%ff", 200),
+            ("/api/v1/p//../a", 400),
             ("/api/v1/pa", 404),
+            ("/api/v1//p/a", 404),
             ("/api/v1/%70/a", 404),
         ]:
             with self.subTest(path=path):
                 self.assertEqual(self.post(path, [JSON]).code, code)
+
+    def test_doubled_slash(self):
+        """Where the path is the whole name of a proxy, its one spelling is pointed to."""
+        self.mount("/a/x")
+        answer = self.post("/api/v1/a//x?q=1")
+        self.assertEqual((answer.code, answer.header("location")), (308, "/api/v1/a/x?q=1"))
+        self.assertEqual(answer.header("content-length"), "0")
 
     def test_two_on_one_path(self):
         """Different methods may be different proxies; the rest is 405, with all of Allow."""
@@ -284,7 +296,8 @@ class Cors(RoutingCase):
         self.assertEqual(set(both.allow_headers), {"X-One", "X-Two"})
         self.assertEqual(both.allow_patterns, ("X-A-*",))
         self.assertEqual(both.route, "/api/v1/x")
-        self.assertIn("X-Stainless-*", self.cors(b"/api/v1/p/below").allow_patterns)
+        for below in (b"/below", b"//below", b"/a%0Ab", b"/%ff"):
+            self.assertIn("X-Stainless-*", self.cors(b"/api/v1/p" + below).allow_patterns)
         self.assertEqual(self.cors(b"/api/v1/hello"), RouteCors((b"GET", b"HEAD")))
         self.assertEqual(self.cors(b"/healthz"), RouteCors((b"GET", b"HEAD")))
         for path in (b"/api/v1/none", b"/none", b"/", b"/api/v1/%ff", b"/api/v1"):

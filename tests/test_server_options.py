@@ -147,16 +147,32 @@ class Layers(SynchronousTestCase):
             ([plain, tls % 8443], "https://a.example:8443/"),
             ([tls % 8443, tls % 443, plain], "https://a.example/"),
         ):
-            root = make_server(listen=listen, https_redirect=True)._root
+            options = {"listen": listen, "https_redirect": True, "server_names": ["a.example"]}
             request = FakeRequest(headers={"Host": "a.example:8080"})
-            root.inner.render(request)
+            make_server(**options)._root.inner.render(request)
             self.assertEqual(request.sent("Location"), expected)
 
+    def test_which_hosts_are_redirected(self):
+        """Those that are ours; a stranger's Host is in no URL of ours."""
+        for host, expected in (
+            ("localhost:8080", "https://localhost/"),
+            ("192.0.2.1", "https://192.0.2.1/"),
+            ("evil.example", None),
+        ):
+            listen = ["tcp:8080", "tcp:80:interface=192.0.2.1"]
+            request = FakeRequest(headers={"Host": host})
+            make_server(listen=listen, https_redirect=True)._root.inner.render(request)
+            self.assertEqual(request.sent("Location"), expected)
+            self.assertEqual(request.code, 301 if expected else 421)
+
     def test_left_out(self):
-        """A layer that is switched off is not there; request id and CORS always are."""
-        self.assertEqual(
-            layers(security_headers=False, compression=False, rate_limit=None), [RequestId, Cors]
-        )
+        """A layer that is switched off is not there; request id and CORS always are.
+
+        So are the names of a server that only this machine can reach.
+        """
+        off = {"security_headers": False, "compression": False, "rate_limit": None}
+        self.assertEqual(layers(**off), [RequestId, ServerNames, Cors])
+        self.assertEqual(layers(**off, host="0.0.0.0"), [RequestId, Cors])
         self.assertIn(HttpsOnly, layers(hsts=60.0))
         self.assertNotIn(HttpsOnly, layers())
 

@@ -65,7 +65,7 @@ class SecondSignalTests(SynchronousTestCase):
         port = int(self.read_until(process, "PORT http").rpartition(":")[2])
         browser = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.addCleanup(browser.close)
-        browser.sendall(b"GET /api/v1/never HTTP/1.1\r\nHost: a\r\n\r\n")
+        browser.sendall(b"GET /api/v1/never HTTP/1.1\r\nHost: localhost\r\n\r\n")
         self.read_until(process, "PORT asked")
         process.send_signal(signal.SIGINT)
         self.read_until(process, "draining 1 connections")

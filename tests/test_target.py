@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import random
+import re
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from urllib.parse import unquote_to_bytes
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -210,3 +216,50 @@ class PinnedBaseTests(SynchronousTestCase):
         self.assertTrue(path == "/v1/x" or path.startswith("/v1/x/"))
         for segment in path.lower().replace("%2e", ".").split("/"):
             self.assertNotIn(segment, (".", ".."))
+
+
+class Climbing(SynchronousTestCase):
+    """Servers read one path in many ways; what is accepted stays below the base in all of them."""
+
+    PIECES = (
+        *(b"/", b"//", b".", b"..", b"a", b";", b"%2e", b"%2E", b"%252e", b"%25252e", b"%2f"),
+        *(b"%5c", b"%255c", b"%3b", b"%253b", b"%0a", b"%09", b"%20", b"%7f", b"%00", b"%25"),
+        *(b"2e", b"2f", b"%3f", b"%23", b"%c0%ae", b"%e0%80%ae", b"%u002e", b";x=1"),
+    )
+
+    @staticmethod
+    def readings(path: bytes) -> Iterator[bytes]:
+        """*path* as servers may understand it: decoded so often, then mended in some order."""
+        mend: tuple[Callable[[bytes], bytes], ...] = (
+            lambda text: re.sub(rb"[\x00-\x20\x7f]", b"", text),
+            lambda text: re.sub(rb";[^/]*", b"", text),
+            lambda text: re.split(rb"[?#\x00]", text)[0],
+            lambda text: text.replace(b"\\", b"/"),
+            lambda text: re.sub(rb"/{2,}", b"/", text),
+            lambda text: text.replace(b"\xc0\xae", b".").replace(b"\xe0\x80\xae", b"."),
+        )
+        for _ in range(6):
+            for count in range(len(mend) + 1):
+                for steps in combinations(mend, count):
+                    text = path
+                    for step in steps:
+                        text = step(text)
+                    yield text
+            path = unquote_to_bytes(path)
+
+    def test_never(self) -> None:
+        """Five thousand paths made of what has fooled servers."""
+        dice, base = random.Random(12), PinnedBase.parse("https://a.example/base")
+        taken = 0
+        for _ in range(5_000):
+            path = b"/" + b"".join(dice.choices(self.PIECES, k=dice.randint(1, 7)))
+            try:
+                below = base.join(path).path.encode().removeprefix(b"/base")
+            except InvalidTarget:
+                continue
+            taken += 1
+            self.assertEqual(below, path)
+            for text in self.readings(path):
+                segments = text.split(b"/")
+                self.assertFalse({b".", b".."}.intersection(segments), (path, text))
+        self.assertGreater(taken, 150)

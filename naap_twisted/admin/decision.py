@@ -16,7 +16,7 @@ from ..errors import BadRequest, MethodNotAllowed, NotFound, OriginNotAllowed
 from ..explain import Step, explain, mounted
 from ..external_proxy import MountedProxy
 from ..headers import is_token
-from ..routing import Mount
+from ..mounts import Mount
 from ..wrappers.origins import Origins, parse_origin
 from ..wrappers.remedies import Problem, method_refused
 from .hints import line_for

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..external_proxy import MountedProxy
-from ..routing import Mount
+from ..mounts import Mount
 
 if TYPE_CHECKING:
     from ..server import PluginServer

@@ -20,7 +20,7 @@ from zope.interface import directlyProvides, implementer, providedBy
 from ..errors import InternalError, ProxyError
 from ..interfaces import IDownstreamRequest, IHeadResource
 from ..observe.record import ExchangeRecord
-from .answer import send_refusal
+from .answer import keep_host_out, send_refusal
 from .body import RequestBody
 
 _OWN = frozenset(("_original", "body", "record", "relayed", "compression"))
@@ -51,6 +51,7 @@ class AdaptedRequest:
     def render(self, resource: IResource) -> None:
         """Our resources get this request, others the one they know."""
         if not IHeadResource.providedBy(resource):
+            _keep_host_out_of(self._original)
             self._original.render(resource)  # type: ignore[attr-defined]
         elif resource.render(self) is not NOT_DONE_YET:
             raise RuntimeError("a head resource answers through the request")
@@ -112,6 +113,17 @@ class AnySite(Resource):
         request.postpath = list(map(unquote, request.path[1:].split(b"/")))
         ours = IDownstreamRequest.providedBy(request) and request.content is None
         return self._root.render(request if ours else AdaptedRequest(request))
+
+
+def _keep_host_out_of(original: Request) -> None:
+    """As our own requests do before the first byte of an answer; a stock one has no hook."""
+    write = original.write
+
+    def first(data: bytes) -> None:
+        del original.write  # the class's own again
+        write(keep_host_out(original, data))  # type: ignore[no-untyped-call]
+
+    original.write = first  # type: ignore[method-assign]
 
 
 def _body_of(request: Request) -> RequestBody:

@@ -368,18 +368,19 @@ class Channel(Outflow):
 
     def _refuse(self, error: ProxyError) -> None:
         """Answer bytes that never became a request; the connection can't be trusted afterwards."""
-        request_id = self.site.refused(self, error).encode("ascii")
+        error, request_id = self.site.refused(self, error)
         payload = error.to_json()
         self._state = State.LINGER
         self.transport.write(
             b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
             b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nX-Request-ID: %s\r\n"
-            b"Connection: close\r\n\r\n%s"
+            b"%sConnection: close\r\n\r\n%s"
             % (
                 error.http_status,
                 PHRASES.get(error.http_status, b"Unknown"),
                 len(payload),
-                request_id,
+                request_id.encode("ascii"),
+                b"".join(b"%s: %s\r\n" % pair for pair in error.headers),
                 payload,
             )
         )

@@ -20,7 +20,7 @@ from ..framing.body import CHUNKED_END, chunk
 from ..framing.head import RequestHead
 from ..interfaces import IDownstreamRequest, IHeadResource
 from ..observe.record import ExchangeRecord
-from .answer import PHRASES, send_refusal
+from .answer import PHRASES, keep_host_out, send_refusal
 from .body import BrowserGone, RequestBody
 from .headers import LeanHeaders
 
@@ -136,8 +136,10 @@ class DownstreamRequest(Request):
         if self.relayed:
             self._pass_on(data)
             return
-        if data and not self.startedWriting and self.compression is not None:
-            self._encoder = self.compression(self)
+        if not self.startedWriting:
+            data = keep_host_out(self, data)
+            if data and self.compression is not None:
+                self._encoder = self.compression(self)
         self.record.bytes_out += len(data)
         super().write(data)  # type: ignore[no-untyped-call]
         if self.channel is not None:

@@ -29,6 +29,8 @@ class DownstreamSite(Site):
     :param limits: bounds of connections and requests.
     :param observer: called with every finished :class:`DownstreamRequest`.
     :param exempt: proxies that may have any number of connections open.
+    :param charge: called with the address of who sent bytes that are no request; what it returns is
+        answered in place of what was wrong with them.
     :ivar draining: set while shutting down: answers say ``Connection: close``.
     :ivar open: the connections that are open now.
     :ivar held: the account of request bodies that are held whole.
@@ -46,6 +48,7 @@ class DownstreamSite(Site):
         reactor: IReactorTime | None = None,
         observer: Callable[[DownstreamRequest], None] | None = None,
         exempt: TrustedProxies = NOBODY,
+        charge: Callable[[str], ProxyError | None] | None = None,
     ) -> None:
         super().__init__(resource, reactor=reactor)  # type: ignore[no-untyped-call]
         self.limits = limits or DownstreamLimits()
@@ -56,6 +59,7 @@ class DownstreamSite(Site):
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
         self._observer = observer
         self._exempt = exempt
+        self._charge = charge
         self._date = (0, b"")
 
     def buildProtocol(  # type: ignore[override]
@@ -97,9 +101,11 @@ class DownstreamSite(Site):
         if self._observer is not None:
             self._observer(request)
 
-    def refused(self, channel: Channel, error: ProxyError) -> str:
-        """Log *error*, the answer to bytes that never became a request; the id of the line."""
+    def refused(self, channel: Channel, error: ProxyError) -> tuple[ProxyError, str]:
+        """Log *error*, for bytes that never became a request; what to answer, the line's id."""
         peer = getattr(channel.getPeer(), "host", "")
+        if self._charge is not None:
+            error = self._charge(peer) or error
         request_id = secrets.token_hex(16)
         self._log.info(
             "request {request_id} refused: {reason}",
@@ -107,7 +113,7 @@ class DownstreamSite(Site):
             reason=error.reason,
             peer=peer,
         )
-        return request_id
+        return error, request_id
 
     def http_date(self) -> bytes:
         """The Date header's value, made once a second (RFC 9110 section 6.6.1)."""

@@ -7,7 +7,7 @@ granted: a public page that asks for it gets an answer without it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from functools import lru_cache
 
 from attrs import frozen
@@ -23,7 +23,7 @@ from ..presets import put_preset, spelling
 from .base import Wrapper, is_https
 from .origins import Origins
 from .remedies import refusals
-from .server_names import host_of
+from .server_names import LOOPBACK_NAMES, host_of
 
 #: More names than any page's preflight asks for.
 _MOST_REQUESTED = 64
@@ -106,13 +106,15 @@ class Cors(Wrapper):
 
     Listed origins are echoed, with credentials; every answer then has ``Vary: Origin``. Under
     ``"*"`` every answer says ``*``, without credentials. ``null`` is never let in: any sandboxed
-    frame has it. A page of our own origin is always let in.
+    frame has it. A page of our own origin is always let in: its Origin is the Host that was asked,
+    and that is one of *own*. Whoever owns any other name can make it point here.
 
     :param routes: the methods and headers of each path.
     :param origins: ``"*"``, or origins such as ``"https://app.example.org"``.
     :param extra_headers: ``cors_headers``: names and patterns allowed on every route.
     :param max_age: seconds a browser may remember a preflight.
     :param trusted: proxies whose X-Forwarded-Proto is believed when telling our own origin.
+    :param own: the names that are surely ours, as a Host header spells them.
     :raises ValueError: an origin or a header pattern that is none.
     """
 
@@ -127,8 +129,10 @@ class Cors(Wrapper):
         *,
         max_age: int = 600,
         trusted: TrustedProxies = NOBODY,
+        own: Set[bytes] = LOOPBACK_NAMES,
     ) -> None:
         super().__init__(inner)
+        self._own = own
         self._routes = routes
         self._origins = Origins(origins)
         self._max_age = [b"%d" % max_age]
@@ -176,7 +180,7 @@ class Cors(Wrapper):
     def _is_own(self, origin: bytes, request: IDownstreamRequest) -> bool:
         """Whether the page was served by this very scheme, host and port."""
         host = host_of(request)
-        if host is None:
+        if host is None or host.name not in self._own:
             return False
         if origin == b"https://" + host.authority:
             # Browsers send no http request from an https page: somebody ends TLS in front of us.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Set
 
+from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from ..clients import NOBODY, TrustedProxies
-from ..errors import BadRequest
+from ..errors import BadRequest, MisdirectedRequest
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper, is_https
 from .server_names import host_of
@@ -20,16 +22,20 @@ _ORIGIN_FORM = re.compile(rb"/[\x21-\x7e]*")
 class HttpsOnly(Wrapper):
     """Redirects plain-http requests and sets Strict-Transport-Security on secure answers.
 
-    GET and HEAD get 301; other methods 308, which keeps method and body. The Host is given back
-    only when it is a well-formed one, without the port: that port speaks plain http.
+    GET and HEAD get 301; other methods 308, which keeps method and body. A URL of https has to
+    name a host: one of *own*, never what a stranger wrote into Host; without the port, which speaks
+    plain http.
 
     :param redirect: ``False`` lets plain http through.
     :param hsts: seconds, or ``None`` for no header. Never sent over plain http (section 7.2).
     :param trusted: proxies whose X-Forwarded-Proto is believed.
     :param exempt: paths that answer over plain http too: the load balancer's health check.
     :param https_port: where https is served, named in the URL if not 443.
+    :param own: the names that are surely ours; ``None``: whoever stands before has seen to that.
     :raises ValueError: *hsts* is negative or not finite.
     """
+
+    _log = Logger()
 
     def __init__(
         self,
@@ -40,6 +46,7 @@ class HttpsOnly(Wrapper):
         trusted: TrustedProxies = NOBODY,
         exempt: Set[bytes] = frozenset({b"/healthz"}),
         https_port: int = 443,
+        own: Set[bytes] | None = None,
     ) -> None:
         super().__init__(inner)
         if hsts is not None and (not math.isfinite(hsts) or hsts < 0):
@@ -48,6 +55,7 @@ class HttpsOnly(Wrapper):
         self._hsts = None if hsts is None else [b"max-age=%d" % hsts]
         self._trusted = trusted
         self._exempt = exempt
+        self._own = own
         self._port = b"" if https_port == 443 else b":%d" % https_port
 
     def admit(self, request: IDownstreamRequest) -> bool:
@@ -65,6 +73,11 @@ class HttpsOnly(Wrapper):
         host = host_of(request)
         if host is None or not _ORIGIN_FORM.fullmatch(request.uri):
             request.refuse(BadRequest(reason="no https URL for this Host and target"))
+            return
+        if self._own is not None and host.name not in self._own:
+            line = f"server_names = {json.dumps([host.name.decode('ascii')])}"
+            self._log.warn("Sent a caller nowhere; if that Host is ours: {line}", line=line)
+            request.refuse(MisdirectedRequest(reason="https_redirect: Host is not in server_names"))
             return
         request.setResponseCode(301 if request.method in (b"GET", b"HEAD") else 308)
         headers = request.responseHeaders

@@ -32,6 +32,7 @@ class Origins:
     """``"*"``, or a list of origins.
 
     :ivar any: every origin is let in, ``null`` excepted.
+    :ivar listed: the origins, where not.
     :raises ValueError: a list with something that is no origin; ``*`` and ``null`` are none.
     """
 
@@ -47,6 +48,7 @@ class Origins:
                     " 'https://app.example.org' or 'http://localhost:3000'"
                 )
             self._listed[origin.encode("ascii")] = None
+        self.listed = tuple(origin.decode("ascii") for origin in self._listed)
 
     def allows(self, origin: bytes) -> bool:
         """Whether a page of *origin*, the Origin header's value, may call us."""
@@ -60,5 +62,4 @@ class Origins:
         parsed = parse_origin(origin.decode("latin-1"))
         if parsed is None or self.any:
             return None
-        names = [listed.decode("ascii") for listed in self._listed]
-        return f"cors_origins = {json.dumps([*names, parsed])}"
+        return f"cors_origins = {json.dumps([*self.listed, parsed])}"

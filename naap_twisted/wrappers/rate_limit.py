@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
-from ..clients import rate_key
+from ..clients import NOBODY, TrustedProxies, parse_address, rate_key
 from ..errors import ProxyError, Unavailable
 from ..errors import RateLimited as OverLimit
 from ..interfaces import IDownstreamRequest, IRateLimiter
@@ -93,3 +93,44 @@ class RateLimited(Wrapper):
             return
         self._log.failure("The rate limiter failed", failure)
         request.refuse(Unavailable(reason="the rate limiter failed"))
+
+
+class Charge:
+    """Counts what can't be read as a request, with the requests of the same address.
+
+    Who sent it is the connection's own address, for there is no header to go by. So a trusted proxy
+    is not charged, nor is what has no address: a UNIX socket's peer. Each speaks for everybody.
+
+    :param limiter: the one that counts requests.
+    :param trusted: proxies whose address is nobody's.
+    """
+
+    _log = Logger()
+
+    def __init__(self, limiter: IRateLimiter, trusted: TrustedProxies = NOBODY) -> None:
+        self._limiter = limiter
+        self._trusted = trusted
+
+    def __call__(self, peer: str) -> ProxyError | None:
+        """Count it; the refusal where *peer* is over the limit.
+
+        A limiter that asks elsewhere is not waited for: what it says counts for the next one.
+        """
+        address = parse_address(peer)
+        if address is None or address in self._trusted:
+            return None
+        try:
+            decision = self._limiter.hit(rate_key(str(address)))
+        except Exception:
+            self._failed(Failure())
+            return None
+        if isinstance(decision, Deferred):
+            decision.addErrback(self._failed)
+            return None
+        if decision.allowed:
+            return None
+        return OverLimit(decision.retry_after, reason=f"over {decision.limit} requests")
+
+    def _failed(self, failure: Failure) -> None:
+        if not failure.check(ProxyError):  # else it is known, and told, that its store is gone
+            self._log.failure("The rate limiter failed", failure)

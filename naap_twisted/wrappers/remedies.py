@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from attrs import frozen
 
-from .origins import Origins
+from .origins import Origins, parse_origin
 
 #: Sent without being on any list (Fetch, "CORS-safelisted method").
 SAFE_METHODS = frozenset(("GET", "HEAD", "POST"))
@@ -54,6 +54,20 @@ def origin_refused(origins: Origins, origin: str) -> Problem:
         "Response to preflight request doesn't pass access control check:"
         " No 'Access-Control-Allow-Origin' header is present on the requested resource",
         origins.line_allowing(origin.encode("latin-1", "replace")),
+    )
+
+
+def cross_site_refused(origins: Origins, page: str, *, sibling: bool) -> Problem:
+    """Another site's page used a route with a key without CORS: an image, a link, a form, a frame.
+
+    :param page: its origin, as far as it is told.
+    :param sibling: it is of our own site, which a list of origins can name.
+    """
+    parsed = parse_origin(page) if sibling else None
+    return Problem(
+        "Failed to load resource: the server responded with a status of 403: a route with a key"
+        " takes no image, link, form or frame of another site's page",
+        None if parsed is None else f"cors_origins = {json.dumps([*origins.listed, parsed])}",
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from .requests_vectors import BODY, CHUNKED, COMMON, HEAD, REST, TARGET
+from .requests_vectors import BODY, CHUNKED, COMMON, HEAD, TARGET
 
 JSON = b"Content-Type: application/json\r\n"
 _CLOSE = b"Connection: close\r\n"
@@ -133,7 +133,7 @@ MEANINGS = [
     ),
     Sent(
         "HTTP/1.0 keep-alive",
-        HEAD.replace(b"1.1", b"1.0") + REST + b"Connection: keep-alive\r\n" + BODY,
+        HEAD.replace(b"1.1", b"1.0") + COMMON + b"Connection: keep-alive\r\n" + BODY,
     ),
     Sent("100-continue with its body", HEAD + COMMON + _CLOSE + b"Expect: 100-continue\r\n" + BODY),
     refused(

@@ -157,6 +157,7 @@ class Stage(TestCase):
         self.control = ScriptedUpstream(self, OK)
         opened = [f"127.0.0.1/32:{peer.port}" for peer in (self.upstream, self.control)]
         settings = {"require_auth": False, "rate_limit": None, "allow_networks": opened}
+        settings["server_names"] = ["a"]  # the Host that most rows write
         plugin = create_plugin_server("stage", port=0, **{**settings, **(server or {})})
         self.running = RunningServer(self, plugin)
         self.resolver = resolver or StaticResolver(self.hosts)

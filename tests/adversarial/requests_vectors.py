@@ -235,7 +235,7 @@ LINES = [
     fine("one empty line first", b"\r\n" + HEAD + COMMON + BODY),
     fine("value of high bytes", HEAD + COMMON + b"A: \xff\xfe\r\n" + BODY),
     fine("Upgrade-Insecure-Requests", HEAD + COMMON + b"Upgrade-Insecure-Requests: 1\r\n" + BODY),
-    Request("HTTP/1.0 without Host", HEAD.replace(b"1.1", b"1.0") + REST + BODY, (200,), 1),
+    Request("HTTP/1.0 without Host", HEAD.replace(b"1.1", b"1.0") + REST + BODY, (421,), 0),
 ]
 
 FRAMING = [*LENGTHS, *CHUNKS, *LINES]

@@ -13,8 +13,7 @@ from attrs import frozen
 class Target:
     """One value.
 
-    :ivar code: of the refusal; ``""`` where the request goes through, once; ``"REDIRECT"`` where
-        the router points to the path's one spelling.
+    :ivar code: of the refusal; ``""`` where the request goes through, once.
     :ivar line: the request line that the upstream gets.
     """
 
@@ -200,12 +199,36 @@ REMAINDERS = [
     Target("doubly encoded parent", b"/%252e%252e/admin"),
     Target("encoded slash", b"/a%2f..%2f..%2fadmin"),
     Target("encoded backslash", b"/..%5c..%5cadmin"),
-    Target("empty segment", b"//127.0.0.2/", "REDIRECT"),
+    Target("empty segment", b"//127.0.0.2/", "", b"POST /base//127.0.0.2/ HTTP/1.1"),
+    Target("empty segment inside", b"/x//y", "", b"POST /base/x//y HTTP/1.1"),
+    Target("closing slash of the base URL", b"//chat?a", "", b"POST /base//chat?a HTTP/1.1"),
+    Target("slash inside a segment", b"/a/g%2Fp", "", b"POST /base/a/g%2Fp HTTP/1.1"),
+    Target("doubly encoded slash", b"/a%252Fp", "", b"POST /base/a%252Fp HTTP/1.1"),
+    Target("harmless parameter", b"/a;v=1/b", "", b"POST /base/a;v=1/b HTTP/1.1"),
+    Target("odd bytes", b"/a%ff%e9", "", b"POST /base/a%ff%e9 HTTP/1.1"),
     Target("parameter", b"/a;/../admin"),
+    Target("parameter of a dot segment", b"/..;/admin"),
     Target("encoded parameter", b"/..%3b/admin"),
-    Target("encoded line break", b"/a%0d%0aHost:b", "NOT_FOUND"),
-    Target("overlong dot", b"/%c0%ae%c0%ae/admin", "NOT_FOUND"),
-    Target("absolute URL", b"/http://127.0.0.2:{up}/"),
+    Target("doubly encoded parameter", b"/..%253b/admin"),
+    Target("encoded line break", b"/a%0d%0aHost:b", "", b"POST /base/a%0d%0aHost:b HTTP/1.1"),
+    Target("line break between dots", b"/a/.%0a./admin"),
+    Target("blank behind dots", b"/..%20/admin"),
+    Target("encoded slashes that climb", b"/a%2f%2e%2e%2fadmin"),
+    Target("doubly encoded slashes that climb", b"/a%252f..%252fadmin"),
+    Target("empty segments that climb", b"//..//admin"),
+    Target("encoded query behind dots", b"/..%3fa"),
+    Target("encoded fragment behind dots", b"/..%23a"),
+    Target("NUL behind dots", b"/..%00/admin"),
+    Target("encoded five times", b"/%25252525252e%25252525252e/admin"),
+    Target("encoded a thousand times", b"/%" + b"25" * 1000 + b"2e"),
+    Target("overlong dot", b"/%c0%ae%c0%ae/admin"),
+    Target("doubly encoded overlong dot", b"/%25c0%25ae%25c0%25ae/admin"),
+    Target(
+        "absolute URL",
+        b"/http://127.0.0.2:1/",
+        "",
+        b"POST /base/http://127.0.0.2:1/ HTTP/1.1",
+    ),
     Target("fragment below", b"/a#b"),
     Target("backslash below", b"/..\\admin"),
     Target("at the end of the mount", b"@127.0.0.2/", "NOT_FOUND"),

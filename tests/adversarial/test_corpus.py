@@ -60,7 +60,7 @@ class CorpusTests(IntegrationTestCase):
         return Reading(statuses, echo.asked[before:], closed)
 
     async def start_ours(self, echo):
-        self.running = self.serve()
+        self.running = self.serve(server_names=["a.example"])
         self.upstream = echo
         self.mount(
             "/echo",

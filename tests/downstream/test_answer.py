@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.downstream.answer import PHRASES, send_refusal
+from naap_twisted.downstream.answer import PHRASES, keep_host_out, send_refusal
 from naap_twisted.errors import Forbidden, RateLimited, Unauthorized, UpstreamStatus
 from tests.support import FakeRequest
 
@@ -76,3 +76,50 @@ class Phrases(SynchronousTestCase):
         """The codes that Twisted's own table lacks."""
         for code in (421, 429, 431):
             self.assertIn(code, PHRASES)
+
+
+class KeepHostOut(SynchronousTestCase):
+    def after(self, location, data=b"", *, secure=False, **headers):
+        request = FakeRequest(headers={"Host": "a.example:81"}, secure=secure)
+        request.getRequestHostname = lambda: b"a.example"
+        request.setHeader("Location", location)
+        for name, value in headers.items():
+            request.setHeader(name.replace("_", "-"), value)
+        return keep_host_out(request, data), request
+
+    def test_location(self):
+        """What names the host that was asked becomes a path of it; other places stay."""
+        own = FakeRequest().getHost().port
+        for location, expected in (
+            ("http://a.example:81/b", "/b"),
+            (f"http://a.example:{own}/b?c#d", "/b?c#d"),
+            ("HTTP://A.example", "/"),
+            ("http://a.example#b", "/#b"),
+            ("http://a.example:81//evil.example", "/.//evil.example"),
+            ("http://a.example:81\\evil.example", "\\evil.example"),
+            ("http://a.example:81/\\evil.example", "/./\\evil.example"),
+            ("http://a.example:82/b", "http://a.example:82/b"),
+            ("https://a.example:81/b", "https://a.example:81/b"),
+            ("http://b.example/", "http://b.example/"),
+            ("http://a.example:81@b.example/", "http://a.example:81@b.example/"),
+            ("/b", "/b"),
+        ):
+            _, request = self.after(location)
+            self.assertEqual(request.sent("location"), expected, location)
+        _, request = self.after("https://a.example/b", secure=True)
+        self.assertEqual(request.sent("location"), "/b")
+
+    def test_body(self):
+        """A page that shows the link shows the path, and is as long as it says."""
+        page = b"<a href='http://a.example:81/b'>http://a.example:81/b</a>"
+        kept, request = self.after("http://a.example:81/b", page, Content_Length=str(len(page)))
+        self.assertEqual(kept, b"<a href='/b'>/b</a>")
+        self.assertEqual(request.sent("content-length"), str(len(kept)))
+        kept, request = self.after("http://b.example/", page, Content_Length="9")
+        self.assertEqual((kept, request.sent("content-length")), (page, "9"))
+
+    def test_nothing_to_do(self):
+        """Most answers have no Location."""
+        request = FakeRequest()
+        self.assertEqual(keep_host_out(request, b"data"), b"data")
+        self.assertEqual(list(request.responseHeaders.getAllRawHeaders()), [])

@@ -99,7 +99,7 @@ def send_body(sock, head, total):
 def both_ways(port, path, target, total):
     """Upload *total* bytes while reading them back; says how many came back as they were sent."""
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: a\r\nX-Target-URL: {target}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Target-URL: {target}\r\n"
         f"Content-Type: a/b\r\nContent-Length: {total}\r\nConnection: close\r\n\r\n"
     ).encode()
     with socket.create_connection(("127.0.0.1", port)) as sock:
@@ -130,7 +130,7 @@ def stop_reading(port, path, target):
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, PIECE)
     sock.connect(("127.0.0.1", port))
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: a\r\nX-Target-URL: {target}\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Target-URL: {target}\r\n"
         "Content-Type: a/b\r\nContent-Length: 2\r\n\r\n{}"
     )
     sock.sendall(head.encode())

@@ -204,8 +204,8 @@ class DrainTests(RefusalTestCase):
         site = self.running.server.site()
         await self._until_heard(client, site)
         stopped = self.running.server.stopService()
-        rest = f"{PATH} HTTP/1.1\r\nHost: a\r\nOrigin: {ORIGIN}\r\nContent-Length: 0\r\n\r\n"
-        client.send(rest.encode())
+        headers = f"Host: localhost\r\nOrigin: {ORIGIN}\r\nContent-Length: 0\r\n\r\n"
+        client.send(f"{PATH} HTTP/1.1\r\n{headers}".encode())
         answer = await client.answer("POST")
         self.assert_refused(answer, 503, "UNAVAILABLE", kind="api_error")
         self.assertGreaterEqual(int(answer.header("Retry-After")), 1)

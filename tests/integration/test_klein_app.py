@@ -120,6 +120,12 @@ class StockAppTests(IntegrationTestCase):
                 # Ours say so in the contract's words.
                 self.assertEqual(got.status, want.status, name)
                 continue
+            if want.status == 308:
+                # Klein's word, without the Host that a stranger may have written.
+                location = want.header("Location").removeprefix(f"http://localhost:{stock}")
+                self.assertEqual((got.status, got.header("Location")), (308, location), name)
+                self.assertNotIn(b"localhost", got.body)
+                continue
             seen = [
                 (each.status, each.body.replace(b"%d" % port, b"PORT"), each.complete)
                 for each, port in ((want, stock), (got, ours))

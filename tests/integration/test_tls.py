@@ -70,7 +70,7 @@ class BrowserSideTests(TlsTestCase):
 
 
 class RedirectTests(TlsTestCase):
-    OPTIONS = {"https_redirect": True, "hsts": 31536000.0}
+    OPTIONS = {"https_redirect": True, "hsts": 31536000.0, "server_names": ["api.example.com"]}
 
     async def test_plain_http_is_sent_to_https(self):
         """GET by 301; POST by 308, which keeps method and body; never HSTS over plain http."""

@@ -260,7 +260,17 @@ class ActualRequestTests(CorsTestCase):
 class OwnOriginTests(CorsTestCase):
     def own(self, origin: str, host: str | list[str], **options: Any) -> FakeRequest:
         headers = {"Origin": origin, "Host": host, **options.pop("headers", {})}
+        options.setdefault("own", {b"localhost", b"api.example"})
         return self.send(b"POST", b"/chat", headers, **options)
+
+    def test_a_name_that_is_not_ours(self) -> None:
+        """Host and Origin that equal each other prove nothing: the name has to be known here."""
+        for name in ("evil.example", "localhost.evil.example", "192.0.2.1:4020"):
+            for scheme, secure in (("http", False), ("https", False), ("https", True)):
+                self.assertRefused(self.own(f"{scheme}://{name}", name, secure=secure))
+        self.assertRefused(self.send(b"POST", b"/chat", {"Origin": "http://a", "Host": "a"}))
+        fine = self.send(b"POST", b"/chat", {"Origin": "http://[::1]:9", "Host": "[::1]:9"})
+        self.assertEqual(len(fine.rendered), 1)
 
     def test_allowed(self) -> None:
         """A page that this server gave out may call it, listed or not."""

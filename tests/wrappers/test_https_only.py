@@ -7,7 +7,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.clients import TrustedProxies
-from naap_twisted.errors import BadRequest
+from naap_twisted.errors import BadRequest, MisdirectedRequest
 from naap_twisted.wrappers.https_only import HttpsOnly
 
 from ..support import Answer, FakeRequest
@@ -61,6 +61,15 @@ class RedirectTests(SynchronousTestCase):
         ]:
             request = through(FakeRequest(uri=uri, headers=headers))
             self.assertIsInstance(request.refused, BadRequest, (headers, uri))
+            self.assertIsNone(request.sent("Location"))
+
+    def test_only_to_ours(self) -> None:
+        """Where our names are known, no other Host becomes part of a URL."""
+        own = {b"api.example.org"}
+        self.assertEqual(through(FakeRequest(headers=HOST), own=own).code, 301)
+        for host in ("evil.example", "api.example.org.evil.example", "localhost"):
+            request = through(FakeRequest(headers={"Host": host}), own=own)
+            self.assertIsInstance(request.refused, MisdirectedRequest)
             self.assertIsNone(request.sent("Location"))
 
     def test_https_passes(self) -> None:

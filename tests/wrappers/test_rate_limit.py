@@ -13,10 +13,11 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from naap_twisted import errors
+from naap_twisted.clients import TrustedProxies
 from naap_twisted.interfaces import IRateLimiter
 from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.model import RateDecision, RateLimit
-from naap_twisted.wrappers.rate_limit import RateLimited
+from naap_twisted.wrappers.rate_limit import Charge, RateLimited
 
 from ..support import Answer, FakeRequest
 
@@ -149,3 +150,45 @@ class FailingLimiterTests(SynchronousTestCase):
             self.assertNotIn("store", request.refused.message)
             self.assertEqual(request.rendered, [])
         self.assertEqual(len(self.flushLoggedErrors(OSError)), 2)
+
+
+class ChargeTests(SynchronousTestCase):
+    def charge(self, result: Any, peer: str = "192.0.2.7") -> tuple[Any, list[str]]:
+        limiter = Scripted(result)
+        charge = Charge(limiter, TrustedProxies(["10.0.0.0/8", "2001:db8::/32"]))
+        return charge(peer), limiter.keys
+
+    def test_counts(self) -> None:
+        """By the key of a request from there; past the limit with the time to wait."""
+        for peer, key in (
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db9::7", "2001:db9::/64"),
+            ("fe80::1%eth0", "fe80::/64"),
+        ):
+            self.assertEqual(self.charge(PASS, peer), (None, [key]))
+            refusal, keys = self.charge(STOP, peer)
+            self.assertIsInstance(refusal, errors.RateLimited)
+            self.assertEqual(refusal.headers, ((b"Retry-After", b"7"),))
+            self.assertEqual(keys, [key])
+
+    def test_nobody_to_charge(self) -> None:
+        """A trusted proxy's address, or none, is everybody's."""
+        for peer in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::7", "", "unix"):
+            self.assertEqual(self.charge(STOP, peer), (None, []))
+
+    def test_nobody_waits(self) -> None:
+        """A limiter that asks elsewhere counts; its word is for the next one."""
+        pending: Deferred[RateDecision] = Deferred()
+        self.assertEqual(self.charge(pending)[0], None)
+        pending.callback(STOP)
+
+    def test_failures(self) -> None:
+        """They are logged, but for a store that is gone: that is known. The answer stays."""
+        for error, logged in ((errors.Unavailable(), 0), (KeyError("x"), 1)):
+            self.assertEqual(self.charge(error)[0], None)
+            self.assertEqual(len(self.flushLoggedErrors(KeyError)), logged)
+            pending: Deferred[RateDecision] = Deferred()
+            self.assertEqual(self.charge(pending)[0], None)
+            pending.errback(error)
+            self.assertEqual(len(self.flushLoggedErrors(KeyError)), logged)

@@ -6,6 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.wrappers.origins import Origins
 from naap_twisted.wrappers.remedies import (
+    cross_site_refused,
     header_refused,
     method_refused,
     origin_refused,
@@ -25,6 +26,11 @@ class Lines(SynchronousTestCase):
             (method_refused("PUT", ("GET", "HEAD")), {"methods": ["GET", "PUT"]}),
             (wildcard_with_credentials(PAGE), {"cors_origins": [PAGE]}),
             (
+                cross_site_refused(Origins(["https://a.example"]), PAGE, sibling=True),
+                {"cors_origins": ["https://a.example", PAGE]},
+            ),
+            (cross_site_refused(Origins("*"), PAGE, sibling=True), {"cors_origins": [PAGE]}),
+            (
                 origin_refused(Origins(["https://a.example"]), PAGE),
                 {"cors_origins": ["https://a.example", PAGE]},
             ),
@@ -35,6 +41,8 @@ class Lines(SynchronousTestCase):
         """Where no setting can help, none is given."""
         for origin in ("null", "file:///x", "snow\u2603"):
             self.assertIsNone(origin_refused(Origins(["https://a.example"]), origin).line)
+        self.assertIsNone(cross_site_refused(Origins("*"), PAGE, sibling=False).line)
+        self.assertIsNone(cross_site_refused(Origins("*"), "null", sibling=True).line)
         for method in ("patch", "BREW"):
             self.assertIsNone(method_refused(method, ("PATCH",)).line)
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import MisdirectedRequest
-from naap_twisted.wrappers.server_names import Host, ServerNames, host_of, parse_host
+from naap_twisted.wrappers.server_names import (
+    LOOPBACK_NAMES,
+    Host,
+    ServerNames,
+    host_of,
+    parse_host,
+)
 
 from ..support import Answer, FakeRequest
 
@@ -91,6 +98,34 @@ class ServerNamesTests(SynchronousTestCase):
             self.assertIsInstance(request.refused, MisdirectedRequest, headers)
             self.assertEqual(request.rendered, [])
 
+    def test_health(self) -> None:
+        """Who checks health knows an address at most, and with HTTP/1.0 not even that."""
+        for headers in ({}, {"Host": "192.0.2.1"}, {"Host": "evil.example"}):
+            for uri, passed in ((b"/healthz", 1), (b"/healthz?a", 1), (b"/healthz/", 0)):
+                request = FakeRequest(uri=uri, headers=headers)
+                ServerNames(Answer(), ["api.example.org"]).render(request)
+                self.assertEqual(len(request.rendered), passed, uri)
+
+    def test_names_of_loopback(self) -> None:
+        """Without a list they count for what came in on loopback: not for a UNIX socket's proxy."""
+        rest: list[tuple[Any, int]] = [
+            (IPv4Address("TCP", "127.0.0.1", 80), 0),
+            (IPv4Address("TCP", "127.0.0.9", 80), 0),
+            (IPv6Address("TCP", "::1", 80), 0),
+            (IPv4Address("TCP", "192.0.2.1", 80), 1),
+            (IPv6Address("TCP", "fe80::1%eth0", 80), 1),
+            (UNIXAddress("/run/naap.sock"), 1),
+        ]
+        for own, passed in rest:
+            for host, known in (("localhost:9", True), ("[::1]", True), ("evil.example", False)):
+                request = FakeRequest(headers={"Host": host})
+                request.getHost = lambda own=own: own  # type: ignore[method-assign]
+                ServerNames(Answer(), [], also=LOOPBACK_NAMES).render(request)
+                self.assertEqual(len(request.rendered), 1 if known else passed, (own, host))
+        nameless = FakeRequest()
+        ServerNames(Answer(), [], also=LOOPBACK_NAMES).render(nameless)
+        self.assertEqual(len(nameless.rendered), 1)
+
     def test_told(self) -> None:
         """A page only sees a CORS error: the log has the line. Nobody else gets one."""
         events: list[Any] = []
@@ -102,6 +137,16 @@ class ServerNamesTests(SynchronousTestCase):
         self.ask({"Host": "b.example:80", "Origin": "http://a"})
         said = formatEvent(events[0])
         self.assertIn('server_names = ["api.example.org", "[::1]", "b.example"]', said)
+
+    def test_told_where_nothing_is_listed(self) -> None:
+        """Whoever put a proxy before loopback finds the line, without a page too."""
+        events: list[Any] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        request = FakeRequest(headers={"Host": "b.example"})
+        request.getHost = lambda: IPv4Address("TCP", "127.0.0.1", 80)  # type: ignore[method-assign]
+        ServerNames(Answer(), [], also=LOOPBACK_NAMES).render(request)
+        self.assertIn('server_names = ["b.example"]', formatEvent(events[0]))
 
     def test_refuses_bad_names(self) -> None:
         """A name that no Host could equal is a mistake in the config."""

@@ -1,0 +1,51 @@
+"""Which pinned route a path continues."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+
+from naap_twisted.errors import MethodNotAllowed
+from naap_twisted.mounts import Mount, pinned_above
+from tests.spine import Upstream, make_proxy
+
+
+def pinned(path: str, *methods: str) -> Mount:
+    proxy = make_proxy(Upstream(), target="https://api.example.com/v1", methods=methods)
+    return Mount(path, f"/api/v1{path}", proxy)
+
+
+class PinnedAboveTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.mounts = [
+            pinned("/a", "GET"),
+            pinned("/a/b", "GET"),
+            pinned("/a/b", "PUT"),
+            Mount("/free", "/api/v1/free", make_proxy(Upstream())),
+            Mount("/page", "/api/v1/page", Resource()),
+        ]
+
+    def test_nearest(self) -> None:
+        """The longest path that the bytes really open with, and its method."""
+        one, two, three, *_ = self.mounts
+        for method, below, found in [
+            (b"GET", b"/a//x", one),
+            (b"HEAD", b"/a/%0a", one),
+            (b"GET", b"/a//b/x", one),
+            (b"GET", b"/a/b//x", two),
+            (b"PUT", b"/a/b/%ff", three),
+            (b"GET", b"/a", None),
+            (b"GET", b"/ab/x", None),
+            (b"GET", b"/%61/x", None),
+            (b"GET", b"//a/x", None),
+            (b"POST", b"/free//x", None),
+            (b"GET", b"/page//x", None),
+        ]:
+            with self.subTest(method=method, below=below):
+                self.assertIs(pinned_above(self.mounts, method, below), found)
+
+    def test_wrong_method(self) -> None:
+        """405 with all that the path takes; a route above it is not asked."""
+        with self.assertRaises(MethodNotAllowed) as caught:
+            pinned_above(self.mounts, b"DELETE", b"/a/b//x")
+        self.assertEqual(caught.exception.headers, ((b"Allow", b"GET, HEAD, OPTIONS, PUT"),))
