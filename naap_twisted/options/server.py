@@ -98,7 +98,8 @@ class ServerOptions:
     server_names: tuple[str, ...] = option(
         list_of(http.server_name, what="host names"),
         (),
-        "Other Host values get 421.",
+        "Other Host values get 421. Without them a server that listens on loopback alone answers to"
+        " `localhost`, `127.0.0.1` and `[::1]`.",
         '["proxy.example.org"]',
     )
     trusted_proxies: tuple[str, ...] = option(
