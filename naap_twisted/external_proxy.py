@@ -130,8 +130,9 @@ class ExternalProxy(Resource):
         policy = route.patch if request.method == b"PATCH" else route.body
         body, content_type = await policy.open(request)
         record.mark("body")
-        injected, guard = route.fixed_headers, route.guard
+        injected, guard, identity = route.fixed_headers, route.guard, None
         if callable(route.forward):
+            identity = record.user and record.user.id
             injected = injected_headers(await settle(route.forward(request)) or {})
             guard = Guard(injected)
         headers = route.request_rewrite.outbound(
@@ -140,7 +141,7 @@ class ExternalProxy(Resource):
             content_type=content_type,
             request_id=record.request_id,
         )
-        outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts)
+        outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts, identity)
         record.mark("headers")
         if request.finished:
             return  # a callable of the route has answered it

@@ -148,6 +148,8 @@ class OutboundRequest:
     :ivar headers: name and value in order, Host, Content-Length and Transfer-Encoding excluded:
         framing belongs to the connection. A value may be a :class:`~naap_twisted.secret.Secret`.
     :ivar body: whole bytes, a producer that streams, or ``None``.
+    :ivar identity: whose own key its headers may hold; a connection that has carried one user's is
+        never another's. ``None``: the key, if there is one, is the route's.
     """
 
     method: bytes
@@ -155,6 +157,7 @@ class OutboundRequest:
     headers: HeaderPairs = field(repr=False)
     body: bytes | IBodyProducer | None = field(default=None, repr=False)
     timeouts: Timeouts = Timeouts()
+    identity: str | None = field(default=None, repr=False)
 
 
 @frozen(cache_hash=True)  # it is a cache key for every request

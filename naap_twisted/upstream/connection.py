@@ -1,15 +1,15 @@
 """One connection to an upstream: one exchange at a time (RFC 9112).
 
-Its rules: a connection goes back to the pool only when both messages ended cleanly and not a byte
-followed; anything else closes it. The head of the answer is handed on as soon as it is complete.
+Whether it goes back to the pool is the word of :mod:`.states`, and of nothing else. The head of the
+answer is handed on as soon as it is complete.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from socket import socket
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
 from twisted.internet.protocol import connectionDone
@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..deadlines import NEVER, Ticker
-from ..direct import send_now
+from ..direct import socket_below, unread, unsent
 from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadLimits, KnownLines
@@ -25,10 +25,11 @@ from ..framing.head import parse_response
 from ..model import OutboundRequest
 from .response import UpstreamResponse
 from .sender import Sender
+from .states import NEXT, Answer, Event, State
 from .wire import serialise_head
 
 if TYPE_CHECKING:
-    from .pool import Pool
+    from .pool import Pool, PoolKey
 
 _LIMITS = HeadLimits(size=64 * 1024, lines=200)
 _MAX_INTERIM = 8
@@ -48,27 +49,32 @@ class UpstreamConnection(Sender):
     :ivar reused: it has served an exchange before.
     """
 
-    def __init__(self, ticker: Ticker, keeper: Pool, key: Hashable) -> None:
+    def __init__(self, ticker: Ticker, keeper: Pool, key: PoolKey) -> None:
         super().__init__()
         self._ticker = ticker
         self._keeper = keeper
         self.key = key
         self.ready: Deferred[UpstreamConnection] = Deferred(lambda _: self.abort())
         self.reused = False
-        self.closed = False
         self.deadline = NEVER
         self._answer: Deferred[UpstreamResponse] | None = None
         self._decoder: BodyDecoder | None = None
         self._head = HeadBuffer(_LIMITS)
         self._known = KnownLines()
         self._interim = 0
-        self._keep_alive = False
         self._total_at = NEVER
         self._reading = True
         self._heard = False
+        self._socket: socket | None = None
+
+    @property
+    def closed(self) -> bool:
+        """It is never used again."""
+        return self.state is State.CLOSED
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        self._socket = socket_below(self.transport)
         self._keeper.made(self)
         if not ISSLTransport.providedBy(self.transport):
             self.handshakeCompleted()
@@ -78,6 +84,19 @@ class UpstreamConnection(Sender):
         if not self.ready.called:
             self.ready.callback(self)
 
+    def usable(self) -> bool:
+        """Whether it may take a request now; it is closed where it may not.
+
+        The socket is looked at, because the reactor may not have come to it yet: an answer that
+        nobody asked for would be the next one's. On TLS any record counts, also one that TLS would
+        keep to itself: nothing has to come on a waiting connection.
+        """
+        below = self._socket
+        if self.state is State.IDLE and (below is None or not unread(below)):
+            return True
+        self.abort()
+        return False
+
     # Sending.
 
     def exchange(self, outbound: OutboundRequest, total_at: float) -> Deferred[UpstreamResponse]:
@@ -85,6 +104,8 @@ class UpstreamConnection(Sender):
 
         :param total_at: the exchange's last deadline, a point on the clock.
         """
+        if self.state is not State.IDLE:
+            return fail(BadGateway(reason=f"asked on a connection that is {self.state.name}"))
         try:
             head = serialise_head(outbound)
         except ValueError:
@@ -95,14 +116,8 @@ class UpstreamConnection(Sender):
         self._interim = 0
         self._heard = False
         answer = self._answer = Deferred(lambda _: self.abort())
-        body = outbound.body
         self._ticker.watch(self)
-        if body is None or isinstance(body, bytes):
-            send_now(self.transport, head + body if body else head)
-            self._sent()
-        else:
-            self.transport.write(head)
-            self._produce(body)
+        self._send(head, outbound.body)
         return answer
 
     # Receiving.
@@ -110,7 +125,7 @@ class UpstreamConnection(Sender):
     def dataReceived(self, data: bytes) -> None:
         self._heard = True
         try:
-            if self._response is None:
+            if self._decoder is None:
                 self._read_heads(data)
             else:
                 self._read_body(data)
@@ -118,10 +133,10 @@ class UpstreamConnection(Sender):
             self._fail(Failure(BadGateway(reason=f"bad framing from upstream: {error}")))
 
     def _read_heads(self, data: bytes) -> None:
-        while self._response is None:
-            outbound = self._outbound
-            if outbound is None:
-                raise FramingError("bytes that answer nothing")
+        outbound = self._outbound
+        if outbound is None or self.state.answer is not Answer.AWAITED:
+            raise FramingError("bytes that answer nothing")
+        while self.state.answer is Answer.AWAITED:
             found = self._head.feed(data)
             if found is None:
                 return
@@ -134,7 +149,9 @@ class UpstreamConnection(Sender):
                 if not data:
                     return
                 continue
-            self._keep_alive = head.keep_alive
+            if self.state is State.WRITTEN and not unsent(self.transport):
+                self.state = NEXT[State.WRITTEN, Event.GONE]
+            self.state = NEXT[self.state, Event.HEAD if head.keep_alive else Event.LAST_HEAD]
             response = UpstreamResponse(head, self._flow, self.abort)
             if head.body == len(data):
                 self._complete(response, data)
@@ -156,25 +173,20 @@ class UpstreamConnection(Sender):
     def _complete(self, response: UpstreamResponse, body: bytes) -> None:
         """The usual small answer, in one piece: its exchange is over before anybody hears of it."""
         answer, self._answer = self._answer, None
-        reusable = self._keep_alive and self._producer is None
-        self._forget()
+        self._end(Event.END)
         response.complete(body)
-        if reusable:
+        if self.state is State.IDLE:
             self._release()
         if answer is not None:
             answer.callback(response)  # a connector may still ask a closing one for its TLS session
-        if not reusable:
-            self._close()
+        if self.state is State.CLOSED:
+            self.transport.abortConnection()
 
     def _release(self) -> None:
         # Pooled before the relay is told, so that the next request in line finds it.
         self._read(True)
         self.reused = True
         self._keeper.released(self)
-
-    def _close(self) -> None:
-        self.closed = True
-        self.transport.abortConnection()
 
     def _read_body(self, data: bytes) -> None:
         response, decoder = self._response, self._decoder
@@ -192,21 +204,24 @@ class UpstreamConnection(Sender):
         response = self._response
         if response is None or self.closed:
             return
-        reusable = self._keep_alive and not surplus and self._producer is None
-        self._forget()
-        if reusable:
+        self._end(Event.BROKEN if surplus else Event.END)
+        if self.state is State.IDLE:
             self._release()
         else:
-            self._close()
+            self.transport.abortConnection()
         response.end()
+
+    def _end(self, event: Event) -> None:
+        self.state = NEXT[self.state, event]
+        self._forget()
 
     def _forget(self) -> None:
         self._ticker.unwatch(self)
         self.deadline = NEVER
-        producer, self._producer = self._producer, None
-        if producer is not None:
+        upload, self._upload = self._upload, None
+        if upload is not None:
             self.transport.unregisterProducer()
-            producer.stopProducing()
+            upload.producer.stopProducing()
         self._outbound = self._response = self._decoder = None
 
     # Flow, deadlines, endings.
@@ -237,14 +252,16 @@ class UpstreamConnection(Sender):
 
     def deadline_passed(self) -> None:
         """The ticker's call."""
-        if self._outbound is None:
+        if self.state is State.IDLE:
             self.abort()
         else:
             self._fail(Failure(UpstreamTimeout(reason="upstream deadline passed")))
 
     def abort(self) -> None:
         """Reset the connection; whoever waits for an answer is told by connectionLost."""
-        self.closed = True
+        if self.state is State.IDLE:
+            self._keeper.withdrawn(self)
+        self.state = NEXT[self.state, Event.BROKEN]
         self._ticker.unwatch(self)
         if self.transport is not None:
             self.transport.abortConnection()
@@ -260,7 +277,7 @@ class UpstreamConnection(Sender):
             response.end(Failure(UpstreamCut(str(failure.value))))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.closed = True
+        self.state = NEXT[self.state, Event.BROKEN]
         if not self.ready.called:
             self.ready.errback(BadGateway(reason=f"TLS or connection failed: {reason.value}"))
         response, decoder = self._response, self._decoder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -23,7 +23,7 @@ from ..errors import (
 from ..interfaces import IResolver
 from ..model import Target, VettedTarget
 from .connection import UpstreamConnection
-from .pool import Pool
+from .pool import Pool, PoolKey
 from .resolver import Address
 from .tls import TlsContexts
 
@@ -46,7 +46,7 @@ class Connector:
         self._ticker = ticker
 
     def connect(
-        self, vetted: VettedTarget, keeper: Pool, key: Hashable, timeout: float
+        self, vetted: VettedTarget, keeper: Pool, key: PoolKey, timeout: float
     ) -> Deferred[UpstreamConnection]:
         """A connection that is up, TLS included.
 
@@ -61,7 +61,7 @@ class Connector:
         return attempt
 
     async def _connect(
-        self, vetted: VettedTarget, keeper: Pool, key: Hashable
+        self, vetted: VettedTarget, keeper: Pool, key: PoolKey
     ) -> UpstreamConnection:
         target = vetted.target
         addresses = await self.vetted_addresses(vetted)
@@ -91,7 +91,7 @@ class Connector:
 
         Not earlier: in TLS 1.3 what makes it resumable comes after the handshake.
         """
-        if target.scheme == "https" and not connection.closed:
+        if target.scheme == "https":
             self._tls.for_host(target.host).remember(connection.transport.getHandle())
 
     async def vetted_addresses(self, vetted: VettedTarget) -> tuple[Address, ...]:
