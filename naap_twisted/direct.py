@@ -18,8 +18,8 @@ from typing import Any
 from twisted.internet.tcp import Connection
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 
-#: More than this is left to Twisted, whose write loop is made for it.
-MOST = 64 * 1024
+#: More than a piece as the reactor reads it, as a chunk, is left to Twisted's write loop.
+MOST = 64 * 1024 + 16
 
 
 def send_now(transport: Any, data: bytes) -> bool:
@@ -70,6 +70,14 @@ def unsent(transport: Any) -> bool:
     except OSError:
         return False  # a system whose sockets don't tell
     return any(queued)
+
+
+def stop_writing(transport: Any) -> None:
+    """Leave in Twisted's queues what is there: nothing of it goes to the wire any more."""
+    if isinstance(transport, TLSMemoryBIOProtocol):
+        transport = transport.transport
+    if isinstance(transport, Connection):
+        transport.stopWriting()
 
 
 def socket_below(transport: Any) -> socket.socket | None:

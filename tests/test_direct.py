@@ -8,7 +8,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
-from naap_twisted.direct import MOST, send_now, socket_below, unread, unsent
+from naap_twisted.direct import MOST, send_now, socket_below, stop_writing, unread, unsent
 
 from .integration.support import until
 
@@ -139,6 +139,23 @@ class UnsentTests(PairCase):
         transport.write(b"x")
         self.assertFalse(unsent(transport))
         self.assertIsNone(socket_below(transport))
+
+
+class StopTests(PairCase):
+    async def test_nothing_more(self) -> None:
+        """What waits in Twisted's queue stays there, under TLS too; a close is not held up."""
+        factory = TLSMemoryBIOFactory(optionsForClientTLS("a"), True, Factory.forProtocol(Protocol))
+        tls = factory.buildProtocol(None)
+        tls.makeConnection(self.transport)
+        for transport in (self.transport, tls):
+            self.transport.write(b"x")
+            stop_writing(transport)
+            self.assertNotIn(self.transport, reactor.getWriters())
+        self.assertTrue(unsent(self.transport))
+        self.transport.abortConnection()
+        await self.lost
+        self.assertRaises(ConnectionResetError, self.peer.recv, 10)
+        stop_writing(StringTransport())
 
 
 class UnreadTests(PairCase):

@@ -67,11 +67,6 @@ class UpstreamConnection(Sender):
         self._heard = False
         self._socket: socket | None = None
 
-    @property
-    def closed(self) -> bool:
-        """It is never used again."""
-        return self.state is State.CLOSED
-
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
         self._socket = socket_below(self.transport)
@@ -152,6 +147,8 @@ class UpstreamConnection(Sender):
             if self.state is State.WRITTEN and not unsent(self.transport):
                 self.state = NEXT[State.WRITTEN, Event.GONE]
             self.state = NEXT[self.state, Event.HEAD if head.keep_alive else Event.LAST_HEAD]
+            if self.state is State.OVERTAKEN and head.status >= 400:
+                self._refused()
             response = UpstreamResponse(head, self._flow, self.abort)
             if head.body == len(data):
                 self._complete(response, data)
@@ -218,10 +215,7 @@ class UpstreamConnection(Sender):
     def _forget(self) -> None:
         self._ticker.unwatch(self)
         self.deadline = NEVER
-        upload, self._upload = self._upload, None
-        if upload is not None:
-            self.transport.unregisterProducer()
-            upload.producer.stopProducing()
+        self._cease()
         self._outbound = self._response = self._decoder = None
 
     # Flow, deadlines, endings.

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
-from ..direct import send_now
+from ..direct import send_now, stop_writing
 from ..errors import InternalError
 from ..framing.body import CHUNKED_END, chunk
 from ..model import OutboundRequest
@@ -61,6 +61,11 @@ class Sender(Protocol):
         self._response: UpstreamResponse | None = None
         self._upload: Upload | None = None
 
+    @property
+    def closed(self) -> bool:
+        """It is never used again."""
+        return self.state is State.CLOSED
+
     def _due(self, seconds: float | None) -> None:
         """The next thing has to happen within *seconds*."""
         raise NotImplementedError
@@ -106,7 +111,24 @@ class Sender(Protocol):
             upload.left -= len(data)
         if self._response is None:
             self._due(self._outbound.timeouts.idle if self._outbound else None)
-        self.transport.write(data)
+        # Not by Twisted's queue where the kernel takes it: a write that fails there would close the
+        # connection before an answer that is here already is read.
+        send_now(self.transport, data)
+
+    def _cease(self) -> None:
+        """Stop the body's producer, if it is not done."""
+        upload, self._upload = self._upload, None
+        if upload is not None:
+            self.transport.unregisterProducer()
+            upload.producer.stopProducing()
+
+    def _refused(self) -> None:
+        """The upstream does not want the rest (RFC 9112 section 9.5).
+
+        Where it has closed, one more write would reset the connection before its answer is read.
+        """
+        self._cease()
+        stop_writing(self.transport)
 
     def _produced(self, _: object, upload: Upload) -> None:
         if upload is not self._upload:

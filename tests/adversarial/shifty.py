@@ -17,7 +17,8 @@ _LATE = 0.005
 #: Moods in which the whole answer comes, whatever happens to the connection then.
 KIND = (
     *("plain", "chunked", "pieces", "late", "interim", "empty", "until_close", "says_close"),
-    *("closes", "twice", "early", "early_error", "early_and_deaf", "early_and_swallows"),
+    *("closes", "twice", "early", "early_error"),
+    *("early_and_deaf", "early_and_swallows", "early_and_closes"),
 )
 #: Moods in which it does not.
 UNKIND = ("cut", "cut_head", "reset", "switches")
@@ -131,7 +132,10 @@ class _Connection(Protocol):
         return rest
 
     def _early(self):
-        self.transport.write(self._answer(413 if self._mood == "early_error" else 200))
+        error = self._mood in ("early_error", "early_and_closes")
+        self.transport.write(self._answer(413 if error else 200))
+        if self._mood == "early_and_closes":
+            self.transport.loseConnection()
         if self._mood == "early_and_deaf":
             self.transport.pauseProducing()
         self._swallows = self._mood in ("early_and_deaf", "early_and_swallows")

@@ -84,6 +84,15 @@ class EarlyTests(PoolCase):
         self.begin()
         await self.overtaken("early_error", 413)
 
+    async def test_upstream_that_closes(self):
+        """Its answer is read, though the rest of the request can not be written any more."""
+        self.begin(errors="passthrough")
+        for kind in ("application/json", "application/octet-stream"):
+            for number in range(10):
+                answer = await self.ask("early_and_closes", number, LARGE, **{"Content-Type": kind})
+                self.assertEqual((answer.status, answer.body), (413, self.told(number)))
+        await until(lambda: not self.way_out.pool.opened)
+
     async def test_half_a_streamed_body(self):
         """The same where the browser has not sent all of it: by length, and chunked."""
         self.begin()

@@ -59,6 +59,20 @@ class Sending(Case):
         self.assertFalse(self.up.transport.value().endswith(b"0\r\n\r\n"))
         self.assertClosed()
 
+    def test_refused_early(self):
+        """An error before the body is out: no more of it is asked for, and the error is read."""
+        producer = Producer()
+        self.up.exchange(outbound(b"POST", body=producer))
+        producer.consumer.write(b"ab")
+        sent = self.up.transport.value()
+        self.up.reply(b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\n", b"hel")
+        self.assertIn("stop", producer.calls)
+        producer.consumer.write(b"cd")
+        self.assertEqual(self.up.transport.value(), sent)
+        self.up.reply(b"lo")
+        self.assertTrue(self.up.body.complete)
+        self.assertClosed()
+
     def test_not_as_long_as_it_says(self):
         """The surplus of a long body is never written; a short one ends the connection."""
         for pieces in ((b"ab",), (b"ab", b"cd"), (b"abcd",)):
