@@ -11,7 +11,7 @@ Twisted's private names for a transport's queues are used in this module only.
 from __future__ import annotations
 
 import fcntl
-import socket
+import select
 import termios
 from typing import Any
 
@@ -80,22 +80,24 @@ def stop_writing(transport: Any) -> None:
         transport.stopWriting()
 
 
-def socket_below(transport: Any) -> socket.socket | None:
-    """The socket that *transport* reads from, through TLS or not; ``None`` where it has none."""
+def listening_below(transport: Any) -> select.poll | None:
+    """What tells, by :func:`unread`, of the socket that *transport* reads from, through TLS or not.
+
+    ``None``: it has none. Made once a connection: to peek at a socket on which nothing has come
+    would raise an exception, at three times the cost.
+    """
     if isinstance(transport, TLSMemoryBIOProtocol):
         transport = transport.transport
-    if isinstance(transport, Connection):
-        found: socket.socket = transport.getHandle()
-        return found
-    return None
+    if not isinstance(transport, Connection):
+        return None
+    poll = select.poll()
+    poll.register(transport.fileno(), select.POLLIN)
+    return poll
 
 
-def unread(below: socket.socket) -> bool:
-    """Whether anything has come on a socket that nobody has read yet: bytes, an end, an error."""
-    try:
-        below.recv(1, socket.MSG_PEEK)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass  # a reset, or a socket that is closed already
-    return True
+def unread(below: select.poll) -> bool:
+    """Whether anything has come that nobody has read yet: bytes, an end, an error.
+
+    It is not to be asked of a connection that has closed: its number may be another's by then.
+    """
+    return bool(below.poll(0))

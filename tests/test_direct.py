@@ -1,4 +1,5 @@
 import socket
+import struct
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
@@ -8,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
-from naap_twisted.direct import MOST, send_now, socket_below, stop_writing, unread, unsent
+from naap_twisted.direct import MOST, listening_below, send_now, stop_writing, unread, unsent
 
 from .integration.support import until
 
@@ -131,14 +132,13 @@ class UnsentTests(PairCase):
         self.assertFalse(unsent(tls))
         self.transport.write(b"below")
         self.assertTrue(unsent(tls))
-        self.assertIs(socket_below(tls), self.transport.getHandle())
 
     def test_any_other_transport(self) -> None:
         """One without a socket keeps nothing and has nothing below."""
         transport = StringTransport()
         transport.write(b"x")
         self.assertFalse(unsent(transport))
-        self.assertIsNone(socket_below(transport))
+        self.assertIsNone(listening_below(transport))
 
 
 class StopTests(PairCase):
@@ -163,20 +163,22 @@ class UnreadTests(PairCase):
 
     def test_nothing(self) -> None:
         """An open socket on which nothing came is quiet."""
-        self.assertFalse(unread(self.transport.getHandle()))
+        self.assertFalse(unread(listening_below(self.transport)))
 
     def test_a_byte(self) -> None:
-        """It stays where it is."""
+        """It stays where it is, and is heard under TLS, too."""
         self.peer.send(b"x")
-        for _ in range(2):
-            self.assertTrue(unread(self.transport.getHandle()))
+        factory = TLSMemoryBIOFactory(optionsForClientTLS("a"), True, Factory.forProtocol(Protocol))
+        tls = factory.buildProtocol(None)
+        tls.makeConnection(self.transport)
+        for transport in (self.transport, self.transport, tls):
+            self.assertTrue(unread(listening_below(transport)))
 
     def test_an_end(self) -> None:
-        """In order, or not, or our own."""
+        """In order or not."""
+        below = listening_below(self.transport)
         self.peer.shutdown(socket.SHUT_WR)
-        self.assertTrue(unread(self.transport.getHandle()))
-        mine, other = socket.socketpair()
-        other.close()
-        self.assertTrue(unread(mine))
-        mine.close()
-        self.assertTrue(unread(mine))
+        self.assertTrue(unread(below))
+        self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.peer.close()
+        self.assertTrue(unread(below))

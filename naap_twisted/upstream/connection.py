@@ -6,7 +6,7 @@ answer is handed on as soon as it is complete.
 
 from __future__ import annotations
 
-from socket import socket
+from select import poll
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred, fail
@@ -17,15 +17,16 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..deadlines import NEVER, Ticker
-from ..direct import socket_below, unread, unsent
+from ..direct import listening_below, unread, unsent
 from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadLimits, KnownLines
 from ..framing.head import parse_response
 from ..model import OutboundRequest
+from . import states
 from .response import UpstreamResponse
 from .sender import Sender
-from .states import NEXT, Answer, Event, State
+from .states import State
 from .wire import serialise_head
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ class UpstreamConnection(Sender):
         self._total_at = NEVER
         self._reading = True
         self._heard = False
-        self._socket: socket | None = None
+        self._below: poll | None = None
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
-        self._socket = socket_below(self.transport)
+        self._below = listening_below(self.transport)
         self._keeper.made(self)
         if not ISSLTransport.providedBy(self.transport):
             self.handshakeCompleted()
@@ -86,8 +87,8 @@ class UpstreamConnection(Sender):
         nobody asked for would be the next one's. On TLS any record counts, also one that TLS would
         keep to itself: nothing has to come on a waiting connection.
         """
-        below = self._socket
-        if self.state is State.IDLE and (below is None or not unread(below)):
+        below = self._below
+        if self.state is states.IDLE and (below is None or not unread(below)):
             return True
         self.abort()
         return False
@@ -99,7 +100,7 @@ class UpstreamConnection(Sender):
 
         :param total_at: the exchange's last deadline, a point on the clock.
         """
-        if self.state is not State.IDLE:
+        if self.state is not states.IDLE:
             return fail(BadGateway(reason=f"asked on a connection that is {self.state.name}"))
         try:
             head = serialise_head(outbound)
@@ -129,9 +130,9 @@ class UpstreamConnection(Sender):
 
     def _read_heads(self, data: bytes) -> None:
         outbound = self._outbound
-        if outbound is None or self.state.answer is not Answer.AWAITED:
+        if outbound is None or self.state.answer is not states.AWAITED:
             raise FramingError("bytes that answer nothing")
-        while self.state.answer is Answer.AWAITED:
+        while self.state.answer is states.AWAITED:
             found = self._head.feed(data)
             if found is None:
                 return
@@ -144,10 +145,10 @@ class UpstreamConnection(Sender):
                 if not data:
                     return
                 continue
-            if self.state is State.WRITTEN and not unsent(self.transport):
-                self.state = NEXT[State.WRITTEN, Event.GONE]
-            self.state = NEXT[self.state, Event.HEAD if head.keep_alive else Event.LAST_HEAD]
-            if self.state is State.OVERTAKEN and head.status >= 400:
+            if self.state is states.WRITTEN and not unsent(self.transport):
+                self.state = states.ON_GONE[self.state]
+            self.state = (states.ON_HEAD if head.keep_alive else states.ON_LAST_HEAD)[self.state]
+            if self.state is states.OVERTAKEN and head.status >= 400:
                 self._refused()
             response = UpstreamResponse(head, self._flow, self.abort)
             if head.body == len(data):
@@ -170,13 +171,13 @@ class UpstreamConnection(Sender):
     def _complete(self, response: UpstreamResponse, body: bytes) -> None:
         """The usual small answer, in one piece: its exchange is over before anybody hears of it."""
         answer, self._answer = self._answer, None
-        self._end(Event.END)
+        self._end(states.ON_END)
         response.complete(body)
-        if self.state is State.IDLE:
+        if self.state is states.IDLE:
             self._release()
         if answer is not None:
             answer.callback(response)  # a connector may still ask a closing one for its TLS session
-        if self.state is State.CLOSED:
+        if self.state is states.CLOSED:
             self.transport.abortConnection()
 
     def _release(self) -> None:
@@ -201,15 +202,15 @@ class UpstreamConnection(Sender):
         response = self._response
         if response is None or self.closed:
             return
-        self._end(Event.BROKEN if surplus else Event.END)
-        if self.state is State.IDLE:
+        self._end(states.ON_BROKEN if surplus else states.ON_END)
+        if self.state is states.IDLE:
             self._release()
         else:
             self.transport.abortConnection()
         response.end()
 
-    def _end(self, event: Event) -> None:
-        self.state = NEXT[self.state, event]
+    def _end(self, event: dict[State, State]) -> None:
+        self.state = event[self.state]
         self._forget()
 
     def _forget(self) -> None:
@@ -246,16 +247,16 @@ class UpstreamConnection(Sender):
 
     def deadline_passed(self) -> None:
         """The ticker's call."""
-        if self.state is State.IDLE:
+        if self.state is states.IDLE:
             self.abort()
         else:
             self._fail(Failure(UpstreamTimeout(reason="upstream deadline passed")))
 
     def abort(self) -> None:
         """Reset the connection; whoever waits for an answer is told by connectionLost."""
-        if self.state is State.IDLE:
+        if self.state is states.IDLE:
             self._keeper.withdrawn(self)
-        self.state = NEXT[self.state, Event.BROKEN]
+        self.state = states.ON_BROKEN[self.state]
         self._ticker.unwatch(self)
         if self.transport is not None:
             self.transport.abortConnection()
@@ -271,7 +272,7 @@ class UpstreamConnection(Sender):
             response.end(Failure(UpstreamCut(str(failure.value))))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.state = NEXT[self.state, Event.BROKEN]
+        self.state = states.ON_BROKEN[self.state]
         if not self.ready.called:
             self.ready.errback(BadGateway(reason=f"TLS or connection failed: {reason.value}"))
         response, decoder = self._response, self._decoder

@@ -14,8 +14,9 @@ from ..direct import send_now, stop_writing
 from ..errors import InternalError
 from ..framing.body import CHUNKED_END, chunk
 from ..model import OutboundRequest
+from . import states
 from .response import UpstreamResponse
-from .states import NEXT, Event, State
+from .states import State
 
 # What leaves in one flight without the peer's word: ten segments of 1,460 bytes (RFC 6928).
 _ONE_FLIGHT = 14_600
@@ -56,7 +57,7 @@ class Sender(Protocol):
     transport: Any
 
     def __init__(self) -> None:
-        self.state = State.IDLE
+        self.state: State = states.IDLE
         self._outbound: OutboundRequest | None = None
         self._response: UpstreamResponse | None = None
         self._upload: Upload | None = None
@@ -64,7 +65,7 @@ class Sender(Protocol):
     @property
     def closed(self) -> bool:
         """It is never used again."""
-        return self.state is State.CLOSED
+        return self.state is states.CLOSED
 
     def _due(self, seconds: float | None) -> None:
         """The next thing has to happen within *seconds*."""
@@ -75,13 +76,13 @@ class Sender(Protocol):
         raise NotImplementedError
 
     def _send(self, head: bytes, body: bytes | IBodyProducer | None) -> None:
-        self.state = NEXT[self.state, Event.BEGUN]
+        self.state = states.ON_BEGUN[self.state]
         if body is None or isinstance(body, bytes):
             wire = head + body if body else head
             taken = send_now(self.transport, wire)
             self._written()
             if taken and len(wire) <= _ONE_FLIGHT:
-                self.state = NEXT[self.state, Event.GONE]
+                self.state = states.ON_GONE[self.state]
         else:
             self.transport.write(head)
             self._produce(body)
@@ -149,6 +150,6 @@ class Sender(Protocol):
             self._fail(failure)
 
     def _written(self) -> None:
-        self.state = NEXT[self.state, Event.WRITTEN]
+        self.state = states.ON_WRITTEN[self.state]
         if self._response is None and self._outbound is not None:
             self._due(self._outbound.timeouts.head)

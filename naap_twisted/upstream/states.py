@@ -75,8 +75,6 @@ class Event(enum.Enum):
     END = "an answer is here to its last byte, and nothing behind it"
     BROKEN = "surplus or stray bytes, a cut, a deadline, somebody who gave up"
 
-    __hash__ = object.__hash__
-
 
 _NAMED: dict[State, dict[Event, State]] = {
     State.IDLE: {Event.BEGUN: State.SENDING},
@@ -101,3 +99,17 @@ _NAMED: dict[State, dict[Event, State]] = {
 NEXT: dict[tuple[State, Event], State] = {
     (state, event): _NAMED[state].get(event, State.CLOSED) for state in State for event in Event
 }
+
+# The same by event, and the members that are asked for: to look a member up in its enum would cost
+# the hot path more than everything else here.
+(
+    ON_BEGUN,
+    ON_WRITTEN,
+    ON_GONE,
+    ON_HEAD,
+    ON_LAST_HEAD,
+    ON_END,
+    ON_BROKEN,
+) = ({state: NEXT[state, event] for state in State} for event in Event)
+IDLE, WRITTEN, OVERTAKEN, CLOSED = State.IDLE, State.WRITTEN, State.OVERTAKEN, State.CLOSED
+AWAITED = Answer.AWAITED

@@ -365,7 +365,7 @@ class Property(SynchronousTestCase):
 
         self.patch(connection_module, "unsent", lambda wire: wire.here)
         self.patch(connection_module, "unread", unread)
-        self.patch(connection_module, "socket_below", lambda wire: wire)
+        self.patch(connection_module, "listening_below", lambda wire: wire)
 
     @settings(max_examples=1000, deadline=None, derandomize=True, database=None)
     @given(scripts())
