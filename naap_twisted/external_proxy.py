@@ -150,8 +150,9 @@ class MountedProxy(Resource):
         policy = route.patch if request.method == b"PATCH" else route.body
         body, content_type = await policy.open(request)
         record.mark("body")
-        injected, guard = route.fixed_headers, route.guard
+        injected, guard, identity = route.fixed_headers, route.guard, None
         if route.forward is not None:
+            identity = record.user and record.user.id
             patience = self._bound.gate.patience
             found = await patience.settle(route.forward(request), "forward_headers")
             injected = injected_headers(found or {})
@@ -163,7 +164,7 @@ class MountedProxy(Resource):
             request_id=record.request_id,
         )
         outbound = OutboundRequest(
-            request.method, vetted, headers, body, route.timeouts, record.caller
+            request.method, vetted, headers, body, route.timeouts, record.caller, identity
         )
         record.mark("headers")
         if request.finished:

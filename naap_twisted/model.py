@@ -138,6 +138,8 @@ class OutboundRequest:
         framing belongs to the connection. A value may be a :class:`~naap_twisted.secret.Secret`.
     :ivar body: whole bytes, a producer that streams, or ``None``.
     :ivar caller: for whom, as limits count callers; ``""`` for the server itself.
+    :ivar identity: whose own key its headers may hold; a connection that has carried one user's is
+        never another's. ``None``: the key, if there is one, is the route's.
     """
 
     method: bytes
@@ -146,6 +148,7 @@ class OutboundRequest:
     body: bytes | IBodyProducer | None = field(default=None, repr=False)
     timeouts: Timeouts = Timeouts()
     caller: str = ""
+    identity: str | None = field(default=None, repr=False)
 
 
 @frozen(cache_hash=True)  # it is a cache key for every request

@@ -1,15 +1,22 @@
 import socket
+import struct
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import optionsForClientTLS
 from twisted.internet.testing import StringTransport
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
-from naap_twisted.direct import MOST, send_now
+from naap_twisted.direct import MOST, listening_below, send_now, stop_writing, unread, unsent
+
+from .integration.support import until
 
 
-class SendNowTests(TestCase):
+class PairCase(TestCase):
+    """A transport of the reactor's, and a plain socket at its other end."""
+
     def setUp(self) -> Deferred[None]:
         made: Deferred[Protocol] = Deferred()
         lost = self.lost = Deferred()
@@ -36,17 +43,19 @@ class SendNowTests(TestCase):
 
         return made.addCallback(keep)
 
+
+class SendNowTests(PairCase):
     def test_at_once(self) -> None:
         """The kernel has the bytes before the reactor turns."""
         transport = self.transport
-        send_now(transport, b"now")
+        self.assertTrue(send_now(transport, b"now"))
         self.assertEqual(self.peer.recv(10), b"now")
 
     def test_order(self) -> None:
         """What comes after queued bytes is queued behind them."""
         transport = self.transport
         transport.write(b"first ")
-        send_now(transport, b"second")
+        self.assertFalse(send_now(transport, b"second"))
         read: Deferred[bytes] = Deferred()
         reactor.callLater(0, reactor.callLater, 0, lambda: read.callback(self.peer.recv(100)))
         return read.addCallback(self.assertEqual, b"first second")
@@ -81,3 +90,95 @@ class SendNowTests(TestCase):
         transport = StringTransport()
         send_now(transport, b"x")
         self.assertEqual(transport.value(), b"x")
+
+
+class UnsentTests(PairCase):
+    """What was written and may still be on this machine."""
+
+    async def test_in_the_reactors_queue(self) -> None:
+        """Bytes that wait for the reactor's next turn, until the peer has them."""
+        self.assertFalse(unsent(self.transport))
+        self.transport.write(b"x")
+        self.assertTrue(unsent(self.transport))
+        await until(lambda: not unsent(self.transport))
+        self.assertEqual(self.peer.recv(10), b"x")
+
+    async def test_in_the_kernels(self) -> None:
+        """Bytes that the kernel has taken, and the peer's kernel has no room for."""
+        self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.transport.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        sent = self.transport.socket.send(b"x" * (1 << 20))
+        self.assertTrue(unsent(self.transport))
+        while sent:
+            sent -= len(self.peer.recv(sent))
+        await until(lambda: not unsent(self.transport))
+
+    async def test_under_tls(self) -> None:
+        """Twisted's TLS keeps bytes above the socket's queues, too, under these names."""
+        factory = TLSMemoryBIOFactory(
+            optionsForClientTLS("a.example"), True, Factory.forProtocol(Protocol)
+        )
+        tls = factory.buildProtocol(None)
+        tls.makeConnection(self.transport)
+        await until(lambda: not unsent(self.transport))
+        self.assertFalse(unsent(tls))
+        tls.write(b"aggregated")
+        self.assertEqual(tls._aggregator._buffer, [b"aggregated"])
+        self.assertTrue(unsent(tls))
+        tls._aggregator.flush()  # the handshake is not over
+        self.assertEqual(tls._appSendBuffer, [b"aggregated"])
+        self.assertTrue(unsent(tls))
+        tls._appSendBuffer.clear()
+        self.assertFalse(unsent(tls))
+        self.transport.write(b"below")
+        self.assertTrue(unsent(tls))
+
+    def test_any_other_transport(self) -> None:
+        """One without a socket keeps nothing and has nothing below."""
+        transport = StringTransport()
+        transport.write(b"x")
+        self.assertFalse(unsent(transport))
+        self.assertIsNone(listening_below(transport))
+
+
+class StopTests(PairCase):
+    async def test_nothing_more(self) -> None:
+        """What waits in Twisted's queue stays there, under TLS too; a close is not held up."""
+        factory = TLSMemoryBIOFactory(optionsForClientTLS("a"), True, Factory.forProtocol(Protocol))
+        tls = factory.buildProtocol(None)
+        tls.makeConnection(self.transport)
+        for transport in (self.transport, tls):
+            self.transport.write(b"x")
+            stop_writing(transport)
+            self.assertNotIn(self.transport, reactor.getWriters())
+        self.assertTrue(unsent(self.transport))
+        self.transport.abortConnection()
+        await self.lost
+        self.assertRaises(ConnectionResetError, self.peer.recv, 10)
+        stop_writing(StringTransport())
+
+
+class UnreadTests(PairCase):
+    """What has come and was not read; reading it is left to the reactor."""
+
+    def test_nothing(self) -> None:
+        """An open socket on which nothing came is quiet."""
+        self.assertFalse(unread(listening_below(self.transport)))
+
+    def test_a_byte(self) -> None:
+        """It stays where it is, and is heard under TLS, too."""
+        self.peer.send(b"x")
+        factory = TLSMemoryBIOFactory(optionsForClientTLS("a"), True, Factory.forProtocol(Protocol))
+        tls = factory.buildProtocol(None)
+        tls.makeConnection(self.transport)
+        for transport in (self.transport, self.transport, tls):
+            self.assertTrue(unread(listening_below(transport)))
+
+    def test_an_end(self) -> None:
+        """In order or not."""
+        below = listening_below(self.transport)
+        self.peer.shutdown(socket.SHUT_WR)
+        self.assertTrue(unread(below))
+        self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.peer.close()
+        self.assertTrue(unread(below))

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
+from naap_twisted import create_plugin_server
 from naap_twisted.errors import MethodNotAllowed
 from naap_twisted.mounts import Mount, pinned_above
 from tests.spine import Upstream, make_proxy
 
 
 def pinned(path: str, *methods: str) -> Mount:
-    proxy = make_proxy(Upstream(), target="https://api.example.com/v1", methods=methods)
-    return Mount(path, f"/api/v1{path}", proxy)
+    return mounted(path, target="https://api.example.com/v1", methods=methods)
+
+
+def mounted(path: str, **options: Any) -> Mount:
+    server = create_plugin_server("mounts", require_auth=False)
+    server.mount(path, make_proxy(Upstream(), **options))
+    return server.routes()[0]
 
 
 class PinnedAboveTests(SynchronousTestCase):
@@ -21,7 +29,7 @@ class PinnedAboveTests(SynchronousTestCase):
             pinned("/a", "GET"),
             pinned("/a/b", "GET"),
             pinned("/a/b", "PUT"),
-            Mount("/free", "/api/v1/free", make_proxy(Upstream())),
+            mounted("/free"),
             Mount("/page", "/api/v1/page", Resource()),
         ]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from naap_twisted.config.listen import parse_listen
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.options.listen import parse_listen
 from naap_twisted.own_names import own_names
 
 ON_LOOPBACK = {b"localhost", b"127.0.0.1", b"[::1]"}

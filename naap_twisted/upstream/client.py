@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
@@ -11,11 +10,11 @@ from zope.interface import implementer
 from ..deadlines import NEVER, Ticker
 from ..errors import Unavailable
 from ..interfaces import IResolver, IUpstream
-from ..model import OutboundRequest, VettedTarget
+from ..model import OutboundRequest
 from .connection import StaleConnection
 from .connector import Connector
 from .lookups import SharedLookups
-from .pool import Pool, PoolLimits
+from .pool import Pool, PoolKey, PoolLimits
 from .resolver import SystemResolver
 from .response import UpstreamResponse
 from .tls import TlsContexts
@@ -51,7 +50,7 @@ class UpstreamClient:
         """See :class:`~naap_twisted.interfaces.IUpstream`."""
         total = outbound.timeouts.total
         total_at = NEVER if total is None else self.ticker.now() + total
-        key = pool_key(outbound.target)
+        key = pool_key(outbound)
         connection = self.pool.take(key)
         if connection is None:
             return Deferred.fromCoroutine(self._send_on_new(outbound, key, total_at))
@@ -61,7 +60,7 @@ class UpstreamClient:
         return answer
 
     async def _send_on_new(
-        self, outbound: OutboundRequest, key: Hashable, total_at: float
+        self, outbound: OutboundRequest, key: PoolKey, total_at: float
     ) -> UpstreamResponse:
         if not self.pool.may_open(key):
             raise Unavailable(reason="too many connections to this upstream")
@@ -77,7 +76,7 @@ class UpstreamClient:
         self,
         answer: Deferred[UpstreamResponse],
         outbound: OutboundRequest,
-        key: Hashable,
+        key: PoolKey,
         total_at: float,
     ) -> UpstreamResponse:
         try:
@@ -91,7 +90,9 @@ class UpstreamClient:
         return succeed(None)
 
 
-def pool_key(vetted: VettedTarget) -> Hashable:
-    """What a connection may be reused for: one origin, under one route's egress policy."""
+def pool_key(outbound: OutboundRequest) -> PoolKey:
+    """What a connection may be reused for: one origin, under one route's egress policy, and there
+    one user's own key or the route's."""
+    vetted = outbound.target
     target = vetted.target
-    return target.scheme, target.host, target.port, vetted.realm
+    return (target.scheme, target.host, target.port, vetted.realm), outbound.identity

@@ -1,15 +1,15 @@
 """One connection to an upstream: one exchange at a time (RFC 9112).
 
-Its rules: a connection goes back to the pool only when both messages ended cleanly and not a byte
-followed; anything else closes it. The head of the answer is handed on as soon as it is complete.
+Whether it goes back to the pool is the word of :mod:`.states`, and of nothing else. The head of the
+answer is handed on as soon as it is complete.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from select import poll
 from typing import TYPE_CHECKING
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
 from twisted.internet.protocol import connectionDone
@@ -17,18 +17,20 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..deadlines import NEVER, Ticker
-from ..direct import send_now
+from ..direct import listening_below, unread, unsent
 from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadLimits, KnownLines
 from ..framing.head import parse_response
 from ..model import OutboundRequest
+from . import states
 from .response import UpstreamResponse
 from .sender import Sender
+from .states import State
 from .wire import serialise_head
 
 if TYPE_CHECKING:
-    from .pool import Pool
+    from .pool import Pool, PoolKey
 
 _LIMITS = HeadLimits(size=64 * 1024, lines=200)
 _MAX_INTERIM = 8
@@ -48,27 +50,27 @@ class UpstreamConnection(Sender):
     :ivar reused: it has served an exchange before.
     """
 
-    def __init__(self, ticker: Ticker, keeper: Pool, key: Hashable) -> None:
+    def __init__(self, ticker: Ticker, keeper: Pool, key: PoolKey) -> None:
         super().__init__()
         self._ticker = ticker
         self._keeper = keeper
         self.key = key
         self.ready: Deferred[UpstreamConnection] = Deferred(lambda _: self.abort())
         self.reused = False
-        self.closed = False
         self.deadline = NEVER
         self._answer: Deferred[UpstreamResponse] | None = None
         self._decoder: BodyDecoder | None = None
         self._head = HeadBuffer(_LIMITS)
         self._known = KnownLines()
         self._interim = 0
-        self._keep_alive = False
         self._total_at = NEVER
         self._reading = True
         self._heard = False
+        self._below: poll | None = None
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        self._below = listening_below(self.transport)
         self._keeper.made(self)
         if not ISSLTransport.providedBy(self.transport):
             self.handshakeCompleted()
@@ -78,6 +80,19 @@ class UpstreamConnection(Sender):
         if not self.ready.called:
             self.ready.callback(self)
 
+    def usable(self) -> bool:
+        """Whether it may take a request now; it is closed where it may not.
+
+        The socket is looked at, because the reactor may not have come to it yet: an answer that
+        nobody asked for would be the next one's. On TLS any record counts, also one that TLS would
+        keep to itself: nothing has to come on a waiting connection.
+        """
+        below = self._below
+        if self.state is states.IDLE and (below is None or not unread(below)):
+            return True
+        self.abort()
+        return False
+
     # Sending.
 
     def exchange(self, outbound: OutboundRequest, total_at: float) -> Deferred[UpstreamResponse]:
@@ -85,6 +100,8 @@ class UpstreamConnection(Sender):
 
         :param total_at: the exchange's last deadline, a point on the clock.
         """
+        if self.state is not states.IDLE:
+            return fail(BadGateway(reason=f"asked on a connection that is {self.state.name}"))
         try:
             head = serialise_head(outbound)
         except ValueError:
@@ -95,14 +112,8 @@ class UpstreamConnection(Sender):
         self._interim = 0
         self._heard = False
         answer = self._answer = Deferred(lambda _: self.abort())
-        body = outbound.body
         self._ticker.watch(self)
-        if body is None or isinstance(body, bytes):
-            send_now(self.transport, head + body if body else head)
-            self._sent()
-        else:
-            self.transport.write(head)
-            self._produce(body)
+        self._send(head, outbound.body)
         return answer
 
     # Receiving.
@@ -110,7 +121,7 @@ class UpstreamConnection(Sender):
     def dataReceived(self, data: bytes) -> None:
         self._heard = True
         try:
-            if self._response is None:
+            if self._decoder is None:
                 self._read_heads(data)
             else:
                 self._read_body(data)
@@ -118,10 +129,10 @@ class UpstreamConnection(Sender):
             self._fail(Failure(BadGateway(reason=f"bad framing from upstream: {error}")))
 
     def _read_heads(self, data: bytes) -> None:
-        while self._response is None:
-            outbound = self._outbound
-            if outbound is None:
-                raise FramingError("bytes that answer nothing")
+        outbound = self._outbound
+        if outbound is None or self.state.answer is not states.AWAITED:
+            raise FramingError("bytes that answer nothing")
+        while self.state.answer is states.AWAITED:
             found = self._head.feed(data)
             if found is None:
                 return
@@ -134,7 +145,11 @@ class UpstreamConnection(Sender):
                 if not data:
                     return
                 continue
-            self._keep_alive = head.keep_alive
+            if self.state is states.WRITTEN and not unsent(self.transport):
+                self.state = states.ON_GONE[self.state]
+            self.state = (states.ON_HEAD if head.keep_alive else states.ON_LAST_HEAD)[self.state]
+            if self.state is states.OVERTAKEN and head.status >= 400:
+                self._refused()
             response = UpstreamResponse(head, self._flow, self.abort)
             if head.body == len(data):
                 self._complete(response, data)
@@ -156,25 +171,20 @@ class UpstreamConnection(Sender):
     def _complete(self, response: UpstreamResponse, body: bytes) -> None:
         """The usual small answer, in one piece: its exchange is over before anybody hears of it."""
         answer, self._answer = self._answer, None
-        reusable = self._keep_alive and self._producer is None
-        self._forget()
+        self._end(states.ON_END)
         response.complete(body)
-        if reusable:
+        if self.state is states.IDLE:
             self._release()
         if answer is not None:
             answer.callback(response)  # a connector may still ask a closing one for its TLS session
-        if not reusable:
-            self._close()
+        if self.state is states.CLOSED:
+            self.transport.abortConnection()
 
     def _release(self) -> None:
         # Pooled before the relay is told, so that the next request in line finds it.
         self._read(True)
         self.reused = True
         self._keeper.released(self)
-
-    def _close(self) -> None:
-        self.closed = True
-        self.transport.abortConnection()
 
     def _read_body(self, data: bytes) -> None:
         response, decoder = self._response, self._decoder
@@ -192,21 +202,21 @@ class UpstreamConnection(Sender):
         response = self._response
         if response is None or self.closed:
             return
-        reusable = self._keep_alive and not surplus and self._producer is None
-        self._forget()
-        if reusable:
+        self._end(states.ON_BROKEN if surplus else states.ON_END)
+        if self.state is states.IDLE:
             self._release()
         else:
-            self._close()
+            self.transport.abortConnection()
         response.end()
+
+    def _end(self, event: dict[State, State]) -> None:
+        self.state = event[self.state]
+        self._forget()
 
     def _forget(self) -> None:
         self._ticker.unwatch(self)
         self.deadline = NEVER
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            self.transport.unregisterProducer()
-            producer.stopProducing()
+        self._cease()
         self._outbound = self._response = self._decoder = None
 
     # Flow, deadlines, endings.
@@ -237,14 +247,16 @@ class UpstreamConnection(Sender):
 
     def deadline_passed(self) -> None:
         """The ticker's call."""
-        if self._outbound is None:
+        if self.state is states.IDLE:
             self.abort()
         else:
             self._fail(Failure(UpstreamTimeout(reason="upstream deadline passed")))
 
     def abort(self) -> None:
         """Reset the connection; whoever waits for an answer is told by connectionLost."""
-        self.closed = True
+        if self.state is states.IDLE:
+            self._keeper.withdrawn(self)
+        self.state = states.ON_BROKEN[self.state]
         self._ticker.unwatch(self)
         if self.transport is not None:
             self.transport.abortConnection()
@@ -260,7 +272,7 @@ class UpstreamConnection(Sender):
             response.end(Failure(UpstreamCut(str(failure.value))))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self.closed = True
+        self.state = states.ON_BROKEN[self.state]
         if not self.ready.called:
             self.ready.errback(BadGateway(reason=f"TLS or connection failed: {reason.value}"))
         response, decoder = self._response, self._decoder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
@@ -25,7 +25,7 @@ from ..model import Target, VettedTarget
 from .connection import UpstreamConnection
 from .lookups import SharedLookups
 from .places import Share
-from .pool import Pool
+from .pool import Pool, PoolKey
 from .resolver import Address
 from .tls import TlsContexts
 
@@ -50,7 +50,7 @@ class Connector:
         self._ticker = ticker
 
     def connect(
-        self, vetted: VettedTarget, keeper: Pool, key: Hashable, timeout: float, caller: str = ""
+        self, vetted: VettedTarget, keeper: Pool, key: PoolKey, timeout: float, caller: str = ""
     ) -> Deferred[UpstreamConnection]:
         """A connection that is up, TLS included.
 
@@ -66,7 +66,7 @@ class Connector:
         return attempt
 
     async def _connect(
-        self, vetted: VettedTarget, keeper: Pool, key: Hashable, caller: str
+        self, vetted: VettedTarget, keeper: Pool, key: PoolKey, caller: str
     ) -> UpstreamConnection:
         target = vetted.target
         addresses = await self.vetted_addresses(vetted, caller)
@@ -95,7 +95,7 @@ class Connector:
 
         Not earlier: in TLS 1.3 what makes it resumable comes after the handshake.
         """
-        if target.scheme == "https" and not connection.closed:
+        if target.scheme == "https":
             self._tls.for_host(target.host).remember(connection.transport.getHandle())
 
     async def vetted_addresses(self, vetted: VettedTarget, caller: str = "") -> tuple[Address, ...]:

@@ -8,6 +8,9 @@ from attrs import frozen
 
 from .connection import UpstreamConnection
 
+#: An origin under one egress policy, and the user whose own key goes there; ``None``: the route's.
+PoolKey = tuple[Hashable, str | None]
+
 
 @frozen
 class PoolLimits:
@@ -15,7 +18,8 @@ class PoolLimits:
 
     :ivar idle: seconds a connection waits for reuse; shorter than common servers' own (Node closes
         after 5), so that it is we who close and no request races a close.
-    :ivar per_key: idle connections per origin and policy.
+    :ivar per_key: idle connections per origin and policy, and there per user with a key of their
+        own.
     :ivar total: idle connections in all.
     :ivar open_per_key: open connections per origin and policy, idle or not; more are refused.
     :ivar open_total: the same over all of them.
@@ -29,11 +33,12 @@ class PoolLimits:
 
 
 class Pool:
-    """Keeps idle connections by key; hands out the one used last."""
+    """Keeps idle connections by key; hands out the one used last that is fit for it."""
 
     def __init__(self, limits: PoolLimits | None = None) -> None:
         self._limits = limits or PoolLimits()
-        self._idle: dict[Hashable, list[UpstreamConnection]] = {}
+        self._idle: dict[PoolKey, list[UpstreamConnection]] = {}
+        # By origin and policy: users with keys of their own share the bound of their upstream.
         self._open: dict[Hashable, int] = {}
         self._size = 0
         #: Connections that are open, idle ones included.
@@ -42,26 +47,27 @@ class Pool:
     def __len__(self) -> int:
         return self._size
 
-    def take(self, key: Hashable) -> UpstreamConnection | None:
-        """A live idle connection, or ``None``."""
+    def take(self, key: PoolKey) -> UpstreamConnection | None:
+        """An idle connection that may be used now, or ``None``; those that may not are closed."""
         waiting = self._idle.get(key)
         while waiting:
             connection = waiting.pop()
             self._size -= 1
             if not waiting:
                 del self._idle[key]
-            if not connection.closed:
+            if connection.usable():
                 return connection
         return None
 
-    def may_open(self, key: Hashable) -> bool:
+    def may_open(self, key: PoolKey) -> bool:
         """Whether one more connection for *key* stays within the bounds."""
         limits = self._limits
-        return self.opened < limits.open_total and self._open.get(key, 0) < limits.open_per_key
+        return self.opened < limits.open_total and self._open.get(key[0], 0) < limits.open_per_key
 
     def made(self, connection: UpstreamConnection) -> None:
         """Count an open connection."""
-        self._open[connection.key] = self._open.get(connection.key, 0) + 1
+        origin = connection.key[0]
+        self._open[origin] = self._open.get(origin, 0) + 1
         self.opened += 1
 
     def released(self, connection: UpstreamConnection) -> None:
@@ -77,11 +83,16 @@ class Pool:
     def lost(self, connection: UpstreamConnection) -> None:
         """Forget a connection that closed, waiting or not."""
         self.opened -= 1
-        left = self._open.get(connection.key, 0) - 1
+        origin = connection.key[0]
+        left = self._open.get(origin, 0) - 1
         if left > 0:
-            self._open[connection.key] = left
+            self._open[origin] = left
         else:
-            self._open.pop(connection.key, None)
+            self._open.pop(origin, None)
+        self.withdrawn(connection)
+
+    def withdrawn(self, connection: UpstreamConnection) -> None:
+        """Hand *connection* out no more, if it waits here: it is about to close."""
         waiting = self._idle.get(connection.key)
         if waiting and connection in waiting:
             waiting.remove(connection)

@@ -57,6 +57,9 @@ class Keeper:
     def released(self, connection):
         self.released_ones.append(connection)
 
+    def withdrawn(self, connection):
+        """It may still be told lost."""
+
     def lost(self, connection):
         self.lost_ones.append(connection)
 
@@ -95,7 +98,7 @@ class Upstream:
 
     def connect(self):
         self.transport = UpstreamTransport()
-        self.connection = UpstreamConnection(self.ticker, self.keeper, "key")
+        self.connection = UpstreamConnection(self.ticker, self.keeper, ("key", None))
         self.connection.makeConnection(self.transport)
 
     def exchange(self, request=None, total_at=NEVER, deliver=True):

@@ -9,9 +9,9 @@ from naap_twisted.errors import BadGateway, Unavailable
 from naap_twisted.model import Timeouts
 from naap_twisted.upstream.client import UpstreamClient, pool_key
 from naap_twisted.upstream.connection import StaleConnection, UpstreamConnection
-from naap_twisted.upstream.pool import PoolLimits
+from naap_twisted.upstream.pool import Pool, PoolLimits
 
-from .support import UpstreamTransport, outbound, vetted
+from .support import UpstreamTransport, outbound
 
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
@@ -70,7 +70,29 @@ class Sending(SynchronousTestCase):
 
     def test_key(self):
         """The path is no part of the key."""
-        self.assertEqual(pool_key(vetted("/a")), pool_key(vetted("/b")))
+        self.assertEqual(pool_key(outbound(url_path="/a")), pool_key(outbound(url_path="/b")))
+
+    def test_own_key(self):
+        """A connection that carried one user's own key is no other's, nor a route's."""
+        self.client.pool = Pool()
+        whose = ("ada", "bob", None)
+        for user in whose:
+            answer = self.client.send(evolve(outbound(), identity=user))
+            self.last().dataReceived(REPLY)
+            self.successResultOf(answer)
+        self.assertEqual(len(self.connector.made), 3)
+        made = dict(zip(whose, (connection for connection, _ in self.connector.made), strict=True))
+        for user in whose:
+            answer = self.client.send(evolve(outbound(), identity=user))
+            made[user].dataReceived(REPLY)
+            self.assertEqual(self.successResultOf(answer).code, 200)
+        self.assertEqual(len(self.connector.made), 3)
+
+    def test_own_keys_share_one_bound(self):
+        """Open connections are bounded by origin, however many users have keys of their own."""
+        for user in ("ada", "bob"):
+            self.client.send(evolve(outbound(), identity=user))
+        self.failureResultOf(self.client.send(evolve(outbound(), identity="eve")), Unavailable)
 
     def test_stale_is_sent_again(self):
         """A safe request without a body may be sent twice (RFC 9110 section 9.2.1)."""

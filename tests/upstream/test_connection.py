@@ -122,6 +122,28 @@ class CompleteAnswers(Case):
         self.assertTrue(self.up.body.complete)
 
 
+class Unfit(Case):
+    """What may not take a request does not."""
+
+    def test_busy_or_closed(self):
+        """A request on anything but an idle connection is refused, and nothing is written."""
+        self.up.exchange()
+        sent = self.up.transport.value()
+        self.failureResultOf(self.up.connection.exchange(outbound(), float("inf")), BadGateway)
+        self.up.close()
+        self.failureResultOf(self.up.answer, BadGateway)
+        self.failureResultOf(self.up.connection.exchange(outbound(), float("inf")), BadGateway)
+        self.assertEqual(self.up.transport.value(), sent)
+
+    def test_usable(self):
+        """An idle connection is; one that has a request, or has closed, is not, and is closed."""
+        self.assertTrue(self.up.connection.usable())
+        self.up.exchange()
+        self.assertFalse(self.up.connection.usable())
+        self.assertTrue(self.up.aborted)
+        self.assertFalse(self.up.connection.usable())
+
+
 class BrokenAnswers(Case):
     def test_cut_at_every_byte(self):
         """Cut anywhere: BadGateway before the head, UpstreamCut after it, never complete."""

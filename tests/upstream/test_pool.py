@@ -15,6 +15,9 @@ class Connection:
     def abort(self):
         self.closed = True
 
+    def usable(self):
+        return not self.closed
+
     def wait_idle(self, seconds):
         self.waits = seconds
 

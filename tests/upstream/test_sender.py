@@ -2,7 +2,7 @@
 
 from twisted.web.iweb import UNKNOWN_LENGTH
 
-from naap_twisted.errors import UpstreamCut
+from naap_twisted.errors import InternalError, UpstreamCut
 
 from .support import LENGTH, Case, Producer, Upstream, outbound
 
@@ -58,6 +58,46 @@ class Sending(Case):
         self.failureResultOf(self.up.answer, ValueError)
         self.assertFalse(self.up.transport.value().endswith(b"0\r\n\r\n"))
         self.assertClosed()
+
+    def test_refused_early(self):
+        """An error before the body is out: no more of it is asked for, and the error is read."""
+        producer = Producer()
+        self.up.exchange(outbound(b"POST", body=producer))
+        producer.consumer.write(b"ab")
+        sent = self.up.transport.value()
+        self.up.reply(b"HTTP/1.1 413 Large\r\nContent-Length: 5\r\n\r\n", b"hel")
+        self.assertIn("stop", producer.calls)
+        producer.consumer.write(b"cd")
+        self.assertEqual(self.up.transport.value(), sent)
+        self.up.reply(b"lo")
+        self.assertTrue(self.up.body.complete)
+        self.assertClosed()
+
+    def test_not_as_long_as_it_says(self):
+        """The surplus of a long body is never written; a short one ends the connection."""
+        for pieces in ((b"ab",), (b"ab", b"cd"), (b"abcd",)):
+            self.up = up = Upstream()
+            producer = Producer(3)
+            up.exchange(outbound(b"POST", body=producer))
+            for piece in pieces:
+                producer.consumer.write(piece)
+            producer.done.callback(None)
+            self.failureResultOf(up.answer, InternalError)
+            self.assertTrue(up.transport.value().endswith((b"\r\n\r\nab", b"\r\n\r\n")))
+            self.assertClosed()
+
+    def test_a_piece_after_the_end(self):
+        """What a producer writes after its end is not in the next request's body."""
+        first, second = Producer(3), Producer(3)
+        self.up.exchange(outbound(b"POST", body=first))
+        first.consumer.write(b"abc")
+        first.done.callback(None)
+        self.up.reply(LENGTH)
+        self.up.exchange(outbound(b"POST", body=second))
+        first.consumer.write(b"xyz")
+        second.consumer.write(b"abc")
+        self.assertNotIn(b"xyz", self.up.transport.value())
+        self.assertTrue(self.up.transport.value().endswith(b"abc"))
 
     def test_failing_body_after_the_head(self):
         """After the head it cuts the answer."""

@@ -1,0 +1,115 @@
+"""Where an upstream connection stands between one request and the next: states, events, a table.
+
+Whether a connection may serve another user is decided here and nowhere else. The rules:
+
+1. One exchange at a time: a request begins on an idle connection only.
+2. A request is whole once its last byte has left this machine, not once somebody has written it:
+   bytes that wait here would be the beginning of the next request, or would hold it up.
+3. The head of an answer has to come after its request is whole. An answer that overtakes its
+   request is relayed as any other, but it is the last one on its connection: nobody can tell
+   whether the upstream will read the rest as a body, as a request, or drop the next request with
+   it (RFC 9112 section 9.3 asks for a body that is read to its end, or for a close).
+4. An answer that says ``close``, or that ends by a close, is the last one on its connection.
+5. Not a byte follows an answer, and none comes on an idle connection.
+6. A closed connection stays closed.
+7. What the table does not name closes the connection.
+
+Only :attr:`State.IDLE` may wait in the pool, and :attr:`Event.END` in :attr:`State.READING` is the
+only way back to it.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Request(enum.Enum):
+    """How far the request's side is."""
+
+    NONE = "there is none"
+    PART = "more of it is to be written"
+    WRITTEN = "all of it is written, and some may still be on this machine"
+    WHOLE = "its last byte has left"
+    OVERTAKEN = "its answer came first, and how far it gets no longer matters"
+    OVER = "the connection sends nothing any more"
+
+
+class Answer(enum.Enum):
+    """How far the answer's side is."""
+
+    NONE = "none is awaited"
+    AWAITED = "its head is not here yet; interim answers may have been"
+    BODY = "its head is here, its body is on the way"
+    LAST = "the same, and no other answer may follow"
+    OVER = "the connection hears nothing any more"
+
+
+class State(enum.Enum):
+    """Each pair that can be. There is no other: ``State((Request.NONE, Answer.BODY))`` fails."""
+
+    IDLE = (Request.NONE, Answer.NONE)
+    SENDING = (Request.PART, Answer.AWAITED)
+    WRITTEN = (Request.WRITTEN, Answer.AWAITED)
+    AWAITING = (Request.WHOLE, Answer.AWAITED)
+    READING = (Request.WHOLE, Answer.BODY)
+    LAST = (Request.WHOLE, Answer.LAST)
+    OVERTAKEN = (Request.OVERTAKEN, Answer.LAST)
+    CLOSED = (Request.OVER, Answer.OVER)
+
+    # Enum's own hash is a function in Python, which the hot path would pay for at each event.
+    __hash__ = object.__hash__
+
+    def __init__(self, request: Request, answer: Answer) -> None:
+        self.request = request
+        self.answer = answer
+
+
+class Event(enum.Enum):
+    """What happens to a connection."""
+
+    BEGUN = "a request's head is to be written"
+    WRITTEN = "a request's last byte is written"
+    GONE = "a request's last byte has left this machine"
+    HEAD = "the final head of an answer after which the connection may go on"
+    LAST_HEAD = "the final head of an answer after which it may not"
+    END = "an answer is here to its last byte, and nothing behind it"
+    BROKEN = "surplus or stray bytes, a cut, a deadline, somebody who gave up"
+
+
+_NAMED: dict[State, dict[Event, State]] = {
+    State.IDLE: {Event.BEGUN: State.SENDING},
+    State.SENDING: {
+        Event.WRITTEN: State.WRITTEN,
+        Event.HEAD: State.OVERTAKEN,
+        Event.LAST_HEAD: State.OVERTAKEN,
+    },
+    State.WRITTEN: {
+        Event.GONE: State.AWAITING,
+        Event.HEAD: State.OVERTAKEN,
+        Event.LAST_HEAD: State.OVERTAKEN,
+    },
+    State.AWAITING: {Event.HEAD: State.READING, Event.LAST_HEAD: State.LAST},
+    State.READING: {Event.END: State.IDLE},
+    State.LAST: {},
+    State.OVERTAKEN: {Event.WRITTEN: State.OVERTAKEN},
+    State.CLOSED: {},
+}
+
+#: The state after an event, for every state and every event.
+NEXT: dict[tuple[State, Event], State] = {
+    (state, event): _NAMED[state].get(event, State.CLOSED) for state in State for event in Event
+}
+
+# The same by event, and the members that are asked for: to look a member up in its enum would cost
+# the hot path more than everything else here.
+(
+    ON_BEGUN,
+    ON_WRITTEN,
+    ON_GONE,
+    ON_HEAD,
+    ON_LAST_HEAD,
+    ON_END,
+    ON_BROKEN,
+) = ({state: NEXT[state, event] for state in State} for event in Event)
+IDLE, WRITTEN, OVERTAKEN, CLOSED = State.IDLE, State.WRITTEN, State.OVERTAKEN, State.CLOSED
+AWAITED = Answer.AWAITED
