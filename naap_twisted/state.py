@@ -150,13 +150,12 @@ class State:
             return
         if self._database is not None:
             self._database.open()
-        try:
-            if self._sealed is not None:
-                self._sealed.check_master_key()
-        except ConfigError:
-            assert self._database is not None
-            self._database.close()
-            raise
+            try:
+                if self._sealed is not None:
+                    self._sealed.check_master_key()
+            except ConfigError:
+                self._database.close()
+                raise
         if self.redis is not None:
             self.redis.start()
         self._opened = True

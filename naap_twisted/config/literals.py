@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..options.option import options_of
 from ..options.read import Problems
 from ..options.secrets import LITERAL
 from ..options.server import Config
@@ -19,26 +20,21 @@ _CREDENTIAL = re.compile(
 
 def literal_keys(config: Config) -> Iterator[str]:
     """The path of each value that is a key and is written out."""
-    values: list[tuple[str, object]] = [
-        ("auth.secret", config.auth.secret),
-        ("keys.master_key", config.keys.master_key),
-        ("redis.url", _with_password(config.redis.url)),
-        ("server.database_url", _with_password(config.server.database_url)),
-    ]
+    for section in (config.auth, config.keys, config.redis, config.server):
+        for key, each in options_of(type(section)).items():
+            value = getattr(section, key)
+            # Most of a URL is no secret.
+            if _is_literal(value) and (value.has_password or not key.endswith("url")):
+                yield each.place
     for index, route in enumerate(config.proxy):
         headers = {} if callable(route.forward_headers) else route.forward_headers
-        values += [
-            (f"proxy[{index}].forward_headers.{name}", value)
-            for name, value in headers.items()
-            if _CREDENTIAL.fullmatch(name)
-        ]
-    for path, value in values:
-        if isinstance(value, Secret) and value.source == LITERAL:
-            yield path
+        for name, value in headers.items():
+            if _is_literal(value) and _CREDENTIAL.fullmatch(name):
+                yield f"proxy[{index}].forward_headers.{name}"
 
 
-def _with_password(url: Secret | None) -> Secret | None:
-    return url if url is not None and url.has_password else None
+def _is_literal(value: object) -> bool:
+    return isinstance(value, Secret) and value.source == LITERAL
 
 
 def refuse_literals(config: Config, file: str, problems: Problems) -> None:

@@ -99,8 +99,8 @@ class ServerOptions:
         list_of(http.server_name, what="host names"),
         (),
         "Other Host values get 421, but for `/healthz`. On loopback `localhost`, `127.0.0.1` and"
-        " `[::1]` stay beside them; elsewhere none means any. List the outer name behind a proxy that"
-        " passes Host on.",
+        " `[::1]` stay beside them; elsewhere none means any. List the outer name behind a proxy"
+        " that passes Host on.",
         '["proxy.example.org"]',
     )
     trusted_proxies: tuple[str, ...] = option(

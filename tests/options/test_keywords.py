@@ -1,5 +1,6 @@
 """The types of the keyword arguments."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from naap_twisted.options import keywords
 from naap_twisted.options.reference import keywords_module
 
-#: The one of the package's own run, which knows Twisted already.
-CACHE = Path(__file__).parent.parent.parent / ".mypy_cache"
+ROOT = Path(__file__).parent.parent.parent
 PLUGIN = """
 from naap_twisted import create_external_proxy, create_plugin_server
 
@@ -39,10 +39,18 @@ class KeywordsTests(SynchronousTestCase):
         path = Path(self.mktemp())
         path.write_text(PLUGIN + WRONG)
         done = subprocess.run(
-            [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={CACHE}", str(path)],
+            [
+                sys.executable,
+                "-m",
+                "mypy",
+                "--strict",
+                f"--cache-dir={ROOT / '.mypy_cache'}",
+                str(path),
+            ],
             capture_output=True,
             text=True,
             timeout=300,
+            env={**os.environ, "MYPYPATH": str(ROOT)},
         )
         first = len(PLUGIN.splitlines()) + 2
         told = [int(line.split(":")[1]) for line in done.stdout.splitlines() if " error: " in line]

@@ -205,6 +205,7 @@ BAD_SECRETS += (
 )
 
 
+BAD_URLS = ("", "id.example", "ftp://a/", "http://", "https://u:p@a/", "https://a/#f", 3, True, [])
 _PER_ADDRESS = "server.connections_per_address"
 
 
@@ -274,6 +275,34 @@ def _others() -> Iterator[Row]:
     for value in ("short", " ", "${env:NO_SUCH}", "-----BEGIN " + SECRET, "a\nb" * 20, 3, True, []):
         yield Row("auth.secret", value, False, jwt)
     yield Row("auth.secret", SECRET, True, jwt)
+
+
+def _auth() -> Iterator[Row]:
+    """What only a file has: three doors."""
+    session = (("auth.mode", "session"), ("auth.session_url", "http://127.0.0.1:9/me"))
+    jwt = (("auth.mode", "jwt"), ("auth.secret", SECRET))
+    yield from _rows("auth.mode", False, ("", "Session", "none ", 3, True, [], *STRANGE))
+    yield from _rows("auth.session_url", False, BAD_URLS, *session[:1])
+    yield from _rows("auth.session_url", True, ("https://id.example/me?x=1",), *session[:1])
+    for key in ("cache_ttl", "session_timeout"):
+        yield from _rows(f"auth.{key}", False, BAD_DURATIONS, *session)
+        yield from _rows(f"auth.{key}", True, GOOD_DURATIONS, *session)
+        yield from _rows(f"auth.{key}", False, (7,), *jwt)
+    for key in ("session_cookie", "csrf_cookie"):
+        yield from _rows(f"auth.{key}", False, ("a b", "a;", "a=b", "ä", 3, True, []), *session)
+        yield from _rows(f"auth.{key}", True, ("sid", "__Host-sid"), *session)
+    yield from _rows("auth.csrf_cookie", False, ("", "naap_auth_token"), *session)
+    yield from _rows("auth.algorithms", False, ([], ["none"], ["RS256"], "HS256", [3], True), *jwt)
+    yield from _rows("auth.algorithms", True, (["HS256"], ["HS256", "HS384"]), *jwt)
+    yield from _rows("auth.audience", False, ("", [""], [], 3, True, [3]), *jwt)
+    yield from _rows("auth.audience", True, ("a", ["a", "b"]), *jwt)
+    yield from _rows("auth.issuer", False, ("", 3, True, ["a"]), *jwt)
+    yield from _rows("auth.leeway", False, (-1, INF, NAN, True, "", "10m", 301, []), *jwt)
+    yield from _rows("auth.leeway", True, (0, 0.0, 5, "30s", "5m"), *jwt)
+    published = (("auth.mode", "jwt"), ("auth.algorithms", ["RS256"]))
+    yield from _rows("auth.jwks_url", False, (*BAD_URLS, "http://id.example/keys"), *published)
+    yield from _rows("auth.jwks_url", True, ("https://id.example/k",), *published)
+    yield from _rows("auth.public_key_file", False, ("no.pem", "", ".", 3, True), *published)
 
 
 def _routes() -> Iterator[Row]:
@@ -380,7 +409,7 @@ def _unknown() -> Iterator[Row]:
         yield Row(place, 1, False)
 
 
-ROWS = (*_server(), *_others(), *_routes(), *_together(), *_unknown())
+ROWS = (*_server(), *_others(), *_auth(), *_routes(), *_together(), *_unknown())
 ENVIRON = {"SECRET": KEY, "EMPTY": " "}
 #: What every row changes: by place, as Python has it.
 BASE: dict[str, Any] = {
