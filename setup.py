@@ -42,7 +42,10 @@ setup(
         "zope.interface>=6.0",
     ],
     extras_require={
-        "test": ["ada-url>=1.15", "hypothesis>=6.100", "openai>=1.40", *KEYS, *POSTGRES, *REDIS],
+        "test": [
+            *("ada-url>=1.15", "hypothesis>=6.100", "import-linter>=2.5", "openai>=1.40"),
+            *(*KEYS, *POSTGRES, *REDIS),
+        ],
         "browser": ["playwright>=1.45"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "ruff>=0.6"],
         "keys": KEYS,

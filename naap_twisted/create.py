@@ -6,6 +6,8 @@ from typing import Any, Unpack
 
 from .options.code import SERVER_KEYWORDS, documented, read_server
 from .options.keywords import ServerKeywords
+from .options.server import Config
+from .server.parts import AdminSide
 from .server.plugin_server import PluginServer
 
 
@@ -22,4 +24,19 @@ def create_plugin_server(
     config = read_server({"name": name, "port": port, **options})
     if reactor is None:
         from twisted.internet import reactor
-    return PluginServer(config, reactor)
+    return make_server(config, reactor)
+
+
+def make_server(config: Config, reactor: Any) -> PluginServer:
+    """The server of a checked *config*, with what listens on its ``admin_listen``.
+
+    :raises ConfigError: what its parts refuse.
+    """
+    return PluginServer(config, reactor, _listen_beside)
+
+
+def _listen_beside(server: PluginServer, endpoint: str) -> AdminSide:
+    # A server without admin_listen needs neither the console nor prometheus-client.
+    from .admin.listener import AdminListener
+
+    return AdminListener(server, endpoint)

@@ -1,7 +1,7 @@
 """A value that must not be seen: API keys and everything that holds one.
 
 ``repr``, ``str``, ``format``, logging and pickle give a placeholder. :meth:`Secret.reveal` is
-called where bytes go to the wire and nowhere else; tests/test_layers.py lists the callers.
+called where bytes go to the wire and nowhere else; tests/test_house.py lists the callers.
 """
 
 from __future__ import annotations

@@ -1,16 +1,8 @@
 """Tables of both header rewrites, and how to run them."""
 
 from naap_twisted.model import Target
-from naap_twisted.route.rewrite import (
-    DEFAULT_PASS,
-    PINNED_PASS,
-    PINNED_RELAY,
-    SDP_RELAY,
-    Guard,
-    RequestRewrite,
-    ResponseRewrite,
-    injected_headers,
-)
+from naap_twisted.policy.usual_headers import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
+from naap_twisted.route.rewrite import Guard, RequestRewrite, ResponseRewrite, injected_headers
 from naap_twisted.secret import Secret
 
 _ORIGIN = b"https://api.example.com"

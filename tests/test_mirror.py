@@ -13,7 +13,8 @@ TESTS = Path(__file__).parent
 CROSS_CUTTING_FOLDERS = ("adversarial", "browser", "integration")
 CROSS_CUTTING = (
     "test_mirror.py",
-    "test_layers.py",
+    "test_house.py",
+    "test_imports.py",
     "test_canary.py",
     "test_cost.py",
     "test_docs.py",

@@ -19,7 +19,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from .tally import BOUNDS, Tally
+from ..server.tally import BOUNDS, Tally
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer

@@ -19,7 +19,7 @@ does not touch them is in :mod:`.outflow`.)
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
@@ -35,10 +35,8 @@ from .caller import rate_key
 from .held import Hold
 from .liveness import peer_closed
 from .outflow import Outflow
-
-if TYPE_CHECKING:
-    from .request import DownstreamRequest
-    from .site import DownstreamSite
+from .request import DownstreamRequest
+from .seams import Serving
 
 _LIVENESS_INTERVAL = 0.5
 
@@ -56,9 +54,9 @@ class State(enum.Enum):
 class Channel(Outflow):
     """One connection. Also what ``twisted.web.http.Request`` calls its channel."""
 
-    site: DownstreamSite
+    site: Serving
 
-    def __init__(self, site: DownstreamSite) -> None:
+    def __init__(self, site: Serving) -> None:
         super().__init__()
         self.site = site
         self.factory = site

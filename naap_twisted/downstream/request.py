@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from io import SEEK_END, BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes as unquote
 
 from twisted.logger import Logger
@@ -23,10 +23,7 @@ from .answer import PHRASES, keep_host_out, send_refusal
 from .body import BrowserGone, RequestBody
 from .headers import LeanHeaders
 from .record import ExchangeRecord
-
-if TYPE_CHECKING:
-    from .channel import Channel
-    from .site import DownstreamSite
+from .seams import Connection, Serving
 
 
 @implementer(IDownstreamRequest)
@@ -43,12 +40,12 @@ class DownstreamRequest(Request):
     _log = Logger()
     relayed = False
     compression: Callable[[DownstreamRequest], Any] | None = None
-    site: DownstreamSite
+    site: Serving  # type: ignore[assignment]
     _bodiless = False
     _awaiting: IResource | None = None
     _when_gone: Callable[[], object] | None = None
 
-    def __init__(self, channel: Channel, head: RequestHead, body: RequestBody) -> None:
+    def __init__(self, channel: Connection, head: RequestHead, body: RequestBody) -> None:
         # What Twisted's two __init__ set, without making what is replaced below; a test compares.
         self.notifications = []
         self.channel = channel  # type: ignore[assignment]
@@ -84,7 +81,7 @@ class DownstreamRequest(Request):
         if self.requestHeaders.hasHeader(b"cookie"):
             self.parseCookies()  # type: ignore[no-untyped-call]
         try:
-            self.render(self.site.getResourceFor(self))  # type: ignore[no-untyped-call]
+            self.render(self.site.getResourceFor(self))
         except BaseException:
             self.processingFailed(Failure())
 
@@ -149,7 +146,7 @@ class DownstreamRequest(Request):
         """Twisted's ``write`` for an answer whose headers are complete but for our cookies."""
         if self._disconnected or self.finished:
             return
-        channel: Channel = self.channel  # type: ignore[assignment]
+        channel: Connection = self.channel  # type: ignore[assignment]
         if not self.startedWriting:
             self.startedWriting = 1
             headers = self.responseHeaders

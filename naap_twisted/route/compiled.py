@@ -17,17 +17,11 @@ from ..options.route import RouteOptions, passed_headers, with_sessions
 from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
+from ..policy.usual_headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..secret import Secret
 from ..whip import rules as whip
 from .body import ANY_TYPE, BodyPolicy
-from .rewrite import (
-    PINNED_PASS,
-    PINNED_RELAY,
-    SDP_RELAY,
-    RequestRewrite,
-    ResponseRewrite,
-    injected_headers,
-)
+from .rewrite import RequestRewrite, ResponseRewrite, injected_headers
 from .scrub import Guard
 
 _OCTETS = b"application/octet-stream"

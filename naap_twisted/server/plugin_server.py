@@ -13,8 +13,6 @@ from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource
 
-from ..admin.parts import Parts
-from ..admin.tally import Tally
 from ..auth.gate import Gate
 from ..auth.patience import Patience
 from ..deadlines import make_monotonic
@@ -50,14 +48,14 @@ from .chain import (
 )
 from .drain import Drain
 from .mounts import Mount
+from .parts import AdminSide, Parts
 from .ports import ListeningPort, tls_problems
 from .routing import Routes
 from .stores import State
+from .tally import Tally
 
 if TYPE_CHECKING:
     from treq.client import HTTPClient
-
-    from ..admin.listener import AdminListener
 
 
 class PluginServer(MultiService):
@@ -67,11 +65,17 @@ class PluginServer(MultiService):
     :ivar root_children: resources outside the base path, by first path segment.
     :ivar listen: endpoint strings.
     :ivar http: a treq client for this server's own calls, under its address rules.
+    :param admin: makes what listens on ``admin_listen``.
     """
 
     _log = Logger()
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        admin: Callable[[PluginServer, str], AdminSide] | None = None,
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         make_monotonic(reactor)  # before anything of this server looks at the clock
         options = config.server
@@ -116,7 +120,8 @@ class PluginServer(MultiService):
         self._site: DownstreamSite | None = None
         self._drain: Drain | None = None
         self._ports: list[ListeningPort] = []
-        self._admin: AdminListener | None = None
+        self._make_admin = admin
+        self._admin: AdminSide | None = None
 
     def mount(self, path: str, resource: IResource | ExternalProxy) -> None:
         """Mount a proxy, or any resource (``app.resource()`` of a Klein app), below the base path.
@@ -254,10 +259,8 @@ class PluginServer(MultiService):
             port = ListeningPort(self._reactor, description, site)
             port.setServiceParent(self)  # type: ignore[no-untyped-call]
             self._ports.append(port)
-        if self.config.server.admin_listen:
-            from ..admin.listener import AdminListener
-
-            self._admin = AdminListener(self, self.config.server.admin_listen)
+        if self.config.server.admin_listen and self._make_admin is not None:
+            self._admin = self._make_admin(self, self.config.server.admin_listen)
             self._admin.open()
         super().privilegedStartService()  # type: ignore[no-untyped-call]
 
@@ -326,7 +329,8 @@ class PluginServer(MultiService):
 
     def run(self) -> None:
         """Serve until Ctrl-C; for scripts. Under twistd use ``--app package.module:server``."""
-        from ..start.twistd import run_server
+        # A server in somebody else's process needs nothing of what owning one takes.
+        from .run import run_server
 
         run_server(self, self._reactor)
 

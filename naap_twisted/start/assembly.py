@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..config import Config
+from ..create import make_server
 from ..errors import ConfigError
 from ..options.code import in_file
 from ..route.spine import ExternalProxy
@@ -19,7 +20,7 @@ def build_server(config: Config) -> PluginServer:
     from twisted.internet import reactor
 
     try:
-        server = PluginServer(config, reactor)
+        server = make_server(config, reactor)
     except ConfigError as error:
         raise ConfigError(*map(in_file, error.problems)) from None
     problems: list[str] = []

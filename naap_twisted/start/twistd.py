@@ -10,9 +10,7 @@ not.
 
 from __future__ import annotations
 
-import gc
 import os
-import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,22 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from twisted.application.service import IService, MultiService
-from twisted.internet.error import CannotListenError
-from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
+from twisted.logger import Logger
 from twisted.python import usage
 
 from ..config import load_config
 from ..errors import ConfigError
-from ..observe.text import speed_up_text_logs
 from ..options.references import import_object
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer
 from ..server.ports import check_free
+from ..server.run import plainly, raise_file_limit, settle_down
 from ..server.signals import Hurried, outlive_others, when_asked_again
 from .assembly import checked_server
 
 DEMO_PORT = 4020
-_FILES = 65_536
 _log = Logger()
 
 
@@ -142,38 +138,6 @@ def forget_pid_file(path: str) -> None:
         _log.warn("Cannot remove the pid file: {error}", error=error)
 
 
-def settle_down() -> None:
-    """What is worth doing once, when everything is loaded and before the first request.
-
-    What lives now lives as long as the process: the garbage collector need not look at it again
-    and again, which is what its longest pauses come from.
-    """
-    speed_up_text_logs()
-    gc.collect()
-    gc.freeze()
-
-
-def raise_file_limit() -> None:
-    """Use what the hard limit of open files allows: two sockets an exchange, idle ones beside."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-@contextmanager
-def plainly() -> Iterator[None]:
-    """Turn what a person can mend into ``SystemExit`` with its text."""
-    try:
-        yield
-    except ConfigError as error:
-        raise SystemExit("\n".join(error.problems)) from None
-    except CannotListenError as error:
-        # A UNIX socket has no interface, and its path for a port.
-        where = error.port if error.interface is None else f"{error.interface or '*'}:{error.port}"
-        raise SystemExit(f"cannot listen on {where}: {error.socketError}") from None
-
-
 def service_from_environment(variable: str = "NAAP_PROXY_CONFIG") -> IService:
     """The service of the config file that an environment variable names; for ``.tac`` files.
 
@@ -200,24 +164,6 @@ def load_app(reference: str) -> PluginServer:
     if not isinstance(app, PluginServer):
         raise ConfigError(f"--app: {reference} is a {type(app).__name__}, not a PluginServer")
     return app
-
-
-def run_server(server: PluginServer, reactor: Any) -> None:
-    """Serve until Ctrl-C, logging to stdout: what ``server.run()`` of a script does.
-
-    :raises SystemExit: the server can't start; the text is one line a problem.
-    """
-    globalLogBeginner.beginLoggingTo([textFileLogObserver(sys.stdout)], redirectStandardIO=False)
-    raise_file_limit()
-    with plainly():
-        server.startService()
-    for line in as_root(os.geteuid()):
-        _log.warn("{caution}", caution=line)
-    settle_down()
-    reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
-    outlive_others(reactor)
-    when_asked_again(reactor, server.hurry)
-    reactor.run()
 
 
 def _import_from_here() -> None:

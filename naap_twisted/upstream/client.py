@@ -11,10 +11,10 @@ from ..deadlines import NEVER, Ticker
 from ..errors import Unavailable
 from ..interfaces import IResolver, IUpstream
 from ..model import OutboundRequest
-from .connection import StaleConnection
+from .connection import PoolKey, StaleConnection
 from .connector import Connector
 from .lookups import SharedLookups
-from .pool import Pool, PoolKey, PoolLimits
+from .pool import Pool, PoolLimits
 from .resolver import SystemResolver
 from .response import UpstreamResponse
 from .tls import TlsContexts

@@ -6,8 +6,9 @@ answer is handed on as soon as it is complete.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from select import poll
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import ConnectionDone
@@ -29,15 +30,31 @@ from .sender import Sender
 from .states import State
 from .wire import serialise_head
 
-if TYPE_CHECKING:
-    from .pool import Pool, PoolKey
-
 _LIMITS = HeadLimits(size=64 * 1024, lines=200)
 _MAX_INTERIM = 8
+
+#: An origin under one egress policy, and the user whose own key goes there; ``None``: the route's.
+PoolKey = tuple[Hashable, str | None]
 
 
 class StaleConnection(BadGateway):
     """A reused connection closed before a byte of the answer: the request may be sent again."""
+
+
+class Keeper(Protocol):
+    """Who keeps connections: the pool, as they see it."""
+
+    def made(self, connection: UpstreamConnection) -> None:
+        """It is open."""
+
+    def released(self, connection: UpstreamConnection) -> None:
+        """It may be reused."""
+
+    def withdrawn(self, connection: UpstreamConnection) -> None:
+        """It waited for reuse, and may not be reused any more."""
+
+    def lost(self, connection: UpstreamConnection) -> None:
+        """It is closed."""
 
 
 @implementer(IHandshakeListener)
@@ -50,7 +67,7 @@ class UpstreamConnection(Sender):
     :ivar reused: it has served an exchange before.
     """
 
-    def __init__(self, ticker: Ticker, keeper: Pool, key: PoolKey) -> None:
+    def __init__(self, ticker: Ticker, keeper: Keeper, key: PoolKey) -> None:
         super().__init__()
         self._ticker = ticker
         self._keeper = keeper

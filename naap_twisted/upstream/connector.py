@@ -22,10 +22,10 @@ from ..errors import (
 from ..model import Target, VettedTarget
 from ..policy.egress import check_address
 from .attempts import cancelled_next_turn
-from .connection import UpstreamConnection
+from .connection import PoolKey, UpstreamConnection
 from .lookups import SharedLookups
 from .places import Share
-from .pool import Pool, PoolKey
+from .pool import Pool
 from .resolver import Address
 from .tls import TlsContexts
 

@@ -6,10 +6,7 @@ from collections.abc import Hashable
 
 from attrs import frozen
 
-from .connection import UpstreamConnection
-
-#: An origin under one egress policy, and the user whose own key goes there; ``None``: the route's.
-PoolKey = tuple[Hashable, str | None]
+from .connection import PoolKey, UpstreamConnection
 
 
 @frozen

@@ -13,7 +13,7 @@ from naap_twisted.policy.own_headers import (
     why_not_renamed,
     why_not_taken,
 )
-from naap_twisted.route.rewrite import PINNED_RELAY, SDP_RELAY
+from naap_twisted.policy.usual_headers import PINNED_RELAY, SDP_RELAY
 from tests.config.support import problems_of, proxy
 
 NAMES = ("Set-Cookie", "refresh", "Cross-Origin-Opener-Policy", "X-ACCEL-Expires", "SEC-a", "Via")

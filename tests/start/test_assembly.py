@@ -148,7 +148,7 @@ class BuildTests(SynchronousTestCase):
         def refuse(*args: object, **options: object) -> None:
             raise ConfigError("ca_file: no", "listen[0]: no", "upstream.ca_file: no")
 
-        self.patch(assembly, "PluginServer", refuse)
+        self.patch(assembly, "make_server", refuse)
         error = self.assertRaises(ConfigError, assembly.build_server, config_of())
         self.assertEqual(
             error.problems, ("upstream.ca_file: no", "server.listen[0]: no", "upstream.ca_file: no")

@@ -206,54 +206,6 @@ class PlainStartTests(SynchronousTestCase):
             self.assertEqual(len(lines), told)
 
 
-class RunServerTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.patch(service.globalLogBeginner, "beginLoggingTo", lambda *args, **options: None)
-
-    def test_run(self) -> None:
-        """Started, run, and stopped with the reactor."""
-        calls: list[object] = []
-
-        class Server:
-            def startService(self) -> None:
-                calls.append("start")
-
-            def stopService(self) -> None:
-                """Called by the reactor."""
-
-            def hurry(self) -> None:
-                """Called for a second signal."""
-
-        class Reactor:
-            def addSystemEventTrigger(self, *trigger: object) -> None:
-                calls.append(trigger)
-
-            def run(self) -> None:
-                calls.append("run")
-
-        server = Server()
-        service.run_server(server, Reactor())
-        start, stop, signals, run = calls
-        self.assertEqual((start, run), ("start", "run"))
-        self.assertEqual(stop, ("before", "shutdown", server.stopService))
-        self.assertEqual(signals[:2], ("before", "shutdown"))
-
-    def test_cannot_start(self) -> None:
-        """A port that is taken, an open relay: lines, and the exit."""
-        taken = CannotListenError("127.0.0.1", 1, OSError("in use"))
-        for error, text in (
-            (taken, "cannot listen on 127.0.0.1:1: in use"),
-            (ConfigError("a: b"), "a: b"),
-        ):
-
-            class Server:
-                def startService(self, error: Exception = error) -> None:
-                    raise error
-
-            ended = self.assertRaises(SystemExit, service.run_server, Server(), None)
-            self.assertEqual(ended.code, text)
-
-
 class PluginTests(ServiceCase):
     def test_twistd_knows_it(self) -> None:
         """The plugin is found, and names this module."""

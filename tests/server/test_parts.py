@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.admin.parts import Parts
+from naap_twisted.server.parts import Parts
 from tests.spine import make_server
 
 

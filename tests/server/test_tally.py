@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.admin.tally import BOUNDS, Tally
 from naap_twisted.downstream.record import ExchangeRecord
+from naap_twisted.server.tally import BOUNDS, Tally
 
 
 class TallyTests(SynchronousTestCase):
