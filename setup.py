@@ -51,7 +51,7 @@ setup(
         "webrtc": ["aiortc>=1.9"],
         "bench": ["aiohttp>=3.9", "httptools>=0.6"],
     },
-    entry_points={"console_scripts": ["naap-proxy = naap_twisted.cli:main"]},
+    entry_points={"console_scripts": ["naap-proxy = naap_twisted.start.cli:main"]},
     zip_safe=False,
     classifiers=[
         "Framework :: Twisted",

@@ -17,10 +17,10 @@ Start with :func:`create_plugin_server` and :func:`create_external_proxy`.
 
 from .create import create_plugin_server
 from .errors import ConfigError, NaapError, ProxyError
-from .external_proxy import ExternalProxy, create_external_proxy
 from .model import ExposeHeader, RateLimit, User
+from .route.spine import ExternalProxy, create_external_proxy
 from .secret import Secret
-from .server import PluginServer
+from .server.plugin_server import PluginServer
 
 __version__ = "0.1.0"
 

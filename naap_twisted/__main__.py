@@ -1,5 +1,5 @@
 """``python -m naap_twisted``: the command line, without the console script."""
 
-from .cli import main
+from .start.cli import main
 
 raise SystemExit(main())

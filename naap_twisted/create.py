@@ -6,7 +6,7 @@ from typing import Any, Unpack
 
 from .options.code import SERVER_KEYWORDS, documented, read_server
 from .options.keywords import ServerKeywords
-from .server import PluginServer
+from .server.plugin_server import PluginServer
 
 
 @documented(SERVER_KEYWORDS)

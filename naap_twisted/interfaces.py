@@ -20,7 +20,7 @@ class IDownstreamRequest(IRequest):
     """The browser's request on our site: a ``twisted.web.server.Request`` with some more things."""
 
     body = Attribute("The request body as a stream: an IRequestBody.")
-    record = Attribute("The naap_twisted.observe.record.ExchangeRecord of this exchange.")
+    record = Attribute("The naap_twisted.downstream.record.ExchangeRecord of this exchange.")
     finished = Attribute("True once the answer is out, whoever gave it.")
     relayed = Attribute("True once the answer is an upstream's: its bytes must not be touched.")
     compression = Attribute("Callable[[request], encoder | None] for an answer of ours, or None.")

@@ -1,8 +1,8 @@
 """Frozen values: what the rooms of the house hand to one another.
 
 A request changes type at each door. ``Target`` is a URL that parsed; ``VettedTarget`` is one that
-the egress policy let through, and only :mod:`naap_twisted.egress` makes it; ``OutboundRequest`` is
-what may go to the wire, and it takes nothing but a ``VettedTarget``.
+the egress policy let through, and only :mod:`naap_twisted.policy.egress` makes it;
+``OutboundRequest`` is what may go to the wire, and it takes nothing but a ``VettedTarget``.
 """
 
 from __future__ import annotations

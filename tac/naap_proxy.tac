@@ -2,7 +2,7 @@
 
 from twisted.application.service import Application
 
-from naap_twisted.service import service_from_environment
+from naap_twisted.start.twistd import service_from_environment
 
 application = Application("naap-proxy")
 service_from_environment().setServiceParent(application)

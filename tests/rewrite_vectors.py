@@ -1,7 +1,7 @@
 """Tables of both header rewrites, and how to run them."""
 
 from naap_twisted.model import Target
-from naap_twisted.rewrite import (
+from naap_twisted.route.rewrite import (
     DEFAULT_PASS,
     PINNED_PASS,
     PINNED_RELAY,

@@ -20,9 +20,9 @@ from twisted.web.server import NOT_DONE_YET, Site
 from zope.interface import implementer
 
 from naap_twisted import ExternalProxy, PluginServer, create_external_proxy, create_plugin_server
-from naap_twisted.external_proxy import MountedProxy
 from naap_twisted.interfaces import IUpstream
 from naap_twisted.model import OutboundRequest
+from naap_twisted.route.spine import MountedProxy
 from naap_twisted.upstream.agent import TreqUpstream
 
 TARGET = "https://api.example.com/v1/chat"

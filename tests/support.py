@@ -11,9 +11,9 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.test.requesthelper import DummyRequest
 from zope.interface import implementer
 
+from naap_twisted.downstream.record import ExchangeRecord
 from naap_twisted.errors import ProxyError
 from naap_twisted.interfaces import IDownstreamRequest
-from naap_twisted.observe.record import ExchangeRecord
 
 #: Stands before a command that is to be interrupted. Tests in the background of a shell have
 #: SIGINT ignored, and what they start would ignore it as well.

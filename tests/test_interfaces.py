@@ -17,8 +17,6 @@ from naap_twisted.downstream.adapt import AnySite
 from naap_twisted.downstream.body import RequestBody, StreamedBody
 from naap_twisted.downstream.channel import Channel
 from naap_twisted.downstream.request import DownstreamRequest
-from naap_twisted.egress import EgressPolicy
-from naap_twisted.external_proxy import MountedProxy
 from naap_twisted.framing.head import parse_request
 from naap_twisted.interfaces import (
     IAuthenticator,
@@ -38,13 +36,15 @@ from naap_twisted.keys.sql import SqlKeyStore
 from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.limits.redis import RedisRateLimiter
 from naap_twisted.observe.health import Health
-from naap_twisted.routing import Routes
+from naap_twisted.policy.egress import EgressPolicy
+from naap_twisted.route.spine import MountedProxy
+from naap_twisted.server.routing import Routes
+from naap_twisted.spend.memory import MemoryUsageStore
+from naap_twisted.spend.sql import SqlUsageStore
 from naap_twisted.upstream.agent import TreqUpstream, VettedAgent
 from naap_twisted.upstream.client import UpstreamClient
 from naap_twisted.upstream.resolver import SystemResolver
 from naap_twisted.upstream.response import UpstreamResponse
-from naap_twisted.usage.memory import MemoryUsageStore
-from naap_twisted.usage.sql import SqlUsageStore
 from naap_twisted.wrappers.base import Wrapper
 from tests.spine import connect, make_server, make_spine
 from tests.support import FakeRequest

@@ -17,25 +17,25 @@ TREES = {
 
 #: Values in, value out: no reactor, no waiting.
 PURE = (
-    "addresses.py",
+    "policy/addresses.py",
     "admin/hints.py",
     "admin/preflight.py",
-    "clients.py",
-    "codings.py",
-    "egress.py",
+    "downstream/caller.py",
+    "framing/codings.py",
+    "policy/egress.py",
     "errors.py",
-    "guard.py",
+    "route/scrub.py",
     "headers.py",
-    "host_rules.py",
-    "hostname.py",
+    "policy/host_rules.py",
+    "policy/hostname.py",
     "model.py",
-    "own_headers.py",
-    "public_suffix.py",
-    "rewrite.py",
+    "policy/own_headers.py",
+    "policy/public_suffix.py",
+    "route/rewrite.py",
     "secret.py",
-    "shared_headers.py",
-    "spellings.py",
-    "target.py",
+    "route/shared_headers.py",
+    "route/spellings.py",
+    "policy/target.py",
     "units.py",
     "whip/location.py",
     "whip/rules.py",
@@ -46,7 +46,7 @@ PURE = (
 )
 #: Where a secret becomes bytes: on the wire, to be looked for in what comes back, as a key.
 REVEALING = {
-    *("upstream/wire.py", "upstream/agent.py", "rewrite.py", "guard.py"),
+    *("upstream/wire.py", "upstream/agent.py", "route/rewrite.py", "route/scrub.py"),
     "auth/signing_keys.py",
     "demo/media/process.py",
     "keys/vault.py",
@@ -105,8 +105,8 @@ class Layers(SynchronousTestCase):
 
     def test_only_egress_vets(self) -> None:
         """A ``VettedTarget`` is made by the policy and nowhere else."""
-        self.assertEqual(self.users("VettedTarget"), {"egress.py"})
-        for module in ("egress.py", "external_proxy.py"):
+        self.assertEqual(self.users("VettedTarget"), {"policy/egress.py"})
+        for module in ("policy/egress.py", "route/spine.py"):
             self.assertNotIn("evolve", called(TREES[module]))
 
     def test_who_reveals(self) -> None:
@@ -141,7 +141,7 @@ class Layers(SynchronousTestCase):
     def test_pure_rooms_exist(self) -> None:
         """The list above names modules that are there."""
         missing = [module for module in PURE if module not in TREES]
-        self.assertLessEqual(set(missing), {"guard.py"})
+        self.assertLessEqual(set(missing), {"route/scrub.py"})
 
     def test_wings_do_not_know_each_other(self) -> None:
         """The browser's side imports nothing of the API's side, nor the other way round."""
@@ -156,8 +156,8 @@ class Layers(SynchronousTestCase):
     def test_who_knows_the_edges(self) -> None:
         """The demo is known to the service only; the admin side to what opens it."""
         for edge, known in (
-            ("demo", {"service.py"}),
-            ("admin", {"server.py", "demo/service.py"}),
+            ("demo", {"start/twistd.py"}),
+            ("admin", {"server/plugin_server.py", "demo/service.py"}),
         ):
             users = {
                 module

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.web.resource import IResource
 
-from ..body import BodyPolicy
 from ..errors import NotFound
 from ..interfaces import IDownstreamRequest
+from ..route.body import BodyPolicy
 from .answering import Answering, only, send_json
 from .decision import Question, decide
 from .guard import check_host, check_local, check_same_origin
 from .setup import setup_of
 
 if TYPE_CHECKING:
-    from ..server import PluginServer
+    from ..server.plugin_server import PluginServer
 
 MOST_BODY = 64 * 1024
 _BODY = BodyPolicy(("application/json",), MOST_BODY, required=True)

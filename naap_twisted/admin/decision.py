@@ -13,10 +13,10 @@ from attrs import Factory, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from ..errors import BadRequest, MethodNotAllowed, NotFound, OriginNotAllowed
-from ..explain import Step, explain, mounted
-from ..external_proxy import MountedProxy
 from ..headers import is_token
-from ..mounts import Mount
+from ..route.explain import Step, explain, mounted
+from ..route.spine import MountedProxy
+from ..server.mounts import Mount
 from ..wrappers.origins import Origins, parse_origin
 from ..wrappers.remedies import Problem, method_refused
 from .hints import line_for
@@ -25,7 +25,7 @@ from .replay import Reply, replay
 from .setup import authority_of, own_origins
 
 if TYPE_CHECKING:
-    from ..server import PluginServer
+    from ..server.plugin_server import PluginServer
 
 # What the site's framing takes: a longer one would be refused before anybody asks who may call.
 _MOST_HEADERS, _LONGEST_NAME, _LONGEST_METHOD = 100, 256, 32

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Any
 
-from ..addresses import format_allow_network, judge
-from ..explain import Route, Step
-from ..host_rules import parse_host_rule
 from ..model import DEFAULT_PORTS, AllowedNetwork, Target
+from ..policy.addresses import format_allow_network, judge
+from ..policy.host_rules import parse_host_rule
+from ..route.explain import Route, Step
 
 Address = IPv4Address | IPv6Address
 

@@ -17,7 +17,7 @@ from ..errors import NotFound
 from ..interfaces import IDownstreamRequest
 from ..options.listen import parse_listen
 from ..page.page import console_children as page_children
-from ..ports import ListeningPort
+from ..server.ports import ListeningPort
 from ..wrappers.request_id import RequestId
 from ..wrappers.security_headers import SecurityHeaders
 from .answering import Answering, only, send, send_json
@@ -28,7 +28,7 @@ from .ready import Readiness
 from .setup import own_origins
 
 if TYPE_CHECKING:
-    from ..server import PluginServer
+    from ..server.plugin_server import PluginServer
 
 _LIMITS = DownstreamLimits(
     connections=256, connections_per_address=128, form=64 * 1024, linger=256 * 1024

@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 from .tally import BOUNDS, Tally
 
 if TYPE_CHECKING:
-    from ..server import PluginServer
+    from ..server.plugin_server import PluginServer
 
 _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 _UNROUTED = "(none)"

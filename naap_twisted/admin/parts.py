@@ -9,14 +9,14 @@ from attrs import frozen
 if TYPE_CHECKING:
     from ..limits.capacity import Capacity
     from ..options.server import ServerOptions
-    from ..state import State
+    from ..server.stores import State
     from ..upstream.client import UpstreamClient
     from .tally import Tally
 
 
 @frozen(kw_only=True)
 class Parts:
-    """Handed out by :attr:`PluginServer.parts <naap_twisted.server.PluginServer>`.
+    """Handed out by :attr:`PluginServer.parts <naap_twisted.server.plugin_server.PluginServer>`.
 
     :ivar tally: counts the finished exchanges.
     :ivar clock: the reactor.

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
 
 if TYPE_CHECKING:
-    from ..server import PluginServer
+    from ..server.plugin_server import PluginServer
 
 #: Seconds to answer in. An orchestrator's probe waits one second by default.
 PATIENCE = 0.8

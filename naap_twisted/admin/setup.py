@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..external_proxy import MountedProxy
-from ..mounts import Mount
+from ..route.spine import MountedProxy
+from ..server.mounts import Mount
 
 if TYPE_CHECKING:
-    from ..server import PluginServer
+    from ..server.plugin_server import PluginServer
 
 # Listening everywhere is listening here, too.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}

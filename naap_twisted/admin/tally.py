@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, field
 
-from ..observe.record import ExchangeRecord
+from ..downstream.record import ExchangeRecord
 
 if TYPE_CHECKING:
     from ..downstream.request import DownstreamRequest

@@ -16,8 +16,8 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 from zope.interface import implementer
 
-from ..attempts import cancelled_next_turn
 from ..errors import NaapError
+from ..upstream.attempts import cancelled_next_turn
 from ..upstream.tls import TrustRoots
 
 RequestHeaders = dict[bytes | str, bytes | str]

@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
 from ..model import User
-from ..patience import Patience
+from .patience import Patience
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or what a plugin decides: sync, async or Deferred.
 Authorize = str | Callable[[IDownstreamRequest], Any]

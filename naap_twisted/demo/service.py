@@ -17,10 +17,10 @@ from twisted.web.server import Site
 
 from ..admin.console import console_children
 from ..create import create_plugin_server
-from ..external_proxy import create_external_proxy
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..page.page import demo_children
-from ..server import PluginServer
+from ..route.spine import create_external_proxy
+from ..server.plugin_server import PluginServer
 from .credentials import new_authorization
 from .guide import CHAT_PATH, PINNED_PATH, PINNED_WHIP_PATH, WHIP_PATH, Guide
 from .media.process import INSTALL, MediaProcess, is_installed

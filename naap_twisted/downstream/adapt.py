@@ -19,9 +19,9 @@ from zope.interface import directlyProvides, implementer, providedBy
 
 from ..errors import InternalError, ProxyError
 from ..interfaces import IDownstreamRequest, IHeadResource
-from ..observe.record import ExchangeRecord
 from .answer import keep_host_out, send_refusal
 from .body import RequestBody
+from .record import ExchangeRecord
 
 _OWN = frozenset(("_original", "body", "record", "relayed", "compression"))
 

@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from ..errors import BodyTooLarge, ProxyError
 from ..interfaces import IRequestBody
-from ..limits.held import Hold
+from .held import Hold
 
 #: Bytes of a body that is here at once and not counted as held: no more than its connection costs.
 UNCOUNTED = 4096

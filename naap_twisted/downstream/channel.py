@@ -24,15 +24,15 @@ from typing import TYPE_CHECKING, Any
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
-from ..clients import rate_key
 from ..deadlines import NEVER
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
 from ..framing.body import LEAST_CHARGE, BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge, KnownLines
 from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_request
-from ..limits.held import Hold
 from .answer import PHRASES
 from .body import BrowserGone, RequestBody
+from .caller import rate_key
+from .held import Hold
 from .liveness import peer_closed
 from .outflow import Outflow
 

@@ -12,7 +12,7 @@ from typing import Any
 from twisted.web.http_headers import Headers
 
 from ..framing.fields import Fields
-from ..presets import Preset
+from .presets import Preset
 
 # Names as Twisted spells them, in any spelling seen so far; bounded, for peers choose names.
 _SPELLED: dict[Any, bytes] = {}

@@ -19,10 +19,10 @@ from ..errors import InternalError, ProxyError
 from ..framing.body import CHUNKED_END, chunk
 from ..framing.head import RequestHead
 from ..interfaces import IDownstreamRequest, IHeadResource
-from ..observe.record import ExchangeRecord
 from .answer import PHRASES, keep_host_out, send_refusal
 from .body import BrowserGone, RequestBody
 from .headers import LeanHeaders
+from .record import ExchangeRecord
 
 if TYPE_CHECKING:
     from .channel import Channel

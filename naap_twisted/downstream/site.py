@@ -13,11 +13,11 @@ from twisted.web.http import datetimeToString
 from twisted.web.resource import IResource
 from twisted.web.server import Site
 
-from ..clients import NOBODY, TrustedProxies, parse_address
 from ..deadlines import Ticker
 from ..errors import ProxyError
-from ..limits.held import HeldBytes
+from .caller import NOBODY, TrustedProxies, parse_address
 from .channel import Channel
+from .held import HeldBytes
 from .limits import DownstreamLimits
 from .request import DownstreamRequest
 

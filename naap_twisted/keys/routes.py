@@ -11,10 +11,10 @@ from typing import Any
 
 from klein import Klein
 
+from ..downstream.json_routes import own_route, signed_in
 from ..errors import BodyTooLarge, InvalidKey, NotFound, UnsupportedMediaType
 from ..interfaces import IKeyStore
 from ..model import KeyInfo
-from ..own_routes import own_route, signed_in
 from .rules import LONGEST_KEY, check_key, check_provider
 
 #: Of {"key": "..."}, where JSON may spell each byte with six.

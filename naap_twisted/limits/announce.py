@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from twisted.web.http_headers import Headers
 
+from ..downstream.presets import put_preset, spelling
 from ..model import RateDecision, RateLimit
-from ..presets import put_preset, spelling
 
 LIMIT, POLICY = b"RateLimit", b"RateLimit-Policy"
 _EXPOSE = spelling(b"Access-Control-Expose-Headers")

@@ -34,7 +34,7 @@ _quote = json.encoder.encode_basestring_ascii
 class AccessLog:
     """Writes the line of each finished exchange.
 
-    Its fields are those of :class:`~naap_twisted.observe.record.ExchangeRecord`: never a header's
+    Its fields are those of :class:`naap_twisted.downstream.record.ExchangeRecord`: never a header's
     value, a query string, a path below a branch or a body.
     """
 

@@ -6,11 +6,11 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
-from ..addresses import parse_allow_network
 from ..auth.gate import Authorize, is_rule
 from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
-from ..own_headers import why_not_relayed, why_not_renamed
+from ..policy.addresses import parse_allow_network
+from ..policy.own_headers import why_not_relayed, why_not_renamed
 from ..wrappers.origins import parse_origin
 from ..wrappers.server_names import parse_host
 from .values import (
@@ -209,7 +209,7 @@ def network(value: object) -> str:
 
 @reads("AllowedNetwork | str", TEXT)
 def allow_network(value: object) -> AllowedNetwork:
-    """``127.0.0.1/32:9100``, see :func:`naap_twisted.addresses.parse_allow_network`."""
+    """``127.0.0.1/32:9100``, see :func:`naap_twisted.policy.addresses.parse_allow_network`."""
     return value if isinstance(value, AllowedNetwork) else parse_allow_network(text(value))
 
 

@@ -13,10 +13,10 @@ from attrs import fields_dict
 
 from ..auth import signing_keys
 from ..auth.jwt import SECRET_VARIABLES
-from ..egress import EgressPolicy
 from ..errors import ConfigError
 from ..model import AllowedNetwork, UserKeyHeader
-from ..target import PinnedBase
+from ..policy.egress import EgressPolicy
+from ..policy.target import PinnedBase
 from .auth import BY_CODE, KEYS, AuthOptions
 from .listen import check_admin
 from .option import options_of

@@ -12,7 +12,7 @@ from ..auth.gate import Authorize
 from ..errors import ConfigError
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
-from ..rewrite import DEFAULT_PASS, PINNED_PASS
+from ..route.rewrite import DEFAULT_PASS, PINNED_PASS
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http

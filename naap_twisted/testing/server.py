@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import Agent
 
-from ..server import PluginServer
+from ..server.plugin_server import PluginServer
 from .client import Answer, HeaderPairs, RawClient
 
 

@@ -25,8 +25,8 @@ from zope.interface import implementer
 from ..errors import BadGateway, ConfigError, ProxyError
 from ..interfaces import IUpstream
 from ..model import OutboundRequest, Target, Timeouts, VettedTarget
+from ..policy.target import parse_target
 from ..secret import Secret
-from ..target import parse_target
 
 _OURS = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection"))
 

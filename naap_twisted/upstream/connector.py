@@ -12,9 +12,7 @@ from twisted.internet.protocol import Factory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..attempts import cancelled_next_turn
 from ..deadlines import Ticker
-from ..egress import check_address
 from ..errors import (
     AddressNotAllowed,
     BadGateway,
@@ -22,6 +20,8 @@ from ..errors import (
     UpstreamTimeout,
 )
 from ..model import Target, VettedTarget
+from ..policy.egress import check_address
+from .attempts import cancelled_next_turn
 from .connection import UpstreamConnection
 from .lookups import SharedLookups
 from .places import Share

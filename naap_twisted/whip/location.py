@@ -12,7 +12,7 @@ import re
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
-from ..target import MAX_URL
+from ..policy.target import MAX_URL
 
 KEY_SIZE = 32
 _VERSION = 1
@@ -35,7 +35,7 @@ def sign(key: bytes, url: bytes, *, user: str | None, route: str, expires: int) 
     """The token of *url*: base64url without padding.
 
     :param key: :data:`KEY_SIZE` bytes.
-    :param url: at most :data:`~naap_twisted.target.MAX_URL` bytes.
+    :param url: at most :data:`~naap_twisted.policy.target.MAX_URL` bytes.
     :param user: whose it is; ``None`` where nobody is signed in.
     :param route: the mount's full path.
     :param expires: when it ends, in seconds since 1970.

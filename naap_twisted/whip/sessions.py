@@ -10,7 +10,7 @@ from twisted.web.iweb import IResponse
 from ..errors import InvalidTarget, NotFound
 from ..interfaces import IDownstreamRequest
 from ..model import Target
-from ..target import parse_target
+from ..policy.target import parse_target
 from .key import LocationKey
 from .location import BadToken, sign, verify
 from .rules import OFFER, SESSION_METHODS

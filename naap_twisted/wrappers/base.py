@@ -8,7 +8,7 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ..clients import NOBODY, TrustedProxies, came_over_tls
+from ..downstream.caller import NOBODY, TrustedProxies, came_over_tls
 from ..interfaces import IDownstreamRequest, IHeadResource
 
 

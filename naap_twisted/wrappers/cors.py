@@ -14,12 +14,12 @@ from attrs import frozen
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
-from ..clients import NOBODY, TrustedProxies
+from ..downstream.caller import NOBODY, TrustedProxies
+from ..downstream.presets import put_preset, spelling
 from ..errors import NotFound, OriginNotAllowed
 from ..headers import CORS_ALLOWED_HEADERS, HeaderPatterns, is_token
 from ..interfaces import IDownstreamRequest, IRouteTable
 from ..model import RouteCors
-from ..presets import put_preset, spelling
 from .base import Wrapper, is_https
 from .origins import Origins
 from .remedies import refusals

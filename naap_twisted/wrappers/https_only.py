@@ -10,7 +10,7 @@ from collections.abc import Set
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
-from ..clients import NOBODY, TrustedProxies
+from ..downstream.caller import NOBODY, TrustedProxies
 from ..errors import BadRequest, MisdirectedRequest
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper, is_https

@@ -9,7 +9,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource
 
-from ..clients import NOBODY, TrustedProxies, parse_address, rate_key
+from ..downstream.caller import NOBODY, TrustedProxies, parse_address, rate_key
 from ..errors import ProxyError, Unavailable
 from ..errors import RateLimited as OverLimit
 from ..interfaces import IDownstreamRequest, IRateLimiter

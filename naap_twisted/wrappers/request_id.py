@@ -7,9 +7,9 @@ import secrets
 
 from twisted.web.resource import IResource
 
-from ..clients import NOBODY, TrustedProxies, effective_client
+from ..downstream.caller import NOBODY, TrustedProxies, effective_client
+from ..downstream.presets import put_preset, spelling
 from ..interfaces import IDownstreamRequest
-from ..presets import put_preset, spelling
 from .base import Wrapper, peer_of
 
 # What a log line, a header and a URL take without quoting.

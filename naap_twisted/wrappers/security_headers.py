@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from twisted.web.resource import IResource
 
+from ..downstream.presets import make_preset, put_preset
 from ..interfaces import IDownstreamRequest
-from ..presets import make_preset, put_preset
 from .base import Wrapper
 
 #: No frames, no plugins, no foreign base. Scripts and styles stay as they are, so that stock Klein
-#: pages work; what is relayed from an upstream gets the sandbox of naap_twisted.relay instead.
+#: pages work; what is relayed from an upstream gets the sandbox of route.relay instead.
 CONTENT_SECURITY_POLICY = "frame-ancestors 'none'; base-uri 'self'; object-src 'none'"
 
 _CONSTANT = {

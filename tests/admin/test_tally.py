@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.admin.tally import BOUNDS, Tally
-from naap_twisted.observe.record import ExchangeRecord
+from naap_twisted.downstream.record import ExchangeRecord
 
 
 class TallyTests(SynchronousTestCase):

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from naap_twisted.assembly import build_server
 from naap_twisted.config import load_config
 from naap_twisted.errors import ConfigError
+from naap_twisted.start.assembly import build_server
 
 from .config_vectors import CONFIGS, GOOD, HOSTS, NO_AUTH, ROUTE, SERVER
 from .oracle import KEY, Stage, one_test_per

@@ -10,11 +10,12 @@ from attrs import field, frozen
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted import Secret, cli, create_external_proxy, create_plugin_server
-from naap_twisted.assembly import checked_server
+from naap_twisted import Secret, create_external_proxy, create_plugin_server
 from naap_twisted.auth.jwt import JwtAuthenticator
 from naap_twisted.config import load_config
 from naap_twisted.errors import ConfigError
+from naap_twisted.start import cli
+from naap_twisted.start.assembly import checked_server
 from tests.certs import pem_pair
 from tests.keypairs import ec, pem, rsa
 

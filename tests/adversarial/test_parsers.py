@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from naap_twisted.errors import InvalidTarget
-from naap_twisted.hostname import parse_host
 from naap_twisted.model import DEFAULT_PORTS
-from naap_twisted.target import parse_target
+from naap_twisted.policy.hostname import parse_host
+from naap_twisted.policy.target import parse_target
 
 from .addresses_vectors import LITERALS, V4, V6
 from .targets_vectors import TARGETS

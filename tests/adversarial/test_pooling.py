@@ -12,10 +12,10 @@ from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
 from naap_twisted import User
-from naap_twisted.addresses import parse_allow_network
-from naap_twisted.egress import EgressPolicy
 from naap_twisted.errors import InternalError
 from naap_twisted.interfaces import IAuthenticator
+from naap_twisted.policy.addresses import parse_allow_network
+from naap_twisted.policy.egress import EgressPolicy
 from naap_twisted.testing import request_bytes
 from naap_twisted.upstream.agent import VettedAgent
 from naap_twisted.upstream.client import UpstreamClient

@@ -10,10 +10,10 @@ from random import Random
 
 from twisted.internet.defer import ensureDeferred, gatherResults
 
-from naap_twisted.assembly import build_server
 from naap_twisted.config import parse_config
 from naap_twisted.framing.body import CHUNKED_END, chunk
 from naap_twisted.keys.vault import new_master_key
+from naap_twisted.start.assembly import build_server
 from naap_twisted.testing import RunningServer, request_bytes
 from tests.integration.canary import CANARY
 from tests.integration.support import IntegrationTestCase, until

@@ -8,6 +8,7 @@ from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.auth.gate import Gate, is_rule
+from naap_twisted.auth.patience import Patience
 from naap_twisted.errors import (
     CsrfFailed,
     Forbidden,
@@ -17,7 +18,6 @@ from naap_twisted.errors import (
     Unavailable,
 )
 from naap_twisted.model import User
-from naap_twisted.patience import Patience
 from tests.support import FakeRequest
 
 PATIENCE = Patience(Clock(), 10.0)

@@ -5,8 +5,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from naap_twisted.downstream.body import UNCOUNTED, BrowserGone, RequestBody, StreamedBody
+from naap_twisted.downstream.held import HeldBytes
 from naap_twisted.errors import BodyTooLarge, Unavailable
-from naap_twisted.limits.held import HeldBytes
 
 from .support import Sink
 

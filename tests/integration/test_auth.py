@@ -7,9 +7,9 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 from twisted.logger import capturedLogs
 
-from naap_twisted.assembly import build_server
 from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.config import parse_config
+from naap_twisted.start.assembly import build_server
 from naap_twisted.testing import PAUSE, RunningServer, ScriptedUpstream
 
 from ..servers import NO_REDIS, Redis

@@ -12,11 +12,11 @@ from twisted.web.client import ResponseDone
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
-from naap_twisted.addresses import parse_allow_network
-from naap_twisted.egress import AnyHost
 from naap_twisted.errors import AddressNotAllowed, BadGateway, UpstreamTimeout
 from naap_twisted.model import OutboundRequest, Timeouts
-from naap_twisted.target import parse_target
+from naap_twisted.policy.addresses import parse_allow_network
+from naap_twisted.policy.egress import AnyHost
+from naap_twisted.policy.target import parse_target
 from naap_twisted.testing import ABORT, PAUSE, ScriptedUpstream
 from naap_twisted.upstream.agent import GuardedHTTPClient, VettedAgent
 from naap_twisted.upstream.client import UpstreamClient

@@ -7,10 +7,10 @@ import threading
 import time
 from pathlib import Path
 
-from naap_twisted.assembly import build_server
 from naap_twisted.config import parse_config
 from naap_twisted.errors import ConfigError
 from naap_twisted.keys.vault import new_master_key
+from naap_twisted.start.assembly import build_server
 from naap_twisted.testing import RunningServer, ScriptedUpstream
 
 from ..keypairs import SECRET, sign

@@ -6,7 +6,7 @@ from twisted.internet import reactor
 
 from naap_twisted.demo.guide import OFFER
 from naap_twisted.demo.whip_upstream import WhipUpstream
-from naap_twisted.redirects import MOST_HOPS
+from naap_twisted.route.redirects import MOST_HOPS
 from naap_twisted.secret import Secret
 from naap_twisted.testing import ScriptedUpstream
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.config import parse_config
-from naap_twisted.describe import describe_auth
 from naap_twisted.errors import ConfigError
 from naap_twisted.options.rules import effective_authorize
+from naap_twisted.start.describe import describe_auth
 from tests.config.support import proxy, text_of
 from tests.keypairs import SECRET, ec, pem, rsa
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.cli import example_config
 from naap_twisted.config import parse_config
 from naap_twisted.options import reference
 from naap_twisted.options.option import options_of
 from naap_twisted.options.route import RouteOptions
 from naap_twisted.options.server import SECTIONS
+from naap_twisted.start.cli import example_config
 
 from .verdict_vectors import ROWS, file_of
 

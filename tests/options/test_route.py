@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.model import ExposeHeader
 from naap_twisted.options.route import RouteOptions, with_sessions
-from naap_twisted.rewrite import DEFAULT_PASS, PINNED_PASS
+from naap_twisted.route.rewrite import DEFAULT_PASS, PINNED_PASS
 
 
 def options(**given):

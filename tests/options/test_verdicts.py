@@ -15,14 +15,14 @@ from typing import Any
 from twisted.trial.unittest import TestCase
 
 from naap_twisted import ConfigError, create_external_proxy, create_plugin_server
-from naap_twisted.assembly import checked_server
-from naap_twisted.cli import main
 from naap_twisted.config import parse_config
 from naap_twisted.options.code import ROUTE_KEYWORDS, SERVER_KEYWORDS
 from naap_twisted.options.option import options_of
 from naap_twisted.options.route import RouteOptions
 from naap_twisted.options.server import SECTIONS
-from naap_twisted.service import Options, makeService
+from naap_twisted.start.assembly import checked_server
+from naap_twisted.start.cli import main
+from naap_twisted.start.twistd import Options, makeService
 
 from .verdict_vectors import ENVIRON, KEY, ROWS, SECRET, Row, file_of, given, write
 
@@ -32,7 +32,7 @@ PLACES = {
 NAMES = {each.place: each.keyword or each.key for each in PLACES.values()}
 
 
-CHECK = ("from naap_twisted.cli import main; raise SystemExit(main())", "check")
+CHECK = ("from naap_twisted.start.cli import main; raise SystemExit(main())", "check")
 START = ("-n", "--pidfile=", "naap-proxy", "--config")
 TWISTD = ("from twisted.scripts.twistd import run; run()", *START)
 

@@ -13,9 +13,9 @@ from twisted.web.client import ResponseDone
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
-from naap_twisted.addresses import parse_allow_network
 from naap_twisted.deadlines import NEVER, Ticker
 from naap_twisted.model import OutboundRequest, Target, Timeouts, VettedTarget
+from naap_twisted.policy.addresses import parse_allow_network
 from naap_twisted.upstream.connection import UpstreamConnection
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

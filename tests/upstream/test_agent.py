@@ -12,10 +12,10 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from naap_twisted.egress import EgressPolicy
 from naap_twisted.errors import ConfigError, HostNotAllowed, InvalidTarget, SchemeNotAllowed
 from naap_twisted.framing.head import ResponseHead
 from naap_twisted.interfaces import IUpstream
+from naap_twisted.policy.egress import EgressPolicy
 from naap_twisted.secret import Secret
 from naap_twisted.upstream.agent import (
     GuardedHTTPClient,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.target import MAX_URL
+from naap_twisted.policy.target import MAX_URL
 from naap_twisted.whip.location import BadToken, sign, verify
 
 KEY = b"k" * 32

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 from zope.interface.verify import verifyObject
 
-from naap_twisted.clients import TrustedProxies
+from naap_twisted.downstream.caller import TrustedProxies
 from naap_twisted.interfaces import IHeadResource
 from naap_twisted.wrappers.base import Wrapper, is_https, peer_of
 

@@ -11,7 +11,7 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from naap_twisted.clients import TrustedProxies
+from naap_twisted.downstream.caller import TrustedProxies
 from naap_twisted.errors import NotFound, OriginNotAllowed
 from naap_twisted.headers import CORS_ALLOWED_HEADERS
 from naap_twisted.interfaces import IRouteTable

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.clients import TrustedProxies
+from naap_twisted.downstream.caller import TrustedProxies
 from naap_twisted.errors import BadRequest, MisdirectedRequest
 from naap_twisted.wrappers.https_only import HttpsOnly
 

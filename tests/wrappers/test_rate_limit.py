@@ -13,7 +13,7 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from naap_twisted import errors
-from naap_twisted.clients import TrustedProxies
+from naap_twisted.downstream.caller import TrustedProxies
 from naap_twisted.interfaces import IRateLimiter
 from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.model import RateDecision, RateLimit

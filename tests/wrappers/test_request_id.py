@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.clients import TrustedProxies
+from naap_twisted.downstream.caller import TrustedProxies
 from naap_twisted.wrappers.request_id import RequestId
 
 from ..support import Answer, FakeRequest

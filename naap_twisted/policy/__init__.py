@@ -1,0 +1,1 @@
+"""What may be asked, and why not: pure decisions about URLs, hosts and addresses."""

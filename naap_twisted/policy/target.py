@@ -1,0 +1,256 @@
+"""Where a request wants to go: header bytes, or a pinned base and a path -> ``model.Target``.
+
+The grammar only rejects; it never repairs. It is a subset of RFC 3986 in ASCII in which every URL
+means the same to every parser: no userinfo, no backslash, no fragment, no dot segments, one
+spelling of a port. Case and the host's trailing dot are normalised here, once. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from attrs import field, frozen
+
+from ..errors import ConfigError, InvalidTarget
+from ..model import DEFAULT_PORTS, Target
+from .hostname import a_label_form, parse_host
+
+MAX_URL = 4096
+"""Bytes that a target URL may have."""
+
+_PCHAR = rb"A-Za-z0-9\-._~!$&'()*+,;=:@"
+_ESCAPED = rb"%[0-9A-Fa-f]{2}"
+_PATH = rb"(?:/(?:[/" + _PCHAR + rb"]++|" + _ESCAPED + rb")*+)?"
+# RFC 3986 wants brackets escaped in a query; browsers leave them and stock SDKs write "a[]=b".
+_QUERY = rb"(?:\?(?:[/?\[\]" + _PCHAR + rb"]++|" + _ESCAPED + rb")*+)?"
+_TARGET = re.compile(
+    rb"([Hh][Tt][Tt][Pp][Ss]?)://"
+    rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)"
+    rb"(?::([1-9][0-9]{0,4}))?"
+    rb"(" + _PATH + rb")(" + _QUERY + rb")"
+)
+_REMAINDER = re.compile(rb"(" + _PATH + rb")(" + _QUERY + rb")")
+
+# "/..;x" counts: some servers cut the parameter first and then climb.
+_DOT_SEGMENT = re.compile(rb"/(?:\.|%2e){1,2}(?=[/;]|%3b|\Z)", re.IGNORECASE)
+_SECOND_URL = re.compile(rb",https?://", re.IGNORECASE)
+
+# In a configured base each of these is more likely a slip than meant.
+_ODD_IN_BASE = re.compile(
+    rb"(?P<dot>/(?:\.|%2e){1,2}(?=[/;]|%3b|\Z))"
+    rb"|(?P<empty>//)"
+    rb"|(?P<parameter>;|%3b)"
+    rb"|(?P<slash>%2f|%5c)"
+    rb"|(?P<control>%[01][0-9a-f]|%7f)"
+    rb"|(?P<double>%(?:25)+(?:2e|2f|5c|3b))"
+    rb"|(?P<overlong>%c[01]|%e0%[89]|%f0%8)",
+    re.IGNORECASE,
+)
+# Below a pinned base the path is the boundary, so nothing may climb, however often a server decodes
+# and whatever it then drops or cuts: blanks and controls (WHATWG), parameters (Tomcat's "/..;x"),
+# all behind a "?" or "#", all behind a NUL. Read on each level of decoding.
+_BLANKS = rb"[\x00-\x20\x7f]*"
+_CLIMBS = re.compile(
+    rb"(?P<dot>/" + _BLANKS + rb"\." + _BLANKS + rb"(?:\." + _BLANKS + rb")?(?=[/;?#]|\Z))"
+    rb"|(?P<backslash>\\)"
+    rb"|(?P<nul>\x00)"
+    rb"|(?P<overlong>[\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f])"
+)
+_MOST_DECODINGS = 4
+_REASONS = {
+    "dot": "dot segment in the path",
+    "empty": "empty segment in the path",
+    "parameter": "semicolon in the path",
+    "slash": "encoded slash or backslash in the path",
+    "backslash": "encoded backslash in the path",
+    "control": "encoded control character in the path",
+    "nul": "encoded NUL in the path",
+    "double": "doubly encoded character in the path",
+    "overlong": "overlong UTF-8 in the path",
+}
+
+# Only to word a refusal that _TARGET or _REMAINDER has already made; first match wins.
+_CHARACTER_FAULTS = (
+    (re.compile(rb"[\x80-\xff]"), "non-ASCII character"),
+    (re.compile(rb"[\x00-\x1f\x7f]"), "control character"),
+    (re.compile(rb" "), "space, or a list of URLs"),
+    (re.compile(rb"\\"), "backslash"),
+    (re.compile(rb"#"), "fragment"),
+)
+_URL_FAULTS = (
+    (re.compile(rb"\A(?!https?://)", re.IGNORECASE), "scheme is not http:// or https://"),
+    (re.compile(rb"\A[^/]*//[^/?]*@"), "userinfo"),
+    (re.compile(rb"\A[^/]*//[^/?]*%"), "percent sign in the host"),
+    (re.compile(rb"\A[^/]*//[^/?]*,"), "list of URLs"),
+    (re.compile(rb"\A[^/]*//(?:[/?:]|\Z)"), "empty host"),
+    (re.compile(rb"\A[^/]*//\[(?![0-9A-Fa-f:.]+\](?:[:/?]|\Z))"), "malformed IPv6 literal"),
+    (
+        re.compile(
+            rb"\A[^/]*//(?:\[[^\]]*\]|[^\[/?:]*):(?![1-9][0-9]{0,4}(?:[/?]|\Z))",
+        ),
+        "malformed port",
+    ),
+    (
+        re.compile(rb"\A[^/]*//[^\[/?:]*[^0-9A-Za-z.\-/?:]"),
+        "host label is not letters, digits and inner hyphens",
+    ),
+)
+_PERCENT_FAULT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+def parse_target(raw: bytes, header: str = "X-Target-URL") -> Target:
+    """The URL in a request header, as the one object that later steps use.
+
+    A header given twice is the caller's to refuse; a list in one header is refused here.
+
+    :param raw: the header's value, at most :data:`MAX_URL` bytes.
+    :param header: its name, for the public message.
+    :raises InvalidTarget: the reason is precise, and holds no byte of *raw*.
+    """
+    try:
+        return _parse(raw)
+    except ValueError as fault:
+        raise InvalidTarget(f"Invalid URL in {header} header", reason=str(fault)) from None
+
+
+@frozen
+class PinnedBase:
+    """A configured base URL; whatever a client adds stays below it.
+
+    :ivar base: the base itself; its path as configured.
+    """
+
+    base: Target
+    _prefix: str = field(init=False, repr=False)
+    _room: int = field(init=False, repr=False)
+
+    @_prefix.default
+    def _path_without_slash(self) -> str:
+        return self.base.path.removesuffix("/")
+
+    @_room.default
+    def _bytes_left(self) -> int:
+        return MAX_URL - len(self.base.origin) - len(self._prefix)
+
+    @classmethod
+    def parse(cls, url: str) -> PinnedBase:
+        """From a config's ``target``, such as ``"https://api.openai.com/v1"``.
+
+        :raises ConfigError: one problem that opens with ``target: `` and doesn't show the URL,
+            because people write keys there.
+        """
+        if not isinstance(url, str):
+            raise ConfigError("target: expected a URL as text")
+        try:
+            base = _parse(url.encode("utf-8", "replace"))
+            path, mark, _ = base.path.partition("?")
+            if mark:
+                raise ValueError("a base URL has no query")
+            _check(_ODD_IN_BASE, path.encode("ascii"))
+        except ValueError as fault:
+            raise ConfigError(f"target: {fault}{_a_label_hint(url)}") from None
+        return cls(base)
+
+    def join(self, remainder: bytes) -> Target:
+        """The target that *remainder* names below the base.
+
+        :param remainder: the raw request target after the mount path: empty, or opening with
+            ``/`` or ``?``. Its query is passed on as it came.
+        :raises InvalidTarget: illegal characters, or a path that could leave the base.
+        """
+        if len(remainder) > self._room:
+            raise InvalidTarget(reason=f"longer than {MAX_URL} bytes")
+        match = _REMAINDER.fullmatch(remainder)
+        if match is None:
+            raise InvalidTarget(reason=_why_not_remainder(remainder))
+        path, query = match.groups()
+        try:
+            _check_below(path)
+        except ValueError as fault:
+            raise InvalidTarget(reason=str(fault)) from None
+        base = self.base
+        below = self._prefix + path.decode("ascii") if path else base.path
+        return Target(base.scheme, base.host, base.port, below + query.decode("ascii"))
+
+    def within(self, target: Target) -> Target:
+        """*target* again, which names the base or something below it.
+
+        :raises InvalidTarget: it does not, or has a path that could leave the base.
+        """
+        rest = target.path.removeprefix(self._prefix)
+        inside = target.path.startswith(self._prefix) and (not rest or rest[0] in "/?")
+        if target.origin != self.base.origin or not inside:
+            raise InvalidTarget(
+                reason=f"this route is pinned to {self.base.url}; it reaches nothing outside"
+            )
+        return self.join(rest.encode("ascii"))
+
+
+def _parse(raw: bytes) -> Target:
+    """:raises ValueError: the reason."""
+    if len(raw) > MAX_URL:
+        raise ValueError(f"longer than {MAX_URL} bytes")
+    match = _TARGET.fullmatch(raw)
+    if match is None:
+        raise ValueError(_why_not_url(raw))
+    scheme_bytes, host, port_bytes, path, query = match.groups()
+    if _DOT_SEGMENT.search(path):
+        raise ValueError("dot segment in the path")
+    if _SECOND_URL.search(raw):
+        raise ValueError("list of URLs")
+    scheme = scheme_bytes.decode("ascii").lower()
+    port = int(port_bytes) if port_bytes else DEFAULT_PORTS[scheme]
+    if port > 65535:
+        raise ValueError("port over 65535")
+    local = (path or b"/") + query
+    return Target(scheme, parse_host(host.decode("ascii")), port, local.decode("ascii"))
+
+
+def _check_below(path: bytes) -> None:
+    """:raises ValueError: some server might leave the base by *path*."""
+    for _ in range(_MOST_DECODINGS):
+        _check(_CLIMBS, path)
+        decoded = unquote_to_bytes(path)
+        if decoded == path:
+            return
+        path = decoded
+    raise ValueError("too many encodings in the path")
+
+
+def _check(faults: re.Pattern[bytes], path: bytes) -> None:
+    fault = faults.search(path)
+    if fault is not None and fault.lastgroup is not None:
+        raise ValueError(_REASONS[fault.lastgroup])
+
+
+def _why_not_url(raw: bytes) -> str:
+    if not raw:
+        return "empty"
+    for pattern, reason in _CHARACTER_FAULTS + _URL_FAULTS:
+        if pattern.search(raw):
+            return reason
+    return _why_not_characters(raw)
+
+
+def _why_not_remainder(raw: bytes) -> str:
+    for pattern, reason in _CHARACTER_FAULTS:
+        if pattern.search(raw):
+            return reason
+    if not raw.startswith((b"/", b"?")):
+        return "does not continue the route's path with / or ?"
+    return _why_not_characters(raw)
+
+
+def _why_not_characters(raw: bytes) -> str:
+    if _PERCENT_FAULT.search(raw):
+        return "malformed percent encoding"
+    return "character outside RFC 3986 in the path or query"
+
+
+def _a_label_hint(url: str) -> str:
+    match = re.match(r"https?://([^/?#:@\\]+)", url, re.IGNORECASE)
+    if match is None or match[1].isascii():
+        return ""
+    spelled = a_label_form(match[1])
+    return f'; write the host as "{spelled}"' if spelled else ""

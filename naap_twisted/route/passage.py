@@ -1,0 +1,176 @@
+"""Who takes an upstream's body: on its way to the browser, or only its beginning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
+from twisted.web.iweb import IResponse
+from zope.interface import implementer
+
+from ..errors import UpstreamCut
+from ..framing.codings import Inflater, Unreadable
+from ..interfaces import IDownstreamRequest
+from ..spend.tokens import TokenMeter
+from .scrub import Scrubber
+
+_SLICE = 64 * 1024
+
+
+@implementer(IPushProducer)
+class Passage(Protocol):
+    """Body bytes from one side to the other, no faster than the slower of them.
+
+    :param inflater: undoes the body's content coding, a slice at a time: a browser that does not
+        read must not make memory of what was small on the wire.
+    :ivar done: fires when the browser has all of it; fails with UpstreamCut where that can't be.
+    """
+
+    transport: Any
+
+    def __init__(
+        self,
+        request: IDownstreamRequest,
+        scrubber: Scrubber | None,
+        meter: TokenMeter | None,
+        inflater: Inflater | None = None,
+    ) -> None:
+        self._request = request
+        self._scrubber = scrubber
+        self._meter = meter
+        self._inflater = inflater
+        self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
+        self._over = False
+        self._paused = False
+        self._ended: Failure | None = None
+
+    def connectionMade(self) -> None:
+        self._request.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._inflater is None:
+            self._pass_on(data)
+        elif not self._over:
+            self._inflater.put(data)
+            self._inflate(self._inflater)
+
+    def _inflate(self, inflater: Inflater) -> None:
+        try:
+            while inflater.waits and not self._paused and not self._over:
+                self._pass_on(inflater.take(_SLICE))
+            if self._ended is not None and not inflater.waits:
+                inflater.end()
+        except Unreadable as error:
+            self.transport.loseConnection()
+            self._end(Failure(UpstreamCut(str(error))))
+
+    def _pass_on(self, data: bytes) -> None:
+        if self._scrubber is not None:
+            data = self._scrubber.feed(data)
+        if self._meter is not None:
+            self._meter.feed(data)
+        if data:
+            self._request.write(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        inflater = self._inflater
+        if inflater is not None and reason.check(ResponseDone, PotentialDataLoss):
+            self._ended = reason
+            self._inflate(inflater)
+            if inflater.waits:
+                return  # the browser is still to take what is here
+        self._end(reason)
+
+    def _end(self, reason: Failure) -> None:
+        if self._over:
+            return
+        self._over = True
+        request = self._request
+        request.record.mark("relay")
+        if self._meter is not None:
+            request.record.tokens = self._meter.end()
+        if reason.check(ResponseDone, PotentialDataLoss):
+            if self._scrubber is not None:
+                request.write(self._scrubber.end())
+            request.unregisterProducer()
+            request.finish()
+            self.done.callback(None)
+        else:
+            request.record.outcome = "upstream_cut"
+            request.abort()
+            self.done.errback(UpstreamCut(reason.getErrorMessage()))
+
+    def pauseProducing(self) -> None:
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._paused = False
+        if self._inflater is not None:
+            self._inflate(self._inflater)
+            if self._paused or self._over:
+                return
+            if self._ended is not None:
+                self._end(self._ended)
+                return
+        self.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The browser is gone."""
+        if not self._over:
+            self._over = True
+            self.transport.loseConnection()
+
+
+class Beginning(Protocol):
+    """The first bytes of a body; the rest is not waited for.
+
+    It ends the exchange by ``loseConnection``, which the transport of every response has.
+
+    :param most: as many are wanted, counted without the content coding.
+    :ivar done: fires with them; fails with Unreadable where the coding can't be undone.
+    :ivar complete: they are the whole body.
+    """
+
+    transport: Any
+
+    def __init__(self, most: int, inflater: Inflater | None = None) -> None:
+        self._most = most
+        self._inflater = inflater
+        self._data = bytearray()
+        self.complete = False
+        self.done: Deferred[bytes] = Deferred(lambda _: self.transport.loseConnection())
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.done.called:
+            return
+        try:
+            self._data += data if self._inflater is None else self._inflated(self._inflater, data)
+        except Unreadable as error:
+            self.done.errback(error)
+            self.transport.loseConnection()
+            return
+        if len(self._data) >= self._most:
+            self.done.callback(bytes(self._data[: self._most]))
+            self.transport.loseConnection()
+
+    def _inflated(self, inflater: Inflater, data: bytes) -> bytes:
+        inflater.put(data)
+        return inflater.take(self._most - len(self._data))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if not self.done.called:
+            self.complete = bool(reason.check(ResponseDone, PotentialDataLoss))
+            self.done.callback(bytes(self._data))
+
+
+def discard(response: IResponse) -> None:
+    """End *response*'s exchange without its body; one that is here leaves its connection whole."""
+    nobody = Protocol()
+    response.deliverBody(nobody)
+    nobody.transport.loseConnection()  # type: ignore[union-attr]

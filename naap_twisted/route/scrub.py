@@ -1,0 +1,223 @@
+"""The reflection guard: an upstream that repeats our key must not hand it to the browser. Pure.
+
+A key comes back as it was sent, or as a debugging page or an error object spells what it was sent:
+see :mod:`naap_twisted.route.spellings`. Whatever the spelling, all of it becomes ``[redacted]``.
+"""
+
+from __future__ import annotations
+
+import binascii
+import sys
+from base64 import b64decode
+from collections.abc import Iterable
+
+from ..model import HeaderValue
+from ..secret import REDACTED, Secret
+from .spellings import FOLD, Layer, spellings
+
+_SHORTEST_GUARDED = 8
+_SHORTEST_PART = 4
+#: Escapes within escapes: JSON in a JSON string in an address.
+_MOST_LAYERS = 3
+_REDACTED = REDACTED.encode()
+
+#: What stands in these is in most answers, too, and never a secret.
+_PUBLIC = frozenset(
+    (b"accept", b"accept-encoding", b"accept-language", b"content-type", b"user-agent")
+)
+
+Span = tuple[int, int]
+
+
+class Guard:
+    """Finds injected secrets in what an upstream sends back (reflection).
+
+    Short values are left alone: they are version strings and the like, not keys.
+
+    :param injected: header fields as they are sent; only Secrets among them are guarded.
+    :param secrets: further ones, wherever they go.
+    """
+
+    def __init__(self, injected: Iterable[tuple[bytes, HeaderValue]] = (), *secrets: Secret):
+        self._secrets: list[set[bytes]] = []
+        # No spelling is shorter than what it spells; most header values are shorter than any key.
+        self._shortest = sys.maxsize
+        sent = [value for name, value in injected if name.lower() not in _PUBLIC]
+        for secret in (*sent, *secrets):
+            if isinstance(secret, Secret):
+                texts = {text for text in _texts(secret) if len(text) >= _SHORTEST_GUARDED}
+                if texts:
+                    self._secrets.append(texts)
+                    self._shortest = min(self._shortest, *map(len, texts))
+        # Made when first needed: a guard may be one request's, and most answers are harmless.
+        self._needles: tuple[bytes, ...] = ()
+        self._bytes = frozenset[int]()
+        self._quotes = False
+
+    def __bool__(self) -> bool:
+        return bool(self._secrets)
+
+    def clean(self, data: bytes) -> bytes:
+        """*data* with every secret replaced by ``[redacted]``."""
+        if len(data) < self._shortest:
+            return data
+        return _redacted(data, self.look(data, more=False)[0])
+
+    def holds(self, data: bytes) -> bool:
+        """Whether a secret is spelled in *data*."""
+        return len(data) >= self._shortest and bool(self.look(data, more=False)[0])
+
+    def clean_cut(self, data: bytes) -> bytes:
+        """The same for *data* that was cut somewhere: half a secret at its end goes, too."""
+        spans, begun = self.look(data, more=True)
+        if len(data) - begun < _SHORTEST_PART:
+            return self.clean(data)
+        return _redacted(data[:begun], [span for span in spans if span[1] <= begun])
+
+    def look(self, data: bytes, *, more: bool) -> tuple[list[Span], int]:
+        """Where secrets are spelled in *data*, and where one may begin that is not all there.
+
+        The first are in order and do not overlap. The second cuts neither a spelling nor an
+        escape: from there on, *data* reads the same by itself.
+
+        :param more: further bytes will follow.
+        """
+        text, layers, found, begun = data, list[Layer](), list[Span](), len(data)
+        while True:
+            folded = text.translate(FOLD)
+            for first, to in self._find(folded):
+                for layer in reversed(layers):
+                    first, to = layer.first(first), layer.last(to)
+                found.append((first, to))
+            if more:
+                at = len(text) - self._unfinished(folded)
+                # Past its last byte, a layer has only what it left out as half an escape.
+                for layer in reversed(layers):
+                    at = layer.first(at)
+                begun = min(begun, at)
+            if len(layers) == _MOST_LAYERS or not (b"%" in text or b"\\" in text or b"&" in text):
+                break
+            layer = Layer(text, more=more, quotes=self._quotes)
+            if layer.text == text:
+                break
+            layers.append(layer)
+            text = layer.text
+        spans = _merged(found)
+        return spans, _settled(begun, spans, layers) if begun < len(data) else begun
+
+    def _find(self, folded: bytes) -> list[Span]:
+        needles = self._needles or self._spelled()
+        found = []
+        for needle in needles:
+            at = folded.find(needle)
+            while at >= 0:
+                found.append((at, at + len(needle)))
+                at = folded.find(needle, at + 1)
+        return found
+
+    def _spelled(self) -> tuple[bytes, ...]:
+        needles = set[bytes]()
+        for texts in self._secrets:
+            needles.update(text.translate(FOLD) for text in texts)
+            for text in texts:
+                # Any spelling of "Bearer key" holds one of the key.
+                if not any(other in text for other in texts if other != text):
+                    needles.update(spellings(text))
+        self._needles = tuple(sorted(needles))
+        self._bytes = frozenset(b"".join(needles))
+        self._quotes = not self._bytes.isdisjoint(b"\"'")
+        return self._needles
+
+    def _unfinished(self, folded: bytes) -> int:
+        """How many bytes at the end of *folded* may be the beginning of a secret."""
+        longest = 0
+        if not folded or folded[-1] not in self._bytes:
+            return longest  # as almost every piece of a stream ends: with a line or a bracket
+        for needle in self._needles:
+            first = needle[:1]
+            at = folded.find(first, max(0, len(folded) - len(needle) + 1))
+            while 0 <= at < len(folded) - longest:
+                if needle.startswith(folded[at:]):
+                    longest = len(folded) - at
+                    break
+                at = folded.find(first, at + 1)
+        return longest
+
+
+class Scrubber:
+    """The guard over a body that comes in pieces: finds secrets across their borders.
+
+    A piece waits for the next only where its end looks like the beginning of a secret.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What may go out of what has come so far."""
+        data = self._held + data
+        spans, begun = self._guard.look(data, more=True)
+        self._held = data[begun:]
+        return _redacted(data[:begun], [span for span in spans if span[1] <= begun])
+
+    def end(self) -> bytes:
+        """The rest: a beginning that was none."""
+        data, self._held = self._held, b""
+        return self._guard.clean(data)
+
+
+def _texts(secret: Secret) -> Iterable[bytes]:
+    """What of *secret* an upstream may say: all of it, and its parts that are secret alone."""
+    whole = secret.reveal()
+    scheme, _, last = whole.rpartition(b" ")
+    yield whole
+    yield last
+    yield from secret.reveal_parts()
+    if scheme.lower() == b"basic":  # RFC 7617: an upstream reads it, and may quote what it read
+        try:
+            pair = b64decode(last, validate=True)
+        except binascii.Error:
+            return
+        yield pair
+        yield pair.partition(b":")[2]
+
+
+def _merged(spans: list[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for first, to in sorted(spans):
+        if merged and first < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(to, merged[-1][1]))
+        else:
+            merged.append((first, to))
+    return merged
+
+
+def _settled(begun: int, spans: list[Span], layers: list[Layer]) -> int:
+    """*begun*, or the last place before it that lies in no span and in no layer's escape."""
+    settled = False
+    while not settled:
+        settled = True
+        place = begun
+        for depth, layer in enumerate(layers):
+            floor = layer.floor(place)
+            if floor < place:
+                for under in reversed(layers[:depth]):
+                    floor = under.first(floor)
+                begun, settled = floor, False
+                break
+            place = layer.up(place)
+        for first, to in spans:
+            if first < begun < to:
+                begun, settled = first, False
+    return begun
+
+
+def _redacted(data: bytes, spans: list[Span]) -> bytes:
+    if not spans:
+        return data
+    pieces, end = list[bytes](), 0
+    for first, to in spans:
+        pieces += (data[end:first], _REDACTED)
+        end = to
+    return b"".join((*pieces, data[end:]))

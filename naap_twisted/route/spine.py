@@ -1,0 +1,219 @@
+"""The spine: one request's way from the browser to an external API and back.
+
+authorize -> target -> egress -> body -> headers -> upstream -> relay. Each step turns one value
+into the next; :meth:`ExternalProxy.serve` calls them in order and is the place to start reading.
+"""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from attrs import Factory, frozen
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import IResponse
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from ..auth.gate import Gate
+from ..errors import (
+    ConfigError,
+    InternalError,
+    MethodNotAllowed,
+    ProxyError,
+    UpstreamCut,
+)
+from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
+from ..limits.capacity import Capacity, leave
+from ..limits.door import Door
+from ..model import AllowedNetwork, OutboundRequest, Target
+from ..options.code import ROUTE_KEYWORDS, documented, read_route
+from ..options.keywords import RouteKeywords
+from ..options.route import RouteOptions
+from ..whip.key import LocationKey
+from ..whip.sessions import METHODS, Sessions
+from .compiled import Route, compile_route
+from .cross_site import CrossSite
+from .destination import Targets
+from .redirects import send_and_follow
+from .relay import refuse_with, relay
+from .rewrite import injected_headers
+from .scrub import Guard
+
+
+@frozen
+class Bindings:
+    """What a proxy gets from the server it is mounted on."""
+
+    path: str
+    gate: Gate
+    upstream: IUpstream
+    capacity: Capacity
+    allow_networks: tuple[AllowedNetwork, ...] = ()
+    #: The mount's full path as it stands in a request target, such as ``b"/api/v1/openai"``.
+    prefix: bytes = b""
+    door: Door = Factory(Door)
+    key: LocationKey = Factory(LocationKey)
+    keys: IKeyStore | None = None
+    cross_site: CrossSite = Factory(CrossSite)
+
+
+class ExternalProxy:
+    """A proxy route. Made by :func:`create_external_proxy`, mounted by a server.
+
+    :ivar options: what it was given.
+    :ivar route: the same, compiled.
+    :ivar mounted_at: its full path on a server; ``""`` before.
+    """
+
+    def __init__(self, options: RouteOptions) -> None:
+        self.options = options
+        self.route = compile_route(options)
+        self.mounted_at = ""
+
+    def mounted(self, bindings: Bindings) -> MountedProxy:
+        """The resource that answers for it on a server. Called by the server's ``mount``.
+
+        :raises ConfigError: it is mounted already.
+        """
+        if self.mounted_at:
+            raise ConfigError(f"path: this proxy is mounted at {self.mounted_at} already")
+        self.mounted_at = bindings.path
+        route = self.route if bindings.keys is None else self.route.with_keys(bindings.keys)
+        return MountedProxy(self.options, route, bindings)
+
+
+@implementer(IHeadResource)
+class MountedProxy(Resource):
+    """A proxy route on a server, as a resource.
+
+    :ivar options: what it was given.
+    :ivar route: the same, compiled.
+    :ivar egress: its policy, the server's ``allow_networks`` included.
+    """
+
+    isLeaf = True
+
+    def __init__(self, options: RouteOptions, route: Route, bindings: Bindings) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.options = options
+        self.route = route
+        self.egress = route.egress(bindings.allow_networks)
+        self._bound = bindings
+        self._upstream = options.upstream or bindings.upstream
+        self._log = options.logger or Logger()
+        self._sessions = (
+            None
+            if route.session_ttl is None
+            else Sessions(bindings.key, bindings.path, route.session_ttl)
+        )
+        self._targets = Targets(route, self.egress, bindings.prefix, self._sessions)
+        # Where nothing is added there is nothing to spend.
+        self._cross_site = bindings.cross_site if route.injects else None
+
+    def render(self, request: IDownstreamRequest) -> int:
+        """Begin the exchange; the answer goes out through the request."""
+        request.record.route = self._bound.path
+        exchange = Deferred.fromCoroutine(self.serve(request))
+        request.when_gone(exchange.cancel)
+        exchange.addErrback(self._failed, request)
+        return NOT_DONE_YET
+
+    async def serve(self, request: IDownstreamRequest) -> None:
+        """THE WAY OF A REQUEST."""
+        record = request.record
+        at_session = self._sessions is not None and self._sessions.holds(request)
+        methods = METHODS if at_session else self.route.direct
+        if request.method not in methods:
+            allow = b", ".join((*methods, b"OPTIONS"))
+            raise MethodNotAllowed(headers=((b"Allow", allow),))
+        if self._cross_site is not None:
+            self._cross_site.check(request)
+        await self._bound.gate.admit(request, self.route.authorize)
+        if self._bound.door:
+            await self._bound.door.admit(request)
+        record.mark("authorize")
+        capacity = self._bound.capacity
+        places = capacity.take(record.user) or await capacity.enter(record.user)
+        try:
+            await self._exchange(request)
+        finally:
+            leave(places)
+
+    async def _exchange(self, request: IDownstreamRequest) -> None:
+        record, route = request.record, self.route
+        vetted = self._targets.of(request)
+        target = vetted.target
+        record.target = target.origin
+        policy = route.patch if request.method == b"PATCH" else route.body
+        body, content_type = await policy.open(request)
+        record.mark("body")
+        injected, guard, identity = route.fixed_headers, route.guard, None
+        if route.forward is not None:
+            identity = record.user and record.user.id
+            patience = self._bound.gate.patience
+            found = await patience.settle(route.forward(request), "forward_headers")
+            injected = injected_headers(found or {})
+            guard = Guard(injected)
+        headers = route.request_rewrite.outbound(
+            request.requestHeaders.getAllRawHeaders(),
+            injected,
+            content_type=content_type,
+            request_id=record.request_id,
+        )
+        outbound = OutboundRequest(
+            request.method, vetted, headers, body, route.timeouts, record.caller, identity
+        )
+        record.mark("headers")
+        if request.finished:
+            return  # a callable of the route has answered it
+        if route.follow_redirects:
+            response, target = await send_and_follow(
+                self._upstream, outbound, self.egress, route.pinned
+            )
+            record.target = target.origin
+        else:
+            response = await self._upstream.send(outbound)
+        record.mark("upstream")
+        record.upstream_status = response.code
+        await self._answer(request, response, target, guard)
+
+    async def _answer(
+        self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard
+    ) -> None:
+        route, rewrite, sessions = self.route, self.route.response_rewrite, self._sessions
+        wrapped = route.envelope and response.code >= 400
+        if wrapped and not (sessions and sessions.relays_error(request, response)):
+            await refuse_with(request, response, target, rewrite, guard)
+        await relay(
+            request,
+            response,
+            target,
+            rewrite,
+            guard,
+            redact=route.redact_bodies,
+            count_tokens=route.count_tokens,
+            locate=None if sessions is None else sessions.locate(request, response),
+        )
+
+    def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
+        if failure.check(CancelledError, UpstreamCut):
+            return  # the browser left, or its connection was aborted: nobody to answer
+        error = failure.value
+        if not isinstance(error, ProxyError):
+            self._log.failure("Proxy route {route} failed", failure, route=request.record.route)
+            error = InternalError()
+        request.refuse(error)
+
+
+@documented(ROUTE_KEYWORDS)
+def create_external_proxy(**options: Unpack[RouteKeywords]) -> ExternalProxy:
+    """A proxy route, ready for :meth:`PluginServer.mount` (the seed's ``createExternalProxy``).
+
+    ``naap-proxy options`` prints each option with an example.
+
+    :raises ConfigError: naming every option that can't be.
+    """
+    return ExternalProxy(read_route(options))

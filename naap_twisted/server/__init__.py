@@ -1,0 +1,1 @@
+"""The server that routes are mounted on: its options, its addresses, how it ends."""

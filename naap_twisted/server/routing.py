@@ -1,0 +1,284 @@
+"""From request path to resource: Klein's url map, asked once per path and method.
+
+Klein stays the router. A mounted proxy is an ordinary Klein route whose handler returns a resource;
+this resource asks the same url map one step earlier, because a proxy must get its request at the
+end of the headers and every other handler must get it with its body.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote_to_bytes as unquote
+
+from attrs import frozen
+from klein import Klein
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.python.failure import Failure
+from twisted.web.resource import IResource, Resource, getChildForRequest
+from twisted.web.server import NOT_DONE_YET
+from zope.interface import implementer
+
+from ..auth.gate import Gate
+from ..errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
+from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IRouteTable, IUpstream
+from ..limits.capacity import Capacity
+from ..limits.door import Door
+from ..model import AllowedNetwork, RouteCors
+from ..route.cross_site import CrossSite
+from ..route.spine import Bindings, ExternalProxy
+from ..whip.key import LocationKey
+from ..whip.rules import SESSION_METHODS
+from ..whip.sessions import SEGMENT
+from .mounts import Mount, methods_of, pinned_above
+from .url_map import UrlMap
+
+_ANY_METHOD = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE")
+_MOST_CACHED = 1024
+
+
+@frozen
+class Match:
+    """Who answers one method and path.
+
+    :ivar location: the path's one spelling, where the caller is sent to it.
+    """
+
+    mount: Mount | None = None
+    error: ProxyError | None = None
+    rule: str = ""
+    location: bytes = b""
+
+
+@implementer(IHeadResource, IRouteTable)
+class Routes(Resource):
+    """The innermost layer: proxies, Klein routes, and what stands beside the base path.
+
+    :param base_path: ``"/api/v1"``, or ``""``.
+    :param key: signs the Locations of sessions.
+    :param door: the limits that ask who calls, on every route below the base path.
+    :param cross_site: what pages of other sites may not do to a route with a key.
+    :ivar klein: the application whose url map decides.
+    :ivar beside: resources outside the base path, by first path segment.
+    """
+
+    isLeaf = True
+
+    def __init__(
+        self,
+        klein: Klein,
+        base_path: str,
+        gate: Gate,
+        key: LocationKey,
+        door: Door,
+        cross_site: CrossSite,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.klein = klein
+        self.base_path = base_path
+        self.beside: dict[bytes, IResource] = {}
+        self.mounts: list[Mount] = []
+        self.door = door
+        self._gate = gate
+        self._key = key
+        self._cross_site = cross_site
+        self._base = base_path.encode("ascii")
+        self._segments = [part for part in self._base.split(b"/") if part]
+        self._klein_resource = klein.resource()
+        self._url_map = UrlMap(klein)
+        self._by_endpoint: dict[str, Mount] = {}
+        self._matches: dict[tuple[bytes, bytes], Match] = {}
+        self._cors: dict[bytes, RouteCors | None] = {}
+        self._known = 0
+
+    def mount(
+        self,
+        path: str,
+        resource: IResource | ExternalProxy,
+        upstream: IUpstream,
+        capacity: Capacity,
+        allow_networks: tuple[AllowedNetwork, ...],
+        door: Door | None = None,
+        keys: IKeyStore | None = None,
+    ) -> Mount:
+        """Add *resource* at *path* below the base path.
+
+        :param path: one that was judged.
+        :param door: the limits of a proxy's callers; *keys*: what it injects of theirs.
+        :raises ConfigError: the path is taken for one of the methods.
+        """
+        full, methods = self.base_path + path, methods_of(resource)
+        for other in self.mounts:
+            shared = not methods or not other.methods or set(methods) & set(other.methods)
+            if other.path == path and shared:
+                raise ConfigError(f'path: "{path}" is already the path of another mount')
+        if isinstance(resource, ExternalProxy):
+            door, prefix = self.door if door is None else door, full.encode("ascii")
+            bindings = Bindings(
+                full,
+                self._gate,
+                upstream,
+                capacity,
+                allow_networks,
+                prefix,
+                door,
+                self._key,
+                keys,
+                self._cross_site,
+            )
+            resource = resource.mounted(bindings)
+        mount = Mount(path, full, resource)
+        proxy = mount.proxy
+        branch = proxy is None or mount.is_pinned
+        endpoint = f"{path} {' '.join(mount.methods)}".strip()
+        self._route(path, mount, endpoint, mount.methods, branch=branch)
+        if mount.has_sessions and not branch:
+            below = f"{path}/{SEGMENT}/<token>"
+            self._route(below, mount, f"{endpoint} session", SESSION_METHODS, branch=False)
+        self.mounts.append(mount)
+        return mount
+
+    def _route(
+        self, path: str, mount: Mount, endpoint: str, methods: tuple[str, ...], *, branch: bool
+    ) -> None:
+        options: dict[str, Any] = {"methods": list(methods)} if methods else {}
+        decorate: Any = self.klein.route(
+            path, branch=branch, endpoint=endpoint, strict_slashes=False, **options
+        )
+
+        def handler(request: object, **rest: object) -> IResource:
+            return mount.resource
+
+        handler.__name__ = endpoint
+        decorate(handler)
+        self._by_endpoint[endpoint] = self._by_endpoint[endpoint + "_branch"] = mount
+
+    def render(self, request: IDownstreamRequest) -> int:
+        """Find the resource and let it answer."""
+        below = self._below_base(request.path)
+        if below is None:
+            self._render_beside(request)
+            return NOT_DONE_YET
+        if getattr(getattr(request, "site", None), "draining", False):
+            # Its connection was open before; whoever comes next will find another server.
+            request.refuse(Unavailable(reason="shutting down"))
+            return NOT_DONE_YET
+        match = self._match(request.method, below)
+        if match.error is not None:
+            request.refuse(match.error)
+        elif match.mount is not None and match.mount.proxy is not None:
+            request.render(match.mount.proxy)
+        elif match.location:
+            self._point_to(match.location, request)
+        else:
+            request.record.route = self.base_path + match.rule
+            self._render_klein(request)
+        return NOT_DONE_YET
+
+    def _point_to(self, location: bytes, request: IDownstreamRequest) -> None:
+        _, mark, query = request.uri.partition(b"?")
+        request.setResponseCode(308)
+        headers = request.responseHeaders
+        headers.setRawHeaders(b"Location", [self._base + location + mark + query])
+        headers.setRawHeaders(b"Content-Length", [b"0"])
+        request.finish()
+
+    def _render_klein(self, request: IDownstreamRequest) -> None:
+        """A stock handler: the same first door, then Klein itself, with the body in place."""
+        rule = "anyone" if self._gate.is_public(request.path) else None
+        admitted = Deferred.fromCoroutine(self._admit(request, rule))
+        request.notifyFinish().addErrback(lambda _: admitted.cancel())
+
+        def go(_: object) -> None:
+            request.prepath = list(self._segments)
+            request.postpath = request.postpath[len(self._segments) :]
+            request.render(self._klein_resource)
+
+        def stop(failure: Failure) -> None:
+            if not failure.check(CancelledError):
+                request.processingFailed(failure)
+
+        admitted.addCallback(go).addErrback(stop)
+
+    async def _admit(self, request: IDownstreamRequest, rule: str | None) -> None:
+        await self._gate.admit(request, rule)
+        await self.door.admit(request)
+
+    def _render_beside(self, request: IDownstreamRequest) -> None:
+        first = request.postpath[0] if request.postpath else b""
+        resource = self.beside.get(first)
+        if resource is None:
+            request.refuse(NotFound())
+            return
+        request.record.route = "/" + first.decode("ascii", "replace")
+        request.prepath = [first]
+        request.postpath = request.postpath[1:]
+        request.render(getChildForRequest(resource, request))
+
+    def _below_base(self, path: bytes) -> bytes | None:
+        base = self._base
+        if not base:
+            # What stands beside the base path, /healthz above all, is found first.
+            return None if _first_segment(path) in self.beside else path
+        if not path.startswith(base):
+            return None
+        below = path[len(base) :]
+        return below if below[:1] == b"/" else (b"/" if not below else None)
+
+    def _forget_if_changed(self) -> None:
+        if self._known != len(self.klein.endpoints):  # a route was added since
+            self._known = len(self.klein.endpoints)
+            self._matches.clear()
+            self._cors.clear()
+
+    def _match(self, method: bytes, below: bytes) -> Match:
+        self._forget_if_changed()
+        match = self._matches.get((method, below))
+        if match is None:
+            match = self._find(method, below)
+            if len(self._matches) >= _MOST_CACHED:
+                self._matches.clear()
+            self._matches[method, below] = match
+        return match
+
+    def _find(self, method: bytes, below: bytes) -> Match:
+        said = self._url_map.ask(method, below)
+        if said.endpoint:
+            return Match(self._by_endpoint.get(said.endpoint), rule=said.rule)
+        try:
+            pinned = pinned_above(self.mounts, method, below)
+        except MethodNotAllowed as error:
+            return Match(error=error)
+        return Match(pinned) if pinned else Match(error=said.error, location=said.location)
+
+    def cors_for(self, path: bytes) -> RouteCors | None:
+        """What a preflight for *path* may allow; ``None`` where nothing is."""
+        below = self._below_base(path)
+        if below is None:
+            return RouteCors((b"GET", b"HEAD")) if _first_segment(path) in self.beside else None
+        self._forget_if_changed()
+        if below not in self._cors:
+            if len(self._cors) >= _MOST_CACHED:
+                self._cors.clear()
+            self._cors[below] = self._find_cors(below)
+        return self._cors[below]
+
+    def _find_cors(self, below: bytes) -> RouteCors | None:
+        methods = [m for m in _ANY_METHOD if self._find(m, below).error is None]
+        methods += [m for m in self._url_map.methods(below) if m not in methods]
+        methods = [method for method in methods if method != b"OPTIONS"]
+        found = {id(m): m for m in (self._find(method, below).mount for method in methods) if m}
+        routes = [mount.proxy.route.cors for mount in found.values() if mount.proxy is not None]
+        if not methods:
+            return None
+        return RouteCors(
+            methods=tuple(methods),
+            allow_headers=tuple(name for route in routes for name in route.allow_headers),
+            allow_patterns=tuple(name for route in routes for name in route.allow_patterns),
+            accept_post=next((r.accept_post for r in routes if r.accept_post), b""),
+            accept_patch=next((r.accept_patch for r in routes if r.accept_patch), b""),
+            route=next((mount.full_path for mount in found.values() if mount.proxy), ""),
+        )
+
+
+def _first_segment(path: bytes) -> bytes:
+    return unquote(path[1:].split(b"/", 1)[0])

@@ -1,0 +1,138 @@
+"""A config in words: what each route lets through. Names of headers, never their values. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..auth import fetch
+from ..config import AuthOptions, Config, RouteOptions
+from ..model import DEFAULT_PORTS, RateLimit
+from ..options.route import passed_headers
+from ..options.rules import effective_authorize
+from ..policy.addresses import format_allow_network
+from ..route.rewrite import PINNED_RELAY, SDP_RELAY
+from ..server.own_names import own_names
+from ..whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
+
+
+def describe(config: Config) -> tuple[str, ...]:
+    """The lines that ``naap-proxy check`` prints: the server, then each route."""
+    lines = [f"server {config.server.name}", *_table(_server_rows(config))]
+    for route in config.proxy:
+        branch = "/*" if route.target is not None else ""
+        path = config.server.base_path + route.path + branch
+        lines += ["", f"route {path}", *_table(_route_rows(config, route))]
+    return tuple(lines)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
+    return (f"  {name:18} {text}" for name, text in rows)
+
+
+def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
+    server, upstream = config.server, config.upstream
+    yield "listen", ", ".join(listen.description for listen in server.listen)
+    if server.admin_listen:
+        yield "admin", server.admin_listen
+    yield "auth", describe_auth(config.auth)
+    origins = server.cors_origins
+    yield "origins", "any, without credentials" if isinstance(origins, str) else ", ".join(origins)
+    limit = server.rate_limit
+    yield "rate limit", f"{_limit(limit)} per address" if limit else "none"
+    if server.user_rate_limit:
+        yield "", f"{_limit(server.user_rate_limit)} per user"
+    if server.state_dir or server.database_url:
+        place = "a database" if server.database_url else server.state_dir
+        yield "state", f"{place}: {'keys and ' if config.keys.master_key else ''}usage"
+    if config.redis.url:
+        shared = "limits, sessions" if config.auth.mode == "session" else "limits"
+        yield "shared", f"{shared}, in Redis; when it is gone: {config.redis.on_redis_loss}"
+    answered = own_names(server.listen, server.server_names).answered
+    if answered:
+        yield "server names", ", ".join(answered)
+    if upstream.allow_networks:
+        yield "open networks", ", ".join(map(format_allow_network, upstream.allow_networks))
+
+
+def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]]:
+    yield "methods", ", ".join(route.methods)
+    if route.target is not None:
+        yield "pinned to", route.target
+    else:
+        yield "target from", route.header
+        yield "hosts", ", ".join(route.allowed_hosts)
+        yield "schemes", ", ".join(route.allowed_schemes)
+        ports = route.allowed_ports or [DEFAULT_PORTS[scheme] for scheme in route.allowed_schemes]
+        yield "ports", ", ".join(map(str, ports))
+    yield "content types", ", ".join(route.content_type)
+    yield "body limit", f"{route.body_limit} bytes"
+    yield "timeouts", _timeouts(route)
+    if is_whip(route.content_type, route.methods):
+        methods = ", ".join((*SESSION_METHODS, "HEAD"))
+        yield "sessions", f"{methods}; Location works for {_seconds(route.location_ttl)}"
+    if route.follow_redirects:
+        yield "redirects", "followed to allowed targets; keys stay with the first origin"
+    if route.rate_limit:
+        yield "rate limit", f"{_limit(route.rate_limit)} per caller"
+    yield "authorize", effective_authorize(config, route)
+    passthrough = route.target is not None
+    yield "errors", route.errors or ("passthrough" if passthrough else "envelope")
+    yield from _header_rows(route)
+
+
+def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
+    headers = {} if callable(route.forward_headers) else route.forward_headers
+    injected = [f"{name} (from {value.source})" for name, value in headers.items()]
+    yield "injected headers", ", ".join(injected) or "none"
+    pinned = route.target is not None
+    passed = passed_headers(route.pass_headers, pinned=pinned)
+    relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
+    if is_whip(route.content_type, route.methods):
+        passed = (*passed, *CLIENT_HEADERS)
+    relayed += SDP_RELAY if OFFER in route.content_type else ()
+    yield "passed headers", ", ".join(dict.fromkeys(passed)) or "none"
+    exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
+    exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
+    yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"
+
+
+def _timeouts(route: RouteOptions) -> str:
+    return (
+        f"connect {_seconds(route.connect_timeout)}, head {_seconds(route.timeout)},"
+        f" idle {_seconds(route.idle_timeout)}, total {_seconds(route.total_timeout)}"
+    )
+
+
+def _limit(limit: RateLimit) -> str:
+    return f"{limit.requests} requests in {_seconds(limit.window)}"
+
+
+def _seconds(seconds: float | None) -> str:
+    return "none" if seconds is None else f"{seconds:g}s"
+
+
+def describe_auth(auth: AuthOptions) -> str:
+    """For ``naap-proxy check``: how users are told apart. Never a secret's value."""
+    if auth.mode == "none":
+        return "off"
+    words = ["" if auth.is_required else "optional", auth.mode]
+    if auth.mode == "session":
+        words.append(f"asked of {_shown(auth.session_url)}, kept {auth.cache_ttl:g}s")
+        if not fetch.is_local(auth.session_url) and auth.session_url.startswith("http:"):
+            words.append("(tokens go there in the clear)")
+    else:
+        words.append(" or ".join(auth.named_algorithms))
+        words.append(f"by {_key_in_words(auth)}")
+    where = f"or cookie {auth.session_cookie}" if auth.session_cookie else "only"
+    return " ".join(filter(None, [*words, f"from Authorization {where}"]))
+
+
+def _key_in_words(auth: AuthOptions) -> str:
+    if auth.secret is not None:
+        return f"the secret from {auth.secret.source}"
+    return f"the keys at {_shown(auth.jwks_url)}" if auth.jwks_url else "the public key's file"
+
+
+def _shown(url: str) -> str:
+    # A query may hold a key.
+    return url.partition("?")[0]

@@ -1,0 +1,55 @@
+"""Tests of naap_twisted.downstream.json_routes: on our site, and on anybody's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.server import Site
+
+from naap_twisted import User
+from naap_twisted.auth.static import StaticTokens
+from naap_twisted.downstream.json_routes import own_route, signed_in
+from naap_twisted.errors import InvalidKey
+
+from ..spine import ask_site, make_server
+
+ADA = [("Authorization", "Bearer t")]
+
+
+class OwnRouteTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.server = make_server(authenticator=StaticTokens({"t": User("ada")}))
+
+        @own_route
+        async def handler(request: Any, what: str) -> Any:
+            if what == "bad":
+                raise InvalidKey("not this one")
+            return None if what == "nothing" else {"user": signed_in(request).id}
+
+        self.server.router.route("/own/<what>", endpoint="own")(handler)
+        stock = Site(self.server.resource(), reactor=MemoryReactorClock())
+        self.sites = (self.server.site(), stock)
+
+    def test_document(self) -> None:
+        """JSON, which nobody may keep."""
+        for site in self.sites:
+            answer = ask_site(site, "GET", "/api/v1/own/x", ADA)
+            self.assertEqual((answer.code, answer.json), (200, {"user": "ada"}))
+            self.assertEqual(answer.header("Content-Type"), "application/json")
+            self.assertEqual(answer.header("Cache-Control"), "no-store")
+
+    def test_nothing(self) -> None:
+        """204 without a body."""
+        for site in self.sites:
+            answer = ask_site(site, "GET", "/api/v1/own/nothing", ADA)
+            self.assertEqual((answer.code, answer.body), (204, b""))
+
+    def test_refusals(self) -> None:
+        """The contract's error, on a stock site too."""
+        for site in self.sites:
+            bad = ask_site(site, "GET", "/api/v1/own/bad", ADA)
+            self.assertEqual((bad.error, bad.message), ((400, "INVALID_KEY"), "not this one"))
+            stranger = ask_site(site, "GET", "/api/v1/own/x")
+            self.assertEqual(stranger.error, (401, "UNAUTHORIZED"))

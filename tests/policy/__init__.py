@@ -1,0 +1,1 @@
+"""Tests of :mod:`naap_twisted.policy`."""

@@ -1,0 +1,265 @@
+"""Tests for naap_twisted.policy.target."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from urllib.parse import unquote_to_bytes
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.errors import ConfigError, InvalidTarget
+from naap_twisted.model import Target
+from naap_twisted.policy.target import MAX_URL, PinnedBase, parse_target
+
+from ..target_vectors import ACCEPTED, BAD_BASES, ESCAPES, PATHS, REFUSED, REMAINDERS
+
+BOUNDED = settings(max_examples=300, derandomize=True, database=None, deadline=None)
+
+# Mostly URL-shaped, so that a fair part is accepted and the rest fails late.
+URLISH = st.one_of(
+    st.binary(max_size=80),
+    st.lists(
+        st.sampled_from(
+            b"https:// http:// a . - xn-- [::1] : 80 / ? # @ % %2e %41 \\ , ; 0x 127.0.0.1".split()
+        ),
+        max_size=14,
+    ).map(b"".join),
+    st.from_regex(
+        rb"\Ahttps?://[a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?(\.[a-zA-Z]{1,5}){0,3}\.?(:[0-9]{1,5})?"
+        rb"(/[ -~]{0,20})?(\?[ -~]{0,10})?\Z"
+    ),
+)
+
+
+def refusal(raw: bytes) -> InvalidTarget | None:
+    """The error that *raw* meets, or ``None``."""
+    try:
+        parse_target(raw)
+    except InvalidTarget as error:
+        return error
+    return None
+
+
+class ParseTargetTests(SynchronousTestCase):
+    """The grammar of the target header."""
+
+    def test_accepted(self) -> None:
+        """Scheme, host and port are normalised once."""
+        for raw, expected in ACCEPTED:
+            with self.subTest(raw):
+                target = parse_target(raw)
+                self.assertEqual((target.scheme, target.host, target.port), expected)
+
+    def test_paths(self) -> None:
+        """Path and query stay as received; a missing path is ``/``."""
+        for raw, path in PATHS:
+            with self.subTest(raw):
+                self.assertEqual(parse_target(b"https://a.example" + raw).path, path)
+
+    def test_refused(self) -> None:
+        """Everything else is refused with its precise reason, which is for the log."""
+        for raw, reason in REFUSED:
+            with self.subTest(raw):
+                error = self.assertRaises(InvalidTarget, parse_target, raw)
+                self.assertEqual(error.reason, reason)
+
+    def test_public_message(self) -> None:
+        """The browser learns which header was wrong, under the name that the route uses."""
+        error = self.assertRaises(InvalidTarget, parse_target, b"nope", "X-WHIP-URL")
+        self.assertEqual(error.message, "Invalid URL in X-WHIP-URL header")
+        error = self.assertRaises(InvalidTarget, parse_target, b"nope")
+        self.assertEqual(error.message, "Invalid URL in X-Target-URL header")
+        self.assertEqual(error.http_status, 400)
+        self.assertEqual(error.code, "INVALID_TARGET")
+
+    def test_length(self) -> None:
+        """4096 bytes are accepted, one more is not."""
+        longest = b"https://a.example/".ljust(MAX_URL, b"a")
+        self.assertEqual(len(parse_target(longest).url), 4096)
+        error = self.assertRaises(InvalidTarget, parse_target, longest + b"a")
+        self.assertEqual(error.reason, "longer than 4096 bytes")
+
+    def test_every_foreign_byte(self) -> None:
+        """No byte outside the RFC 3986 set is accepted anywhere in host, path or query."""
+        legal = set(
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"
+        )
+        for byte in range(256):
+            one = bytes([byte])
+            with self.subTest(byte):
+                in_path = refusal(b"https://a.example/a" + one + b"b")
+                self.assertEqual(in_path is None, byte in legal or one == b"?")
+                in_query = refusal(b"https://a.example/?a" + one + b"b")
+                self.assertEqual(in_query is None, byte in legal or one in b"?[]")
+                in_host = refusal(b"https://a" + one + b"b.example/")
+                alnum_dot = one.isalnum() or one in b"-./?"
+                self.assertEqual(in_host is None, alnum_dot)
+
+    @BOUNDED
+    @given(URLISH)
+    def test_only_invalid_target(self, raw: bytes) -> None:
+        """Any bytes give a target or InvalidTarget; what was accepted parses to itself again."""
+        try:
+            target = parse_target(raw)
+        except InvalidTarget as error:
+            self.assertTrue(error.reason)
+            return
+        self.assertEqual(parse_target(target.url.encode("ascii")), target)
+        self.assertTrue(1 <= target.port <= 65535)
+
+
+class PinnedBaseTests(SynchronousTestCase):
+    """A configured base and what a client adds to it."""
+
+    def test_join(self) -> None:
+        """The remainder is appended as received; its query is not looked into."""
+        pinned = PinnedBase.parse("https://API.openai.com/v1")
+        for remainder, path in REMAINDERS:
+            with self.subTest(remainder):
+                self.assertEqual(
+                    pinned.join(remainder), Target("https", "api.openai.com", 443, path)
+                )
+
+    def test_within(self) -> None:
+        """A whole URL is below the base by whole segments, and by the rules of a remainder."""
+        pinned = PinnedBase.parse("https://api.openai.com/v1")
+        for url, inside in (
+            (b"https://api.openai.com/v1", True),
+            (b"https://api.openai.com/v1/models?a=b", True),
+            (b"https://api.openai.com/v1?a=b", True),
+            (b"https://api.openai.com/v10", False),
+            (b"https://api.openai.com/v1/..%2fv2", False),
+            (b"https://api.openai.com:8443/v1", False),
+            (b"http://api.openai.com/v1", False),
+            (b"https://evil.com/v1", False),
+        ):
+            with self.subTest(url):
+                target = parse_target(url)
+                if inside:
+                    self.assertEqual(pinned.within(target), target)
+                else:
+                    self.assertRaises(InvalidTarget, pinned.within, target)
+
+    def test_trailing_slash_of_the_base(self) -> None:
+        """It makes no double slash, and stays where nothing is added."""
+        pinned = PinnedBase.parse("https://a.example:8443/v1/")
+        self.assertEqual(pinned.join(b"/chat").url, "https://a.example:8443/v1/chat")
+        self.assertEqual(pinned.join(b"?q").path, "/v1/?q")
+        self.assertEqual(pinned.base.path, "/v1/")
+
+    def test_base_without_path(self) -> None:
+        """A bare origin is a base whose path is ``/``."""
+        for url in ("https://a.example", "https://a.example/"):
+            pinned = PinnedBase.parse(url)
+            self.assertEqual(pinned.join(b"").path, "/")
+            self.assertEqual(pinned.join(b"/x").path, "/x")
+            self.assertEqual(pinned.join(b"?x").path, "/?x")
+
+    def test_never_leaves_the_base(self) -> None:
+        """Whatever a server might fold into another path is refused, with its reason."""
+        pinned = PinnedBase.parse("https://api.openai.com/v1")
+        for remainder, reason in ESCAPES:
+            with self.subTest(remainder):
+                error = self.assertRaises(InvalidTarget, pinned.join, remainder)
+                self.assertEqual(error.reason, reason)
+                self.assertEqual(error.message, "Invalid target URL")
+
+    def test_length(self) -> None:
+        """Base and remainder together keep to the limit of a URL."""
+        pinned = PinnedBase.parse("https://a.example/v1")
+        room = MAX_URL - len("https://a.example/v1")
+        self.assertEqual(len(pinned.join(b"/".ljust(room, b"a")).url), MAX_URL)
+        error = self.assertRaises(InvalidTarget, pinned.join, b"/".ljust(room + 1, b"a"))
+        self.assertEqual(error.reason, "longer than 4096 bytes")
+
+    def test_bad_bases(self) -> None:
+        """A base that is no base is one config problem that doesn't repeat the URL."""
+        for url, reason in BAD_BASES:
+            with self.subTest(url):
+                error = self.assertRaises(ConfigError, PinnedBase.parse, url)
+                self.assertEqual(len(error.problems), 1)
+                self.assertNotIn("s3cret", error.problems[0])
+                if "\ud800" not in url:
+                    self.assertEqual(error.problems[0], f"target: {reason}")
+
+    def test_base_of_another_type(self) -> None:
+        """A number in the config is a problem, not a crash."""
+        error = self.assertRaises(ConfigError, PinnedBase.parse, 7)
+        self.assertEqual(error.problems, ("target: expected a URL as text",))
+
+    @BOUNDED
+    @given(
+        st.one_of(
+            st.binary(max_size=40),
+            st.lists(
+                st.sampled_from(
+                    [b"/", b".", b"..", b"%2e", b"%2f", b"%5c", b"%25", b";", b"a", b"?", b"%3b"]
+                ),
+                max_size=12,
+            ).map(b"".join),
+        )
+    )
+    def test_any_remainder(self, remainder: bytes) -> None:
+        """Any bytes give InvalidTarget or a path of plain segments below the base."""
+        pinned = PinnedBase.parse("https://a.example/v1/x")
+        try:
+            target = pinned.join(remainder)
+        except InvalidTarget:
+            return
+        self.assertEqual(target.origin, "https://a.example")
+        path = target.path.partition("?")[0]
+        self.assertTrue(path == "/v1/x" or path.startswith("/v1/x/"))
+        for segment in path.lower().replace("%2e", ".").split("/"):
+            self.assertNotIn(segment, (".", ".."))
+
+
+class Climbing(SynchronousTestCase):
+    """Servers read one path in many ways; what is accepted stays below the base in all of them."""
+
+    PIECES = (
+        *(b"/", b"//", b".", b"..", b"a", b";", b"%2e", b"%2E", b"%252e", b"%25252e", b"%2f"),
+        *(b"%5c", b"%255c", b"%3b", b"%253b", b"%0a", b"%09", b"%20", b"%7f", b"%00", b"%25"),
+        *(b"2e", b"2f", b"%3f", b"%23", b"%c0%ae", b"%e0%80%ae", b"%u002e", b";x=1"),
+    )
+
+    @staticmethod
+    def readings(path: bytes) -> Iterator[bytes]:
+        """*path* as servers may understand it: decoded so often, then mended in some order."""
+        mend: tuple[Callable[[bytes], bytes], ...] = (
+            lambda text: re.sub(rb"[\x00-\x20\x7f]", b"", text),
+            lambda text: re.sub(rb";[^/]*", b"", text),
+            lambda text: re.split(rb"[?#\x00]", text)[0],
+            lambda text: text.replace(b"\\", b"/"),
+            lambda text: re.sub(rb"/{2,}", b"/", text),
+            lambda text: text.replace(b"\xc0\xae", b".").replace(b"\xe0\x80\xae", b"."),
+        )
+        for _ in range(6):
+            for count in range(len(mend) + 1):
+                for steps in combinations(mend, count):
+                    text = path
+                    for step in steps:
+                        text = step(text)
+                    yield text
+            path = unquote_to_bytes(path)
+
+    def test_never(self) -> None:
+        """Five thousand paths made of what has fooled servers."""
+        dice, base = random.Random(12), PinnedBase.parse("https://a.example/base")
+        taken = 0
+        for _ in range(5_000):
+            path = b"/" + b"".join(dice.choices(self.PIECES, k=dice.randint(1, 7)))
+            try:
+                below = base.join(path).path.encode().removeprefix(b"/base")
+            except InvalidTarget:
+                continue
+            taken += 1
+            self.assertEqual(below, path)
+            for text in self.readings(path):
+                segments = text.split(b"/")
+                self.assertFalse({b".", b".."}.intersection(segments), (path, text))
+        self.assertGreater(taken, 150)

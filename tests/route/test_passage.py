@@ -1,0 +1,174 @@
+"""Who takes a body: flow control and endings where its coding is undone on the way."""
+
+import gzip
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectionLost
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import ResponseDone
+
+from naap_twisted.errors import UpstreamCut
+from naap_twisted.framing.codings import Inflater, Unreadable
+from naap_twisted.route.passage import Beginning, Passage, discard
+from naap_twisted.route.scrub import Guard, Scrubber
+from naap_twisted.secret import Secret
+from tests.route.test_relay import Browser, Response
+
+SLICE = 64 * 1024
+LONG = b"".join(b"%d," % number for number in range(100_000))
+
+
+class SlowBrowser(Browser):
+    """It asks for a pause after every piece."""
+
+    def write(self, data):
+        super().write(data)
+        if self.producer is not None:
+            self.producer.pauseProducing()
+
+
+class Inflating(SynchronousTestCase):
+    def begin(self, browser=None, scrubber=None):
+        self.browser = browser or Browser()
+        self.response = Response()
+        passage = Passage(self.browser, scrubber, None, Inflater(b"gzip"))
+        self.response.deliverBody(passage)
+        return passage.done
+
+    @property
+    def written(self):
+        return b"".join(self.browser.written)
+
+    def test_whole(self):
+        """Inflated and redacted as it comes."""
+        key = b"sk-0123456789"
+        done = self.begin(scrubber=Scrubber(Guard([], Secret(key))))
+        packed = gzip.compress(b"<" + key + b">" + LONG)
+        for at in range(0, len(packed), 1000):
+            self.response.body.dataReceived(packed[at : at + 1000])
+        self.assertNoResult(done)
+        self.response.end(ResponseDone())
+        self.successResultOf(done)
+        self.assertEqual(self.written, b"<[redacted]>" + LONG)
+        self.assertEqual(self.browser.finished, 1)
+        self.assertIsNone(self.browser.producer)
+
+    def test_slices(self):
+        """A browser that does not read gets one slice of it; the rest stays small."""
+        done = self.begin(SlowBrowser())
+        producer = self.browser.producer
+        self.response.body.dataReceived(gzip.compress(LONG))
+        self.assertEqual(self.written, LONG[:SLICE])
+        producer.resumeProducing()
+        self.assertEqual(self.written, LONG[: 2 * SLICE])
+        self.assertNotIn("resume", self.response.said)
+        # All of it is here; what is not read yet still goes out.
+        self.response.end(ResponseDone())
+        self.assertNoResult(done)
+        for _ in range(20):
+            if not self.browser.finished:
+                producer.resumeProducing()
+        self.successResultOf(done)
+        self.assertEqual(self.written, LONG)
+        self.assertEqual(self.browser.finished, 1)
+
+    def test_flow_control(self):
+        """Where nothing waits here, the upstream is paused and resumed."""
+        self.begin()
+        self.browser.producer.pauseProducing()
+        self.browser.producer.resumeProducing()
+        self.assertEqual(self.response.said, ["pause", "resume"])
+
+    def test_broken(self):
+        """Where it breaks, the browser sees a reply that is cut, and the upstream is let go."""
+        for body in (b"evil", gzip.compress(LONG) + b"evil", gzip.compress(bytes(10_000_000))):
+            done = self.begin()
+            self.response.body.dataReceived(body)
+            self.assertEqual(self.response.said, ["lose"])
+            self.assertTrue(self.browser.aborted)
+            self.failureResultOf(done, UpstreamCut)
+            self.response.body.dataReceived(b"late")
+            self.response.end(ConnectionLost())
+            self.assertEqual(self.browser.finished, 0)
+
+    def test_cut(self):
+        """A body that ends before its coding does, or with its connection, is cut."""
+        for end in (ResponseDone(), ConnectionLost()):
+            done = self.begin()
+            self.response.body.dataReceived(gzip.compress(LONG)[:-1])
+            self.response.end(end)
+            self.assertTrue(self.browser.aborted)
+            self.assertEqual(self.browser.record.outcome, "upstream_cut")
+            self.failureResultOf(done, UpstreamCut)
+
+    def test_cut_behind_a_slow_browser(self):
+        """An upstream's connection that is lost meanwhile: what waits here is not waited for."""
+        done = self.begin(SlowBrowser())
+        self.response.body.dataReceived(gzip.compress(LONG))
+        self.response.end(ConnectionLost())
+        self.assertTrue(self.browser.aborted)
+        self.failureResultOf(done, UpstreamCut)
+
+    def test_browser_leaves(self):
+        """In the middle of what waits here."""
+        done = self.begin(SlowBrowser())
+        self.response.body.dataReceived(gzip.compress(LONG))
+        self.browser.producer.stopProducing()
+        done.cancel()
+        self.failureResultOf(done, CancelledError)
+        self.response.end(ConnectionLost())
+        self.assertFalse(self.browser.aborted)
+
+
+class Beginnings(SynchronousTestCase):
+    def begin(self, most, inflater=None):
+        self.response = Response()
+        taker = Beginning(most, inflater)
+        self.response.deliverBody(taker)
+        return taker
+
+    def test_whole(self):
+        """A body within the bound is told from one that was cut."""
+        for end, complete in ((ResponseDone(), True), (ConnectionLost(), False)):
+            taker = self.begin(5)
+            taker.dataReceived(b"ab")
+            taker.dataReceived(b"cd")
+            self.response.end(end)
+            self.assertEqual(self.successResultOf(taker.done), b"abcd")
+            self.assertEqual(taker.complete, complete)
+
+    def test_too_long(self):
+        """No more is waited for, nor kept."""
+        taker = self.begin(5)
+        taker.dataReceived(b"abcdefg")
+        self.assertEqual(self.successResultOf(taker.done), b"abcde")
+        self.assertEqual(self.response.said, ["lose"])
+        taker.dataReceived(b"late")
+        self.assertFalse(taker.complete)
+
+    def test_inflated(self):
+        """The bound counts bytes without the coding, and no more of a bomb is inflated."""
+        for size in (1, 1000):
+            taker = self.begin(5, Inflater(b"gzip"))
+            body = gzip.compress(b"abcde" + bytes(10_000_000))[:2000]
+            for at in range(0, len(body), size):
+                taker.dataReceived(body[at : at + size])
+            self.assertEqual(self.successResultOf(taker.done), b"abcde")
+
+    def test_unreadable(self):
+        """Told as such, and the rest is not waited for."""
+        taker = self.begin(5, Inflater(b"gzip"))
+        taker.dataReceived(b"evil")
+        self.failureResultOf(taker.done, Unreadable)
+        self.assertEqual(self.response.said, ["lose"])
+        taker.dataReceived(b"more")
+        self.response.end(ConnectionLost())
+
+
+class Discarded(SynchronousTestCase):
+    def test_discard(self):
+        """The exchange ends; what still comes goes nowhere."""
+        response = Response()
+        discard(response)
+        self.assertEqual(response.said, ["lose"])
+        response.body.dataReceived(b"late")

@@ -1,0 +1,71 @@
+"""How a server ends: what is in flight may finish, for as long as it was told, or until hurried."""
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.server.drain import Drain
+
+
+class Channel:
+    def __init__(self, site):
+        self.site = site
+
+    def abort(self):
+        self.site.cut.append(self)
+        self.site.reactor.callLater(0, self.site.open.discard, self)
+
+
+class Site:
+    """Stands in for a DownstreamSite: its open connections, and those that were cut."""
+
+    def __init__(self, reactor, connections):
+        self.reactor = reactor
+        self.draining = False
+        self.cut = []
+        self.open = {Channel(self) for _ in range(connections)}
+
+    def drain(self):
+        self.draining = True
+
+
+class DrainTests(SynchronousTestCase):
+    def begin(self, connections, timeout=10.0):
+        self.clock = Clock()
+        self.site = Site(self.clock, connections)
+        self.drain = Drain(self.site, self.clock, timeout)
+        self.done = Deferred.fromCoroutine(self.drain.run())
+
+    def test_nothing_open(self):
+        """Over at once."""
+        self.begin(0)
+        self.successResultOf(self.done)
+        self.assertTrue(self.site.draining)
+
+    def test_all_end(self):
+        """It takes no longer than the last connection."""
+        self.begin(2)
+        self.clock.advance(1)
+        self.assertNoResult(self.done)
+        self.site.open.clear()
+        self.clock.pump([0.05] * 2)
+        self.successResultOf(self.done)
+        self.assertEqual(self.site.cut, [])
+
+    def test_some_do_not(self):
+        """They are cut when their time is over, and gone when the drain is."""
+        self.begin(2, timeout=1.0)
+        self.clock.pump([0.05] * 19)
+        self.assertEqual(self.site.cut, [])
+        self.clock.pump([0.05] * 3)
+        self.successResultOf(self.done)
+        self.assertEqual((len(self.site.cut), self.site.open), (2, set()))
+
+    def test_hurried(self):
+        """Whoever asks again does not wait for the rest of the time."""
+        self.begin(1, timeout=1000.0)
+        self.clock.advance(1)
+        self.drain.hurry()
+        self.clock.pump([0.05] * 3)
+        self.successResultOf(self.done)
+        self.assertEqual(len(self.site.cut), 1)

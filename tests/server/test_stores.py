@@ -1,0 +1,155 @@
+"""Tests of naap_twisted.server.stores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.internet import reactor
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from naap_twisted import RateLimit, User, create_plugin_server
+from naap_twisted.downstream.record import ExchangeRecord
+from naap_twisted.errors import ConfigError
+from naap_twisted.keys.memory import MemoryKeyStore
+from naap_twisted.keys.vault import new_master_key
+from naap_twisted.limits.memory import MemoryRateLimiter
+from naap_twisted.limits.redis import RedisRateLimiter
+from naap_twisted.options.code import read_server
+from naap_twisted.secret import Secret
+from naap_twisted.server import stores as state
+from naap_twisted.server.stores import State
+
+LIMIT = RateLimit(5, 60.0)
+
+
+class BuildTests(SynchronousTestCase):
+    def build(self, **options) -> State:
+        return State(read_server({"name": "x", **options}), Clock())
+
+    def test_nothing(self) -> None:
+        """A server that keeps nothing: limits in memory, no usage, and keys say what is missing."""
+        empty = self.build()
+        self.assertIsNone(empty.usage)
+        self.assertIsInstance(empty.limiter("user", LIMIT), MemoryRateLimiter)
+        log = print
+        self.assertIs(empty.observer(log), log)
+        error = self.assertRaises(ConfigError, lambda: empty.keys)
+        self.assertIn("state_dir", str(error))
+
+    def test_probes(self) -> None:
+        """What can be asked is what is there; Redis is needed where its loss denies."""
+        folder = self.mktemp()
+        for options, names, needed in (
+            ({}, [], False),
+            ({"state_dir": folder}, ["database"], False),
+            ({"redis_url": "redis://h"}, ["redis"], False),
+            ({"redis_url": "redis://h", "on_redis_loss": "deny"}, ["redis"], True),
+            ({"state_dir": folder, "redis_url": "redis://h"}, ["database", "redis"], False),
+            ({"on_redis_loss": "deny"}, [], False),
+        ):
+            found = self.build(**options)
+            self.assertEqual((list(found.probes()), found.needs_redis), (names, needed))
+
+    def test_own_store(self) -> None:
+        """A plugin's own key store takes the place of ours."""
+        store = MemoryKeyStore()
+        self.assertIs(self.build(keys=store).keys, store)
+
+    def test_redis(self) -> None:
+        """Each policy of each server has counts of its own."""
+        shared = self.build(redis_url="redis://h")
+        limiters = [
+            shared.limiter("address", LIMIT),
+            shared.policy("route", LIMIT, "/a").limiter,
+            shared.policy("route", LIMIT, "/b").limiter,
+        ]
+        self.assertEqual({type(limiter) for limiter in limiters}, {RedisRateLimiter})
+        prefixes = [limiter._prefix for limiter in limiters]
+        self.assertEqual(prefixes, ["naap:x:address:", "naap:x:route/a:", "naap:x:route/b:"])
+
+    def test_packages(self) -> None:
+        """What is not installed is one line that says what to run."""
+        self.patch(state, "find_spec", lambda name: None)
+        for options, extra in (
+            ({"state_dir": "s"}, "keys"),
+            ({"database_url": "postgresql://h/d"}, "postgres"),
+            ({"redis_url": "redis://h"}, "redis"),
+        ):
+            (line,) = self.assertRaises(ConfigError, self.build, **options).problems
+            self.assertTrue(line.startswith(f"{next(iter(options))}: needs "), line)
+            self.assertIn(f"pip install 'naap-twisted[{extra}]'", line)
+
+
+class OpenTests(TestCase):
+    timeout = 20
+
+    def build(self, folder: Path, key: str) -> State:
+        options = {"name": "x", "state_dir": str(folder), "master_key": key}
+        return State(read_server(options), reactor)
+
+    async def test_open_and_close(self) -> None:
+        """Keys and usage outlive the process; the last counts are written at the end."""
+        folder, key = Path(self.mktemp()), new_master_key()
+        for requests in (1, 2):
+            opened = self.build(folder, key)
+            opened.open()
+            await opened.keys.put("ada", "p", Secret("sk-1234567890"))
+            seen = []
+            record = ExchangeRecord(user=User("ada"), route="/r", phases={"headers": 0.1})
+            request = type("Request", (), {"record": record})
+            opened.observer(seen.append)(request)
+            self.assertEqual(seen, [request])
+            await opened.close()
+            again = self.build(folder, key)
+            again.open()
+            (counts,) = (await again.usage.of("ada")).values()
+            self.assertEqual(counts.requests, requests)
+            self.assertEqual(len(await again.keys.describe("ada")), 1)
+            await again.close()
+
+    def test_wrong_master_key(self) -> None:
+        """Does not open, and leaves nothing open behind it."""
+        folder, key = Path(self.mktemp()), new_master_key()
+        first = self.build(folder, key)
+        first.open()
+        wrong = self.build(folder, new_master_key())
+        (line,) = self.assertRaises(ConfigError, wrong.open).problems
+        self.assertTrue(line.startswith("master_key: is not the one"), line)
+        self.assertIsNone(wrong._database._engine)
+        return first.close()
+
+    async def test_rotation(self) -> None:
+        """The command's way: new and old in, the new one alone afterwards."""
+        folder, old, new = Path(self.mktemp()), new_master_key(), new_master_key()
+        first = self.build(folder, old)
+        first.open()
+        await first.keys.put("ada", "p", Secret("sk-1234567890"))
+        await first.close()
+        self.assertEqual(self.build(folder, f"{new},{old}").rotate_keys(), 1)
+        last = self.build(folder, new)
+        last.open()
+        self.assertEqual(await last.keys.get("ada", "p"), Secret("sk-1234567890"))
+        await last.close()
+        self.assertRaises(ConfigError, self.build(folder, old).rotate_keys)
+        nothing = State(read_server({"name": "x", "state_dir": str(folder)}), reactor)
+        self.assertRaises(ConfigError, nothing.rotate_keys)
+
+    async def test_opened_again(self) -> None:
+        """A server that was stopped can start again; opening and closing twice is nothing."""
+        kept = self.build(Path(self.mktemp()), new_master_key())
+        for _ in range(2):
+            kept.open()
+            kept.open()
+            await kept.keys.put("ada", "p", Secret("sk-1234567890"))
+            await kept.close()
+            await kept.close()
+
+    async def test_as_a_resource(self) -> None:
+        """On anybody's site the keys are open as well, until the reactor stops."""
+        server = create_plugin_server(
+            "x", state_dir=self.mktemp(), master_key=new_master_key(), require_auth=False
+        )
+        server.resource()
+        self.addCleanup(server._state.close)
+        self.assertEqual(await server.keys.describe("ada"), ())

@@ -1,0 +1,1 @@
+"""Tests of naap_twisted.spend."""

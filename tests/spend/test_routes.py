@@ -1,0 +1,40 @@
+"""Tests of naap_twisted.spend.routes."""
+
+from __future__ import annotations
+
+from twisted.internet.testing import MemoryReactorClock
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted import User
+from naap_twisted.auth.static import StaticTokens
+from naap_twisted.downstream.record import ExchangeRecord
+from naap_twisted.spend.book import UsageBook
+from naap_twisted.spend.memory import MemoryUsageStore
+from naap_twisted.spend.routes import add_usage_route
+
+from ..spine import ask_site, make_server
+
+
+class UsageRouteTests(SynchronousTestCase):
+    def test_own_usage(self) -> None:
+        """The signed-in user's, up to this moment; nobody else's; strangers get 401."""
+        tokens = StaticTokens({"t-ada": User("ada"), "t-bob": User("bob")})
+        server = make_server(authenticator=tokens)
+        book = UsageBook(MemoryUsageStore(), MemoryReactorClock(), now=lambda: 1_795_000_000)
+        add_usage_route(server.router, book)
+        record = ExchangeRecord(user=User("ada"), route="/r", phases={"headers": 0.1})
+        record.upstream_status, record.tokens = 200, (1, 2, 3)
+        book.ended(record)
+        listed = {}
+        for user in ("ada", "bob"):
+            headers = [("Authorization", f"Bearer t-{user}")]
+            answer = ask_site(server.site(), "GET", "/api/v1/usage", headers)
+            self.assertEqual(answer.header("Cache-Control"), "no-store")
+            listed[user] = answer.json["usage"]
+        (entry,) = listed["ada"]
+        self.assertEqual((entry["route"], entry["month"]), ("/r", "2026-11"))
+        self.assertEqual((entry["requests"], entry["status"]["2xx"]), (1, 1))
+        self.assertEqual(entry["tokens"], {"prompt": 1, "completion": 2, "total": 3})
+        self.assertEqual(listed["bob"], [])
+        stranger = ask_site(server.site(), "GET", "/api/v1/usage")
+        self.assertEqual(stranger.error, (401, "UNAUTHORIZED"))

@@ -1,0 +1,148 @@
+"""What ``check`` prints: everything that a route lets through, and no value of a header."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.keys.vault import new_master_key
+from naap_twisted.start.describe import describe
+from tests.config.support import config_of, proxy
+
+
+class DescribeTests(SynchronousTestCase):
+    def test_whip(self) -> None:
+        """Sessions and redirects, where there are any."""
+        text = "\n".join(
+            describe(
+                config_of(
+                    proxy=proxy(
+                        'content_type = "application/sdp"',
+                        'location_ttl = "1h"',
+                        "follow_redirects = true",
+                    )
+                )
+            )
+        )
+        sessions = "sessions           PATCH, DELETE, GET, HEAD; Location works for 3600s"
+        self.assertIn(sessions, text)
+        self.assertIn("redirects          followed to allowed targets; keys stay", text)
+        other = "\n".join(describe(config_of()))
+        self.assertNotIn("sessions", other)
+        self.assertNotIn("redirects", other)
+
+    def test_admin(self) -> None:
+        """Where the admin port is, if there is one."""
+        server = '[server]\nadmin_listen = "unix:/run/admin"'
+        self.assertIn("  admin              unix:/run/admin", describe(config_of(server=server)))
+        self.assertNotIn("admin", "\n".join(describe(config_of())))
+
+    def test_route(self) -> None:
+        """Path, methods, hosts, schemes, ports, types, limits, auth and names of headers."""
+        lines = describe(
+            config_of(
+                proxy=proxy(
+                    'methods = ["POST", "PATCH"]',
+                    'forward_headers = { Authorization = "Bearer ${env:KEY}" }',
+                    'expose_headers = [{ from = "Location", to = "X-WHIP-Resource" }]',
+                    'response_headers = ["Retry-After"]',
+                    'pass_headers = ["Accept"]',
+                )
+            )
+        )
+        text = "\n".join(lines)
+        for wanted in (
+            "server ai",
+            "listen             tcp:4020:interface=127.0.0.1",
+            "auth               off",
+            "route /api/v1/a",
+            "methods            POST, PATCH",
+            "target from        X-Target-URL",
+            "hosts              api.openai.com",
+            "schemes            https",
+            "ports              443",
+            "content types      application/json",
+            "body limit         1048576 bytes",
+            "timeouts           connect 10s, head 30s, idle 300s, total none",
+            "authorize          anyone",
+            "errors             envelope",
+            "injected headers   Authorization (from env:KEY)",
+            "passed headers     Accept",
+            "relayed headers    Retry-After, Location as X-WHIP-Resource",
+        ):
+            self.assertIn(wanted, text)
+        self.assertNotIn("sk-canary", text)
+
+    def test_pinned(self) -> None:
+        """A pinned route is a branch, and passes its upstream's errors."""
+        text = "\n".join(
+            describe(
+                config_of(proxy='[[proxy]]\npath = "/a"\ntarget = "https://api.openai.com/v1"')
+            )
+        )
+        self.assertIn("route /api/v1/a/*", text)
+        self.assertIn("pinned to          https://api.openai.com/v1", text)
+        self.assertIn("errors             passthrough", text)
+        self.assertNotIn("target from", text)
+
+    def test_headers_that_nobody_listed(self) -> None:
+        """What a kind of route passes and relays by itself is told, too."""
+        for route, passed, relayed in (
+            (proxy(), "Accept, If-Match, ", "none"),
+            (
+                '[[proxy]]\npath = "/a"\ntarget = "https://api.openai.com/v1"',
+                "X-Stainless-*, OpenAI-Beta, Idempotency-Key",
+                "Retry-After, Retry-After-Ms, X-Should-Retry, X-RateLimit-*, OpenAI-*,"
+                " X-Request-ID as X-Upstream-Request-ID",
+            ),
+            (proxy('content_type = "application/sdp"'), "Accept, ", "Link, ETag, Accept-Patch"),
+        ):
+            lines = describe(config_of(proxy=route))
+            (shown,) = [line for line in lines if "passed headers" in line]
+            self.assertIn(passed, shown)
+            (shown,) = [line for line in lines if "relayed headers" in line]
+            self.assertIn(f"relayed headers    {relayed}", shown)
+
+    def test_stores(self) -> None:
+        """Where state is kept, whose limits hold, and what happens without Redis."""
+        lines = describe(
+            config_of(
+                server='[server]\ndatabase_url = "postgresql://:sk-canary@h/d"\n'
+                "user_rate_limit = { requests = 5, window = 60 }",
+                auth='[auth]\nsession_url = "http://localhost:1/x"',
+                redis='[redis]\nurl = "redis://:sk-canary@h"',
+                proxy=proxy(
+                    "rate_limit = { requests = 2, window = 1 }",
+                    'forward_headers = { X-Key = "${user_key:daydream}" }',
+                ),
+                more=f'[keys]\nmaster_key = "{new_master_key()}"',
+            )
+        )
+        text = "\n".join(lines)
+        for wanted in (
+            "5 requests in 60s per user",
+            "state              a database: keys and usage",
+            "shared             limits, sessions, in Redis; when it is gone: local",
+            "rate limit         2 requests in 1s per caller",
+            "injected headers   X-Key (from user_key:daydream)",
+        ):
+            self.assertIn(wanted, text)
+        self.assertNotIn("sk-canary", text)
+
+    def test_server(self) -> None:
+        """What is open is said."""
+        server = (
+            '[server]\nrate_limit = false\ncors_origins = ["http://localhost:3000"]\n'
+            'server_names = ["localhost"]'
+        )
+        text = "\n".join(
+            describe(
+                config_of(
+                    server=server, upstream='[upstream]\nallow_networks = ["127.0.0.1/32:9100"]'
+                )
+            )
+        )
+        for wanted in (
+            "origins            http://localhost:3000",
+            "rate limit         none",
+            "server names       localhost, 127.0.0.1, [::1]",
+            "open networks      127.0.0.1/32:9100",
+        ):
+            self.assertIn(wanted, text)

@@ -1,1 +1,0 @@
-"""Tests of naap_twisted.usage."""
