@@ -1,9 +1,8 @@
 """Tables of both header rewrites, and how to run them."""
 
 from naap_twisted.model import Target
+from naap_twisted.options.route import DEFAULT_PASS, PINNED_PASS
 from naap_twisted.route.rewrite import (
-    DEFAULT_PASS,
-    PINNED_PASS,
     PINNED_RELAY,
     SDP_RELAY,
     Guard,

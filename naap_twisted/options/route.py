@@ -12,7 +12,6 @@ from ..auth.gate import Authorize
 from ..errors import ConfigError
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
-from ..route.rewrite import DEFAULT_PASS, PINNED_PASS
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
@@ -33,6 +32,16 @@ from .values import (
     whole,
 )
 
+#: Sent upstream where the browser has them (RFC 9110 sections 12.5.1 and 13.1).
+DEFAULT_PASS = (
+    "Accept",
+    "If-Match",
+    "If-None-Match",
+    "If-Modified-Since",
+    "If-Unmodified-Since",
+)
+#: What official API clients send beside; a pinned route passes it on.
+PINNED_PASS = (*DEFAULT_PASS, "X-Stainless-*", "OpenAI-Beta", "Idempotency-Key")
 #: Names the URL where no other header was chosen.
 TARGET_URL_HEADER = "X-Target-URL"
 

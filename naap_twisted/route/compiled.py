@@ -13,7 +13,7 @@ from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
 from ..model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, UserKeyHeader
 from ..options.references import import_object
-from ..options.route import RouteOptions, passed_headers, with_sessions
+from ..options.route import PINNED_PASS, RouteOptions, passed_headers, with_sessions
 from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
@@ -21,7 +21,6 @@ from ..secret import Secret
 from ..whip import rules as whip
 from .body import ANY_TYPE, BodyPolicy
 from .rewrite import (
-    PINNED_PASS,
     PINNED_RELAY,
     SDP_RELAY,
     RequestRewrite,

@@ -21,16 +21,6 @@ from .shared_headers import STREAMS, is_stream, unheld
 
 USER_AGENT = b"naap-proxy"
 
-#: Sent upstream where the browser has them (RFC 9110 sections 12.5.1 and 13.1).
-DEFAULT_PASS = (
-    "Accept",
-    "If-Match",
-    "If-None-Match",
-    "If-Modified-Since",
-    "If-Unmodified-Since",
-)
-#: What official API clients send beside; a pinned route passes it on.
-PINNED_PASS = (*DEFAULT_PASS, "X-Stainless-*", "OpenAI-Beta", "Idempotency-Key")
 #: What official API clients read; a pinned route relays and exposes it.
 PINNED_RELAY = (
     "Retry-After",

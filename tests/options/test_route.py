@@ -4,8 +4,7 @@ from attrs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.model import ExposeHeader
-from naap_twisted.options.route import RouteOptions, with_sessions
-from naap_twisted.route.rewrite import DEFAULT_PASS, PINNED_PASS
+from naap_twisted.options.route import DEFAULT_PASS, PINNED_PASS, RouteOptions, with_sessions
 
 
 def options(**given):
