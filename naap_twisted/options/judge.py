@@ -96,12 +96,12 @@ def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Pr
 
 def judge_path(config: Config, path: str, place: str, problems: Problems) -> None:
     """Note a mount path at which a route of the server's own stands."""
-    own = ["/healthz"] if not config.server.base_path else []
-    if keeps_keys(config):
-        own.append("/keys")
-    if is_kept(config):
-        own.append("/usage")
-    if any(path == each or path.startswith(f"{each}/") for each in own):
+    first = path.split("/")[1]
+    if (
+        (first == "healthz" and not config.server.base_path)
+        or (first == "keys" and keeps_keys(config))
+        or (path == "/usage" and is_kept(config))
+    ):
         problems.add(place, f'"{path}" is the server\'s own; choose another')
 
 

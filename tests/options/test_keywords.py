@@ -39,14 +39,8 @@ class KeywordsTests(SynchronousTestCase):
         path = Path(self.mktemp())
         path.write_text(PLUGIN + WRONG)
         done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "mypy",
-                "--strict",
-                f"--cache-dir={ROOT / '.mypy_cache'}",
-                str(path),
-            ],
+            # What the package's own modules need mypy's zope plugin for is no news here.
+            [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", str(path)],
             capture_output=True,
             text=True,
             timeout=300,

@@ -395,7 +395,7 @@ def _together() -> Iterator[Row]:
     yield Row("proxy.path", "/healthz", False, (("server.base_path", ""),))
     yield Row("proxy.path", "/healthz", False, (("server.base_path", "/"),))
     yield Row("proxy.path", "/usage", False, (("server.state_dir", "state"),))
-    yield Row("proxy.path", "/usage/x", False, (("server.state_dir", "state"),))
+    yield Row("proxy.path", "/usage/x", True, (("server.state_dir", "state"),))
     yield Row("proxy.path", "/usage", True)
     admin = ("server.admin_listen", "tcp:9:interface=0.0.0.0")
     yield Row("server.admin_remote", False, False, (admin,), "server.admin_listen")
