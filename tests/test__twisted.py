@@ -9,7 +9,7 @@ from twisted.internet.testing import StringTransport
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import TestCase
 
-from naap_twisted.direct import MOST, listening_below, send_now, stop_writing, unread, unsent
+from naap_twisted._twisted import MOST, listening_below, send_now, stop_writing, unread, unsent
 
 from .integration.support import until
 
