@@ -1,11 +1,8 @@
-"""Sockets asked directly: writing at once, and what Twisted doesn't tell about either direction.
+"""Everything that takes private names of Twisted or Klein, under public names of ours.
 
-Twisted queues every write and asks epoll to be told that the socket is writable: two system calls
-and a turn of the reactor for an answer that the kernel would have taken straight away. Here the
-kernel is asked first; what it does not take goes Twisted's way, which alone deals with errors and
-back-pressure.
-
-Twisted's private names for a transport's queues are used in this module only.
+Nothing promises that a private name is still there in the next release. So no other module uses
+one (``tests/test_house.py``), and each has its test in ``tests/test__twisted.py``, which says so
+where a release has changed it. There is no public way to what stands here.
 """
 
 from __future__ import annotations
@@ -13,17 +10,42 @@ from __future__ import annotations
 import fcntl
 import select
 import termios
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, ClassVar
 
+from klein import Klein
+from OpenSSL import SSL
+from twisted.internet.ssl import OpenSSLDefaultPaths
 from twisted.internet.tcp import Connection
+from twisted.logger import ILogObserver, LogPublisher
 from twisted.protocols.tls import TLSMemoryBIOProtocol
+from twisted.web.http_headers import Headers
+from twisted.web.server import Request
+
+import twisted
 
 #: More than a piece as the reactor reads it, as a chunk, is left to Twisted's write loop.
 MOST = 64 * 1024 + 16
 
 
+def _private(owner: type, name: str) -> Any:
+    found = getattr(owner, name, None)
+    if found is None:
+        raise ImportError(
+            f"Twisted {twisted.__version__} no longer has {owner.__name__}.{name};"
+            " see naap_twisted/_twisted.py"
+        )
+    return found
+
+
 def send_now(transport: Any, data: bytes) -> bool:
     """Write *data* to a transport, directly if it is plain TCP with nothing queued.
+
+    Twisted queues every write and asks epoll to be told that the socket is writable: two system
+    calls and a turn of the reactor for an answer that the kernel would have taken straight away.
+    Here the kernel is asked first; what it does not take goes Twisted's way, which alone deals
+    with errors and back-pressure.
 
     :returns: whether the kernel has taken all of it.
     """
@@ -101,3 +123,67 @@ def unread(below: select.poll) -> bool:
     It is not to be asked of a connection that has closed: its number may be another's by then.
     """
     return bool(below.poll(0))
+
+
+class PlatformTrustAnd(OpenSSLDefaultPaths):
+    """Trust roots: the system's, as of ``platformTrust()``, and those of one PEM file more.
+
+    ``trustRootFromCertificates`` would put the file in the system's place. Where Twisted asked by
+    another name, the file would not be read, and its servers would be refused.
+    """
+
+    def __init__(self, ca_file: str) -> None:
+        self._ca_file = ca_file
+
+    def _addCACertsToContext(self, context: SSL.Context) -> None:
+        super()._addCACertsToContext(context)  # type: ignore[no-untyped-call]
+        context.load_verify_locations(self._ca_file)
+
+
+class TableHeaders(Headers):
+    """``Headers`` whose table can be reached: values by name, each as Twisted spells it."""
+
+    __slots__ = ()
+    # The slot itself under another name: it costs no call.
+    table: dict[bytes, list[bytes]] = _private(Headers, "_rawHeaders")
+
+
+class UnmadeRequest(Request):
+    """A ``Request`` whose ``__init__`` a subclass replaces, and whose end it may bring about."""
+
+    # Twisted's own reading of forms: request.args is what its users know.
+    _parsePOSTFormSubmission = True
+    #: The end of ``finish``: gives the connection back to its channel.
+    give_back: ClassVar[Callable[[UnmadeRequest], None]] = _private(Request, "_cleanup")
+
+    @cached_property
+    def _adapterCache(self) -> dict[str, object]:  # type: ignore[override]
+        return {}
+
+    def encode_with(self, encoder: Any) -> None:
+        """Pass what is written from now on through *encoder*, an ``IRequestEncoder`` or ``None``.
+
+        Twisted itself asks the resource for one, long before the answer's head is known.
+        """
+        self._encoder = encoder
+
+
+class RequestChannel:
+    """What a ``Request`` takes for the connection that it came by."""
+
+    def malformed_form(self) -> None:
+        """The request's body is a form that does not parse: answer that, and read no more."""
+        raise NotImplementedError
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        self.malformed_form()
+
+
+def observers_of(publisher: LogPublisher) -> Sequence[ILogObserver]:
+    """Who hears of the events of *publisher*."""
+    return tuple(publisher._observers)
+
+
+def handles_errors(klein: Klein) -> bool:
+    """Whether *klein* was given functions that answer errors, its own 404 among them."""
+    return bool(klein._error_handlers)

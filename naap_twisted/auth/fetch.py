@@ -18,7 +18,7 @@ from zope.interface import implementer
 
 from ..errors import NaapError
 from ..upstream.attempts import cancelled_next_turn
-from ..upstream.tls import TrustRoots
+from ..upstream.tls import trust_roots
 
 RequestHeaders = dict[bytes | str, bytes | str]
 TIMEOUT = 5.0
@@ -50,7 +50,7 @@ class Fetch:
         self._reactor = reactor
         self._timeout = timeout
         self._limit = limit
-        trusted = BrowserLikePolicyForHTTPS(trustRoot=TrustRoots(ca_file))
+        trusted = BrowserLikePolicyForHTTPS(trustRoot=trust_roots(ca_file))
         endpoints = _Endpoints(reactor, trusted, timeout)
         self._agent = agent or Agent.usingEndpointFactory(reactor, endpoints)
 

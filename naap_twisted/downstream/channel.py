@@ -24,6 +24,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
+from .._twisted import RequestChannel
 from ..deadlines import NEVER
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
 from ..framing.body import LEAST_CHARGE, BodyDecoder, body_decoder
@@ -51,7 +52,7 @@ class State(enum.Enum):
     CLOSED = 4
 
 
-class Channel(Outflow):
+class Channel(RequestChannel, Outflow):
     """One connection. Also what ``twisted.web.http.Request`` calls its channel."""
 
     site: Serving
@@ -384,8 +385,8 @@ class Channel(Outflow):
         )
         self._linger()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
-        """Twisted's word for a form that does not parse."""
+    def malformed_form(self) -> None:
+        """A stock resource's request does not parse as the form that it says it is."""
         if self._request is not None:
             self._close_after = True
             self._request.refuse(BadRequest(reason="malformed form"))

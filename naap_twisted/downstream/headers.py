@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.web.http_headers import Headers
 
+from .._twisted import TableHeaders
 from ..framing.fields import Fields
 from .presets import Preset
 
@@ -38,7 +39,7 @@ def spelled(name: bytes) -> bytes:
     return known
 
 
-class LeanHeaders(Headers):
+class LeanHeaders(TableHeaders):
     """See the module's docstring."""
 
     __slots__ = ()
@@ -47,50 +48,50 @@ class LeanHeaders(Headers):
     def of(cls, fields: Fields) -> LeanHeaders:
         """From fields that passed the framing gate, which lets no line break through."""
         headers = cls()
-        raw = headers._rawHeaders
+        table = headers.table
         for name, value in fields:
             key = _SPELLED.get(name) or spelled(name)
-            values = raw.get(key)
+            values = table.get(key)
             if values is None:
-                raw[key] = [value]
+                table[key] = [value]
             else:
                 values.append(value)
         return headers
 
     def preset(self, pairs: Preset) -> None:
         """Set constant headers, each to its one value."""
-        raw = self._rawHeaders
+        table = self.table
         for key, value in pairs:
-            raw[key] = [value]
+            table[key] = [value]
 
     def setRawHeaders(self, name: str | bytes, values: Sequence[str | bytes]) -> None:
         key = _SPELLED.get(name)
         if key is not None and len(values) == 1:
             value = values[0]
             if type(value) is bytes and b"\n" not in value and b"\r" not in value:
-                self._rawHeaders[key] = [value]
+                self.table[key] = [value]
                 return
         super().setRawHeaders(name, values)
 
     def relay(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
         """Set fields that passed the framing gate, or Twisted's: repeated names stay repeated."""
-        raw = self._rawHeaders
+        table = self.table
         seen = set()
         for name, value in pairs:
             if name in seen:
-                raw[spelled(name)].append(value)
+                table[spelled(name)].append(value)
             else:
                 seen.add(name)
-                raw[_SPELLED.get(name) or spelled(name)] = [value]
+                table[_SPELLED.get(name) or spelled(name)] = [value]
 
     def hasHeader(self, name: Any) -> bool:
         if type(name) is bytes:
-            return (_SPELLED.get(name) or spelled(name)) in self._rawHeaders
+            return (_SPELLED.get(name) or spelled(name)) in self.table
         return super().hasHeader(name)
 
     def getRawHeaders(self, name: Any, default: Any = None) -> Any:
         if type(name) is bytes:
-            return self._rawHeaders.get(_SPELLED.get(name) or spelled(name)) or default
+            return self.table.get(_SPELLED.get(name) or spelled(name)) or default
         return super().getRawHeaders(name, default)
 
 
