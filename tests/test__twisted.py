@@ -51,6 +51,8 @@ from .integration.support import until
 class PairCase(TestCase):
     """A transport of the reactor's, and a plain socket at its other end."""
 
+    timeout = 30
+
     def setUp(self) -> Deferred[None]:
         made: Deferred[Protocol] = Deferred()
         lost = self.lost = Deferred()
