@@ -141,7 +141,11 @@ def private_names(tree: ast.AST) -> dict[str, set[str]]:
 @functools.cache
 def names_in(kind: type) -> set[str]:
     """Private names that the body of *kind* sets, or uses of ``self``."""
-    used = re.findall(r"\bself\.(\w+)", inspect.getsource(kind))
+    try:
+        source = inspect.getsource(kind)
+    except OSError:
+        source = ""  # made by a call of type(): it has no body
+    used = re.findall(r"\bself\.(\w+)", source)
     return set(filter(is_private, (*vars(kind), *used)))
 
 
