@@ -174,13 +174,17 @@ def _texts(secret: Secret) -> Iterable[bytes]:
     yield whole
     yield last
     yield from secret.reveal_parts()
-    if scheme.lower() == b"basic":  # RFC 7617: an upstream reads it, and may quote what it read
+    if scheme.strip().lower() == b"basic":
+        # RFC 7617: an upstream reads it, and may quote what it read.
         try:
-            pair = b64decode(last, validate=True)
+            pair = b64decode(last + b"=" * (-len(last) % 4), validate=True)
         except binascii.Error:
             return
+        user, _, password = pair.partition(b":")
         yield pair
-        yield pair.partition(b":")[2]
+        # Who has one key and no password sends it as the user; beside a password the user is an
+        # account's name, which stands in addresses that must stay whole.
+        yield password if len(password) >= _SHORTEST_GUARDED else user
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -152,6 +152,9 @@ class SpellingTests(SynchronousTestCase):
             (Secret("Digest key=abc"), b"Digest key=abc"),
             (Secret(b"Basic " + base64.b64encode(b"me:pa55word")), b"pa55word"),
             (Secret(b"basic " + base64.b64encode(b"me:short")), b"me:short"),
+            (Secret(b"Basic " + base64.b64encode(b"sk_live_51H:")), b"sk_live_51H"),
+            (Secret(b"Basic " + base64.b64encode(b"sk_live_51H:").rstrip(b"=")), b"sk_live_51H"),
+            (Secret(b"Basic  " + base64.b64encode(b"sk_live_51H:x")), b"sk_live_51H"),
             (Secret("Basic not-base-64-at-all"), b"not-base-64-at-all"),
             (Secret("schl\u00fcssel-\u20ac".encode()), b"schl\\u00fcssel-\\u20ac"),
             (Secret(b"schl\xfcssel"), "schl\u00fcssel".encode()),
@@ -159,6 +162,11 @@ class SpellingTests(SynchronousTestCase):
         ):
             with self.subTest(said=said):
                 self.assertEqual(Guard([(b"A", secret)]).clean(b"<" + said + b">"), b"<[redacted]>")
+
+    def test_the_user_beside_a_password(self) -> None:
+        """Where the password is the secret, the user is an account's name, and stays."""
+        guard = Guard([(b"A", Secret(b"Basic " + base64.b64encode(b"AC0123456789:pa55word")))])
+        self.assertEqual(guard.clean(b"/AC0123456789/x?pa55word"), b"/AC0123456789/x?[redacted]")
 
     def test_secrets_from_anywhere(self) -> None:
         """Not only headers hold one."""
