@@ -10,8 +10,7 @@ from twisted.logger import Logger
 
 _ASKED = (signal.SIGINT, signal.SIGTERM)
 # What a signal that has no meaning here does is to end the process, with every stream that is in
-# flight (signal(7)): a closed terminal, a log rotation's habit, a peer of a pipe that left, a timer's
-# end.
+# flight (signal(7)): a closed terminal, a log rotation's habit, a pipe's peer that left, a timer.
 # SIGQUIT and the signals of a fault are for whoever wants a core.
 _OTHERS = (
     *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE),
