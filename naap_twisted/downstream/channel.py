@@ -101,6 +101,8 @@ class Channel(Outflow):
         self._advance(data)
 
     def connectionLost(self, reason: Failure = Failure(BrowserGone())) -> None:  # noqa: B008
+        if self._state is State.HEAD and self._head:
+            self.site.broken_off(self)
         self._state = State.CLOSED
         self.closed = True
         self.site.ticker.unwatch(self)
