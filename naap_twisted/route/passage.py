@@ -16,7 +16,7 @@ from zope.interface import implementer
 from ..errors import UpstreamCut
 from ..framing.codings import Inflater, Unreadable
 from ..interfaces import IDownstreamRequest
-from ..spend.tokens import TokenMeter
+from ..spend.model_tokens import ModelTokenMeter
 from .scrub import Scrubber
 
 _SLICE = 64 * 1024
@@ -37,7 +37,7 @@ class Passage(Protocol):
         self,
         request: IDownstreamRequest,
         scrubber: Scrubber | None,
-        meter: TokenMeter | None,
+        meter: ModelTokenMeter | None,
         inflater: Inflater | None = None,
     ) -> None:
         self._request = request

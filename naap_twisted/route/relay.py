@@ -19,7 +19,7 @@ from ..framing.codings import MOST_WHOLE, Inflater, Unreadable, coding_of, infla
 from ..framing.fields import Fields
 from ..interfaces import IDownstreamRequest
 from ..model import Target
-from ..spend.tokens import TokenMeter
+from ..spend.model_tokens import ModelTokenMeter
 from .passage import Beginning, Passage, discard
 from .rewrite import ResponseRewrite
 from .scrub import Guard, Scrubber
@@ -224,10 +224,10 @@ def _is_text(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     return kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
 
 
-def _meter(request: IDownstreamRequest) -> TokenMeter:
+def _meter(request: IDownstreamRequest) -> ModelTokenMeter:
     headers = request.responseHeaders
     kind = (headers.getRawHeaders(b"content-type") or [b""])[0]
-    return TokenMeter(kind, encoded=headers.hasHeader(b"content-encoding"))
+    return ModelTokenMeter(kind, encoded=headers.hasHeader(b"content-encoding"))
 
 
 def _set_headers(
