@@ -10,7 +10,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from naap_twisted import RateLimit, User
 from naap_twisted.auth.jwt import JwtAuthenticator
-from naap_twisted.auth.redis_sessions import RedisSessions
+from naap_twisted.auth.redis_sessions import RedisLoginSessions
 from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.adapt import AnySite
@@ -70,7 +70,7 @@ class Classes(SynchronousTestCase):
             (IKeyStore, MemoryKeyStore),
             (IKeyStore, SqlKeyStore),
             (IRateLimiter, MemoryRateLimiter),
-            (ISessionStore, RedisSessions),
+            (ISessionStore, RedisLoginSessions),
             (IRateLimiter, RedisRateLimiter),
             (IUsageStore, MemoryUsageStore),
             (IUsageStore, SqlUsageStore),

@@ -1,4 +1,4 @@
-"""The calls that authentication makes for itself: one GET, bounded in time and size."""
+"""The calls that authentication itself makes: a GET that is bounded in time and size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 from zope.interface import implementer
 
-from ..errors import NaapError
+from ..errors import ConfigError, NaapError
 from ..upstream.attempts import cancelled_next_turn
 from ..upstream.tls import TrustRoots
 
@@ -25,39 +25,42 @@ TIMEOUT = 5.0
 
 
 class FetchFailed(NaapError):
-    """No whole answer came. The text is for the log: it holds neither URL nor header."""
+    """No complete answer came. The text is for the log: it holds neither URL nor header."""
 
 
 class Fetch:
-    """GET by stock treq: no redirect is followed, no cookie outlives its call.
+    """GET by stock treq: it follows no redirect, and no cookie outlives its call.
 
-    :param timeout: seconds for all of it, from the connection to the last byte.
+    :param reactor: ``None`` is the running one.
+    :param timeout: seconds for the whole call, from the connection to the last byte.
     :param limit: bytes of the answer's body.
     :param ca_file: PEM file of further trust anchors.
-    :param agent: another way out, for tests.
+    :param agent: takes the place of Twisted's, for tests.
     :raises ConfigError: *ca_file* can't be read.
     """
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Any = None,
         *,
         timeout: float = TIMEOUT,
         limit: int = 64 * 1024,
         ca_file: str = "",
         agent: IAgent | None = None,
     ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
         self._reactor = reactor
         self._timeout = timeout
         self._limit = limit
-        trusted = BrowserLikePolicyForHTTPS(trustRoot=TrustRoots(ca_file))
-        endpoints = _Endpoints(reactor, trusted, timeout)
+        tls_policy = BrowserLikePolicyForHTTPS(trustRoot=TrustRoots(ca_file))
+        endpoints = _Endpoints(reactor, tls_policy, timeout)
         self._agent = agent or Agent.usingEndpointFactory(reactor, endpoints)
 
     async def get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
-        """Status and body.
+        """The answer's status and body.
 
-        :raises FetchFailed: no connection, no whole answer in time, or a body over the limit.
+        :raises FetchFailed: no connection, no complete answer in time, or a body over the limit.
         """
         answer = Deferred.fromCoroutine(self._get(url, headers))
         try:
@@ -68,14 +71,9 @@ class Fetch:
             raise FetchFailed(type(error).__name__) from None
 
     async def _get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
-        # A client of its own for each call: treq keeps one cookie jar a client.
-        client = HTTPClient(self._agent)
-        response: Any = await client.get(
-            url,
-            headers=headers,
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._reactor,
+        # A treq client keeps one cookie jar for all its calls, so each call has its own client.
+        response: Any = await HTTPClient(self._agent).get(
+            url, headers=headers, allow_redirects=False, unbuffered=True, reactor=self._reactor
         )
         collector = _Collector(self._limit)
         response.deliverBody(collector)
@@ -84,7 +82,7 @@ class Fetch:
 
 @implementer(IAgentEndpointFactory)
 class _Endpoints:
-    """What an ``Agent`` connects by itself, without its two log lines a connection."""
+    """The endpoints that an ``Agent`` makes by default, without two log lines for a connection."""
 
     def __init__(self, reactor: Any, policy: BrowserLikePolicyForHTTPS, timeout: float) -> None:
         self._reactor, self._policy, self._timeout = reactor, policy, timeout
@@ -122,7 +120,7 @@ class _Collector(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.done.called:
             return
-        # Without a length the end of the connection is the end; half a document is no JSON.
+        # Without Content-Length the connection's end is the body's; a cut JSON text does not parse.
         if reason.check(ResponseDone, PotentialDataLoss):
             self.done.callback(bytes(self._data))
         else:
@@ -135,11 +133,24 @@ class _Collector(Protocol):
             self.transport.loseConnection()
 
 
-def check_url(url: str, *, cleartext: bool) -> None:
-    """Whether the operator's *url* can be asked.
+def service_url(option: str, url: str, *, cleartext: bool) -> str:
+    """Give *url* back if the value of *option* passes :func:`check_url`.
 
-    :param cleartext: http may lead beyond this machine.
-    :raises ValueError: not http or https, no host, user info, a fragment, or http that may not be.
+    :raises ConfigError: it does not.
+    """
+    try:
+        check_url(url, cleartext=cleartext)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from None
+    return url
+
+
+def check_url(url: str, *, cleartext: bool) -> None:
+    """Refuse a URL that an operator can't mean for a service that authentication calls.
+
+    :param cleartext: plain http may lead beyond this machine.
+    :raises ValueError: it is not http or https, names no host, holds user info or a fragment, or is
+        plain http to another machine where *cleartext* forbids that.
     """
     try:
         parts = urlsplit(url)

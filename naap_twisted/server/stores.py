@@ -73,10 +73,10 @@ class State:
         """Where Redis is, sessions are remembered there for every process of this name."""
         if self.redis is None or not isinstance(authenticator, SessionAuthenticator):
             return
-        from ..auth.redis_sessions import RedisSessions
+        from ..auth.redis_sessions import RedisLoginSessions
 
         url = authenticator.url
-        authenticator.share(RedisSessions(self.redis, name=self._name, session_url=url))
+        authenticator.share(RedisLoginSessions(self.redis, name=self._name, session_url=url))
 
     def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         """A rate limiter, shared where Redis is; counts of another *policy* are others."""
