@@ -6,7 +6,7 @@ The layers, along the way of a request:
 - :mod:`.wrappers`: what needs neither target nor user: request id, https, CORS, limits
 - :mod:`.routing` and :mod:`.server`: Klein's url map, mounts, listening
 - :mod:`.external_proxy`: the spine, calling the pure rooms :mod:`.target`, :mod:`.egress`,
-  :mod:`.body`, :mod:`.rewrite` in order, with :mod:`.auth` before them
+  :mod:`.body`, :mod:`.request_headers` in order, with :mod:`.auth` before them
 - :mod:`.whip`: WebRTC sessions, whose URLs are signed for one user
 - :mod:`.upstream`: vetted targets to connections and answers; :mod:`.relay` carries them back
 - :mod:`.config`, :mod:`.service`, :mod:`.cli`: how it is started

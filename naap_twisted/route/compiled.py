@@ -21,7 +21,8 @@ from ..policy.usual_headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..secret import Secret
 from ..whip import rules as whip
 from .body import ANY_TYPE, BodyPolicy
-from .rewrite import RequestRewrite, ResponseRewrite, injected_headers
+from .request_headers import RequestRewrite, injected_headers
+from .response_headers import ResponseRewrite
 from .scrub import Guard
 
 _OCTETS = b"application/octet-stream"

@@ -22,7 +22,7 @@ from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase, parse_target
 from ..secret import Secret
 from .passage import discard
-from .rewrite import absolute_location
+from .response_headers import absolute_location
 from .scrub import Guard
 
 MOST_HOPS = 3

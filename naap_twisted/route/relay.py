@@ -21,9 +21,8 @@ from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..spend.model_tokens import ModelTokenMeter
 from .passage import Beginning, Passage, discard
-from .rewrite import ResponseRewrite
+from .response_headers import SHARED, ResponseRewrite, beside_ours
 from .scrub import Guard, Scrubber
-from .shared_headers import SHARED, beside_ours
 
 _ERROR_TEXT = 2048
 _EXPOSE = b"Access-Control-Expose-Headers"

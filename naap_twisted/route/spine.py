@@ -39,7 +39,7 @@ from .cross_site import CrossSite
 from .destination import Targets
 from .redirects import send_and_follow
 from .relay import refuse_with, relay
-from .rewrite import injected_headers
+from .request_headers import injected_headers
 from .scrub import Guard
 
 

@@ -1,25 +1,23 @@
-"""Both header rewrites: what of a browser's request goes upstream, what of an answer comes back.
+"""What of an upstream's answer comes back to the browser: an allow-list of fields. Pure.
 
-Both are allow-lists. Keys that the server adds are set last, and nothing from the browser can take
-their place. Pure. They share what belongs to one connection, hence more than 300 lines.
+A relayed field takes the place of the one that this server wrote. That is right for a value and
+wrong for a list: an upstream's ``Vary`` in place of our ``Vary: Origin`` would let a shared cache
+hand one site's CORS headers to another. :func:`beside_ours` therefore joins lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import urljoin
 
 from attrs import frozen
+from twisted.web.http_headers import Headers
 
 from ..framing.fields import Fields
-from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
-from ..model import ExposeHeader, HeaderPairs, HeaderValue, Target
+from ..headers import HeaderPatterns
+from ..model import ExposeHeader, Target
 from ..policy.own_headers import is_never_relayed
-from ..secret import Secret
 from .scrub import Guard
-from .shared_headers import STREAMS, is_stream, unheld
-
-USER_AGENT = b"naap-proxy"
 
 _ALWAYS_RELAYED = frozenset(
     {
@@ -34,105 +32,32 @@ _ALWAYS_RELAYED = frozenset(
         b"location",
     }
 )
-_FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
-# What is looked at for secrets must not come encoded; a page may ask otherwise where it may at all.
-_PLAIN = (b"Accept-Encoding", b"identity")
-_OURS_ALWAYS = frozenset((b"content-type", b"x-request-id"))
+_VARY = b"Vary"
+_CACHE = b"Cache-Control"
+_NO_TRANSFORM = b"no-transform"
+#: An upstream's limits under a name that says whose they are. Policies are told apart by name
+#: (draft-ietf-httpapi-ratelimit-headers), and an upstream's may be named as ours are, so that one
+#: list of both could say two things of "user".
+_UPSTREAM_LIMITS = {
+    b"Ratelimit": b"X-Upstream-RateLimit",
+    b"Ratelimit-Policy": b"X-Upstream-RateLimit-Policy",
+}
+#: Lists that a callable of ours may have begun. Their members hold commas, so lines stay lines.
+_LINES = (b"Link", b"Server-Timing")
+#: Names, as they are relayed, for which :func:`beside_ours` is asked.
+SHARED = frozenset((_VARY, *_LINES, *_UPSTREAM_LIMITS))
+#: Media types of answers that come piece by piece: server-sent events, and JSON texts in a row.
+STREAMS = (
+    b"text/event-stream",
+    b"application/x-ndjson",
+    b"application/ndjson",
+    b"application/jsonl",
+    b"application/x-jsonlines",
+    b"application/json-seq",
+    b"application/stream+json",
+)
 _MOST_DECISIONS = 512
 _LONGEST_KEPT = 64
-
-
-def injected_headers(values: Mapping[str, str | bytes | Secret]) -> HeaderPairs:
-    """Server-side keys as they are sent.
-
-    :raises ValueError: a name is no token, belongs to framing, or a value can't stand in a header.
-    """
-    pairs: list[tuple[bytes, HeaderValue]] = []
-    for name, value in values.items():
-        if not is_token(name):
-            raise ValueError("has a name that is not a header name")  # but perhaps a key: not shown
-        if name.lower().encode() in _FRAMING:
-            raise ValueError(f"{name} belongs to the connection and is never set by a route")
-        secret = value if isinstance(value, Secret) else Secret(value, f"header {name}")
-        pairs.append((name.encode("ascii"), secret))
-    return tuple(pairs)
-
-
-class RequestRewrite:
-    """A route's rule for request headers.
-
-    :param passed: names and prefixes of browser headers that go upstream.
-    :param fixed: the headers that are always injected, where they are always the same tuple.
-    """
-
-    def __init__(self, passed: Sequence[str], fixed: HeaderPairs = ()) -> None:
-        self._passed = HeaderPatterns(passed)
-        self._verdicts: dict[bytes, bytes] = {}
-        self._fixed = fixed
-        self._fixed_names = self._names(fixed)
-
-    @staticmethod
-    def _names(injected: HeaderPairs) -> frozenset[bytes]:
-        # CGI-like upstreams take "_" for "-": no browser's X-Key may stand beside our X_Key.
-        return frozenset(name.lower().replace(b"_", b"-") for name, _ in injected)
-
-    def _verdict(self, name: bytes) -> bytes:
-        """The lower-case name of a header that may pass, ``b""`` for one that may not."""
-        lower = name.lower()
-        passes = lower not in _FRAMING and b"_" not in lower and self._passed.match(lower)
-        verdict = lower if passes or lower == b"connection" else b""
-        if len(name) <= _LONGEST_KEPT:
-            if len(self._verdicts) >= _MOST_DECISIONS:
-                self._verdicts.clear()  # one caller's odd names must not slow others down for good
-            self._verdicts[name] = verdict
-        return verdict
-
-    def outbound(
-        self,
-        browser: Iterable[tuple[bytes, Sequence[bytes]]],
-        injected: HeaderPairs,
-        *,
-        content_type: bytes | None,
-        request_id: str,
-    ) -> HeaderPairs:
-        """The headers to send, framing excluded.
-
-        :param browser: the browser's headers, by name.
-        :param content_type: of the body, if there is one.
-        """
-        # What a callable made is one user's: nothing of it is remembered.
-        ours = self._fixed_names if injected is self._fixed else self._names(injected)
-        out: list[tuple[bytes, HeaderValue]] = []
-        nominated: set[bytes] = set()
-        has_agent = b"user-agent" in ours
-        has_codings = b"accept-encoding" in ours
-        verdicts = self._verdicts
-        kept: list[tuple[bytes, bytes, Sequence[bytes]]] = []
-        for name, values in browser:
-            lower = verdicts.get(name)
-            if lower is None:
-                lower = self._verdict(name)
-            if lower == b"connection":
-                # A set: thirty thousand commas times a hundred headers are time.
-                nominated = {part.strip().lower() for value in values for part in value.split(b",")}
-            elif lower and lower not in ours and lower not in _OURS_ALWAYS:
-                kept.append((lower, name, values))
-        for lower, name, values in kept:
-            if lower in nominated:
-                continue
-            has_agent = has_agent or lower == b"user-agent"
-            has_codings = has_codings or lower == b"accept-encoding"
-            out.extend((name, value) for value in values)
-        if content_type is not None and b"content-type" not in ours:
-            out.append((b"Content-Type", content_type))
-        if not has_agent:
-            out.append((b"User-Agent", USER_AGENT))
-        if not has_codings:
-            out.append(_PLAIN)
-        if b"x-request-id" not in ours:
-            out.append((b"X-Request-ID", request_id.encode("ascii")))
-        out.extend(injected)
-        return tuple(out)
 
 
 @frozen
@@ -247,3 +172,54 @@ def absolute_location(value: bytes, target: Target) -> bytes:
     except ValueError:
         # Not a URL in ASCII: as the upstream sent it, for the client to judge.
         return value
+
+
+def beside_ours(
+    ours: Headers, headers: Sequence[tuple[bytes, bytes]], exposed: Sequence[bytes]
+) -> tuple[Fields, list[bytes]]:
+    """*headers* and *exposed*, changed so that they can be set on *ours* without loss."""
+    begun = [
+        (name, value)
+        for name in _LINES
+        if name in exposed
+        for value in ours.getRawHeaders(name, ())
+    ]
+    limits = _UPSTREAM_LIMITS if ours.hasHeader(b"RateLimit") else {}
+    theirs = [value for name, value in headers if name == _VARY]
+    kept = (pair for pair in headers if pair[0] != _VARY)
+    headers = [*begun, *((limits.get(name, name), value) for name, value in kept)]
+    if theirs:
+        headers.append((_VARY, merged((*ours.getRawHeaders(_VARY, ()), *theirs))))
+    return headers, [limits.get(name, name) for name in exposed]
+
+
+def merged(lists: Iterable[bytes]) -> bytes:
+    """One list of names, each once whatever its case; ``*`` is all of them (RFC 9110 12.5.5)."""
+    names: dict[bytes, bytes] = {}
+    for text in lists:
+        for name in map(bytes.strip, text.split(b",")):
+            names.setdefault(name.lower(), name)
+    names.pop(b"", None)
+    return b"*" if b"*" in names else b", ".join(names.values())
+
+
+def is_stream(content_type: bytes) -> bool:
+    """Whether an answer of this type is read while it is still being written."""
+    return content_type.partition(b";")[0].strip().lower() in STREAMS
+
+
+def unheld(headers: Fields) -> Fields:
+    """*headers* of a stream: what stands between us and the page neither holds nor changes it.
+
+    nginx reads X-Accel-Buffering; ``no-transform`` (RFC 9111 section 5.2.2.6) keeps compressing
+    caches, which wait for a full block, away. It is added to what Cache-Control says already.
+    """
+    said = [value for name, value in headers if name == _CACHE]
+    kept = [pair for pair in headers if pair[0] != _CACHE]
+    return [*kept, (_CACHE, _with(said, _NO_TRANSFORM)), (b"X-Accel-Buffering", b"no")]
+
+
+def _with(said: Sequence[bytes], directive: bytes) -> bytes:
+    # Nothing is taken apart: a directive's value may hold commas in quotes.
+    listed = [item.strip().lower() for text in said for item in text.split(b",")]
+    return b", ".join(said if directive in listed else (*said, directive))
