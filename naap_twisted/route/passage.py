@@ -1,4 +1,4 @@
-"""Who takes an upstream's body: on its way to the browser, or only its beginning."""
+"""Protocols that take an upstream's body: for the browser as it comes, or its beginning only."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SLICE = 64 * 1024
 
 @implementer(IPushProducer)
 class Passage(Protocol):
-    """Body bytes from one side to the other, no faster than the slower of them.
+    """Carries an upstream's body to the browser, under the browser's back-pressure.
 
-    :param inflater: undoes the body's content coding, a slice at a time: a browser that does not
-        read must not make memory of what was small on the wire.
-    :ivar done: fires when the browser has all of it; fails with UpstreamCut where that can't be.
+    :param inflater: decodes the content coding, a slice at a time, because a browser that does not
+        read must not let a small body on the wire become much memory.
+    :ivar done: fires when the browser has the whole body; fails with UpstreamCut where it is cut.
     """
 
     transport: Any
@@ -83,7 +83,7 @@ class Passage(Protocol):
             self._ended = reason
             self._inflate(inflater)
             if inflater.waits:
-                return  # the browser is still to take what is here
+                return  # the browser has paused; resumeProducing() goes on
         self._end(reason)
 
     def _end(self, reason: Failure) -> None:
@@ -128,13 +128,13 @@ class Passage(Protocol):
 
 
 class Beginning(Protocol):
-    """The first bytes of a body; the rest is not waited for.
+    """Takes the first bytes of a body and ends the exchange without the rest.
 
-    It ends the exchange by ``loseConnection``, which the transport of every response has.
+    It ends the exchange by ``loseConnection``, which every response's transport has.
 
-    :param most: as many are wanted, counted without the content coding.
-    :ivar done: fires with them; fails with Unreadable where the coding can't be undone.
-    :ivar complete: they are the whole body.
+    :param most: how many bytes, counted without the content coding.
+    :ivar done: fires with the bytes; fails with Unreadable where the coding can't be decoded.
+    :ivar complete: whether they are the whole body.
     """
 
     transport: Any
@@ -150,18 +150,17 @@ class Beginning(Protocol):
         if self.done.called:
             return
         try:
-            self._data += data if self._inflater is None else self._inflated(self._inflater, data)
+            if self._inflater is not None:
+                self._inflater.put(data)
+                data = self._inflater.take(self._most - len(self._data))
         except Unreadable as error:
             self.done.errback(error)
             self.transport.loseConnection()
             return
+        self._data += data
         if len(self._data) >= self._most:
             self.done.callback(bytes(self._data[: self._most]))
             self.transport.loseConnection()
-
-    def _inflated(self, inflater: Inflater, data: bytes) -> bytes:
-        inflater.put(data)
-        return inflater.take(self._most - len(self._data))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self.done.called:
@@ -170,7 +169,7 @@ class Beginning(Protocol):
 
 
 def discard(response: IResponse) -> None:
-    """End *response*'s exchange without its body; one that is here leaves its connection whole."""
-    nobody = Protocol()
-    response.deliverBody(nobody)
-    nobody.transport.loseConnection()  # type: ignore[union-attr]
+    """End the exchange of *response*; its connection lives on only if the body is here already."""
+    sink = Protocol()
+    response.deliverBody(sink)
+    sink.transport.loseConnection()  # type: ignore[union-attr]

@@ -1,8 +1,8 @@
-"""What of an upstream's answer comes back to the browser: an allow-list of fields. Pure.
+"""Which header fields of an upstream's response come back to the browser: an allow-list. Pure.
 
-A relayed field takes the place of the one that this server wrote. That is right for a value and
-wrong for a list: an upstream's ``Vary`` in place of our ``Vary: Origin`` would let a shared cache
-hand one site's CORS headers to another. :func:`beside_ours` therefore joins lists.
+A relayed field takes the place of this server's own. That is right for a single value and wrong for
+a list: an upstream's ``Vary`` in the place of ``Vary: Origin`` would let a shared cache hand one
+site's CORS headers to another. :func:`beside_ours` therefore joins the lists.
 """
 
 from __future__ import annotations
@@ -35,16 +35,15 @@ _ALWAYS_RELAYED = frozenset(
 _VARY = b"Vary"
 _CACHE = b"Cache-Control"
 _NO_TRANSFORM = b"no-transform"
-#: An upstream's limits under a name that says whose they are. Policies are told apart by name
-#: (draft-ietf-httpapi-ratelimit-headers), and an upstream's may be named as ours are, so that one
-#: list of both could say two things of "user".
+#: Names under which an upstream's limits are relayed. A policy is known by its name alone
+#: (draft-ietf-httpapi-ratelimit-headers), so one list of both could say two things of "user".
 _UPSTREAM_LIMITS = {
     b"Ratelimit": b"X-Upstream-RateLimit",
     b"Ratelimit-Policy": b"X-Upstream-RateLimit-Policy",
 }
-#: Lists that a callable of ours may have begun. Their members hold commas, so lines stay lines.
+#: Lists that a route's callable may have begun. Members hold commas, so lines are not joined.
 _LINES = (b"Link", b"Server-Timing")
-#: Names, as they are relayed, for which :func:`beside_ours` is asked.
+#: Names of relayed fields that :func:`beside_ours` has to treat.
 SHARED = frozenset((_VARY, *_LINES, *_UPSTREAM_LIMITS))
 #: Media types of answers that come piece by piece: server-sent events, and JSON texts in a row.
 STREAMS = (
@@ -62,11 +61,12 @@ _LONGEST_KEPT = 64
 
 @frozen
 class _Decision:
-    """What becomes of one upstream header name.
+    """The treatment of one upstream header name.
 
-    :ivar names: the names it is relayed under; none: dropped.
+    :ivar names: the names under which its field is relayed; without any it is dropped.
     :ivar exposed: those of them that the page may read.
-    :ivar chosen: the upstream chose it: an option names only its beginning.
+    :ivar absolute: the value is a URL reference, to be made absolute.
+    :ivar chosen: the upstream chose the name, of which an option gives the beginning only.
     """
 
     names: tuple[bytes, ...] = ()
@@ -78,9 +78,9 @@ class _Decision:
 class ResponseRewrite:
     """A route's rule for response headers.
 
-    :param relayed: names and prefixes relayed under their own names and exposed.
-    :param exposed_as: upstream names relayed under other names, and exposed.
-    :param content_type: for an answer that names none.
+    :param relayed: names and prefixes of fields that are relayed under their own names and exposed.
+    :param exposed_as: fields that are relayed under another name, and exposed.
+    :param content_type: the Content-Type of a response that has none.
     :param pinned: the upstream's X-Request-ID comes back as X-Upstream-Request-ID.
     """
 
@@ -112,7 +112,7 @@ class ResponseRewrite:
     def apply(
         self, fields: Fields, target: Target, guard: Guard
     ) -> tuple[list[tuple[bytes, bytes]], list[bytes]]:
-        """``(headers, exposed names)`` for the browser; framing is the caller's."""
+        """The fields for the browser, without framing, and the names that the page may read."""
         nominated = frozenset[bytes]()
         for name, value in fields:
             if name == b"connection":
@@ -166,35 +166,33 @@ def _spelled(name: bytes) -> bytes:
 
 
 def absolute_location(value: bytes, target: Target) -> bytes:
-    """A Location resolved against the upstream URL (RFC 9110 section 10.2.2)."""
+    """A Location, resolved against the upstream URL (RFC 9110 section 10.2.2)."""
     try:
         return urljoin(target.url, value.decode("ascii")).encode("ascii")
     except ValueError:
-        # Not a URL in ASCII: as the upstream sent it, for the client to judge.
-        return value
+        return value  # no URL in ASCII; the client may know what it is
 
 
 def beside_ours(
-    ours: Headers, headers: Sequence[tuple[bytes, bytes]], exposed: Sequence[bytes]
+    ours: Headers, fields: Fields, exposed: Sequence[bytes]
 ) -> tuple[Fields, list[bytes]]:
-    """*headers* and *exposed*, changed so that they can be set on *ours* without loss."""
-    begun = [
-        (name, value)
-        for name in _LINES
-        if name in exposed
-        for value in ours.getRawHeaders(name, ())
-    ]
+    """*fields* and *exposed*, changed so that setting them on the table *ours* loses nothing."""
+    lines = [name for name in _LINES if name in exposed]
+    joined = [(name, value) for name in lines for value in ours.getRawHeaders(name, ())]
     limits = _UPSTREAM_LIMITS if ours.hasHeader(b"RateLimit") else {}
-    theirs = [value for name, value in headers if name == _VARY]
-    kept = (pair for pair in headers if pair[0] != _VARY)
-    headers = [*begun, *((limits.get(name, name), value) for name, value in kept)]
-    if theirs:
-        headers.append((_VARY, merged((*ours.getRawHeaders(_VARY, ()), *theirs))))
-    return headers, [limits.get(name, name) for name in exposed]
+    joined += [(limits.get(name, name), value) for name, value in fields if name != _VARY]
+    vary = [value for name, value in fields if name == _VARY]
+    if vary:
+        joined.append((_VARY, merged((*ours.getRawHeaders(_VARY, ()), *vary))))
+    return joined, [limits.get(name, name) for name in exposed]
 
 
 def merged(lists: Iterable[bytes]) -> bytes:
-    """One list of names, each once whatever its case; ``*`` is all of them (RFC 9110 12.5.5)."""
+    """One list of names, each once whatever its case; ``*`` is all of them (RFC 9110 12.5.5).
+
+    >>> merged([b"Origin", b"Accept, origin"])
+    b'Origin, Accept'
+    """
     names: dict[bytes, bytes] = {}
     for text in lists:
         for name in map(bytes.strip, text.split(b",")):
@@ -204,22 +202,20 @@ def merged(lists: Iterable[bytes]) -> bytes:
 
 
 def is_stream(content_type: bytes) -> bool:
-    """Whether an answer of this type is read while it is still being written."""
+    """Whether clients read a response of this type while the upstream still writes it."""
     return content_type.partition(b";")[0].strip().lower() in STREAMS
 
 
-def unheld(headers: Fields) -> Fields:
-    """*headers* of a stream: what stands between us and the page neither holds nor changes it.
+def unheld(fields: Fields) -> Fields:
+    """A stream's *fields*, so that no proxy on the way to the page buffers or compresses it.
 
-    nginx reads X-Accel-Buffering; ``no-transform`` (RFC 9111 section 5.2.2.6) keeps compressing
-    caches, which wait for a full block, away. It is added to what Cache-Control says already.
+    nginx obeys X-Accel-Buffering; ``no-transform`` (RFC 9111 section 5.2.2.6) stops compressing
+    caches, which wait for a full block.
     """
-    said = [value for name, value in headers if name == _CACHE]
-    kept = [pair for pair in headers if pair[0] != _CACHE]
-    return [*kept, (_CACHE, _with(said, _NO_TRANSFORM)), (b"X-Accel-Buffering", b"no")]
-
-
-def _with(said: Sequence[bytes], directive: bytes) -> bytes:
-    # Nothing is taken apart: a directive's value may hold commas in quotes.
-    listed = [item.strip().lower() for text in said for item in text.split(b",")]
-    return b", ".join(said if directive in listed else (*said, directive))
+    caching = [value for name, value in fields if name == _CACHE]
+    others = [field for field in fields if field[0] != _CACHE]
+    # The values stay whole: a directive's argument may hold commas in quotes.
+    listed = [item.strip().lower() for value in caching for item in value.split(b",")]
+    if _NO_TRANSFORM not in listed:
+        caching.append(_NO_TRANSFORM)
+    return [*others, (_CACHE, b", ".join(caching)), (b"X-Accel-Buffering", b"no")]
