@@ -95,7 +95,7 @@ class State:
     def policy(self, name: str, limit: RateLimit, of: str = "", *, users: bool = False) -> Policy:
         """A limit behind the first door; *of* tells routes apart."""
         limiter = self.limiter(f"{name}{of}", limit)
-        return Policy.of(name, limit, limiter, users_only=users)
+        return Policy(name, limit, limiter, users_only=users)
 
     def add_routes(self, router: Klein) -> None:
         """``/keys`` and ``/usage``, where there are keys and usage."""
