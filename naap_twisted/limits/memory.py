@@ -3,7 +3,7 @@
 The window slides: a fixed one lets twice the limit through around each boundary, which breaks the
 promise of ``RateLimit``, "in any window". A log of every hit would keep ``requests`` times for a
 key, so the log is coarse: hits close together share an entry, which expires when the *last* of them
-is a window old. This never lets one too many through; a hit may count for 1/16 of the window longer.
+is a window old. That never lets one too many through; a hit may count 1/16 of the window longer.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class MemoryRateLimiter:
         return RateDecision(True, allowed, allowed - hits.used, reset=reset)
 
     def refusal(self, key: str) -> RateDecision | None:
-        """The decision of :meth:`hit` where it would refuse *key* now, else ``None``; counts nothing."""
+        """The decision by which :meth:`hit` would refuse *key* now, else ``None``."""
         hits = self._keys.get(key)
         if hits is None:
             return None

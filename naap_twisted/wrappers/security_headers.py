@@ -1,4 +1,4 @@
-"""Headers that tell a browser to do less with our answers."""
+"""Response headers that restrict what a browser may do with this server's responses."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from ..downstream.presets import make_preset, put_preset
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper
 
-#: No frames, no plugins, no foreign base. Scripts and styles stay as they are, so that stock Klein
-#: pages work; what is relayed from an upstream gets the sandbox of route.relay instead.
+#: Forbids frames, plugins and a foreign base. It leaves scripts and styles alone, so that stock
+#: Klein pages work; a relayed response gets the sandbox of route.relay instead.
 CONTENT_SECURITY_POLICY = "frame-ancestors 'none'; base-uri 'self'; object-src 'none'"
 
 _CONSTANT = {
     b"X-Content-Type-Options": b"nosniff",
     b"X-Frame-Options": b"DENY",
-    # Not no-referrer: under that policy a page's own form is posted with "Origin: null" (Fetch,
-    # "append a request Origin header"), which the CORS layer never lets in.
+    # Under no-referrer a page's own form would be posted with "Origin: null" (Fetch, "append a
+    # request Origin header"), which the CORS wrapper never allows.
     b"Referrer-Policy": b"same-origin",
-    # Fetch checks this for no-cors requests only (img, script of other sites), so pages that read
-    # us through CORS are not touched by the strictest value.
+    # Fetch checks this for no-cors requests only (an img or script of another site), so the
+    # strictest value does not affect pages that use CORS.
     b"Cross-Origin-Resource-Policy": b"same-origin",
 }
 
 
 class SecurityHeaders(Wrapper):
-    """Sets them before *inner* renders, so each is a default that a resource may override.
+    """Sets the headers before *inner* renders, so that a resource may override each of them.
 
     :param policy: the Content-Security-Policy; ``None`` sets none.
     """
@@ -36,6 +36,6 @@ class SecurityHeaders(Wrapper):
         self._preset = make_preset({**_CONSTANT, **own})
 
     def admit(self, request: IDownstreamRequest) -> bool:
-        """Always goes on."""
+        """Let every request go on."""
         put_preset(request.responseHeaders, self._preset)
         return True

@@ -66,7 +66,7 @@ class DoorTests(SynchronousTestCase):
     def test_refusal(self) -> None:
         """429 with Retry-After; the policies behind it are not asked, the headers tell of it."""
         behind = Scripted(PASS)
-        policies = (Policy("user", LIMIT, Scripted(STOP)), Policy.of("route", LIMIT, behind))
+        policies = (Policy("user", LIMIT, Scripted(STOP)), Policy("route", LIMIT, behind))
         request = self.request("ada")
         error = self.failureResultOf(self.admit(request, *policies), RateLimited).value
         self.assertIn((b"Retry-After", b"7"), error.headers)
