@@ -9,15 +9,13 @@ from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, ResponseDone
-from twisted.web.http import PotentialDataLoss
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 from zope.interface import implementer
 
 from ..errors import ConfigError, NaapError
 from ..upstream.attempts import cancelled_next_turn
+from ..upstream.beginning import Beginning
 from ..upstream.tls import TrustRoots
 
 RequestHeaders = dict[bytes | str, bytes | str]
@@ -75,9 +73,14 @@ class Fetch:
         response: Any = await HTTPClient(self._agent).get(
             url, headers=headers, allow_redirects=False, unbuffered=True, reactor=self._reactor
         )
-        collector = _Collector(self._limit)
-        response.deliverBody(collector)
-        return response.code, await collector.done
+        beginning = Beginning(self._limit + 1)
+        response.deliverBody(beginning)
+        body = await beginning.done
+        if len(body) > self._limit:
+            raise FetchFailed(f"a body over {self._limit} bytes")
+        if not beginning.complete:
+            raise FetchFailed("the answer broke off")
+        return response.code, body
 
 
 @implementer(IAgentEndpointFactory)
@@ -103,34 +106,6 @@ class _Quiet:
     def connect(self, protocolFactory: Any) -> Any:
         protocolFactory.noisy = False
         return cancelled_next_turn(self._endpoint.connect(protocolFactory), self._reactor)
-
-
-class _Collector(Protocol):
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._data = bytearray()
-        self.done: Deferred[bytes] = Deferred(lambda _: self._leave())
-
-    def dataReceived(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > self._limit and not self.done.called:
-            self.done.errback(FetchFailed(f"a body over {self._limit} bytes"))
-            self._leave()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.done.called:
-            return
-        # Without Content-Length the connection's end is the body's; a cut JSON text does not parse.
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.done.callback(bytes(self._data))
-        else:
-            self.done.errback(FetchFailed("the answer broke off"))
-
-    def _leave(self) -> None:
-        self._limit = 0
-        self._data.clear()
-        if self.transport is not None:
-            self.transport.loseConnection()
 
 
 def service_url(option: str, url: str, *, cleartext: bool) -> str:

@@ -21,7 +21,7 @@ from ..model import OutboundRequest, Target, VettedTarget
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase, parse_target
 from ..secret import Secret
-from .passage import discard
+from ..upstream.beginning import discard
 from .response_headers import absolute_location
 from .scrub import Guard
 

@@ -20,7 +20,8 @@ from ..framing.fields import Fields
 from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..spend.model_tokens import ModelTokenMeter
-from .passage import Beginning, Passage, discard
+from ..upstream.beginning import Beginning, discard
+from .passage import Passage
 from .response_headers import SHARED, ResponseRewrite, beside_ours
 from .scrub import Guard, Scrubber
 
