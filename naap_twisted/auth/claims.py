@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -16,10 +16,10 @@ class Expected:
 
     :ivar audience: ``aud`` holds one of these; where there are none, ``aud`` does not matter.
     :ivar issuer: the value of ``iss``; with ``None``, ``iss`` does not matter.
-    :ivar leeway: seconds that the issuer's clock may be off.
+    :ivar leeway: seconds that the issuer's clock may be off; at most 300.
     """
 
-    audience: tuple[str, ...] = ()
+    audience: Sequence[str] = ()
     issuer: str | None = None
     leeway: float = LEEWAY
 

@@ -20,7 +20,7 @@ from ..errors import ConfigError, InvalidToken
 from ..interfaces import IAuthenticator
 from ..model import User
 from ..secret import Secret
-from .claims import LEEWAY, Expected, check_claims
+from .claims import Expected, check_claims
 from .credentials import CSRF_COOKIE, MAX_TOKEN, SESSION_COOKIE, CredentialReader
 from .jwks import JwksKeys
 from .signing_keys import (
@@ -70,19 +70,13 @@ class TokenHeader:
 
 
 @frozen(kw_only=True)
-class JwtOptions:
-    """Options of every :class:`JwtAuthenticator`.
+class JwtOptions(Expected):
+    """Options of every :class:`JwtAuthenticator`: the expected claims, and where a token stands.
 
-    :ivar audience: ``aud`` has to hold one of these; where there are none, it does not matter.
-    :ivar issuer: ``iss`` has to be this; with ``None`` it does not matter.
-    :ivar leeway: seconds that the issuer's clock may be off; at most 300.
     :ivar session_cookie: the cookie that may hold the token; with ``""`` only Authorization does.
     :ivar csrf_cookie: the name of the cookie that X-CSRF-Token must repeat.
     """
 
-    audience: Sequence[str] = ()
-    issuer: str | None = None
-    leeway: float = LEEWAY
     session_cookie: str = SESSION_COOKIE
     csrf_cookie: str = CSRF_COOKIE
 
@@ -127,7 +121,7 @@ class JwtAuthenticator:
             raise ConfigError(*problems)
         self._find_key = find_key
         self._algorithms = frozenset(algorithms)
-        self._expected = Expected(tuple(options.audience), options.issuer, options.leeway)
+        self._expected = options
         self._now = now
 
     @classmethod

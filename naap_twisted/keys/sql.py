@@ -120,8 +120,6 @@ class SqlKeyStore:
         )
 
     def get(self, user_id: str, provider: str) -> Deferred[Secret]:
-        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
-
         def read(connection: Connection) -> Secret:
             query = sql.select(_KEYS.sealed).where(_is(user_id, provider))
             sealed = connection.execute(query).scalar()
@@ -132,8 +130,6 @@ class SqlKeyStore:
         return self._database.run(read)
 
     def delete(self, user_id: str, provider: str) -> Deferred[bool]:
-        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
-
         def remove(connection: Connection) -> bool:
             gone = connection.execute(sql.delete(USER_KEYS).where(_is(user_id, provider)))
             return gone.rowcount > 0
@@ -141,8 +137,6 @@ class SqlKeyStore:
         return self._database.run(remove, write=True)
 
     def describe(self, user_id: str) -> Deferred[tuple[KeyInfo, ...]]:
-        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
-
         def read(connection: Connection) -> tuple[KeyInfo, ...]:
             mine = sql.select(_KEYS.provider, _KEYS.sealed, _KEYS.updated_at)
             rows = connection.execute(mine.where(_KEYS.user_id == user_id)).all()

@@ -46,14 +46,9 @@ class MemoryRateLimiter:
 
     :param clock: its ``seconds()`` is the time.
     :param max_keys: past it, the key whose last hit is the oldest is dropped.
-    :raises ValueError: the limit, its window or *max_keys* is not more than zero.
     """
 
     def __init__(self, limit: RateLimit, clock: IReactorTime, max_keys: int = 100_000) -> None:
-        if limit.requests < 1 or max_keys < 1:
-            raise ValueError("requests and max_keys must be at least 1")
-        if not math.isfinite(limit.window) or limit.window <= 0:
-            raise ValueError("window must be more than zero seconds")
         self.limit = limit
         self._clock = clock
         self._max_keys = max_keys

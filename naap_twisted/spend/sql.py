@@ -22,7 +22,6 @@ class SqlUsageStore:
         self._database = database
 
     def add(self, usage: Usage) -> Deferred[None]:
-        """See :class:`~naap_twisted.interfaces.IUsageStore`."""
         # Every process locks rows in this order: else two could wait for each other's row.
         ordered = sorted(usage, key=astuple)
         rows = [{**asdict(key), **usage[key].as_row()} for key in ordered]
@@ -40,8 +39,6 @@ class SqlUsageStore:
         return self._database.run(write, write=True)
 
     def read(self, user_id: str) -> Deferred[Usage]:
-        """See :class:`~naap_twisted.interfaces.IUsageStore`."""
-
         def select(connection: Connection) -> Usage:
             rows = connection.execute(sql.select(USAGE).where(USAGE.c.user_id == user_id))
             return {

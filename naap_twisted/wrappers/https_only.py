@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Set
 
@@ -30,7 +29,6 @@ class HttpsOnly(Wrapper):
     :param trusted: proxies whose X-Forwarded-Proto is believed.
     :param https_port: where https is served; the URL names it if it is not 443.
     :param own: names of this server; with ``None`` an outer wrapper has checked the name.
-    :raises ValueError: *hsts* is negative or not finite.
     """
 
     _log = Logger()
@@ -46,8 +44,6 @@ class HttpsOnly(Wrapper):
         own: Set[bytes] | None = None,
     ) -> None:
         super().__init__(inner)
-        if hsts is not None and (not math.isfinite(hsts) or hsts < 0):
-            raise ValueError("hsts must be zero seconds or more")
         self._redirect = redirect
         self._hsts = None if hsts is None else [b"max-age=%d" % hsts]
         self._trusted = trusted

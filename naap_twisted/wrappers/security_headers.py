@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
-from twisted.web.resource import IResource
-
 from ..downstream.presets import make_preset, put_preset
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper
 
 #: Forbids frames, plugins and a foreign base. It leaves scripts and styles alone, so that stock
 #: Klein pages work; a relayed response gets the sandbox of route.relay instead.
-CONTENT_SECURITY_POLICY = "frame-ancestors 'none'; base-uri 'self'; object-src 'none'"
+CONTENT_SECURITY_POLICY = b"frame-ancestors 'none'; base-uri 'self'; object-src 'none'"
 
-_CONSTANT = {
-    b"X-Content-Type-Options": b"nosniff",
-    b"X-Frame-Options": b"DENY",
-    # Under no-referrer a page's own form would be posted with "Origin: null" (Fetch, "append a
-    # request Origin header"), which the CORS wrapper never allows.
-    b"Referrer-Policy": b"same-origin",
-    # Fetch checks this for no-cors requests only (an img or script of another site), so the
-    # strictest value does not affect pages that use CORS.
-    b"Cross-Origin-Resource-Policy": b"same-origin",
-}
+_PRESET = make_preset(
+    {
+        b"Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        b"X-Content-Type-Options": b"nosniff",
+        b"X-Frame-Options": b"DENY",
+        # Under no-referrer a page's own form would be posted with "Origin: null" (Fetch, "append a
+        # request Origin header"), which the CORS wrapper never allows.
+        b"Referrer-Policy": b"same-origin",
+        # Fetch checks this for no-cors requests only (an img or script of another site), so the
+        # strictest value does not affect pages that use CORS.
+        b"Cross-Origin-Resource-Policy": b"same-origin",
+    }
+)
 
 
 class SecurityHeaders(Wrapper):
-    """Sets the headers before *inner* renders, so that a resource may override each of them.
-
-    :param policy: the Content-Security-Policy; ``None`` sets none.
-    """
-
-    def __init__(self, inner: IResource, *, policy: str | None = CONTENT_SECURITY_POLICY) -> None:
-        super().__init__(inner)
-        own = {} if policy is None else {b"Content-Security-Policy": policy.encode("ascii")}
-        self._preset = make_preset({**_CONSTANT, **own})
+    """Sets the headers before the inner resource renders, which may override each of them."""
 
     def admit(self, request: IDownstreamRequest) -> bool:
         """Let every request go on."""
-        put_preset(request.responseHeaders, self._preset)
+        put_preset(request.responseHeaders, _PRESET)
         return True
