@@ -20,6 +20,8 @@ from ..upstream.tls import TrustRoots
 
 RequestHeaders = dict[bytes | str, bytes | str]
 TIMEOUT = 5.0
+#: What a caller is told while a service that authentication needs gives no answer.
+DOWN = "Authentication is not available at the moment"
 
 
 class FetchFailed(NaapError):

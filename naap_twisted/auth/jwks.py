@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from twisted.web.iweb import IAgent
 
 from ..errors import InvalidToken, Unavailable
-from .fetch import Fetch, FetchFailed, service_url
+from .fetch import DOWN, Fetch, FetchFailed, service_url
 from .signing_keys import fits, published_key
 from .single_flight import SingleFlight
 from .strict_json import read_object
@@ -20,7 +20,6 @@ from .strict_json import read_object
 _LIMIT = 256 * 1024
 _MOST_KEYS = 100
 _LONGEST_NAME = 64
-_DOWN = "Authentication is not available at the moment"
 #: Seconds until a set is fetched again, until an unreachable set counts no more, between two tries.
 _REFRESH, _KEEP, _PAUSE = 600.0, 3600.0, 10.0
 
@@ -82,7 +81,7 @@ class JwksKeys:
         if key is not None:
             return key
         if self._failed or not usable:
-            raise Unavailable(_DOWN, reason="the key set could not be fetched")
+            raise Unavailable(DOWN, reason="the key set could not be fetched")
         raise InvalidToken(reason="no published key fits the token")
 
     def _pick(self, kid: str | None, algorithm: str) -> Key | None:

@@ -16,7 +16,7 @@ from ..interfaces import IAuthenticator, ISessionStore
 from ..model import User
 from .cache import TtlCache
 from .credentials import CSRF_COOKIE, SESSION_COOKIE, CredentialReader
-from .fetch import TIMEOUT, Fetch, FetchFailed, RequestHeaders, service_url
+from .fetch import DOWN, TIMEOUT, Fetch, FetchFailed, RequestHeaders, service_url
 from .single_flight import SingleFlight
 from .strict_json import read_object
 from .users import user_of
@@ -26,7 +26,6 @@ REFUSED_FOR = 2.0
 _MOST_USERS = 10_000
 _MOST_REFUSED = 1_000
 _MOST_CALLS = 200
-_DOWN = "Authentication is not available at the moment"
 
 
 @implementer(IAuthenticator)
@@ -124,15 +123,15 @@ class SessionAuthenticator:
         try:
             status, body = await self._fetch.get(self.url, headers)
         except FetchFailed as error:
-            raise Unavailable(_DOWN, reason=f"session service: {error}") from None
+            raise Unavailable(DOWN, reason=f"session service: {error}") from None
         if status in (401, 403):
             return None
         if status != 200:
-            raise Unavailable(_DOWN, reason=f"session service: answered {status}")
+            raise Unavailable(DOWN, reason=f"session service: answered {status}")
         try:
             return user_in(read_object(body))
         except ValueError as error:
-            raise Unavailable(_DOWN, reason=f"session service: its answer: {error}") from None
+            raise Unavailable(DOWN, reason=f"session service: its answer: {error}") from None
 
 
 def user_in(document: dict[str, Any]) -> User | None:

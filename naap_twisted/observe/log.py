@@ -12,14 +12,7 @@ from functools import lru_cache
 from time import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from twisted.logger import (
-    FileLogObserver,
-    ILogObserver,
-    Logger,
-    LogLevel,
-    formatEvent,
-    formatTime,
-)
+from twisted.logger import FileLogObserver, ILogObserver, Logger, LogLevel, formatEvent, formatTime
 from zope.interface import provider
 
 if TYPE_CHECKING:

@@ -129,9 +129,7 @@ def compile_route(written: RouteOptions) -> Route:
     )
 
 
-def _headers(
-    headers: InjectedHeaders,
-) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:
+def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:
     """The headers that every request has alike, or all of them where one holds a user's key."""
     if callable(headers):
         return (), {}

@@ -75,10 +75,7 @@ async def send_and_follow(
 
 
 def _next_hop(
-    response: IResponse,
-    outbound: OutboundRequest,
-    egress: EgressPolicy,
-    pinned: PinnedBase | None,
+    response: IResponse, outbound: OutboundRequest, egress: EgressPolicy, pinned: PinnedBase | None
 ) -> VettedTarget | None:
     reading = outbound.method in (b"GET", b"HEAD") and outbound.body is None
     if response.code not in (_READING if reading else _REPEATING):

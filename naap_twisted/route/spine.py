@@ -18,13 +18,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ..auth.gate import Gate
-from ..errors import (
-    ConfigError,
-    InternalError,
-    MethodNotAllowed,
-    ProxyError,
-    UpstreamCut,
-)
+from ..errors import ConfigError, InternalError, MethodNotAllowed, ProxyError, UpstreamCut
 from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door

@@ -51,10 +51,6 @@ class Counts:
         for name in NAMES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
-    def as_row(self) -> dict[str, int]:
-        """The numbers by their column's name."""
-        return {name: getattr(self, name) for name in NAMES}
-
 
 NAMES = tuple(field.name for field in attrs.fields(Counts))
 

@@ -24,7 +24,7 @@ class SqlUsageStore:
     def add(self, usage: Usage) -> Deferred[None]:
         # Every process locks rows in this order: else two could wait for each other's row.
         ordered = sorted(usage, key=astuple)
-        rows = [{**asdict(key), **usage[key].as_row()} for key in ordered]
+        rows = [{**asdict(key), **asdict(usage[key])} for key in ordered]
 
         def write(connection: Connection) -> None:
             statement = insert_into(USAGE, connection)

@@ -84,11 +84,7 @@ class ServerNames(Wrapper):
     _log = Logger()
 
     def __init__(
-        self,
-        inner: IResource,
-        names: Sequence[str],
-        *,
-        also: Set[bytes] = frozenset(),
+        self, inner: IResource, names: Sequence[str], *, also: Set[bytes] = frozenset()
     ) -> None:
         super().__init__(inner)
         hosts = [(name, parse_host(name.encode("utf-8"))) for name in names]
