@@ -1,13 +1,16 @@
 """The reflection guard."""
 
 import base64
+import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.route.request_headers import injected_headers
 from naap_twisted.route.scrub import Guard, Scrubber
 from naap_twisted.secret import Secret
+from tests.rewrite_vectors import CLEANED
 from tests.spelling_vectors import KEY as SPELLED_KEY
 from tests.spelling_vectors import SPELLINGS, VALUE, reveals
 
@@ -152,6 +155,9 @@ class SpellingTests(SynchronousTestCase):
             (Secret("Digest key=abc"), b"Digest key=abc"),
             (Secret(b"Basic " + base64.b64encode(b"me:pa55word")), b"pa55word"),
             (Secret(b"basic " + base64.b64encode(b"me:short")), b"me:short"),
+            (Secret(b"Basic " + base64.b64encode(b"sk_live_51H:")), b"sk_live_51H"),
+            (Secret(b"Basic " + base64.b64encode(b"sk_live_51H:").rstrip(b"=")), b"sk_live_51H"),
+            (Secret(b"Basic  " + base64.b64encode(b"sk_live_51H:x")), b"sk_live_51H"),
             (Secret("Basic not-base-64-at-all"), b"not-base-64-at-all"),
             (Secret("schl\u00fcssel-\u20ac".encode()), b"schl\\u00fcssel-\\u20ac"),
             (Secret(b"schl\xfcssel"), "schl\u00fcssel".encode()),
@@ -159,6 +165,27 @@ class SpellingTests(SynchronousTestCase):
         ):
             with self.subTest(said=said):
                 self.assertEqual(Guard([(b"A", secret)]).clean(b"<" + said + b">"), b"<[redacted]>")
+
+    def test_the_user_beside_a_password(self) -> None:
+        """Where the password is the secret, the user is an account's name, and stays."""
+        guard = Guard([(b"A", Secret(b"Basic " + base64.b64encode(b"AC0123456789:pa55word")))])
+        self.assertEqual(guard.clean(b"/AC0123456789/x?pa55word"), b"/AC0123456789/x?[redacted]")
+
+    def test_secrets_that_overlap(self) -> None:
+        """A chain of them is one, whatever its pieces, and no piece of it waits for its end."""
+        for key in (b"s-0123456789-s", b"aaaaaaaaaaaa", b"ab-ab-ab-ab"):
+            secret = Secret(key)
+            chain = key + key[max(1, len(key) - 3) :] + key[1:] * 50
+            texts = (b"<" + chain + b">", chain, key + key, b"<" + chain[:-4] + b">" + key)
+            for text, size in itertools.product(texts, (1, 2, 3, 5, 8, 13, 1000)):
+                guard = Guard([(b"A", secret)])
+                scrubber, most, out = Scrubber(guard), 0, b""
+                for at in range(0, len(text), size):
+                    out += scrubber.feed(text[at : at + size])
+                    most = max(most, len(scrubber._held))
+                out += scrubber.end()
+                self.assertEqual(out, guard.clean(text), (text, size))
+                self.assertLess(most, 2 * len(key), (text, size))
 
     def test_secrets_from_anywhere(self) -> None:
         """Not only headers hold one."""
@@ -214,3 +241,26 @@ class PropertyTests(SynchronousTestCase):
         out = scrubber.feed(body[:cut]) + scrubber.feed(body[cut:]) + scrubber.end()
         self.assertFalse(reveals(out), out)
         self.assertEqual(out, guard.clean(body))
+
+
+class InjectedHeaders(SynchronousTestCase):
+    def guard(self, **values):
+        return Guard(injected_headers(values))
+
+    def test_clean(self):
+        """The whole value, and the token behind its scheme, wherever they stand."""
+        guard = self.guard(Authorization="Bearer sk-123456789", Key="abcdefgh")
+        for data, cleaned in CLEANED:
+            with self.subTest(data=data):
+                self.assertEqual(guard.clean(data), cleaned)
+
+    def test_longest_first(self):
+        """A secret that holds another one leaves no tail behind."""
+        guard = self.guard(A="abcdefgh", B="abcdefgh-and-more")
+        self.assertEqual(guard.clean(b"abcdefgh-and-more"), b"[redacted]")
+
+    def test_short_values_are_no_keys(self):
+        """``2023-06`` in every answer is a version, not a leak."""
+        guard = self.guard(A="2023-06", B="Bearer short")
+        self.assertEqual(guard.clean(b"2023-06 short"), b"2023-06 short")
+        self.assertEqual(guard.clean(b"Bearer short"), b"[redacted]")
