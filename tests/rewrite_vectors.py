@@ -1,7 +1,7 @@
 """Tables of both header rewrites, and how to run them."""
 
+from naap_twisted.headers import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from naap_twisted.model import Target
-from naap_twisted.policy.usual_headers import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from naap_twisted.route.rewrite import Guard, RequestRewrite, ResponseRewrite, injected_headers
 from naap_twisted.secret import Secret
 

@@ -1,5 +1,7 @@
 """What the documentation shows is run here."""
 
+import doctest
+import importlib
 import re
 import sys
 from pathlib import Path
@@ -73,6 +75,20 @@ class ReadmeTests(SynchronousTestCase):
         for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
             for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
                 self.assertTrue((document.parent / link).exists(), f"{document.name}: {link}")
+
+
+class DocstringTests(SynchronousTestCase):
+    def test_examples(self) -> None:
+        """Every example in a docstring of the package gives what it says, and some are there."""
+        finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False)
+        for path in sorted((ROOT / "naap_twisted").rglob("*.py")):
+            if ">>>" in path.read_text(encoding="utf-8"):
+                parts = path.relative_to(ROOT).with_suffix("").parts
+                for example in finder.find(importlib.import_module(".".join(parts))):
+                    said: list[str] = []
+                    failed = runner.run(example, out=said.append).failed
+                    self.assertEqual(failed, 0, "".join(said))
+        self.assertGreater(runner.tries, 0)
 
 
 class TestingTests(SynchronousTestCase):

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.misread import misread, misread_header
+from naap_twisted.misread import misread
 
 #: Value, and what its reason tells.
 MISTAKES = (
@@ -37,8 +37,8 @@ class MisreadTests(SynchronousTestCase):
     def test_mistakes(self):
         """Each is told by its kind, and nothing of the value is."""
         for value, reason in MISTAKES:
-            for judge in (misread, misread_header):
-                found = judge(value)
+            for in_header in (False, True):
+                found = misread(value, in_header=in_header)
                 self.assertIn(reason, found or "", value)
                 self.assertNotIn("canary", found)
                 self.assertNotIn("OPENAI", found)
@@ -47,10 +47,10 @@ class MisreadTests(SynchronousTestCase):
         """What only resembles one is taken."""
         for value in KEYS:
             self.assertIsNone(misread(value), value)
-            self.assertIsNone(misread_header(value), value)
+            self.assertIsNone(misread(value, in_header=True), value)
 
     def test_outside_ascii(self):
         """A header's value is ASCII; a secret that signs need not be."""
         for value in ("sk\u2013canary", "sk-canary\u00a0", "\u201csk-canary\u201d"):
-            self.assertIn("ASCII", misread_header(value.encode()))
+            self.assertIn("ASCII", misread(value.encode(), in_header=True))
         self.assertIsNone(misread("pässwort".encode()))

@@ -81,7 +81,7 @@ async def explain(route: Route, url: str, resolver: Any, clock: IReactorTime) ->
         target = route.target(url)
     except InvalidTarget as error:
         return (Step("parse", False, error.reason, error),)
-    steps = [Step("parse", True, f"{target.origin}{target.path}")]
+    steps = [Step("parse", True, f"{target.origin}{target.path_and_query}")]
     steps += policy_steps(route.policy, target)
     if not steps[-1].passed:
         return tuple(steps)

@@ -18,7 +18,7 @@ def serialise_head(outbound: OutboundRequest) -> bytes:
     """
     target = outbound.target.target
     lines = [
-        b"%s %s HTTP/1.1" % (outbound.method, target.path.encode("ascii")),
+        b"%s %s HTTP/1.1" % (outbound.method, target.path_and_query.encode("ascii")),
         b"Host: " + target.authority.encode("ascii"),
     ]
     for name, value in outbound.headers:

@@ -11,9 +11,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import create_external_proxy
 from naap_twisted.errors import ConfigError
+from naap_twisted.headers import PINNED_RELAY, SDP_RELAY
 from naap_twisted.model import ExposeHeader, Target
 from naap_twisted.policy.own_headers import is_never_relayed
-from naap_twisted.policy.usual_headers import PINNED_RELAY, SDP_RELAY
 from naap_twisted.route.rewrite import (
     USER_AGENT,
     Guard,
