@@ -186,7 +186,7 @@ class Channel(Outflow):
 
     def _begin(self, head: RequestHead, rest: bytes) -> bytes:
         self._close_after = not head.keep_alive or head.minor == 0 or self.site.draining
-        length = None if head.body == CHUNKED else head.body
+        length = None if head.body_length == CHUNKED else head.body_length
         body = self._body = RequestBody(self, length)
         self._owes_continue = head.expect_continue and not body.complete
         self.deadline = NEVER
@@ -195,7 +195,7 @@ class Channel(Outflow):
             self._decoder = None
         else:
             self._state = State.BODY
-            self._decoder = body_decoder(head.body, self._limits.chunk_framing)
+            self._decoder = body_decoder(head.body_length, self._limits.chunk_framing)
             self._body_clock = self.site.ticker.now()
             if rest:
                 # What came with the head is fed first: most bodies are then complete, and an

@@ -168,19 +168,19 @@ class UpstreamConnection(Sender):
             if self.state is states.OVERTAKEN and head.status >= 400:
                 self._refused()
             response = UpstreamResponse(head, self._flow, self.abort)
-            if head.body == len(data):
+            if head.body_length == len(data):
                 self._complete(response, data)
                 return
             self._response = response
-            self._decoder = body_decoder(head.body)
-            response.more = bool(data) and head.body != 0
+            self._decoder = body_decoder(head.body_length)
+            response.more = bool(data) and head.body_length != 0
             self._due(outbound.timeouts.idle)
             answer, self._answer = self._answer, None
             if answer is not None:
                 answer.callback(response)
             if not response.taken:
                 self._read(False)
-        if head.body == 0:
+        if head.body_length == 0:
             self._finish(data)
         elif data and not self.closed:
             self._read_body(data)

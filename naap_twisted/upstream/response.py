@@ -43,7 +43,7 @@ class UpstreamResponse:
     ) -> None:
         self.code = head.status
         self.fields: Fields = head.fields
-        self.length: Any = head.body if head.body >= 0 else UNKNOWN_LENGTH
+        self.length: Any = head.body_length if head.body_length >= 0 else UNKNOWN_LENGTH
         self.more = False
         self.whole: bytes | None = None
         self._flow = flow

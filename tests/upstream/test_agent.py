@@ -39,7 +39,7 @@ class Recorder:
     def send(self, request):
         self.sent.append(request)
         status, fields, body = self._answer
-        head = ResponseHead(status=status, fields=fields, body=len(body), keep_alive=True)
+        head = ResponseHead(status=status, fields=fields, body_length=len(body), keep_alive=True)
         response = UpstreamResponse(head, lambda _: None, lambda: None)
         response.feed(body)
         response.end()
