@@ -1,4 +1,4 @@
-"""What the server's own JSON routes share: who asks, how they answer."""
+"""The frame of the server's own JSON routes: their user and the form of their answers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Handler = Callable[..., Awaitable[Any]]
 
 
 def signed_in(request: Any) -> User:
-    """Who asks.
+    """The user who sent *request*.
 
-    :raises Unauthorized: nobody known; also on a server that does not require auth.
+    :raises Unauthorized: no user is known, even on a server that does not require auth.
     """
     user: User | None = request.record.user
     if user is None:
@@ -28,9 +28,9 @@ def signed_in(request: Any) -> User:
 
 
 def own_route(handler: Handler) -> Handler:
-    """A Klein handler that returns a document: sent as JSON, never cached; ``None`` is a 204.
+    """Make *handler* a Klein handler whose document is sent as JSON and never cached.
 
-    A :class:`ProxyError` becomes the contract's answer whatever site the server hangs in.
+    ``None`` is sent as a 204, and a :class:`ProxyError` as its answer, whatever site serves it.
     """
 
     @wraps(handler)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
-from ..downstream.presets import make_preset, put_fields, put_preset
+from ..downstream.headers import make_preset, put_fields, put_preset
 from ..errors import BadGateway, UpstreamStatus
 from ..framing.codings import MOST_WHOLE, Inflater, Unreadable, coding_of, inflated
 from ..framing.fields import Fields

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from twisted.web.resource import IResource
 
-from ..downstream.presets import make_preset, put_preset
+from ..downstream.headers import make_preset, put_preset
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper
 

@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
-from naap_twisted.downstream.presets import put_fields
+from naap_twisted.downstream.headers import put_fields
 from naap_twisted.route.shared_headers import beside_ours, is_stream, merged, unheld
 
 
