@@ -94,14 +94,14 @@ async def relay(
     if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
         length = b"%d" % response.length
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
-    whole = getattr(response, "whole", None)
-    if whole is not None and scrubber is None and not count_tokens:
+    body = getattr(response, "complete_body", None)
+    if body is not None and scrubber is None and not count_tokens:
         request.record.mark("relay")
-        request.write(whole)
+        request.write(body)
         request.finish()
         return
     passage = Passage(request, scrubber, _meter(request) if count_tokens else None, inflater)
-    if not getattr(response, "more", False):
+    if not getattr(response, "body_follows", False):
         # The head goes out now: the first event of a stream may be long in coming.
         request.write(b"")
     response.deliverBody(passage)
