@@ -1,9 +1,10 @@
 """The errors of this package, and the answer that the proxy gives for each of them.
 
 Every subclass of :exc:`ProxyError` is one row of the answer table (docs/errors.md): an HTTP status,
-a public code and a public message. A stranger with a browser console reads the message, so it never
-holds a secret, a network address or anything an upstream said. What the operator needs beside it
-stands in :attr:`ProxyError.reason` and goes to the log only.
+a public code and a public message. A class whose message says all has no docstring. A stranger with
+a browser console reads the message, so it never holds a secret, a network address or anything an
+upstream said. What the operator needs beside it stands in :attr:`ProxyError.reason` and goes to the
+log only.
 """
 
 from __future__ import annotations
@@ -92,8 +93,6 @@ class RequestTimeout(ProxyError):
 
 
 class NotFound(ProxyError):
-    """No route serves this path."""
-
     status, code, default = 404, "NOT_FOUND", "No such route"
 
 
@@ -104,8 +103,6 @@ class MethodNotAllowed(ProxyError):
 
 
 class OriginNotAllowed(ProxyError):
-    """The page's Origin is not in ``cors_origins``."""
-
     status, code, default = 403, "ORIGIN_NOT_ALLOWED", "Origin is not allowed"
 
 
@@ -134,8 +131,6 @@ class Unauthorized(ProxyError):
 
 
 class InvalidToken(Unauthorized):
-    """The caller's token does not verify."""
-
     code = "INVALID_TOKEN"
 
 
@@ -170,8 +165,6 @@ class InvalidKey(ProxyError):
 
 
 class TooManyKeys(ProxyError):
-    """The user keeps as many keys as one user may."""
-
     status, code, default = 409, "TOO_MANY_KEYS", "No more keys can be kept"
 
 
@@ -188,32 +181,22 @@ class RateLimited(ProxyError):
 
 
 class MissingTarget(ProxyError):
-    """The request lacks the header that names the upstream URL."""
-
     status, code, default = 400, "MISSING_TARGET", "Missing target URL header"
 
 
 class InvalidTarget(ProxyError):
-    """The request names a URL that this server does not accept."""
-
     status, code, default = 400, "INVALID_TARGET", "Invalid target URL"
 
 
 class HostNotAllowed(ProxyError):
-    """The target's host is not in the route's ``allowed_hosts``."""
-
     status, code, default = 400, "HOST_NOT_ALLOWED", "Host is not in the allowed list"
 
 
 class SchemeNotAllowed(ProxyError):
-    """The target's scheme is not in the route's ``allowed_schemes``."""
-
     status, code, default = 400, "SCHEME_NOT_ALLOWED", "Scheme is not in the allowed list"
 
 
 class PortNotAllowed(ProxyError):
-    """The target's port is not in the route's ``allowed_ports``."""
-
     status, code, default = 400, "PORT_NOT_ALLOWED", "Port is not in the allowed list"
 
 
@@ -225,26 +208,18 @@ class AddressNotAllowed(ProxyError):
 
 
 class BodyRequired(ProxyError):
-    """The method needs a body, and the request has none."""
-
     status, code, default = 400, "BODY_REQUIRED", "Request body is required"
 
 
 class InvalidJson(ProxyError):
-    """The request body of a JSON route does not parse."""
-
     status, code, default = 400, "INVALID_JSON", "Request body is not valid JSON"
 
 
 class UnsupportedMediaType(ProxyError):
-    """The body's declared content type is not among the route's."""
-
     status, code, default = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported content type"
 
 
 class BodyTooLarge(ProxyError):
-    """The request body is over the route's ``body_limit``."""
-
     status, code, default = 413, "BODY_TOO_LARGE", "Request body is too large"
 
 

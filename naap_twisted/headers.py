@@ -11,53 +11,26 @@ from collections.abc import Sequence
 
 #: Request headers that a preflight allows on every route (the seed's CORS_ALLOWED_HEADERS).
 CORS_ALLOWED_HEADERS = (
-    "Content-Type",
-    "Authorization",
-    "X-CSRF-Token",
-    "X-Correlation-ID",
-    "X-Plugin-Name",
-    "X-Request-ID",
-    "X-Trace-ID",
-    "X-Team-ID",
-    "X-WHIP-URL",
-    "X-Target-URL",
+    *("Content-Type", "Authorization", "X-CSRF-Token", "X-Correlation-ID", "X-Plugin-Name"),
+    *("X-Request-ID", "X-Trace-ID", "X-Team-ID", "X-WHIP-URL", "X-Target-URL"),
 )
 
 #: Hop-by-hop fields in lower case: they belong to one connection and are never forwarded (RFC 9110
 #: section 7.6.1). A message's Connection field may name more.
 HOP_BY_HOP = frozenset(
-    {
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-    }
+    (
+        *(b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer"),
+        *(b"transfer-encoding", b"upgrade", b"proxy-authenticate", b"proxy-authorization"),
+    )
 )
 
 #: Request headers that a route with a header for its URL passes upstream (RFC 9110 sections 12.5.1
 #: and 13.1), where its ``pass_headers`` is not set.
-DEFAULT_PASS = (
-    "Accept",
-    "If-Match",
-    "If-None-Match",
-    "If-Modified-Since",
-    "If-Unmodified-Since",
-)
+DEFAULT_PASS = ("Accept", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
 #: The same for a pinned route, which official SDKs use as their base URL: they send these, too.
 PINNED_PASS = (*DEFAULT_PASS, "X-Stainless-*", "OpenAI-Beta", "Idempotency-Key")
 #: Response headers that a pinned route relays and exposes: official SDKs read them.
-PINNED_RELAY = (
-    "Retry-After",
-    "Retry-After-Ms",
-    "X-Should-Retry",
-    "X-RateLimit-*",
-    "OpenAI-*",
-)
+PINNED_RELAY = ("Retry-After", "Retry-After-Ms", "X-Should-Retry", "X-RateLimit-*", "OpenAI-*")
 #: Response headers that WHIP clients read (RFC 9725).
 SDP_RELAY = ("Link", "ETag", "Accept-Patch", "Accept-Post", "Retry-After", "Location")
 

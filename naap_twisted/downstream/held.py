@@ -7,6 +7,8 @@ take the room of callers who send.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..errors import Unavailable
 
 
@@ -27,7 +29,7 @@ class HeldBytes:
         self._most = most
         self._most_per_key = most_per_key
         self.total = 0
-        self.by_key: dict[str, int] = {}
+        self.by_key: Counter[str] = Counter()
         self.refused = 0
 
     def check(self, key: str, size: int, own: int) -> None:
@@ -35,7 +37,7 @@ class HeldBytes:
 
         :raises Unavailable: they have none.
         """
-        held = self.by_key.get(key, 0)
+        held = self.by_key[key]
         reason = ""
         if held + size > self._most_per_key and held > own:
             reason = f"one caller's bodies hold {held} bytes"
@@ -48,11 +50,9 @@ class HeldBytes:
     def add(self, key: str, size: int) -> None:
         """Add *size* bytes, which may be negative, to what *key* holds."""
         self.total += size
-        held = self.by_key.get(key, 0) + size
-        if held:
-            self.by_key[key] = held
-        else:
-            self.by_key.pop(key, None)
+        self.by_key[key] += size
+        if not self.by_key[key]:
+            del self.by_key[key]
 
 
 class Hold:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from twisted.web.server import NOT_DONE_YET
@@ -38,11 +38,8 @@ def own_route(handler: Handler) -> Handler:
         try:
             document = await handler(request, *arguments, **named)
         except ProxyError as error:
-            refuse = getattr(request, "refuse", None)
-            if refuse is None:
-                send_refusal(request, error)
-            else:
-                refuse(error)
+            # The request of a stock site can't refuse by itself.
+            getattr(request, "refuse", partial(send_refusal, request))(error)
             return NOT_DONE_YET
         request.setHeader(b"Cache-Control", b"no-store")
         if document is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -55,7 +56,7 @@ class DownstreamSite(Site):
         self.ticker = Ticker(self.reactor)
         self.draining = False
         self.open: set[Channel] = set()
-        self._per_address: dict[str, int] = {}
+        self._per_address: Counter[str] = Counter()
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
         self._observer = observer
         self._exempt = exempt
@@ -73,7 +74,7 @@ class DownstreamSite(Site):
         return Channel(self)
 
     def _is_crowded(self, host: str) -> bool:
-        if self._per_address.get(host, 0) < self.limits.connections_per_address:
+        if self._per_address[host] < self.limits.connections_per_address:
             return False
         address = parse_address(host)
         return address is None or address not in self._exempt
@@ -81,8 +82,7 @@ class DownstreamSite(Site):
     def connection_opened(self, channel: Channel) -> None:
         """Count *channel*, a new connection."""
         self.open.add(channel)
-        host = getattr(channel.getPeer(), "host", "")
-        self._per_address[host] = self._per_address.get(host, 0) + 1
+        self._per_address[getattr(channel.getPeer(), "host", "")] += 1
 
     def connection_closed(self, channel: Channel) -> None:
         """Count *channel* no more."""
@@ -90,11 +90,9 @@ class DownstreamSite(Site):
             return
         self.open.discard(channel)
         host = getattr(channel.getPeer(), "host", "")
-        left = self._per_address.get(host, 1) - 1
-        if left:
-            self._per_address[host] = left
-        else:
-            self._per_address.pop(host, None)
+        self._per_address[host] -= 1
+        if not self._per_address[host]:
+            del self._per_address[host]
 
     def exchange_ended(self, request: DownstreamRequest) -> None:
         """Tell the observer that *request* is answered, or that its browser left."""

@@ -23,25 +23,10 @@ _LENGTH = re.compile(rb"[0-9]{1,15}")
 # variable, so it would take a field spelled with "_" for one of framing or of identity.
 _REFUSED_FIELDS = frozenset(
     (
-        b"upgrade",
-        b"http2-settings",
-        *(
-            name.replace(b"-", b"_")
-            for name in (
-                b"content-length",
-                b"content-type",
-                b"transfer-encoding",
-                b"proxy-authorization",
-                b"x-forwarded-for",
-                b"x-forwarded-host",
-                b"x-forwarded-proto",
-                b"x-real-ip",
-                b"x-request-id",
-                b"x-csrf-token",
-                b"x-target-url",
-                b"x-whip-url",
-            )
-        ),
+        *(b"upgrade", b"http2-settings"),
+        *(b"content_length", b"content_type", b"transfer_encoding", b"proxy_authorization"),
+        *(b"x_forwarded_for", b"x_forwarded_host", b"x_forwarded_proto", b"x_real_ip"),
+        *(b"x_request_id", b"x_csrf_token", b"x_target_url", b"x_whip_url"),
     )
 )
 _BODILESS_STATUS = frozenset((204, 304))

@@ -107,14 +107,12 @@ class EgressPolicy:
         if decision.allowed:
             plain_key = self._carries_key and target.scheme != "https"
             return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
-        if decision.step == "host":
-            message = f'Host "{target.host}" is not in the allowed list'
-            raise HostNotAllowed(message, reason=decision.reason)
-        if decision.step == "scheme":
-            message = f'Scheme "{target.scheme}" is not in the allowed list'
-            raise SchemeNotAllowed(message, reason=decision.reason)
-        message = f"Port {target.port} is not in the allowed list"
-        raise PortNotAllowed(message, reason=decision.reason)
+        kind, part = {
+            "host": (HostNotAllowed, f'Host "{target.host}"'),
+            "scheme": (SchemeNotAllowed, f'Scheme "{target.scheme}"'),
+            "port": (PortNotAllowed, f"Port {target.port}"),
+        }[decision.step]
+        raise kind(f"{part} is not in the allowed list", reason=decision.reason)
 
     def _match_below(self, host: str) -> Decision | None:
         """The rule of the nearest parent domain.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ..errors import ConfigError, InvalidTarget
 from ..model import DEFAULT_PORTS, Target
@@ -86,9 +86,7 @@ _URL_FAULTS = (
     (re.compile(rb"\A[^/]*//(?:[/?:]|\Z)"), "empty host"),
     (re.compile(rb"\A[^/]*//\[(?![0-9A-Fa-f:.]+\](?:[:/?]|\Z))"), "malformed IPv6 literal"),
     (
-        re.compile(
-            rb"\A[^/]*//(?:\[[^\]]*\]|[^\[/?:]*):(?![1-9][0-9]{0,4}(?:[/?]|\Z))",
-        ),
+        re.compile(rb"\A[^/]*//(?:\[[^\]]*\]|[^\[/?:]*):(?![1-9][0-9]{0,4}(?:[/?]|\Z))"),
         "malformed port",
     ),
     (
@@ -125,16 +123,10 @@ class PinnedBase:
     """
 
     base: Target
-    _prefix: str = field(init=False, repr=False)
-    _room: int = field(init=False, repr=False)
 
-    @_prefix.default
-    def _path_without_slash(self) -> str:
+    @property
+    def _prefix(self) -> str:
         return self.base.path_and_query.removesuffix("/")
-
-    @_room.default
-    def _bytes_left(self) -> int:
-        return MAX_URL - len(self.base.origin) - len(self._prefix)
 
     @classmethod
     def parse(cls, url: str) -> PinnedBase:
@@ -160,7 +152,8 @@ class PinnedBase:
             none, or a path, a query or both. The query is passed on as it came.
         :raises InvalidTarget: it has illegal characters, or a path that could leave the base.
         """
-        if len(remainder) > self._room:
+        base, prefix = self.base, self._prefix
+        if len(base.origin) + len(prefix) + len(remainder) > MAX_URL:
             raise InvalidTarget(reason=f"longer than {MAX_URL} bytes")
         match = _REMAINDER.fullmatch(remainder)
         if match is None:
@@ -170,8 +163,7 @@ class PinnedBase:
             _check_below(path)
         except ValueError as fault:
             raise InvalidTarget(reason=str(fault)) from None
-        base = self.base
-        below = self._prefix + path.decode("ascii") if path else base.path_and_query
+        below = prefix + path.decode("ascii") if path else base.path_and_query
         return Target(base.scheme, base.host, base.port, below + query.decode("ascii"))
 
     def within(self, target: Target) -> Target:

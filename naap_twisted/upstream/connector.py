@@ -13,7 +13,6 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..deadlines import Ticker
@@ -37,8 +36,6 @@ class Connector:
 
     :param reactor: ``IReactorTCP`` and ``IReactorTime``.
     """
-
-    _log = Logger()
 
     def __init__(
         self, reactor: Any, lookups: SharedLookups, tls: TlsContexts, ticker: Ticker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 
 from attrs import frozen
@@ -39,7 +40,7 @@ class Pool:
         self._limits = limits or PoolLimits()
         self._idle: dict[PoolKey, list[UpstreamConnection]] = {}
         # The count is by origin and policy, for users with keys of their own share one bound.
-        self._open: dict[Hashable, int] = {}
+        self._open: Counter[Hashable] = Counter()
         self._size = 0
         self.opened = 0
 
@@ -61,12 +62,11 @@ class Pool:
     def may_open(self, key: PoolKey) -> bool:
         """Whether a new connection for *key* stays within the bounds."""
         limits = self._limits
-        return self.opened < limits.open_total and self._open.get(key[0], 0) < limits.open_per_key
+        return self.opened < limits.open_total and self._open[key[0]] < limits.open_per_key
 
     def made(self, connection: UpstreamConnection) -> None:
         """Count *connection*, a new one."""
-        origin = connection.key[0]
-        self._open[origin] = self._open.get(origin, 0) + 1
+        self._open[connection.key[0]] += 1
         self.opened += 1
 
     def released(self, connection: UpstreamConnection) -> None:
@@ -83,11 +83,9 @@ class Pool:
         """Forget *connection*, which is closed, whether it was idle or not."""
         self.opened -= 1
         origin = connection.key[0]
-        left = self._open.get(origin, 0) - 1
-        if left > 0:
-            self._open[origin] = left
-        else:
-            self._open.pop(origin, None)
+        self._open[origin] -= 1
+        if not self._open[origin]:
+            del self._open[origin]
         self.withdrawn(connection)
 
     def withdrawn(self, connection: UpstreamConnection) -> None:
