@@ -136,7 +136,7 @@ class RequestBody:
         if self._hold is not None:
             self._hold.release()
 
-    def whole(self, limit: int) -> bytes | Deferred[bytes]:
+    def read_all(self, limit: int) -> bytes | Deferred[bytes]:
         """As :meth:`collect`, but the bytes themselves where all of them have been received.
 
         :raises Unavailable: they have been, and the server holds too many bytes.

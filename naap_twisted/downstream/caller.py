@@ -110,7 +110,7 @@ def came_over_tls(
 def rate_key(client: str) -> str:
     """The key under which limits count *client*: an IPv4 address, or an IPv6 /64.
 
-    One IPv6 subscriber has at least a /64 (RFC 6177), so a limit on one address limits nobody.
+    One IPv6 subscriber has at least a /64 (RFC 6177), so a limit on a single address has no effect.
 
     >>> rate_key("2001:db8::1:2")
     '2001:db8::/64'

@@ -62,7 +62,7 @@ class BodyPolicy:
         is_json = media_type in _JSON_TYPES
         if not (is_json or body.complete or self._may_be_sent_again(body.length)):
             return StreamedBody(body, self.limit), content_type
-        data = body.whole(self.limit)
+        data = body.read_all(self.limit)
         if not isinstance(data, bytes):
             data = await data
         if not data:

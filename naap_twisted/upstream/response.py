@@ -113,19 +113,13 @@ class UpstreamResponse:
             self._flow(False)
 
     def resumeProducing(self) -> None:
-        """Go on."""
+        """Read from the upstream again."""
         if self._end is None:
             self._flow(True)
 
-    def stopProducing(self) -> None:
-        """Nobody wants the rest."""
-        self.abortConnection()
-
-    def loseConnection(self) -> None:
-        """Nobody wants the rest."""
-        self.abortConnection()
-
     def abortConnection(self) -> None:
-        """End the exchange now; the connection is not used again."""
+        """End the exchange, whose rest is not needed; its connection is closed."""
         if self._end is None:
             self._abort()
+
+    stopProducing = loseConnection = abortConnection

@@ -214,16 +214,16 @@ class Held(SynchronousTestCase):
             body = RequestBody(tap, size)
             body.feed(b"a" * size)
             body.end()
-            self.assertEqual(body.whole(size), b"a" * size)
+            self.assertEqual(body.read_all(size), b"a" * size)
             self.assertEqual(tap.account.total, size if counted else 0)
             Hold(tap.account, "b").take(100_000 - tap.account.total)
             other = RequestBody(tap, None)
             other.feed(b"a" * size)
             other.end()
             if counted:
-                self.assertRaises(Unavailable, other.whole, size)
+                self.assertRaises(Unavailable, other.read_all, size)
             else:
-                self.assertEqual(len(other.whole(size)), size)
+                self.assertEqual(len(other.read_all(size)), size)
 
     def test_streamed_ones_are_not_held(self):
         """What goes on as it comes takes no room."""
