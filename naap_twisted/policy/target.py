@@ -8,6 +8,7 @@ port. It normalises the case of scheme and host and the host's trailing dot, and
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
@@ -71,6 +72,7 @@ _REASONS = {
 }
 
 # These only word a refusal that _TARGET or _REMAINDER has already made; the first match counts.
+_PERCENT_FAULT = (re.compile(rb"%(?![0-9A-Fa-f]{2})"), "malformed percent encoding")
 _CHARACTER_FAULTS = (
     (re.compile(rb"[\x80-\xff]"), "non-ASCII character"),
     (re.compile(rb"[\x00-\x1f\x7f]"), "control character"),
@@ -78,7 +80,14 @@ _CHARACTER_FAULTS = (
     (re.compile(rb"\\"), "backslash"),
     (re.compile(rb"#"), "fragment"),
 )
+_REMAINDER_FAULTS = (
+    *_CHARACTER_FAULTS,
+    (re.compile(rb"\A[^/?]"), "does not continue the route's path with / or ?"),
+    _PERCENT_FAULT,
+)
 _URL_FAULTS = (
+    *_CHARACTER_FAULTS,
+    (re.compile(rb"\A\Z"), "empty"),
     (re.compile(rb"\A(?!https?://)", re.IGNORECASE), "scheme is not http:// or https://"),
     (re.compile(rb"\A[^/]*//[^/?]*@"), "userinfo"),
     (re.compile(rb"\A[^/]*//[^/?]*%"), "percent sign in the host"),
@@ -93,8 +102,8 @@ _URL_FAULTS = (
         re.compile(rb"\A[^/]*//[^\[/?:]*[^0-9A-Za-z.\-/?:]"),
         "host label is not letters, digits and inner hyphens",
     ),
+    _PERCENT_FAULT,
 )
-_PERCENT_FAULT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def parse_target(raw: bytes, header: str = "X-Target-URL") -> Target:
@@ -157,7 +166,7 @@ class PinnedBase:
             raise InvalidTarget(reason=f"longer than {MAX_URL} bytes")
         match = _REMAINDER.fullmatch(remainder)
         if match is None:
-            raise InvalidTarget(reason=_why_not_remainder(remainder))
+            raise InvalidTarget(reason=_why_refused(remainder, _REMAINDER_FAULTS))
         path, query = match.groups()
         try:
             _check_below(path)
@@ -185,7 +194,7 @@ def _parse(raw: bytes) -> Target:
         raise ValueError(f"longer than {MAX_URL} bytes")
     match = _TARGET.fullmatch(raw)
     if match is None:
-        raise ValueError(_why_not_url(raw))
+        raise ValueError(_why_refused(raw, _URL_FAULTS))
     scheme_bytes, host, port_bytes, path, query = match.groups()
     if _DOT_SEGMENT.search(path):
         raise ValueError("dot segment in the path")
@@ -216,28 +225,9 @@ def _refuse_fault(faults: re.Pattern[bytes], path: bytes) -> None:
         raise ValueError(_REASONS[fault.lastgroup])
 
 
-def _why_not_url(raw: bytes) -> str:
-    if not raw:
-        return "empty"
-    for pattern, reason in _CHARACTER_FAULTS + _URL_FAULTS:
-        if pattern.search(raw):
-            return reason
-    return _why_not_characters(raw)
-
-
-def _why_not_remainder(raw: bytes) -> str:
-    for pattern, reason in _CHARACTER_FAULTS:
-        if pattern.search(raw):
-            return reason
-    if not raw.startswith((b"/", b"?")):
-        return "does not continue the route's path with / or ?"
-    return _why_not_characters(raw)
-
-
-def _why_not_characters(raw: bytes) -> str:
-    if _PERCENT_FAULT.search(raw):
-        return "malformed percent encoding"
-    return "character outside RFC 3986 in the path or query"
+def _why_refused(raw: bytes, faults: Sequence[tuple[re.Pattern[bytes], str]]) -> str:
+    reasons = (reason for pattern, reason in faults if pattern.search(raw))
+    return next(reasons, "character outside RFC 3986 in the path or query")
 
 
 def _a_label_hint(url: str) -> str:
