@@ -20,7 +20,8 @@ class DownstreamLimits:
     :ivar chunk_framing: framing bytes of a chunked body beyond those that its payload pays for; a
         chunk is charged its framing, and eight bytes at least.
     :ivar crumbs: reads of fewer than eight bytes within one request, be they packets or TLS
-        records.
+        records; ...
+    :ivar bytes_per_crumb: ... each so many bytes of the request's body allow one more.
     :ivar write_timeout: how long a browser may take nothing of its answer before it is cut off.
     :ivar pipelined: bytes that may wait behind a request in progress.
     :ivar linger: bytes of an unread body that are drained after an early answer, so that a reset
@@ -44,6 +45,7 @@ class DownstreamLimits:
     body_rate: float = 1024.0
     chunk_framing: int = 128 * 1024
     crumbs: int = 16 * 1024
+    bytes_per_crumb: int = 1024
     write_timeout: float = 60.0
     pipelined: int = 128 * 1024
     linger: int = 1024 * 1024
