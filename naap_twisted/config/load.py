@@ -1,4 +1,4 @@
-"""A config file, or its text, to a :class:`~naap_twisted.options.server.Config`."""
+"""From a config file, or its text, to a :class:`~naap_twisted.options.server.Config`."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ MAX_CONFIG_BYTES = 1024 * 1024
 
 
 def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Config:
-    """Read and check the file at *path*; relative paths inside start at its directory.
+    """Read and check the file at *path*; the relative paths in it start at its directory.
 
     :param environ: the environment variables; the process's own when ``None``.
-    :raises ConfigError: with every problem there is, one line each.
+    :raises ConfigError: with every problem in the file, one line each.
     """
     file = Path(path)
     try:
@@ -53,18 +53,19 @@ def parse_config(
     environ: Mapping[str, str] | None = None,
     readable: str | None = None,
 ) -> Config:
-    """Check TOML *text*.
+    """Read and check TOML *text*.
 
     :param directory: where relative paths start; the current directory when ``None``.
-    :param readable: the file that it stands in, where other users can read that.
-    :raises ConfigError: with every problem there is, one line each.
+    :param readable: the name of the text's file if other users can read it: no key may stand in
+        such a file. ``None`` otherwise.
+    :raises ConfigError: with every problem in the text, one line each.
     """
     try:
         document = tomllib.loads(text)
     except RecursionError:
         raise ConfigError("config: not TOML: nested too deeply") from None
     except ValueError as error:
-        # tomllib's reasons give the place, never more than one character of the text.
+        # tomllib's message gives the place and at most one character of the text, so no secret.
         raise ConfigError(f"config: not TOML: {error}") from None
     problems = Problems()
     surroundings = Surroundings(

@@ -1,4 +1,4 @@
-"""From request path to resource: Klein's url map, asked once per path and method.
+"""From request path to resource: Klein's url map, asked once for each path and method.
 
 Klein stays the router. A mounted proxy is an ordinary Klein route whose handler returns a resource;
 this resource asks the same url map one step earlier, because a proxy must get its request at the
@@ -38,9 +38,10 @@ _MOST_CACHED = 1024
 
 @frozen
 class Match:
-    """Who answers one method and path.
+    """What answers one method and path: a mount, a refusal, a redirect, or else Klein itself.
 
-    :ivar location: the path's one spelling, where the caller is sent to it.
+    :ivar rule: the text of the url map's rule, for the log line.
+    :ivar location: where a redirect leads: the canonical spelling of the path.
     """
 
     mount: Mount | None = None
@@ -51,12 +52,12 @@ class Match:
 
 @implementer(IHeadResource, IRouteTable)
 class Routes(Resource):
-    """The innermost layer: proxies, Klein routes, and what stands beside the base path.
+    """The innermost resource: proxies and Klein routes below the base path, others beside it.
 
     :param base_path: ``"/api/v1"``, or ``""``.
-    :param key: signs the Locations of sessions.
-    :param door: the limits that ask who calls, on every route below the base path.
-    :param cross_site: what pages of other sites may not do to a route with a key.
+    :param key: signs the Locations of WHIP sessions.
+    :param door: the limits for each user, on every route below the base path.
+    :param cross_site: refuses what pages of other sites may not ask of a route with a key.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
     """
@@ -102,8 +103,9 @@ class Routes(Resource):
     ) -> Mount:
         """Add *resource* at *path* below the base path.
 
-        :param path: one that was judged.
-        :param door: the limits of a proxy's callers; *keys*: what it injects of theirs.
+        :param path: a path that the options' rules accept.
+        :param door: the limits for the callers of a proxy; the server's own when ``None``.
+        :param keys: the store of the users' keys that a proxy injects.
         :raises ConfigError: the path is taken for one of the methods.
         """
         full, methods = self.base_path + path, methods_of(resource)
@@ -153,13 +155,13 @@ class Routes(Resource):
         self._by_endpoint[endpoint] = self._by_endpoint[endpoint + "_branch"] = mount
 
     def render(self, request: IDownstreamRequest) -> int:
-        """Find the resource and let it answer."""
+        """Find the resource for *request* and let it answer."""
         below = self._below_base(request.path)
         if below is None:
             self._render_beside(request)
             return NOT_DONE_YET
         if getattr(getattr(request, "site", None), "draining", False):
-            # Its connection was open before; whoever comes next will find another server.
+            # A keep-alive connection outlived the listener; a retry reaches another server.
             request.refuse(Unavailable(reason="shutting down"))
             return NOT_DONE_YET
         match = self._match(request.method, below)
@@ -183,7 +185,7 @@ class Routes(Resource):
         request.finish()
 
     def _render_klein(self, request: IDownstreamRequest) -> None:
-        """A stock handler: the same first door, then Klein itself, with the body in place."""
+        """Admit the caller as a proxy would, then let Klein answer, once the body is there."""
         rule = "anyone" if self._gate.is_public(request.path) else None
         admitted = Deferred.fromCoroutine(self._admit(request, rule))
         request.notifyFinish().addErrback(lambda _: admitted.cancel())
@@ -217,7 +219,7 @@ class Routes(Resource):
     def _below_base(self, path: bytes) -> bytes | None:
         base = self._base
         if not base:
-            # What stands beside the base path, /healthz above all, is found first.
+            # Without a base path, /healthz and its like are found before any route.
             return None if _first_segment(path) in self.beside else path
         if not path.startswith(base):
             return None
@@ -225,7 +227,7 @@ class Routes(Resource):
         return below if below[:1] == b"/" else (b"/" if not below else None)
 
     def _forget_if_changed(self) -> None:
-        if self._known != len(self.klein.endpoints):  # a route was added since
+        if self._known != len(self.klein.endpoints):  # A route was added after the last request.
             self._known = len(self.klein.endpoints)
             self._matches.clear()
             self._cors.clear()
@@ -251,7 +253,7 @@ class Routes(Resource):
         return Match(pinned) if pinned else Match(error=said.error, location=said.location)
 
     def cors_for(self, path: bytes) -> RouteCors | None:
-        """What a preflight for *path* may allow; ``None`` where nothing is."""
+        """What a preflight for *path* may allow; ``None`` where nothing is found."""
         below = self._below_base(path)
         if below is None:
             return RouteCors((b"GET", b"HEAD")) if _first_segment(path) in self.beside else None

@@ -268,7 +268,7 @@ class Stage(TestCase):
     async def _back_to_baseline(self):
         server = self.running.server
         await self.until(lambda: not server.site().open, "browser connections")
-        for side in (self.way_out, server._upstream):
+        for side in (self.way_out, server.parts.upstream):
             pool = side.pool
             await self.until(lambda p=pool: sum(p._open.values()) == len(p), "busy connections")
             side.close()
