@@ -1,4 +1,7 @@
-"""The one config line that would let a refused target through; checked before it is given. Pure."""
+"""The config line that would let a refused target pass. Pure.
+
+A line is given only if the config's own rules would accept it.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,9 @@ Address = IPv4Address | IPv6Address
 
 
 def line_for(route: Route, step: Step, url: str) -> str | None:
-    """The line that would let *url* past *step*; ``None`` where none could, or should."""
+    """The line that would let *url* past *step*; ``None`` where no line could or should."""
     if route.pinned is not None and step.name != "address":
-        return None  # another upstream is another route
+        return None  # The target of a pinned route is fixed: another upstream is another route.
     if step.name == "parse":
         return None
     target = route.target(url)
@@ -58,7 +61,7 @@ def _network_line(route: Route, target: Target, address: Address | None) -> str 
         return None
     entry = AllowedNetwork(ip_network(address), target.port)
     opened = (*route.policy.allow_networks, entry)
-    # Metadata services stay closed whatever is written.
+    # The addresses of cloud metadata services stay closed whatever allow_networks says.
     if not judge(address, target.port, opened).allowed:
         return None
     return _line("allow_networks", [format_allow_network(each) for each in opened])

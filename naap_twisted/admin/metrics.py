@@ -1,7 +1,7 @@
-"""``/metrics``: the server's numbers in Prometheus' text format, read when they are asked for.
+"""``/metrics``: the server's numbers in Prometheus' text format, collected at each scrape.
 
-Labels are routes as mounted, statuses by class and outcomes as the log line has them: few, and
-nothing of a user or a target.
+Labels are routes as mounted, statuses by class and outcomes as the log line has them: their number
+is bounded, and none of them tells of a user or a target.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -28,27 +28,22 @@ _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 _UNROUTED = "(none)"
 
 
-class Metrics:
-    """The numbers of *server* and of its process."""
-
-    def __init__(self, server: PluginServer) -> None:
-        self._registry = CollectorRegistry()
-        self._registry.register(ServerCollector(server))
-        ProcessCollector(registry=self._registry)
-
-    def text(self) -> bytes:
-        """All of them, as a scrape reads them."""
-        return generate_latest(self._registry)
+def metrics_of(server: PluginServer) -> CollectorRegistry:
+    """The registry of the numbers of *server* and of its process."""
+    registry = CollectorRegistry()
+    registry.register(ServerCollector(server))
+    ProcessCollector(registry=registry)
+    return registry
 
 
 class ServerCollector(Collector):
-    """Makes metrics out of plain numbers."""
+    """Makes Prometheus' metrics out of the server's plain numbers."""
 
     def __init__(self, server: PluginServer) -> None:
         self._server = server
 
     def collect(self) -> Iterator[Metric]:
-        """See ``prometheus_client``."""
+        """Every metric, at the moment of the scrape; ``prometheus_client`` calls it."""
         parts = self._server.parts
         yield from _exchanges(parts.tally)
         pool = parts.upstream.pool

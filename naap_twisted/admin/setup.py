@@ -1,4 +1,4 @@
-"""``GET /console/setup``: what a developer needs to call this server. Names, never values."""
+"""``GET /console/setup``: what a developer needs to call this server; never a secret's value."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ..options.rules import effective_authorize
 from ..route.spine import MountedProxy
 from ..server.mounts import Mount
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
 
-# Listening everywhere is listening here, too.
+# A listener on every interface can be reached on loopback, too.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def setup_of(server: PluginServer, tries: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The document.
+    """The JSON document of ``/console/setup``.
 
-    :param tries: a target to try, by the route's full path.
+    :param tries: a target URL for a developer to try first, by the route's full path.
     """
     options = server.parts.options
     listed = options.cors_origins
@@ -42,7 +43,7 @@ def setup_of(server: PluginServer, tries: Mapping[str, str] | None = None) -> di
 
 
 def own_origins(server: PluginServer) -> list[str]:
-    """Root URLs of the server's own listeners, under a name that it answers to; https first."""
+    """The root URLs of the server's TCP listeners, by a name that it answers to; https first."""
     names = server.parts.options.server_names
     found: dict[str, None] = {}
     for address in server.addresses():
@@ -60,16 +61,8 @@ def own_origins(server: PluginServer) -> list[str]:
 
 
 def authority_of(origin: str) -> str:
-    """What a browser sends as Host to *origin*."""
+    """The Host that a browser sends to *origin*."""
     return urlsplit(origin).netloc
-
-
-def effective_rule(proxy: MountedProxy, server: PluginServer) -> str:
-    """Who may call the route: ``"user"``, ``"anyone"``, ``"role:x"`` or ``"callable"``."""
-    rule = proxy.route.authorize
-    if rule is None:
-        return "user" if server.require_auth else "anyone"
-    return rule if isinstance(rule, str) else "callable"
 
 
 def _route(mount: Mount, proxy: MountedProxy, server: PluginServer) -> dict[str, Any]:
@@ -83,9 +76,9 @@ def _route(mount: Mount, proxy: MountedProxy, server: PluginServer) -> dict[str,
         "allowed_hosts": [rule.text for rule in proxy.egress.rules],
         "allowed_schemes": [*proxy.egress.schemes],
         "allowed_ports": None if proxy.egress.ports is None else [*proxy.egress.ports],
-        # Without its query, which may hold a key. PinnedBase refuses one anyway.
+        # A query may hold a key; PinnedBase refuses one, and this line does not rely on it.
         "target": None if pinned is None else pinned.base.url.partition("?")[0],
-        "authorize": effective_rule(proxy, server),
+        "authorize": effective_authorize(server.config, proxy.options),
         "injects": [*route.injects],
         "whip": mount.has_sessions,
     }

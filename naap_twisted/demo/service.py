@@ -15,7 +15,7 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from ..admin.console import console_children
+from ..admin.console import Console
 from ..create import create_plugin_server
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..page.page import demo_children
@@ -141,7 +141,7 @@ class DemoService(MultiService):
             BASE_PATH + PINNED_PATH: "/models",
             BASE_PATH + PINNED_WHIP_PATH: "/demo-room",
         }
-        server.root_children.update(console_children(server, tries=tries))
+        server.root_children[b"console"] = Console(server, tries)
         return server
 
     def _mount(
