@@ -23,9 +23,7 @@ def setup_of(server: PluginServer, tries: Mapping[str, str] | None = None) -> di
     :param tries: a target URL for a developer to try first, by the route's full path.
     """
     options = server.parts.options
-    listed = options.cors_origins
-    wildcard = listed == "*" or tuple(listed) == ("*",)
-    origins: str | list[str] = [listed] if isinstance(listed, str) else [*listed]
+    origins = options.cors_origins
     return {
         "service": server.title,
         "origins": own_origins(server),
@@ -33,7 +31,7 @@ def setup_of(server: PluginServer, tries: Mapping[str, str] | None = None) -> di
         "uptime": round(server.parts.clock.seconds() - server.parts.born, 3),
         "base_path": options.base_path,
         "auth": server.require_auth,
-        "cors_origins": "*" if wildcard else origins,
+        "cors_origins": origins if isinstance(origins, str) else [*origins],
         "routes": [
             {**_route(mount, mount.proxy, server), "try": (tries or {}).get(mount.full_path)}
             for mount in server.routes()

@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 
 from ...secret import Secret
-from ..site import UpstreamSite
+from ..upstream import UpstreamSite
 from ..whip_upstream import FRAGMENT_TYPE, OFFER_TYPE, admitted, media_type, refuse
 from .fragment import Fragment, NotAFragment, parse_fragment
 from .session import BadOffer, Ended, Publisher, RestartRefused, Session, Viewer
