@@ -5,7 +5,7 @@ It is the seed's plugin server; ``create_plugin_server`` makes one of options.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -32,10 +32,10 @@ from ..observe.log import AccessLog
 from ..options.code import check_mount, exposed
 from ..options.listen import Listen
 from ..options.server import Config, UpstreamOptions
-from ..policy.egress import AnyHost
+from ..policy.egress import EgressPolicy
 from ..route.cross_site import CrossSite
 from ..route.spine import ExternalProxy
-from ..upstream.agent import GuardedHTTPClient, VettedAgent
+from ..secret import Secret
 from ..upstream.client import UpstreamClient
 from ..upstream.dns import DnsResolver
 from ..upstream.resolver import SystemResolver
@@ -46,6 +46,7 @@ from .cautions import of_routes
 from .chain import capacity_of, limits_of, wrapped
 from .drain import Drain
 from .mounts import Mount
+from .own_calls import keyed_client, open_client
 from .own_names import own_names
 from .parts import AdminSide, Parts
 from .ports import ListeningPort, tls_problems
@@ -99,9 +100,8 @@ class PluginServer(MultiService):
             clock=reactor,
             born=reactor.seconds(),
         )
-        self.http: HTTPClient = GuardedHTTPClient(
-            VettedAgent(self.parts.upstream, AnyHost(config.upstream.allow_networks))
-        )
+        networks = config.upstream.allow_networks
+        self.http: HTTPClient = open_client(self.parts.upstream, networks)
         self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
         gate = Gate(
             self._authenticator,
@@ -196,6 +196,27 @@ class PluginServer(MultiService):
         observer = self.parts.state.observer(AccessLog())
         # Only /metrics reads the tally, and counting costs half a microsecond an exchange.
         return self.parts.tally.after(observer) if self.parts.options.admin_listen else observer
+
+    def client(
+        self,
+        *,
+        allowed_hosts: Sequence[str],
+        forward_headers: Mapping[str, str | Secret],
+        allowed_schemes: Sequence[str] = ("https",),
+        allowed_ports: Sequence[int] | None = None,
+    ) -> HTTPClient:
+        """A treq client with a key, for this server's own calls; docs/testing.md shows one.
+
+        It adds *forward_headers* to each request, asks where a route with these options would, and
+        takes out of the answers what repeats a header's value.
+
+        :raises ConfigError: as for the options of a route with these names.
+        """
+        networks = self.config.upstream.allow_networks
+        policy = EgressPolicy(
+            allowed_hosts, allowed_schemes, allowed_ports, networks, carries_key=True
+        )
+        return keyed_client(self.parts.upstream, policy, forward_headers)
 
     @property
     def keys(self) -> IKeyStore:

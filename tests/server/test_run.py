@@ -46,7 +46,8 @@ class RunServerTests(SynchronousTestCase):
         """A process that still runs as root says so."""
         for name in ("outlive_others", "when_asked_again", "speed_up_text_logs"):
             self.patch(run, name, lambda *_: None)
-        self.patch(run.gc, "freeze", lambda: None)
+        for name in ("freeze", "set_threshold"):
+            self.patch(run.gc, name, lambda *_: None)
         for user, warnings in ((0, 1), (1000, 0)):
             self.patch(os, "geteuid", lambda user=user: user)
             with capturedLogs() as logs:
