@@ -46,19 +46,14 @@ class ServerCollector(Collector):
         """Every metric, at the moment of the scrape; ``prometheus_client`` calls it."""
         parts = self._server.parts
         yield from _exchanges(parts.tally)
-        pool = parts.upstream.pool
-        yield from _gauges(
-            ("in_flight", "Proxied exchanges in progress", parts.capacity.in_flight),
-            ("connections", "Open connections of browsers", len(self._server.site().open)),
-            ("uptime_seconds", "Since the server was made", parts.clock.seconds() - parts.born),
-        )
-        held = self._server.site().held
-        yield from _gauges(("held_body_bytes", "Of request bodies that are held whole", held.total))
-        yield CounterMetricFamily(
-            "naap_held_bodies_refused",
-            "Request bodies refused with 503 for want of room",
-            value=held.refused,
-        )
+        site, pool = self._server.site(), parts.upstream.pool
+        yield _gauge("in_flight", "Proxied exchanges in progress", parts.capacity.in_flight)
+        yield _gauge("connections", "Open connections of browsers", len(site.open))
+        uptime = parts.clock.seconds() - parts.born
+        yield _gauge("uptime_seconds", "Since the server was made", uptime)
+        yield _gauge("held_body_bytes", "Of request bodies that are held whole", site.held.total)
+        refused = "Request bodies refused with 503 for want of room"
+        yield _counter("held_bodies_refused", refused, site.held.refused)
         upstream = GaugeMetricFamily(
             "naap_upstream_connections",
             "Connections to upstreams: in use or being made ready for it, and idle",
@@ -69,18 +64,18 @@ class ServerCollector(Collector):
         yield upstream
         redis, usage = parts.state.redis, parts.state.usage
         if redis is not None:
-            yield from _gauges(("redis_up", "1: Redis answered last time", int(redis.up)))
-            yield CounterMetricFamily(
-                "naap_redis_outages", "How often Redis was lost", value=redis.outages
-            )
+            yield _gauge("redis_up", "1: Redis answered last time", int(redis.up))
+            yield _counter("redis_outages", "How often Redis was lost", redis.outages)
         if usage is not None:
-            yield CounterMetricFamily(
-                "naap_usage_lost", "Exchanges missing in users' usage", value=usage.lost
-            )
+            yield _counter("usage_lost", "Exchanges missing in users' usage", usage.lost)
 
 
-def _gauges(*rows: tuple[str, str, float]) -> Iterable[Metric]:
-    return [GaugeMetricFamily(f"naap_{name}", text, value=value) for name, text, value in rows]
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"naap_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"naap_{name}", text, value=value)
 
 
 def _exchanges(tally: Tally) -> Iterable[Metric]:

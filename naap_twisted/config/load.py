@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,25 +86,21 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
     def section(schema: Any, name: str) -> Any:
         return read_section(schema, document.get(name, {}), name, surroundings, problems)
 
-    server = section(ServerOptions, "server")
-    auth = with_environment(section(AuthOptions, "auth"), surroundings.environ, problems)
-    upstream = section(UpstreamOptions, "upstream")
-    redis = section(RedisOptions, "redis")
-    keys = section(KeysOptions, "keys")
-    routes = document.get("proxy", [])
-    if not isinstance(routes, list):
-        problems.add("proxy", f"{expected('tables', routes)}; write [[proxy]]")
-        routes = []
-    elif not routes and not none_is_a_typo:
-        problems.add("proxy", "there is no [[proxy]] route")
+    def routes() -> Iterator[RouteOptions]:
+        tables = document.get("proxy", [])
+        if not isinstance(tables, list):
+            problems.add("proxy", f"{expected('tables', tables)}; write [[proxy]]")
+            return
+        if not tables and not none_is_a_typo:
+            problems.add("proxy", "there is no [[proxy]] route")
+        for index, table in enumerate(tables):
+            yield read_section(RouteOptions, table, f"proxy[{index}]", surroundings, problems)
+
     return Config(
-        server=server,
-        auth=auth,
-        upstream=upstream,
-        redis=redis,
-        keys=keys,
-        proxy=tuple(
-            read_section(RouteOptions, route, f"proxy[{index}]", surroundings, problems)
-            for index, route in enumerate(routes)
-        ),
+        server=section(ServerOptions, "server"),
+        auth=with_environment(section(AuthOptions, "auth"), surroundings.environ, problems),
+        upstream=section(UpstreamOptions, "upstream"),
+        redis=section(RedisOptions, "redis"),
+        keys=section(KeysOptions, "keys"),
+        proxy=tuple(routes()),
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from ipaddress import ip_network
 from typing import Any, TextIO
 
@@ -146,48 +147,27 @@ class DemoService(MultiService):
     def _mount(
         self, server: PluginServer, openai: int, whip: int, reachable: tuple[AllowedNetwork, ...]
     ) -> None:
-        common: dict[str, Any] = {
-            "forward_headers": {"Authorization": self._authorization},
-            "allow_networks": reachable,
-        }
-        server.mount(
-            CHAT_PATH,
-            create_external_proxy(
-                allowed_hosts=[LOOPBACK],
-                allowed_schemes=["http"],
-                allowed_ports=[openai],
-                timeout=60.0,
-                **common,
-            ),
+        proxy = partial(
+            create_external_proxy,
+            forward_headers={"Authorization": self._authorization},
+            allow_networks=reachable,
         )
+        by_header = partial(proxy, allowed_hosts=[LOOPBACK], allowed_schemes=["http"])
+        server.mount(CHAT_PATH, by_header(allowed_ports=[openai], timeout=60.0))
         server.mount(
             WHIP_PATH,
-            create_external_proxy(
-                allowed_hosts=[LOOPBACK],
-                allowed_schemes=["http"],
+            by_header(
                 allowed_ports=[whip],
                 target_url_header="X-WHIP-URL",
                 content_type="application/sdp",
                 expose_headers=[ExposeHeader("Location", "X-WHIP-Resource")],
-                **common,
             ),
         )
-        server.mount(
-            PINNED_PATH,
-            create_external_proxy(
-                target=f"http://{LOOPBACK}:{openai}/v1",
-                methods=("GET", "POST"),
-                timeout=60.0,
-                **common,
-            ),
-        )
+        target = f"http://{LOOPBACK}:{openai}/v1"
+        server.mount(PINNED_PATH, proxy(target=target, methods=("GET", "POST"), timeout=60.0))
         # For clients that can't learn the upstream's port, such as the built example frontend.
-        server.mount(
-            PINNED_WHIP_PATH,
-            create_external_proxy(
-                target=f"http://{LOOPBACK}:{whip}/whip", content_type="application/sdp", **common
-            ),
-        )
+        target = f"http://{LOOPBACK}:{whip}/whip"
+        server.mount(PINNED_WHIP_PATH, proxy(target=target, content_type="application/sdp"))
 
 
 def create_demo_service(port: int = 4020, reactor: Any = None) -> IService:
