@@ -64,4 +64,4 @@ def _network_line(route: Route, target: Target, address: Address | None) -> str 
     # The addresses of cloud metadata services stay closed whatever allow_networks says.
     if not judge(address, target.port, opened).allowed:
         return None
-    return _line("allow_networks", [format_allow_network(each) for each in opened])
+    return _line("allow_networks", [format_allow_network(network) for network in opened])

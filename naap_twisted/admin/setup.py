@@ -43,7 +43,7 @@ def setup_of(server: PluginServer, tries: Mapping[str, str] | None = None) -> di
 def own_origins(server: PluginServer) -> list[str]:
     """The root URLs of the server's TCP listeners, by a name that it answers to; https first."""
     names = server.parts.options.server_names
-    found: dict[str, None] = {}
+    roots: dict[str, None] = {}
     for address in server.addresses():
         scheme, split, rest = address.partition("://")
         if not split:
@@ -54,8 +54,8 @@ def own_origins(server: PluginServer) -> list[str]:
             host = names[0].strip("[]")
         shown = f"[{host}]" if ":" in host else host
         default = {"http": "80", "https": "443"}[scheme]
-        found.setdefault(f"{scheme}://{shown}" + ("" if port == default else f":{port}"))
-    return sorted(found, key=lambda origin: not origin.startswith("https:"))
+        roots.setdefault(f"{scheme}://{shown}" + ("" if port == default else f":{port}"))
+    return sorted(roots, key=lambda origin: not origin.startswith("https:"))
 
 
 def authority_of(origin: str) -> str:

@@ -66,8 +66,9 @@ def sse(document: Json) -> bytes:
 
 
 def _usage(question: str, reply: str) -> Json:
-    asked, said = len(words(question)), len(words(reply))
-    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+    prompt, completion = len(words(question)), len(words(reply))
+    total = prompt + completion
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
 
 @frozen

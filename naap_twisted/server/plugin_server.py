@@ -86,7 +86,7 @@ class PluginServer(MultiService):
         self.config = config
         self._reactor = reactor
         self.router = Klein()
-        self.listen = tuple(each.description for each in options.listen)
+        self.listen = tuple(listen.description for listen in options.listen)
         self._bounds = limits_of(config)
         self._places = capacity_of(options)
         self._trusted = TrustedProxies(options.trusted_proxies)

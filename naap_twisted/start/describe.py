@@ -86,12 +86,12 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     injected = [f"{name} (from {value.source})" for name, value in headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
     pinned = route.target is not None
-    passed = passed_headers(route.pass_headers, pinned=pinned)
+    sent = passed_headers(route.pass_headers, pinned=pinned)
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
     if is_whip(route.content_type, route.methods):
-        passed = (*passed, *CLIENT_HEADERS)
+        sent = (*sent, *CLIENT_HEADERS)
     relayed += SDP_RELAY if OFFER in route.content_type else ()
-    yield "passed headers", ", ".join(dict.fromkeys(passed)) or "none"
+    yield "passed headers", ", ".join(dict.fromkeys(sent)) or "none"
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
     exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
     yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"

@@ -156,12 +156,12 @@ class _Scripted(Protocol):
             self._upstream.requests.append(received)
         received.raw += data
         if received.head is None:
-            found = self._head.feed(data)
-            if found is None:
+            complete = self._head.feed(data)
+            if complete is None:
                 return b""
-            received.head = parse_request(found[0], _LIMITS)
+            head, data = complete
+            received.head = parse_request(head, _LIMITS)
             self._decoder = body_decoder(received.head.body)
-            data = found[1]
             if self._upstream.eager:
                 self._begin()
         assert self._decoder is not None
