@@ -34,7 +34,7 @@ from ..options.listen import Listen
 from ..options.server import Config, UpstreamOptions
 from ..policy.egress import EgressPolicy
 from ..route.cross_site import CrossSite
-from ..route.spine import ExternalProxy
+from ..route.spine import Bindings, ExternalProxy, MountedProxy
 from ..secret import Secret
 from ..upstream.client import UpstreamClient
 from ..upstream.dns import DnsResolver
@@ -103,7 +103,7 @@ class PluginServer(MultiService):
         networks = config.upstream.allow_networks
         self.http: HTTPClient = open_client(self.parts.upstream, networks)
         self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
-        gate = Gate(
+        self._gate = Gate(
             self._authenticator,
             Patience(reactor, self._bounds.callable_timeout),
             required=self.require_auth,
@@ -115,10 +115,8 @@ class PluginServer(MultiService):
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
         self._location_key = LocationKey(options.state_dir)
-        cross_site = CrossSite(options.cors_origins, self._trusted)
-        self._routes = Routes(
-            self.router, options.base_path, gate, self._location_key, door, cross_site
-        )
+        self._cross_site = CrossSite(options.cors_origins, self._trusted)
+        self._routes = Routes(self.router, options.base_path, self._gate, door)
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
         limit = options.rate_limit
@@ -141,20 +139,30 @@ class PluginServer(MultiService):
         :raises ConfigError: the path is taken or malformed, the proxy is mounted already, or the
             server lacks what the proxy needs, such as a store of users' keys.
         """
-        proxy = resource if isinstance(resource, ExternalProxy) else None
-        check_mount(self.config, path, None if proxy is None else proxy.options)
-        in_flight, door, keys = self._places.route, self._routes.door, None
-        if proxy is not None:
-            route = proxy.route
-            if route.max_in_flight is not None:
-                in_flight = evolve(in_flight, running=route.max_in_flight)
-            if route.rate_limit is not None:
-                door = door.beside(self.parts.state.policy("route", route.rate_limit, path))
-            if route.user_keys:
-                keys = self.keys
-        capacity = self.parts.capacity.sibling(in_flight)
-        networks = self.config.upstream.allow_networks
-        self._routes.mount(path, resource, self.parts.upstream, capacity, networks, door, keys)
+        options = resource.options if isinstance(resource, ExternalProxy) else None
+        check_mount(self.config, path, options)
+        self._routes.mount(path, resource, self._bind)
+
+    def _bind(self, path: str, proxy: ExternalProxy) -> MountedProxy:
+        full_path, route = self.parts.options.base_path + path, proxy.route
+        in_flight, door = self._places.route, self._routes.door
+        if route.max_in_flight is not None:
+            in_flight = evolve(in_flight, running=route.max_in_flight)
+        if route.rate_limit is not None:
+            door = door.beside(self.parts.state.policy("route", route.rate_limit, path))
+        bindings = Bindings(
+            path=full_path,
+            gate=self._gate,
+            upstream=self.parts.upstream,
+            capacity=self.parts.capacity.sibling(in_flight),
+            allow_networks=self.config.upstream.allow_networks,
+            prefix=full_path.encode("ascii"),
+            door=door,
+            key=self._location_key,
+            keys=self.keys if route.user_keys else None,
+            cross_site=self._cross_site,
+        )
+        return proxy.mounted(bindings)
 
     def routes(self) -> tuple[Mount, ...]:
         """Every mounted resource, in the order of the calls of :meth:`mount`."""

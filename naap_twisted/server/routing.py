@@ -7,6 +7,7 @@ end of the headers and every other handler must get it with its body.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes as unquote
 
@@ -20,13 +21,10 @@ from zope.interface import implementer
 
 from ..auth.gate import Gate
 from ..errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
-from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IRouteTable, IUpstream
-from ..limits.capacity import Capacity
+from ..interfaces import IDownstreamRequest, IHeadResource, IRouteTable
 from ..limits.door import Door
-from ..model import AllowedNetwork, RouteCors
-from ..route.cross_site import CrossSite
-from ..route.spine import Bindings, ExternalProxy
-from ..whip.key import LocationKey
+from ..model import RouteCors
+from ..route.spine import ExternalProxy, MountedProxy
 from ..whip.rules import SESSION_METHODS
 from ..whip.sessions import SEGMENT
 from .mounts import Mount, methods_of, pinned_above
@@ -55,24 +53,14 @@ class Routes(Resource):
     """The innermost resource: proxies and Klein routes below the base path, others beside it.
 
     :param base_path: ``"/api/v1"``, or ``""``.
-    :param key: signs the Locations of WHIP sessions.
     :param door: the limits for each user, on every route below the base path.
-    :param cross_site: refuses what pages of other sites may not ask of a route with a key.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
     """
 
     isLeaf = True
 
-    def __init__(
-        self,
-        klein: Klein,
-        base_path: str,
-        gate: Gate,
-        key: LocationKey,
-        door: Door,
-        cross_site: CrossSite,
-    ) -> None:
+    def __init__(self, klein: Klein, base_path: str, gate: Gate, door: Door) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
         self.base_path = base_path
@@ -80,8 +68,6 @@ class Routes(Resource):
         self.mounts: list[Mount] = []
         self.door = door
         self._gate = gate
-        self._key = key
-        self._cross_site = cross_site
         self._base = base_path.encode("ascii")
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()
@@ -95,40 +81,22 @@ class Routes(Resource):
         self,
         path: str,
         resource: IResource | ExternalProxy,
-        upstream: IUpstream,
-        capacity: Capacity,
-        allow_networks: tuple[AllowedNetwork, ...],
-        door: Door | None = None,
-        keys: IKeyStore | None = None,
-    ) -> Mount:
+        bind: Callable[[str, ExternalProxy], MountedProxy],
+    ) -> None:
         """Add *resource* at *path* below the base path.
 
         :param path: a path that the options' rules accept.
-        :param door: the limits for the callers of a proxy; the server's own when ``None``.
-        :param keys: the store of the users' keys that a proxy injects.
+        :param bind: makes a resource of a proxy and its path.
         :raises ConfigError: the path is taken for one of the methods.
         """
-        full, methods = self.base_path + path, methods_of(resource)
+        methods = methods_of(resource)
         for other in self.mounts:
             shared = not methods or not other.methods or set(methods) & set(other.methods)
             if other.path == path and shared:
                 raise ConfigError(f'path: "{path}" is already the path of another mount')
         if isinstance(resource, ExternalProxy):
-            door, prefix = self.door if door is None else door, full.encode("ascii")
-            bindings = Bindings(
-                full,
-                self._gate,
-                upstream,
-                capacity,
-                allow_networks,
-                prefix,
-                door,
-                self._key,
-                keys,
-                self._cross_site,
-            )
-            resource = resource.mounted(bindings)
-        mount = Mount(path, full, resource)
+            resource = bind(path, resource)
+        mount = Mount(path, self.base_path + path, resource)
         proxy = mount.proxy
         branch = proxy is None or mount.is_pinned
         endpoint = f"{path} {' '.join(mount.methods)}".strip()
@@ -137,7 +105,6 @@ class Routes(Resource):
             below = f"{path}/{SEGMENT}/<token>"
             self._route(below, mount, f"{endpoint} session", SESSION_METHODS, branch=False)
         self.mounts.append(mount)
-        return mount
 
     def _route(
         self, path: str, mount: Mount, endpoint: str, methods: tuple[str, ...], *, branch: bool
