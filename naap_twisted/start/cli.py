@@ -1,4 +1,4 @@
-"""``naap-proxy``: check a config, explain a decision, print a config to begin with, rotate keys.
+"""Check a config, explain a decision, print options or a config to begin with, rotate keys.
 
 Exit status: 0 for a fine config or an allowed URL, 1 for a refused one, 2 for a wrong command.
 """

@@ -103,6 +103,20 @@ class TinyPiecesTests(TlsTestCase):
         self.assertLess(tally.calls, 130_000)
         self.assertFalse(any(request.complete for request in self.upstream.requests))
 
+    async def test_a_fragment_of_one_byte_chunks(self):
+        """So ends the PATCH of a WebRTC session, whose route reads no whole bodies either."""
+        self.start(
+            response(204, b"", length=False),
+            methods=["PATCH"],
+            content_type="application/trickle-ice-sdpfrag",
+        )
+        wire = self.head(CHUNKED).replace(b"application/json", b"application/trickle-ice-sdpfrag")
+        wire = wire.replace(b"POST", b"PATCH", 1) + TINY * 150_000 + LAST
+        received, tally = await deferToThread(counted, exchange, self.running.port, wire)
+        self.assertTrue(received.startswith(b"HTTP/1.1 400 "), received[:100])
+        self.assertLess(tally.calls, 130_000)
+        self.assertFalse(any(request.complete for request in self.upstream.requests))
+
     async def test_chunk_extensions(self):
         """What stands beside the payload counts in bytes: 250 of it a byte end after 130 kB."""
         self.start(OK)
