@@ -119,19 +119,19 @@ def _explain(options: argparse.Namespace) -> int:
     return ALLOWED if allowed else REFUSED
 
 
-def _run(config: Config, route: Route, url: str) -> tuple[Step, ...]:
-    outcome: list[tuple[Step, ...]] = []
+def _run(config: Config, route: Route, url: str) -> list[Step]:
+    steps: list[Step] = []
 
     async def run(reactor: Any) -> None:
-        resolver = resolver_of(config.upstream, reactor)
-        outcome.append(await explain(route, url, resolver, reactor))
+        steps.extend(await explain(route, url, resolver_of(config.upstream, reactor), reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
-    except SystemExit as ended:
-        if not outcome:
-            raise ended
-    return outcome[0]
+    except SystemExit:
+        # react() ends every run so; without a step it was an error, which it has shown.
+        if not steps:
+            raise
+    return steps
 
 
 def _rotate_keys(options: argparse.Namespace) -> int:
