@@ -161,7 +161,7 @@ class Stage(TestCase):
         plugin = create_plugin_server("stage", port=0, **{**settings, **(server or {})})
         self.running = RunningServer(self, plugin)
         self.resolver = resolver or StaticResolver(self.hosts)
-        self.way_out = plugin._upstream
+        self.way_out = plugin.parts.upstream
         if not own_way_out:
             self.way_out = UpstreamClient(reactor, resolver=self.resolver)
             self.addCleanup(self.way_out.ticker.stop)
