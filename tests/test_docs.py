@@ -207,7 +207,7 @@ class LimitsTests(SynchronousTestCase):
             f"early answer | {down.linger // 1024**2} MB, {down.linger_timeout:g} s",
             f"not a proxy | {down.form // 1024**2} MB",
             f"{down.chunk_framing // 1024} kB more than its payload",
-            f"in one request | {down.crumbs:,}",
+            f"in one request | {down.crumbs:,}, and one for each {down.bytes_per_crumb // 1024} kB",
             f"held whole | {down.held // 1024**2} MB; {down.held_per_address // 1024**2} MB from",
             f"does not answer | {down.callable_timeout:g} s",
             f"{down.connections:,}; {down.connections_per_address:,} from one address",

@@ -33,6 +33,10 @@ class Mount:
         """Whether it is a proxy with a fixed upstream, which reads what follows the path."""
         return self.proxy is not None and self.proxy.route.pinned is not None
 
+    def is_continued_by(self, below: bytes) -> bool:
+        """Whether it is pinned, and *below*, a percent-encoded path, goes on behind its path."""
+        return self.is_pinned and below.startswith(f"{self.path}/".encode("ascii"))
+
     @property
     def has_sessions(self) -> bool:
         """Whether it is a proxy that signs the Locations of WHIP sessions."""
@@ -60,7 +64,7 @@ def pinned_above(mounts: Sequence[Mount], method: bytes, below: bytes) -> Mount 
     :param below: the request's path below the base path, still percent-encoded.
     :raises MethodNotAllowed: there is such a path, and none of its mounts takes *method*.
     """
-    above = [m for m in mounts if m.is_pinned and below.startswith(f"{m.path}/".encode("ascii"))]
+    above = [mount for mount in mounts if mount.is_continued_by(below)]
     nearest = max((mount.path for mount in above), key=len, default="")
     candidates = [mount for mount in above if mount.path == nearest]
     for mount in candidates:

@@ -10,8 +10,12 @@ from twisted.logger import Logger
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 # The default action of these is to end the process, with every stream in flight (signal(7)): on a
-# closed terminal, a log rotation's habit, a pipe whose reader left.
-_OTHERS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
+# closed terminal, a log rotation's habit, a pipe whose reader left, a timer. SIGQUIT and the faults
+# keep theirs, for whoever wants a core.
+_OTHERS = (
+    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE),
+    *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO),
+)
 
 _log = Logger()
 
@@ -44,7 +48,7 @@ def when_asked_again(reactor: Any, hurry: Callable[[], None]) -> None:
 
 
 def outlive_others(reactor: Any) -> None:
-    """Log SIGHUP, SIGUSR1, SIGUSR2 and SIGPIPE, instead of being ended by them.
+    """Log signals that have no meaning here, instead of being ended by them.
 
     To be called in the main thread. A signal that is ignored stays ignored (nohup; SIGPIPE, which
     Python itself ignores), and one that has a handler keeps it (SIGUSR1 rotates twistd's log file).
