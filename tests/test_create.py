@@ -8,8 +8,8 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, PluginServer, RateLimit, create_plugin_server
-from naap_twisted.keys.memory import MemoryKeyStore
 from naap_twisted.keys.vault import new_master_key
+from tests.keys.memory import MemoryKeyStore
 
 
 class CreateTests(SynchronousTestCase):

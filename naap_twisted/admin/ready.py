@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
 
-from ..auth.shared import SharedCalls
+from ..auth.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
@@ -27,7 +27,7 @@ class Probe:
     def __init__(self, ping: Callable[[], Deferred[Any]], clock: IReactorTime) -> None:
         self._ping = ping
         self._clock = clock
-        self._calls: SharedCalls[Any] = SharedCalls(1)
+        self._calls: SingleFlight[Any] = SingleFlight(1)
 
     def __call__(self) -> Deferred[bool]:
         """Whether the store answers within :data:`PATIENCE`."""

@@ -74,10 +74,10 @@ class State:
         """Let a session authenticator remember its answers in Redis, where there is one."""
         if self.redis is None or not isinstance(authenticator, SessionAuthenticator):
             return
-        from ..auth.redis_sessions import RedisSessions
+        from ..auth.redis_sessions import RedisLoginSessions
 
         url = authenticator.url
-        authenticator.share(RedisSessions(self.redis, name=self._name, session_url=url))
+        authenticator.share(RedisLoginSessions(self.redis, name=self._name, session_url=url))
 
     def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         """A rate limiter, shared through Redis where there is one; each *policy* counts apart."""
@@ -100,7 +100,7 @@ class State:
         :param users: whether guests are exempt.
         """
         limiter = self.limiter(f"{name}{of}", limit)
-        return Policy.of(name, limit, limiter, users_only=users)
+        return Policy(name, limit, limiter, users_only=users)
 
     def add_routes(self, router: Klein) -> None:
         """Add ``/keys`` and ``/usage`` where the server keeps them."""

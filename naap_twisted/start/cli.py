@@ -20,7 +20,8 @@ from ..errors import ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
 from ..options.server import Config
-from ..route.explain import Route, Step, explain, mounted
+from ..route.explain import Step, explain
+from ..route.spine import MountedProxy
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer, resolver_of
 from .assembly import checked_server, import_from_here
@@ -111,7 +112,7 @@ def _explain(options: argparse.Namespace) -> int:
         known = ", ".join(route.path for route in config.proxy)
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
-    steps = _run(config, mounted(proxies[0]), options.url)
+    steps = _run(config, proxies[0], options.url)
     for step in steps:
         print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
     allowed = all(step.passed for step in steps)
@@ -119,11 +120,11 @@ def _explain(options: argparse.Namespace) -> int:
     return ALLOWED if allowed else REFUSED
 
 
-def _run(config: Config, route: Route, url: str) -> list[Step]:
+def _run(config: Config, proxy: MountedProxy, url: str) -> list[Step]:
     steps: list[Step] = []
 
     async def run(reactor: Any) -> None:
-        steps.extend(await explain(route, url, resolver_of(config.upstream, reactor), reactor))
+        steps.extend(await explain(proxy, url, resolver_of(config.upstream, reactor), reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))

@@ -1,4 +1,4 @@
-"""A usage store in this process's memory: for tests."""
+"""A usage store in memory, for tests that need no disk; it keeps the same contract."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from zope.interface import implementer
 
-from ..interfaces import IUsageStore
-from .counts import Counts, Usage, UsageKey
+from naap_twisted.interfaces import IUsageStore
+from naap_twisted.spend.counts import Counts, Usage, UsageKey
 
 
 @implementer(IUsageStore)
