@@ -1,17 +1,18 @@
 """An external-API proxy: a browser calls OpenAI, Stripe or a WebRTC endpoint, the key stays here.
 
-The layers, along the way of a request:
+The rooms, along the way of a request (docs/architecture.md has it with file names):
 
-- :mod:`.downstream` and :mod:`.framing`: bytes to requests, handed on at the end of their headers
-- :mod:`.wrappers`: what needs neither target nor user: request id, https, CORS, limits
-- :mod:`.server`: Klein's url map, mounts, listening
-- :mod:`.route.spine`: the spine, calling :mod:`.policy.target`, :mod:`.policy.egress`,
-  :mod:`.route.body`, :mod:`.route.request_headers` in order, with :mod:`.auth` before them
+- :mod:`.downstream` and :mod:`.framing`: from bytes to a request, at the end of its headers
+- :mod:`.wrappers`: what needs neither target nor user: request id, https, CORS, rate limit
+- :mod:`.server`: Klein's url map, mounts, listening, the end
+- :mod:`.route`: one route; :mod:`.route.spine` calls :mod:`.auth`, :mod:`.limits`, :mod:`.policy`
+  and the route's own body and header rules in order, and relays the answer
 - :mod:`.whip`: WebRTC sessions, whose URLs are signed for one user
-- :mod:`.upstream`: vetted targets to connections and answers; :mod:`.route.relay` carries
-  them back
-- :mod:`.options`, :mod:`.config`, :mod:`.start`: how it is told what to do, and started
-- :mod:`.admin`: what operators and developers see, on a port of its own
+- :mod:`.upstream`: from a vetted target to a connection and a response
+- :mod:`.keys`, :mod:`.spend`, :mod:`.storage`: users' own keys and usage, and their database
+- :mod:`.options`, :mod:`.config`, :mod:`.start`: every option, TOML files, the ways to start
+- :mod:`.observe`, :mod:`.admin`, :mod:`.page`: log, health, and the port for operators
+- :mod:`.demo`, :mod:`.testing`: the demo's upstreams, and fakes for the tests of a plugin
 
 Start with :func:`create_plugin_server` and :func:`create_external_proxy`.
 """

@@ -1,4 +1,4 @@
-"""``create_plugin_server``: the server's options as arguments, checked before anything is built."""
+"""``create_plugin_server``: from options to a server and, if asked for, its admin side."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def create_plugin_server(
 
     ``naap-proxy options`` prints each option with an example.
 
-    :raises ConfigError: naming every option that can't be.
+    :raises ConfigError: with one line for each option that is wrong.
     """
     config = read_server({"name": name, "port": port, **options})
     if reactor is None:
@@ -28,15 +28,15 @@ def create_plugin_server(
 
 
 def make_server(config: Config, reactor: Any) -> PluginServer:
-    """The server of a checked *config*, with what listens on its ``admin_listen``.
+    """The server of a checked *config*, which opens its ``admin_listen`` as it starts.
 
-    :raises ConfigError: what its parts refuse.
+    :raises ConfigError: a part of the server refuses its option, such as a file that can't be read.
     """
-    return PluginServer(config, reactor, _listen_beside)
+    return PluginServer(config, reactor, _admin_side)
 
 
-def _listen_beside(server: PluginServer, endpoint: str) -> AdminSide:
-    # A server without admin_listen needs neither the console nor prometheus-client.
+def _admin_side(server: PluginServer, endpoint: str) -> AdminSide:
+    # Imported here: a server without admin_listen loads neither the console nor prometheus_client.
     from .admin.listener import AdminListener
 
     return AdminListener(server, endpoint)

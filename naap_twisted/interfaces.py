@@ -62,8 +62,8 @@ class IRequestBody(Interface):
         Unavailable where the server holds too many bytes of such bodies.
         """
 
-    def whole(limit):  # type: ignore[no-untyped-def]
-        """As collect, but the bytes themselves where all of them are here already."""
+    def read_all(limit):  # type: ignore[no-untyped-def]
+        """As collect, but the bytes themselves where all of them have been received."""
 
     def start(sink):  # type: ignore[no-untyped-def]
         """Deliver to *sink*: dataReceived(bytes)*, then bodyEnded() or bodyFailed(error)."""

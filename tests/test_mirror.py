@@ -15,6 +15,7 @@ CROSS_CUTTING = (
     "test_mirror.py",
     "test_house.py",
     "test_imports.py",
+    "test_architecture.py",
     "test_canary.py",
     "test_cost.py",
     "test_docs.py",

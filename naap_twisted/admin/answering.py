@@ -1,4 +1,4 @@
-"""How the admin side answers: cancelled when the caller leaves, and never from a cache."""
+"""The base of the admin side's resources: a coroutine that ends with its caller, and no cache."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..interfaces import IDownstreamRequest, IHeadResource
 
 @implementer(IHeadResource)
 class Answering(Resource):
-    """A leaf whose :meth:`serve` answers, or raises what the answer says."""
+    """A leaf resource whose :meth:`serve` answers the request, or raises the refusal."""
 
     isLeaf = True
     _log = Logger()
 
     def render(self, request: IDownstreamRequest) -> int:
-        """Begin; the answer goes out through the request."""
+        """Begin :meth:`serve`, which is cancelled if the caller leaves."""
         exchange = Deferred.fromCoroutine(self.serve(request))
         request.when_gone(exchange.cancel)
         exchange.addErrback(self._failed, request)
@@ -33,16 +33,16 @@ class Answering(Resource):
     async def serve(self, request: IDownstreamRequest) -> None:
         """Answer *request*.
 
-        :raises ProxyError: that is the answer.
+        :raises ProxyError: the refusal that is sent instead.
         """
         raise NotImplementedError
 
     def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
         if failure.check(CancelledError):
-            return  # the caller left
+            return  # The caller left.
         error = failure.value
         if not isinstance(error, ProxyError):
-            self._log.failure("{where} failed", failure, where=type(self).__name__)
+            self._log.failure("{where} failed; it answered 500", failure, where=type(self).__name__)
             error = InternalError()
         request.refuse(error)
 
@@ -54,12 +54,12 @@ def only(request: IDownstreamRequest, *methods: bytes) -> None:
 
 
 def send_json(request: IDownstreamRequest, document: Any, status: int = 200) -> None:
-    """*document* as the whole answer."""
+    """Send *document* as the complete answer."""
     send(request, json.dumps(document).encode(), "application/json", status)
 
 
 def send(request: Any, payload: bytes, content_type: str, status: int = 200) -> None:
-    """*payload* as the whole answer."""
+    """Send *payload* as the complete answer."""
     request.setResponseCode(status)
     headers = request.responseHeaders
     headers.setRawHeaders(b"Content-Type", [content_type.encode("ascii")])

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from twisted.web.resource import IResource
-
 from ..errors import NotFound
 from ..interfaces import IDownstreamRequest
 from ..route.body import BodyPolicy
@@ -23,30 +21,25 @@ MOST_BODY = 64 * 1024
 _BODY = BodyPolicy(("application/json",), MOST_BODY, required=True)
 
 
-def console_children(
-    server: PluginServer, *, tries: Mapping[str, str] | None = None
-) -> dict[bytes, IResource]:
-    """What to put below a root for the console of *server*: ``{b"console": ...}``.
-
-    :param tries: a target to try, by the route's full path.
-    """
-    return {b"console": Console(server, tries or {})}
-
-
 class Console(Answering):
-    """Answers ``setup`` and ``explain`` below the path it hangs at.
+    """Answers ``setup`` and ``explain`` below the path that it is put at.
 
-    It judges its callers itself (:mod:`.guard`), so that it is safe wherever it hangs, and takes
-    back what the CORS wrapper of a proxy's own port would have granted to every page.
+    It judges its callers itself (:mod:`.guard`), so that it is safe below any root: on the public
+    port it takes back the headers by which the CORS wrapper lets other pages read its answers.
+
+    :param tries: a target URL for a developer to try first, by the route's full path.
     """
 
-    def __init__(self, server: PluginServer, tries: Mapping[str, str]) -> None:
+    def __init__(self, server: PluginServer, tries: Mapping[str, str] | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._server = server
         self._tries = tries
 
     async def serve(self, request: IDownstreamRequest) -> None:
-        """See the module."""
+        """Answer a caller on this machine that is no page of another origin.
+
+        :raises ProxyError: the caller may not ask, or the question is none.
+        """
         headers = request.responseHeaders
         for name in (b"origin", b"credentials"):
             headers.removeHeader(b"access-control-allow-" + name)
@@ -66,8 +59,8 @@ class Console(Answering):
             raise NotFound()
         only(request, b"POST")
         body, _ = await _BODY.open(request)
-        assert isinstance(body, bytes)  # it is required, and JSON is read whole
-        # No field is a number, and a huge one takes Python long to read.
+        assert isinstance(body, bytes)  # JSON bodies are read to their end.
+        # No field is a number, and int() of thousands of digits would block the reactor.
         document = json.loads(body, parse_int=bool, parse_float=bool)
         question = Question.read(document)
         return await decide(self._server, question, self._server.parts.clock)

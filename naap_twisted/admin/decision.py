@@ -1,7 +1,7 @@
-"""``POST /console/explain``: would this request pass, why not, and what line would change that.
+"""``POST /console/explain``: would a request pass, why not, and which config line would help.
 
-Nothing is decided here: the site itself answers the preflight, the route's own rooms judge the
-target, the server's own resolver is asked.
+Nothing is decided here a second time: the site itself answers the preflight, the route's own policy
+judges the target, and the server's own resolver looks its name up.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from .setup import authority_of, own_origins
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
 
-# What the site's framing takes: a longer one would be refused before anybody asks who may call.
+# The bounds of the site's framing: it refuses a request beyond them before CORS or a route sees it.
 _MOST_HEADERS, _LONGEST_NAME, _LONGEST_METHOD = 100, 256, 32
 
 
 @frozen
 class Question:
-    """What is asked about.
+    """The request that a developer asks about.
 
-    :ivar route: a route's full path.
-    :ivar url: the target; on a pinned route what follows the route's path.
-    :ivar origin: of the page; ``""`` for no page.
-    :ivar credentials: cookies go along.
+    :ivar route: the full path of a route.
+    :ivar url: the target's URL; on a pinned route what follows the route's path.
+    :ivar origin: the page's origin; ``""`` for a client that is no browser.
+    :ivar credentials: whether cookies go along.
     """
 
     route: str
@@ -50,9 +50,9 @@ class Question:
 
     @classmethod
     def read(cls, document: Any) -> Question:
-        """From the JSON document of a request.
+        """The question in a JSON *document*.
 
-        :raises BadRequest: a field that is missing, unknown, of another type, or can't be sent.
+        :raises BadRequest: a field is missing, unknown, of another type, or can't be sent.
         """
         if not isinstance(document, dict) or "route" not in document:
             raise BadRequest('Expected a JSON object with "route"')
@@ -93,29 +93,29 @@ _KINDS: dict[str, tuple[type, str]] = {
 
 @frozen
 class Judged:
-    """A step, and the config line that would let it pass."""
+    """A step, with the config line that would let it pass."""
 
     step: Step
     line: str | None = None
 
 
 async def decide(server: PluginServer, question: Question, clock: IReactorTime) -> dict[str, Any]:
-    """The answer's document.
+    """The JSON document that answers *question*.
 
-    :raises NotFound: no such route.
+    :raises NotFound: there is no such route.
     """
     mount, proxy = _find(server, question)
     asked = Asked.of(server, mount, question)
     judged = [*asked.steps(mount), *await _target_steps(server, proxy, question, clock)]
-    refused = next((each for each in judged if not each.step.passed), None)
+    refused = next((verdict for verdict in judged if not verdict.step.passed), None)
     error = None if refused is None else refused.step.error
     return {
         "allowed": refused is None,
         "code": None if error is None else error.code,
         "message": None if error is None else error.message,
         "steps": [
-            {"name": each.step.name, "passed": each.step.passed, "text": each.step.text}
-            for each in judged
+            {"name": step.name, "passed": step.passed, "text": step.text}
+            for step in (verdict.step for verdict in judged)
         ],
         "hint": None if refused is None else refused.line,
         "preflight": asked.document(),
@@ -126,7 +126,8 @@ async def _target_steps(
     server: PluginServer, proxy: MountedProxy, question: Question, clock: IReactorTime
 ) -> list[Judged]:
     resolver = server.parts.upstream.resolver
-    url = question.url.encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
+    # JSON can hold lone surrogates, which no URL can and UTF-8 does not encode.
+    url = question.url.encode("utf-8", "replace").decode("utf-8")
     return [
         Judged(step, None if step.passed else line_for(proxy, step, url))
         for step in await explain(proxy, url, resolver, clock)
@@ -135,11 +136,15 @@ async def _target_steps(
 
 @frozen
 class Asked:
-    """What the site says to the page: its preflight, replayed.
+    """The preflight of the page's request, replayed, and what the site said to it.
 
-    :ivar reply: ``None`` where no other origin asks, or the site does not answer at once.
-    :ivar origin_line: the config line that would let the origin in.
-    :ivar listed: it is let in already.
+    It is replayed for every page of another origin, whether a browser would send it or not: the
+    answer tells if the origin is allowed.
+
+    :ivar sent: the headers of the preflight.
+    :ivar reply: ``None`` where the origin is the proxy's own, or the site does not answer at once.
+    :ivar origin_line: the config line that would allow the page's origin.
+    :ivar listed: whether ``cors_origins`` allows the page's origin.
     """
 
     question: Question
@@ -152,7 +157,7 @@ class Asked:
 
     @classmethod
     def of(cls, server: PluginServer, mount: Mount, question: Question) -> Asked:
-        """Ask it."""
+        """Replay the preflight of *question*, if a browser would send one."""
         own = own_origins(server)
         need = need_of(question.method, question.headers, question.origin, own)
         if not need.foreign:
@@ -180,19 +185,19 @@ class Asked:
                 cors_headers=options.cors_headers,
                 credentials=question.credentials,
             )
-        origin = question.origin.encode("ascii")  # it was parsed
+        origin = question.origin.encode("ascii")  # Question.read has parsed it.
         line, listed = origins.line_allowing(origin), origins.allows(origin)
         return cls(question, need, tuple(sent), reply, tuple(problems), line, listed)
 
     def steps(self, mount: Mount) -> list[Judged]:
-        """Whether the page, and the method, get as far as the route."""
+        """The verdicts on the page's origin and on the method."""
         steps = []
         if self.reply is not None:
             allowed = self.reply.values("access-control-allow-origin")
             if allowed in (["*"], [self.question.origin]):
                 text = f"cors_origins lets {self.question.origin} in"
                 steps.append(Judged(Step("origin", True, text)))
-            elif self.listed:  # it was refused before CORS had its say
+            elif self.listed:  # A wrapper outside CORS has refused the preflight.
                 steps.append(Judged(Step("origin", False, self.problems[0].text)))
             else:
                 text = f"{self.question.origin} is not in cors_origins"
@@ -214,18 +219,18 @@ class Asked:
             "status": None if self.reply is None else self.reply.status,
             "headers": [] if self.reply is None else [list(pair) for pair in self.reply.headers],
             "allowed": not self.problems,
-            "problems": [{"text": each.text, "hint": each.line} for each in self.problems],
+            "problems": [{"text": problem.text, "hint": problem.line} for problem in self.problems],
             "dropped": [*self.need.dropped],
         }
 
 
 def _find(server: PluginServer, question: Question) -> tuple[Mount, MountedProxy]:
-    found = [
+    proxies = [
         (mount, mount.proxy)
         for mount in server.routes()
         if mount.proxy is not None and question.route in (mount.full_path, mount.path)
     ]
-    if not found:
+    if not proxies:
         raise NotFound("No such route; GET /console/setup lists them")
-    # A path may be mounted once for each method.
-    return next((each for each in found if question.method in each[0].methods), found[0])
+    # One path may have several mounts, each for other methods.
+    return next((pair for pair in proxies if question.method in pair[0].methods), proxies[0])

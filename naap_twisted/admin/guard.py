@@ -1,7 +1,7 @@
-"""Who may ask the admin side: this machine, by a name that is its own, from no foreign page.
+"""Who may ask the admin side: this machine, by one of its names, and no page of another origin.
 
-A page of any site can send requests to loopback. What it can't do is to choose the Host that a
-browser sends, or to hide where it comes from.
+A page of any site can make its browser send requests to loopback. It can choose neither the Host
+nor the Origin of such a request, nor its Sec-Fetch-Site: these are what is checked.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _LOCALHOST = b"localhost"
 
 
 def check_host(request: IDownstreamRequest, names: Sequence[str] = ()) -> Host:
-    """The Host, where it is an address, ``localhost`` or one of *names*; any port.
+    """The Host of *request*, which must be an address, ``localhost`` or one of *names*.
 
-    Any other name could be a stranger's that was made to point here (DNS rebinding). Ports differ
-    where a tunnel ends here.
+    Any other name could belong to an attacker who made it point here (DNS rebinding). The port is
+    not compared: it differs at the near end of a tunnel.
 
-    :raises MisdirectedRequest: it is something else.
+    :raises MisdirectedRequest: the Host is missing or another name.
     """
     host = host_of(request)
     known = {_LOCALHOST}
@@ -36,28 +36,28 @@ def check_host(request: IDownstreamRequest, names: Sequence[str] = ()) -> Host:
 
 
 def check_same_origin(request: IDownstreamRequest, host: Host) -> None:
-    """Nobody's page but this port's own; a client that is no browser says nothing and may.
+    """Let this port's own page ask, and clients that are no browsers: they send no Origin.
 
     :raises OriginNotAllowed: a page of another origin asks.
     """
     headers = request.requestHeaders
     sites = headers.getRawHeaders(b"sec-fetch-site", [])
     origins = headers.getRawHeaders(b"origin", [])
-    # "none": a person typed the address. No page can cause that.
-    fine = {b"same-origin"} if request.method == b"POST" else {b"same-origin", b"none"}
+    # A browser sends "none" for an address that a person typed; no page can cause that.
+    allowed = {b"same-origin"} if request.method == b"POST" else {b"same-origin", b"none"}
     own = {scheme + host.authority for scheme in (b"http://", b"https://")}
-    if not (fine.issuperset(sites) and own.issuperset(origins)):
+    if not (allowed.issuperset(sites) and own.issuperset(origins)):
         raise OriginNotAllowed(
             "Only this port's own page may ask", reason="admin: a page of another origin"
         )
 
 
 def check_local(request: IDownstreamRequest) -> None:
-    """The connection came in on loopback or a UNIX socket.
+    """Refuse a connection that did not come in on loopback or a UNIX socket.
 
-    :raises Forbidden: over a network.
+    :raises Forbidden: it came over a network.
     """
-    own = getattr(request.getHost(), "host", None)  # a UNIX address has none
+    own = getattr(request.getHost(), "host", None)  # The address of a UNIX socket has no host.
     if own is not None and not ip_address(own.partition("%")[0]).is_loopback:
         raise Forbidden(
             "The console answers on loopback only; reach it through a tunnel (ssh -L)",

@@ -1,4 +1,7 @@
-"""The one config line that would let a refused target through; checked before it is given. Pure."""
+"""The config line that would let a refused target pass. Pure.
+
+A line is given only if the config's own rules would accept it.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,9 @@ Address = IPv4Address | IPv6Address
 
 
 def line_for(proxy: MountedProxy, step: Step, url: str) -> str | None:
-    """The line that would let *url* past *step*; ``None`` where none could, or should."""
+    """The line that would let *url* past *step*; ``None`` where no line could or should."""
     if proxy.route.pinned is not None and step.name != "address":
-        return None  # another upstream is another route
+        return None  # The target of a pinned route is fixed: another upstream is another route.
     if step.name == "parse":
         return None
     target, policy = target_of(proxy.route, url), proxy.egress
@@ -60,7 +63,7 @@ def _network_line(policy: EgressPolicy, target: Target, address: Address | None)
         return None
     entry = AllowedNetwork(ip_network(address), target.port)
     opened = (*policy.allow_networks, entry)
-    # Metadata services stay closed whatever is written.
+    # The addresses of cloud metadata services stay closed whatever allow_networks says.
     if not judge(address, target.port, opened).allowed:
         return None
-    return _line("allow_networks", [format_allow_network(each) for each in opened])
+    return _line("allow_networks", [format_allow_network(network) for network in opened])

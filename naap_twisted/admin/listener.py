@@ -1,13 +1,14 @@
-"""``admin_listen``: a port of its own for what the public never sees.
+"""``admin_listen``: the port for operators and developers, which the public never sees.
 
-It opens with the server and closes after it, so that it can say "not ready" while the rest drains.
+It opens with the server and closes after it, so that /readyz says "not ready" while the server
+drains.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from twisted.logger import Logger
 from twisted.web.resource import IResource, getChildForRequest
 
@@ -16,14 +17,14 @@ from ..downstream.site import DownstreamSite
 from ..errors import NotFound
 from ..interfaces import IDownstreamRequest
 from ..options.listen import parse_listen
-from ..page.page import console_children as page_children
+from ..page.page import console_children
 from ..server.ports import ListeningPort
 from ..wrappers.request_id import RequestId
 from ..wrappers.security_headers import SecurityHeaders
 from .answering import Answering, only, send, send_json
-from .console import console_children
+from .console import Console
 from .guard import check_host, check_local
-from .metrics import Metrics
+from .metrics import metrics_of
 from .ready import Readiness
 from .setup import own_origins
 
@@ -38,7 +39,7 @@ _LIMITS = DownstreamLimits(
 class AdminListener:
     """The admin port of *server*.
 
-    :param description: its endpoint string.
+    :param description: the endpoint string of ``admin_listen``.
     """
 
     _log = Logger()
@@ -51,24 +52,25 @@ class AdminListener:
 
     @property
     def address(self) -> str:
-        """Where it listens, as ``scheme://host:port``, else its endpoint string."""
+        """Where it listens: ``scheme://host:port``, or a UNIX endpoint's string."""
         return self._port.address
 
     def open(self) -> None:
         """Listen.
 
-        :raises CannotListenError: that can't be.
+        :raises CannotListenError: the address is taken.
         """
         if not parse_listen(self._port.description).local:
             self._log.warn(
-                "/readyz and /metrics answer other machines, without a password: {listen}",
+                "admin_listen = {listen}: /readyz and /metrics answer other machines without a"
+                " password; listen on loopback, or let a firewall decide who may ask",
                 listen=self._port.description,
             )
         self._port.privilegedStartService()
         self._port.startService()
 
     async def close(self) -> None:
-        """Stop listening; who is connected is cut off."""
+        """Stop listening, and cut every connection."""
         await self._port.stopService()
         self._site.drain()
         for channel in list(self._site.open):
@@ -82,15 +84,15 @@ class AdminRoot(Answering):
     def __init__(self, server: PluginServer) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._server = server
-        self._readiness = Readiness(server, server.parts.clock)
-        self._metrics = Metrics(server)
+        self._readiness = Readiness(server)
+        self._metrics = metrics_of(server)
         self._beside: dict[bytes, IResource] = {
-            **page_children(lambda: own_origins(server)),
-            **console_children(server),
+            **console_children(lambda: own_origins(server)),
+            b"console": Console(server),
         }
 
     async def serve(self, request: IDownstreamRequest) -> None:
-        """See the class."""
+        """Answer by path; the console and its page answer to this machine only."""
         check_host(request, self._server.parts.options.server_names)
         if request.path == b"/readyz":
             only(request, b"GET", b"HEAD")
@@ -98,7 +100,7 @@ class AdminRoot(Answering):
             send_json(request, report, 503 if report["failing"] else 200)
         elif request.path == b"/metrics":
             only(request, b"GET", b"HEAD")
-            send(request, self._metrics.text(), CONTENT_TYPE_LATEST)
+            send(request, generate_latest(self._metrics), CONTENT_TYPE_LATEST)
         else:
             check_local(request)
             self._render_beside(request)

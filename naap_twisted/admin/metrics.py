@@ -1,7 +1,7 @@
-"""``/metrics``: the server's numbers in Prometheus' text format, read when they are asked for.
+"""``/metrics``: the server's numbers in Prometheus' text format, collected at each scrape.
 
-Labels are routes as mounted, statuses by class and outcomes as the log line has them: few, and
-nothing of a user or a target.
+Labels are routes as mounted, statuses by class and outcomes as the log line has them: their number
+is bounded, and none of them tells of a user or a target.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -28,42 +28,32 @@ _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 _UNROUTED = "(none)"
 
 
-class Metrics:
-    """The numbers of *server* and of its process."""
-
-    def __init__(self, server: PluginServer) -> None:
-        self._registry = CollectorRegistry()
-        self._registry.register(ServerCollector(server))
-        ProcessCollector(registry=self._registry)
-
-    def text(self) -> bytes:
-        """All of them, as a scrape reads them."""
-        return generate_latest(self._registry)
+def metrics_of(server: PluginServer) -> CollectorRegistry:
+    """The registry of the numbers of *server* and of its process."""
+    registry = CollectorRegistry()
+    registry.register(ServerCollector(server))
+    ProcessCollector(registry=registry)
+    return registry
 
 
 class ServerCollector(Collector):
-    """Makes metrics out of plain numbers."""
+    """Makes Prometheus' metrics out of the server's plain numbers."""
 
     def __init__(self, server: PluginServer) -> None:
         self._server = server
 
     def collect(self) -> Iterator[Metric]:
-        """See ``prometheus_client``."""
+        """Every metric, at the moment of the scrape; ``prometheus_client`` calls it."""
         parts = self._server.parts
         yield from _exchanges(parts.tally)
-        pool = parts.upstream.pool
-        yield from _gauges(
-            ("in_flight", "Proxied exchanges in progress", parts.capacity.in_flight),
-            ("connections", "Open connections of browsers", len(self._server.site().open)),
-            ("uptime_seconds", "Since the server was made", parts.clock.seconds() - parts.born),
-        )
-        held = self._server.site().held
-        yield from _gauges(("held_body_bytes", "Of request bodies that are held whole", held.total))
-        yield CounterMetricFamily(
-            "naap_held_bodies_refused",
-            "Request bodies refused with 503 for want of room",
-            value=held.refused,
-        )
+        site, pool = self._server.site(), parts.upstream.pool
+        yield _gauge("in_flight", "Proxied exchanges in progress", parts.capacity.in_flight)
+        yield _gauge("connections", "Open connections of browsers", len(site.open))
+        uptime = parts.clock.seconds() - parts.born
+        yield _gauge("uptime_seconds", "Since the server was made", uptime)
+        yield _gauge("held_body_bytes", "Of request bodies that are held whole", site.held.total)
+        refused = "Request bodies refused with 503 for want of room"
+        yield _counter("held_bodies_refused", refused, site.held.refused)
         upstream = GaugeMetricFamily(
             "naap_upstream_connections",
             "Connections to upstreams: in use or being made ready for it, and idle",
@@ -74,18 +64,18 @@ class ServerCollector(Collector):
         yield upstream
         redis, usage = parts.state.redis, parts.state.usage
         if redis is not None:
-            yield from _gauges(("redis_up", "1: Redis answered last time", int(redis.up)))
-            yield CounterMetricFamily(
-                "naap_redis_outages", "How often Redis was lost", value=redis.outages
-            )
+            yield _gauge("redis_up", "1: Redis answered last time", int(redis.up))
+            yield _counter("redis_outages", "How often Redis was lost", redis.outages)
         if usage is not None:
-            yield CounterMetricFamily(
-                "naap_usage_lost", "Exchanges missing in users' usage", value=usage.lost
-            )
+            yield _counter("usage_lost", "Exchanges missing in users' usage", usage.lost)
 
 
-def _gauges(*rows: tuple[str, str, float]) -> Iterable[Metric]:
-    return [GaugeMetricFamily(f"naap_{name}", text, value=value) for name, text, value in rows]
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"naap_{name}", text, value=value)
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"naap_{name}", text, value=value)
 
 
 def _exchanges(tally: Tally) -> Iterable[Metric]:

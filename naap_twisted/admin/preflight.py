@@ -1,7 +1,7 @@
-"""Whether a browser asks before it sends, and whether the answer lets it go on.
+"""Whether a browser sends a preflight, and whether the answer lets the request follow. Pure.
 
-The Fetch standard's rules ("CORS-preflight fetch", "CORS-safelisted request-header", "CORS check",
-as of 2025). Pure.
+The rules are the Fetch standard's of 2025: "CORS-preflight fetch", "CORS-safelisted request-header"
+and "CORS check".
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from ..wrappers.remedies import (
 from .replay import Reply
 
 SAFE_TYPES = frozenset(("application/x-www-form-urlencoded", "multipart/form-data", "text/plain"))
-# Methods whose case a browser mends; "patch" is sent as it is, and means nothing.
-_MENDED = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"))
-# Header names that a page can't set: the browser drops them, or says what it wants.
+# The methods that a browser writes in upper case (Fetch, "normalize"); "patch" stays as it is.
+_NORMALIZED = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"))
+# Fetch's "forbidden request-headers": the browser drops them, or sends a value of its own.
 _FORBIDDEN = frozenset(
     (
         *("accept-charset", "accept-encoding", "connection", "content-length", "cookie", "cookie2"),
@@ -41,14 +41,14 @@ _MOST = 128
 
 @frozen
 class Need:
-    """What a browser does before it sends.
+    """What a browser does before it sends a request.
 
-    :ivar foreign: the page is of another origin than the proxy.
-    :ivar needed: it asks first.
-    :ivar why: in words.
-    :ivar method: as it goes out.
-    :ivar names: headers it asks for: lower case, sorted.
-    :ivar dropped: headers that a page can't set.
+    :ivar foreign: whether the page is of another origin than the proxy.
+    :ivar needed: whether the browser sends a preflight.
+    :ivar why: the reason, for people to read.
+    :ivar method: the method as the browser sends it.
+    :ivar names: the header names that the preflight asks for: lower case, sorted.
+    :ivar dropped: headers of the request that a page can't set.
     """
 
     foreign: bool
@@ -62,26 +62,26 @@ class Need:
 def need_of(
     method: str, headers: Mapping[str, str], origin: str, own_origins: Sequence[str]
 ) -> Need:
-    """Whether a page of *origin* may send *method* with *headers* at once.
+    """Whether a page of *origin* has to send a preflight before *method* with *headers*.
 
-    :param origin: ``""`` for no page at all.
+    :param origin: the page's origin; ``""`` for a client that is no browser.
     """
-    mended = method.upper() if method.upper() in _MENDED else method
+    sent = method.upper() if method.upper() in _NORMALIZED else method
     dropped = tuple(sorted(name for name in headers if is_forbidden(name)))
     kept = {name: value for name, value in headers.items() if not is_forbidden(name)}
     names = unsafe_names(kept)
     if not origin:
-        return Need(False, False, "no page asks: CORS is between browsers and servers", mended)
+        return Need(False, False, "no page asks: CORS is between browsers and servers", sent)
     page = parse_origin(origin)
     if page is not None and page in [parse_origin(own) for own in own_origins]:
-        return Need(False, False, "the page is of the proxy's own origin", mended, (), dropped)
-    reasons = [] if mended in SAFELISTED_METHODS else [f"the method {mended}"]
+        return Need(False, False, "the page is of the proxy's own origin", sent, (), dropped)
+    reasons = [] if sent in SAFELISTED_METHODS else [f"the method {sent}"]
     reasons += [f"the header {name}{_kind(name, kept)}" for name in names]
     if reasons:
         why = f"needed for {', '.join(reasons)}"
     else:
         why = "only CORS-safelisted method and headers: sent at once"
-    return Need(True, bool(reasons), why, mended, names, dropped)
+    return Need(True, bool(reasons), why, sent, names, dropped)
 
 
 def is_forbidden(name: str) -> bool:
@@ -93,13 +93,13 @@ def is_forbidden(name: str) -> bool:
 def unsafe_names(headers: Mapping[str, str]) -> tuple[str, ...]:
     """The CORS-unsafe request-header names: lower case, sorted.
 
-    The standard's bound on all safelisted values together is 1024 bytes; the five names there are,
-    of 128 bytes each, can't reach it.
+    The standard's bound of 1024 bytes on all safelisted values together needs no check: there are
+    five safelisted names, whose values have 128 bytes each at most.
     """
     combined: dict[str, str] = {}
     for name, value in headers.items():
-        known = combined.get(name.lower())
-        combined[name.lower()] = value if known is None else f"{known}, {value}"
+        before = combined.get(name.lower())
+        combined[name.lower()] = value if before is None else f"{before}, {value}"
     return tuple(sorted(name for name, value in combined.items() if not _is_safe(name, value)))
 
 
@@ -133,11 +133,11 @@ def problems_of(
     cors_headers: Sequence[str],
     credentials: bool = False,
 ) -> list[Problem]:
-    """Why a browser would not send what it asked for; empty: it would.
+    """Why a browser would not send the request after this *reply*; empty: it would.
 
-    :param reply: the site's answer.
-    :param origins: the ``cors_origins`` setting, as *cors_headers* is: what a line would change.
-    :param credentials: cookies go along (``credentials: "include"``).
+    :param reply: the site's answer to the preflight.
+    :param origins: the option ``cors_origins``; with *cors_headers*, what a remedy would change.
+    :param credentials: whether cookies go along (``credentials: "include"``).
     """
     if 300 <= reply.status <= 399:
         return [Problem("Redirect is not allowed for a preflight request")]
@@ -146,7 +146,7 @@ def problems_of(
         return [wildcard_with_credentials(origin)]
     if allowed not in (["*"], [origin]):
         if reply.status >= 400 and origins.allows(origin.encode("latin-1", "replace")):
-            # Refused for another reason, before CORS had its say.
+            # The origin is allowed, so a wrapper outside CORS has refused the preflight.
             return [Problem(f"The proxy answered the preflight with HTTP status {reply.status}")]
         return [origin_refused(origins, origin)]
     if not need.needed:

@@ -1,65 +1,54 @@
-"""Whether this server should be sent requests: what ``/readyz`` says."""
+"""``/readyz``: whether a load balancer should send requests to this server."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.interfaces import IReactorTime
+
+from ..auth.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
 
-#: Seconds to answer in. An orchestrator's probe waits one second by default.
+#: Seconds that a store has to answer a ping. Kubernetes' probes wait one second by default.
 PATIENCE = 0.8
 OK = "ok"
 
 
 class Probe:
-    """Asks one thing whether it answers; those who ask at once share one question.
+    """Pings one store. A store that hangs has one ping in flight, however often /readyz is asked.
 
-    A thing that hangs is thus asked once, however often /readyz is.
-
-    :param ask: its Deferred fails where there is no answer.
+    :param ping: its Deferred fails where the store does not answer.
     """
 
-    def __init__(self, ask: Callable[[], Deferred[Any]], clock: IReactorTime) -> None:
-        self._ask = ask
+    def __init__(self, ping: Callable[[], Deferred[Any]], clock: IReactorTime) -> None:
+        self._ping = ping
         self._clock = clock
-        self._waiting: list[Deferred[bool]] = []
-        self._asked = False
+        self._calls: SingleFlight[Any] = SingleFlight(1)
 
     def __call__(self) -> Deferred[bool]:
-        """Whether it answered, within :data:`PATIENCE`."""
-        waiter: Deferred[bool] = Deferred(self._waiting.remove)
-        self._waiting.append(waiter)
-        if not self._asked:
-            self._asked = True
-            maybeDeferred(self._ask).addCallbacks(
-                lambda _: self._answered(True), lambda _: self._answered(False)
-            )
-        return waiter.addTimeout(PATIENCE, self._clock).addErrback(lambda _: False)
+        """Whether the store answers within :data:`PATIENCE`."""
+        answer = self._calls.ask(b"", self._call).addTimeout(PATIENCE, self._clock)
+        return answer.addCallbacks(lambda _: True, lambda _: False)
 
-    def _answered(self, well: bool) -> None:
-        self._asked = False
-        waiting, self._waiting = self._waiting, []
-        for waiter in waiting:
-            waiter.callback(well)
+    async def _call(self) -> Any:
+        return await self._ping()
 
 
 class Readiness:
-    """Looks at *server*.
+    """Judges *server*.
 
-    Redis is needed where ``on_redis_loss`` is "deny". Elsewhere the server goes on by itself while
-    it is gone: were that "not ready", losing Redis would take every machine away at once.
+    Losing Redis makes a server "not ready" only where ``on_redis_loss`` is "deny". Elsewhere it
+    goes on counting by itself; to call that "not ready" would take every machine away at once.
     """
 
-    def __init__(self, server: PluginServer, clock: IReactorTime) -> None:
+    def __init__(self, server: PluginServer) -> None:
         self._server = server
-        self._probes = {
-            name: Probe(ask, clock) for name, ask in server.parts.state.probes().items()
-        }
+        clock, pings = server.parts.clock, server.parts.state.probes()
+        self._probes = {name: Probe(ping, clock) for name, ping in pings.items()}
 
     async def report(self) -> dict[str, Any]:
         """The document; its ``status`` is "ready", or "not ready" with what is ``failing``."""
@@ -70,10 +59,10 @@ class Readiness:
             "listeners": OK if server.is_listening else "down",
         }
         answers = await gatherResults([probe() for probe in self._probes.values()])
-        for name, well in zip(self._probes, answers, strict=True):
-            checks[name] = OK if well else "unreachable"
+        for name, answered in zip(self._probes, answers, strict=True):
+            checks[name] = OK if answered else "unreachable"
         optional = set() if server.parts.state.needs_redis else {"redis"}
-        failing = [name for name, said in checks.items() if said != OK and name not in optional]
+        failing = [name for name, word in checks.items() if word != OK and name not in optional]
         return {
             "status": "not ready" if failing else "ready",
             "service": server.title,

@@ -1,4 +1,7 @@
-"""A request to the proxy's own site without a socket: what a page's script can not see."""
+"""A request to the proxy's own site without a socket, as a browser would send a preflight.
+
+A page's script can't see the answer to a preflight; the console shows what this replay got.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +26,7 @@ Pairs = Sequence[tuple[str, str]]
 
 @frozen
 class Reply:
-    """A response head.
-
-    :ivar headers: names in lower case, in order.
-    """
+    """A response head; its header names are in lower case."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -44,15 +44,15 @@ class Reply:
 def replay(
     site: DownstreamSite, method: str, path: str, headers: Pairs, *, secure: bool = False
 ) -> Reply | None:
-    """What *site* answers at once; ``None``: nothing, or the connection was refused.
+    """What *site* answers at once; ``None``: it waits for something, or refuses connections.
 
-    For what is answered without asking anybody, as a preflight is. It counts nowhere, and the
-    access log does not have it. The caller checks the names and values in *headers*: they go into
-    the request as they are.
+    It is for requests that are answered without asking anybody, as a preflight is; neither the
+    access log nor the metrics have them. The names and values of *headers* go into the request as
+    they are: the caller has checked that none can break out of its line.
 
-    :param secure: as over TLS.
+    :param secure: whether the request seems to come over TLS.
     """
-    # Of the same parts, but nobody observes it.
+    # A second site of the same parts, without an observer, so that nothing is logged or counted.
     quiet = DownstreamSite(site.resource, limits=site.limits, reactor=site.reactor)
     quiet.draining = site.draining
     channel = quiet.buildProtocol(_HERE)
@@ -81,7 +81,7 @@ def replay(
 
 @implementer(ITransport)
 class _Wire:
-    """A transport that keeps what is written and never pushes back."""
+    """A transport that keeps what is written and applies no back-pressure."""
 
     def __init__(self) -> None:
         self.written = b""
@@ -99,7 +99,7 @@ class _Wire:
         return _HERE
 
     def _nothing(self, *_: Any) -> None:
-        """Nothing to close, to pause or to tune."""
+        """There is no socket to close, to pause or to tune."""
 
     loseConnection = abortConnection = loseWriteConnection = _nothing
     registerProducer = unregisterProducer = setTcpNoDelay = _nothing

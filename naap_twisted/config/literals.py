@@ -1,4 +1,4 @@
-"""Keys that stand in the config file itself, which only its owner may read then. Pure."""
+"""Keys written out in a config file: only the file's owner may be able to read it. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..options.secrets import LITERAL
 from ..options.server import Config
 from ..secret import Secret
 
-# Headers that say who sends, among those that tell an API version or a format.
+# Names of headers that hold a credential; others hold an API version or a format.
 _CREDENTIAL = re.compile(
     r"(?:proxy-)?authorization|cookie|(?:.*[-_])?(?:api)?(?:key|token|secret|password|auth)",
     re.IGNORECASE,
@@ -19,13 +19,13 @@ _CREDENTIAL = re.compile(
 
 
 def literal_keys(config: Config) -> Iterator[str]:
-    """The path of each value that is a key and is written out."""
+    """The place of each option whose value is a key and stands in the file."""
     for section in (config.auth, config.keys, config.redis, config.server):
-        for key, each in options_of(type(section)).items():
+        for key, option in options_of(type(section)).items():
             value = getattr(section, key)
-            # Most of a URL is no secret.
+            # A URL is a secret only where it holds a password.
             if _is_literal(value) and (value.has_password or not key.endswith("url")):
-                yield each.place
+                yield option.place
     for index, route in enumerate(config.proxy):
         headers = {} if callable(route.forward_headers) else route.forward_headers
         for name, value in headers.items():
@@ -38,7 +38,7 @@ def _is_literal(value: object) -> bool:
 
 
 def refuse_literals(config: Config, file: str, problems: Problems) -> None:
-    """Note each of them: others can read *file*."""
+    """Note each key that is written out in *file*, which other users can read."""
     for path in literal_keys(config):
         problems.add(
             path,

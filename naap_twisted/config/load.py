@@ -1,11 +1,11 @@
-"""A config file, or its text, to a :class:`~naap_twisted.options.server.Config`."""
+"""From a config file, or its text, to a :class:`~naap_twisted.options.server.Config`."""
 
 from __future__ import annotations
 
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ MAX_CONFIG_BYTES = 1024 * 1024
 
 
 def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Config:
-    """Read and check the file at *path*; relative paths inside start at its directory.
+    """Read and check the file at *path*; the relative paths in it start at its directory.
 
     :param environ: the environment variables; the process's own when ``None``.
-    :raises ConfigError: with every problem there is, one line each.
+    :raises ConfigError: with every problem in the file, one line each.
     """
     file = Path(path)
     try:
@@ -53,18 +53,19 @@ def parse_config(
     environ: Mapping[str, str] | None = None,
     readable: str | None = None,
 ) -> Config:
-    """Check TOML *text*.
+    """Read and check TOML *text*.
 
     :param directory: where relative paths start; the current directory when ``None``.
-    :param readable: the file that it stands in, where other users can read that.
-    :raises ConfigError: with every problem there is, one line each.
+    :param readable: the name of the text's file if other users can read it: no key may stand in
+        such a file. ``None`` otherwise.
+    :raises ConfigError: with every problem in the text, one line each.
     """
     try:
         document = tomllib.loads(text)
     except RecursionError:
         raise ConfigError("config: not TOML: nested too deeply") from None
     except ValueError as error:
-        # tomllib's reasons give the place, never more than one character of the text.
+        # tomllib's message gives the place and at most one character of the text, so no secret.
         raise ConfigError(f"config: not TOML: {error}") from None
     problems = Problems()
     surroundings = Surroundings(
@@ -85,25 +86,21 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
     def section(schema: Any, name: str) -> Any:
         return read_section(schema, document.get(name, {}), name, surroundings, problems)
 
-    server = section(ServerOptions, "server")
-    auth = with_environment(section(AuthOptions, "auth"), surroundings.environ, problems)
-    upstream = section(UpstreamOptions, "upstream")
-    redis = section(RedisOptions, "redis")
-    keys = section(KeysOptions, "keys")
-    routes = document.get("proxy", [])
-    if not isinstance(routes, list):
-        problems.add("proxy", f"{expected('tables', routes)}; write [[proxy]]")
-        routes = []
-    elif not routes and not none_is_a_typo:
-        problems.add("proxy", "there is no [[proxy]] route")
+    def routes() -> Iterator[RouteOptions]:
+        tables = document.get("proxy", [])
+        if not isinstance(tables, list):
+            problems.add("proxy", f"{expected('tables', tables)}; write [[proxy]]")
+            return
+        if not tables and not none_is_a_typo:
+            problems.add("proxy", "there is no [[proxy]] route")
+        for index, table in enumerate(tables):
+            yield read_section(RouteOptions, table, f"proxy[{index}]", surroundings, problems)
+
     return Config(
-        server=server,
-        auth=auth,
-        upstream=upstream,
-        redis=redis,
-        keys=keys,
-        proxy=tuple(
-            read_section(RouteOptions, route, f"proxy[{index}]", surroundings, problems)
-            for index, route in enumerate(routes)
-        ),
+        server=section(ServerOptions, "server"),
+        auth=with_environment(section(AuthOptions, "auth"), surroundings.environ, problems),
+        upstream=section(UpstreamOptions, "upstream"),
+        redis=section(RedisOptions, "redis"),
+        keys=section(KeysOptions, "keys"),
+        proxy=tuple(routes()),
     )

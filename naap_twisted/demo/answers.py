@@ -22,7 +22,7 @@ _MAX_QUESTION = 300
 
 
 def _text_of(content: object) -> str:
-    """Text of a message: a string, or a list of parts of which some hold ``text``."""
+    """The text of a message, whose content is a string or a list of parts, some with ``text``."""
     if isinstance(content, str):
         return content
     if not isinstance(content, list):
@@ -66,15 +66,16 @@ def sse(document: Json) -> bytes:
 
 
 def _usage(question: str, reply: str) -> Json:
-    asked, said = len(words(question)), len(words(reply))
-    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+    prompt, completion = len(words(question)), len(words(reply))
+    total = prompt + completion
+    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
 
 @frozen
 class Answer:
-    """One canned answer and its documents.
+    """One canned answer, and the documents of the API that carry it.
 
-    :ivar id: unique for each call; the documents put their own prefix before it.
+    :ivar id: unique for each call; each kind of document has its own prefix before it.
     :ivar created: seconds since the epoch.
     """
 
@@ -169,14 +170,14 @@ def _vector(text: str) -> list[float]:
 
 def embeddings(body: Json) -> Json:
     """The body of ``/v1/embeddings``: a vector of ``EMBEDDING_SIZE`` numbers for each input."""
-    given = body.get("input", "")
-    texts = given if isinstance(given, list) else [given]
+    texts = body.get("input", "")
+    texts = texts if isinstance(texts, list) else [texts]
     data = []
     for index, text in enumerate(texts):
-        vector: object = _vector(str(text))
+        numbers = _vector(str(text))
+        vector: object = numbers
         if body.get("encoding_format") == "base64":
-            packed = struct.pack(f"<{EMBEDDING_SIZE}f", *_vector(str(text)))
-            vector = base64.b64encode(packed).decode()
+            vector = base64.b64encode(struct.pack(f"<{EMBEDDING_SIZE}f", *numbers)).decode()
         data.append({"object": "embedding", "index": index, "embedding": vector})
     asked = sum(len(words(str(text))) for text in texts)
     usage = {"prompt_tokens": asked, "total_tokens": asked}

@@ -1,4 +1,4 @@
-"""What the demo prints when it is up: commands to paste. Pure."""
+"""The commands that the demo prints once it is up, to be pasted into a shell. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CHAT_PATH = "/assistant/openai-proxy"
 WHIP_PATH = "/daydream/whip-proxy"
 PINNED_PATH = "/openai"
 PINNED_WHIP_PATH = "/whip"
-# Short enough to read in a terminal, whole enough to be answered; a browser's has a hundred lines.
+# The shortest offer that every upstream answers; a browser's has a hundred lines.
 OFFER = (
     "v=0",
     "o=- 1 1 IN IP4 127.0.0.1",
@@ -36,7 +36,7 @@ class Guide:
     """Commands for one running demo.
 
     :ivar root: scheme and authority of the proxy.
-    :ivar api: the same with the base path.
+    :ivar api: *root* with the base path.
     :ivar chat_url: the upstream's chat URL, as X-Target-URL names it.
     :ivar whip_url: the upstream's WHIP URL, as X-WHIP-URL names it.
     """
@@ -48,21 +48,16 @@ class Guide:
 
     def chat(self, stream: bool = False) -> str:
         """A chat request; *stream* asks for the answer word by word."""
-        document: dict[str, object] = {
-            "model": "demo-chat",
-            "messages": [{"role": "user", "content": "Hello, who are you?"}],
-        }
+        messages = [{"role": "user", "content": "Hello, who are you?"}]
+        document: dict[str, object] = {"model": "demo-chat", "messages": messages}
         if stream:
             document["stream"] = True
         return _curl(
             "-sSN" if stream else "-sS",
             self.api + CHAT_PATH,
-            "-H",
-            "Content-Type: application/json",
-            "-H",
-            f"X-Target-URL: {self.chat_url}",
-            "-d",
-            json.dumps(document),
+            "-H Content-Type: application/json",
+            f"-H X-Target-URL: {self.chat_url}",
+            f"-d {json.dumps(document)}",
         )
 
     def whip(self) -> str:
@@ -72,12 +67,9 @@ class Guide:
         command = _curl(
             "-sSi",
             self.api + WHIP_PATH,
-            "-H",
-            "Content-Type: application/sdp",
-            "-H",
-            f"X-WHIP-URL: {self.whip_url}",
-            "--data-binary",
-            "@-",
+            "-H Content-Type: application/sdp",
+            f"-H X-WHIP-URL: {self.whip_url}",
+            "--data-binary @-",
         )
         return f"printf {shlex.quote(offer)} |\n  {command}"
 
@@ -86,14 +78,10 @@ class Guide:
         return _curl(
             "-sSi",
             self.api + CHAT_PATH,
-            "-X",
-            "OPTIONS",
-            "-H",
-            f"Origin: {ORIGIN}",
-            "-H",
-            "Access-Control-Request-Method: POST",
-            "-H",
-            "Access-Control-Request-Headers: X-Target-URL",
+            "-X OPTIONS",
+            f"-H Origin: {ORIGIN}",
+            "-H Access-Control-Request-Method: POST",
+            "-H Access-Control-Request-Headers: X-Target-URL",
         )
 
     def health(self) -> str:
@@ -101,7 +89,7 @@ class Guide:
         return _curl("-sS", self.root + "/healthz")
 
     def python(self) -> str:
-        """The official client, unmodified, against the pinned route."""
+        """A program that calls the pinned route by the official client."""
         return (
             "from openai import OpenAI\n"
             f'client = OpenAI(base_url="{self.api}{PINNED_PATH}", api_key="not-needed")\n'
@@ -111,7 +99,7 @@ class Guide:
         )
 
     def text(self) -> str:
-        """The whole guide; ends in a newline."""
+        """Every command under a line that says what it is for; ends in a newline."""
         parts = [
             f"The demo is up. Open {self.root}/ in a browser, or paste one of these.",
             "# A chat answer, through the proxy:\n" + self.chat(),
@@ -125,7 +113,7 @@ class Guide:
 
 
 def _curl(flags: str, url: str, *arguments: str) -> str:
-    """A curl command, one option a line."""
-    pairs = zip(arguments[::2], arguments[1::2], strict=True)
+    """A curl command, one of *arguments* a line: an option, a space and its value, unquoted."""
+    pairs = (argument.split(" ", 1) for argument in arguments)
     options = [f"{option} {shlex.quote(value)}" for option, value in pairs]
     return " \\\n  ".join([f"curl {flags} {shlex.quote(url)}", *options])

@@ -1,6 +1,6 @@
-"""An upstream that behaves like the OpenAI API, with canned answers; loopback only.
+"""An upstream on loopback that behaves like the OpenAI API and gives canned answers.
 
-A model's name asks for a failure: see :data:`MODELS`. Every other name is answered.
+Some of the :data:`MODELS` fail in the way that their name says; every other model answers.
 """
 
 # Half of twisted.web has no types.
@@ -24,8 +24,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..secret import Secret
 from . import answers
-from .credentials import presents
-from .site import UpstreamSite
+from .upstream import UpstreamSite, presents
 
 MODELS = ("demo-chat", "demo-slow", "demo-401", "demo-429", "demo-500", "demo-cut")
 _LIMITS = {
@@ -39,32 +38,25 @@ class ApiError(Exception):
     """An error answer in OpenAI's shape: ``{"error": {message, type, param, code}}``."""
 
     def __init__(
-        self, status: int, message: str, kind: str, code: str | None, retry_after: int | None = None
+        self, status: int, message: str, code: str | None, kind: str = "invalid_request_error"
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.retry_after = retry_after
-        self.body = {
-            "error": {"message": message, "type": kind, "param": None, "code": code},
-        }
+        self.body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
 def _wrong_key() -> ApiError:
-    # The key that came is never repeated, not even in part as the real API does.
-    return ApiError(401, "Incorrect API key provided.", "invalid_request_error", "invalid_api_key")
+    # The real API repeats a part of the key in this message; here no part of it is shown.
+    return ApiError(401, "Incorrect API key provided.", "invalid_api_key")
 
 
-_ASKED_FOR: dict[str, Callable[[], ApiError]] = {
+_FAILURES: dict[str, Callable[[], ApiError]] = {
     "demo-401": _wrong_key,
     "demo-429": lambda: ApiError(
-        429,
-        "Rate limit reached for the demo model.",
-        "requests",
-        "rate_limit_exceeded",
-        retry_after=1,
+        429, "Rate limit reached for the demo model.", "rate_limit_exceeded", "requests"
     ),
     "demo-500": lambda: ApiError(
-        500, "The demo upstream had an error, as you asked.", "server_error", None
+        500, "The demo upstream had an error, as you asked.", None, "server_error"
     ),
 }
 
@@ -75,15 +67,15 @@ def _json(request: IRequest, document: answers.Json) -> bytes:
 
 
 class OpenAIUpstream:
-    """The API.
+    """The API's endpoints.
 
-    :param authorization: the only ``Authorization`` value it accepts.
+    :param authorization: the only ``Authorization`` value that is accepted.
     :param clock: paces the words and the slow head.
     :param words_per_second: speed of a streamed answer.
     :param slow_head: seconds before ``demo-slow`` begins to answer.
-    :ivar calls: requests that came, refused ones included.
-    :ivar aborts: answers given up because the caller went away.
-    :ivar completed: answers sent to their end.
+    :ivar calls: the number of requests, refused ones included.
+    :ivar aborts: the number of answers that ended because the caller left.
+    :ivar completed: the number of answers that were sent to their end.
     """
 
     app = Klein()
@@ -127,12 +119,8 @@ class OpenAIUpstream:
         """The canned answer, in the shape of the Responses API; never streamed."""
         body = await self._begin(request)
         if body.get("stream") is True:
-            raise ApiError(
-                400,
-                "The demo streams /v1/chat/completions only.",
-                "invalid_request_error",
-                "unsupported_parameter",
-            )
+            words = "The demo streams /v1/chat/completions only."
+            raise ApiError(400, words, "unsupported_parameter")
         self.completed += 1
         return _json(request, self._answer(body).response())
 
@@ -154,9 +142,9 @@ class OpenAIUpstream:
         error = failure.value
         assert isinstance(error, ApiError)
         request.setResponseCode(error.status)
-        if error.retry_after is not None:
-            request.setHeader(b"retry-after", b"%d" % error.retry_after)
-            request.setHeader(b"retry-after-ms", b"%d" % (error.retry_after * 1000))
+        if error.status == 429:
+            request.setHeader(b"retry-after", b"1")
+            request.setHeader(b"retry-after-ms", b"1000")
             request.setHeader(b"x-ratelimit-remaining-requests", b"0")
         return _json(request, error.body)
 
@@ -164,9 +152,8 @@ class OpenAIUpstream:
     def _unknown(self, request: IRequest, failure: Failure) -> bytes:
         code = getattr(failure.value, "code", None) or 500
         request.setResponseCode(code)
-        # Not decoded back: the path belongs to a stranger.
-        error = ApiError(code, "Unknown request URL.", "invalid_request_error", "unknown_url")
-        return _json(request, error.body)
+        # The message does not repeat the path, which is the caller's own text.
+        return _json(request, ApiError(code, "Unknown request URL.", "unknown_url").body)
 
     def _now(self) -> int:
         return int(self._clock.seconds())
@@ -180,7 +167,7 @@ class OpenAIUpstream:
         )
 
     def _admit(self, request: IRequest) -> None:
-        """Count the call, set what every answer carries, check the key."""
+        """Count the call, set the headers of every answer, check the key."""
         self.calls += 1
         request.setHeader(b"x-request-id", b"req_" + secrets.token_hex(16).encode())
         request.setHeader(b"openai-processing-ms", b"1")
@@ -191,25 +178,23 @@ class OpenAIUpstream:
             raise _wrong_key()
 
     async def _begin(self, request: IRequest) -> answers.Json:
-        """Admit, parse, and do what the model's name asks for before a head goes out."""
+        """Admit the call, parse its body, and fail or wait if that is what the model does."""
         self._admit(request)
         try:
             body: Any = json.loads(request.content.read())
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise ApiError(
-                400, "The body is not a JSON object.", "invalid_request_error", "invalid_json"
-            )
+            raise ApiError(400, "The body is not a JSON object.", "invalid_json")
         model = body.get("model")
-        if isinstance(model, str) and model in _ASKED_FOR:
-            raise _ASKED_FOR[model]()
+        if isinstance(model, str) and model in _FAILURES:
+            raise _FAILURES[model]()
         if model == "demo-slow":
             await self._wait(self._slow_head)
         return body
 
     async def _wait(self, seconds: float) -> None:
-        """Klein cancels the handler when its caller goes away: that is how an abort is seen."""
+        """Wait; Klein cancels the handler when its caller leaves, which is counted as an abort."""
         try:
             await deferLater(self._clock, seconds)
         except CancelledError:
@@ -224,7 +209,7 @@ class OpenAIUpstream:
         for index, chunk in enumerate(chunks):
             if index == cut_at:
                 request.loseConnection()
-                # Not finished: a last chunk would make half an answer look whole.
+                # finish() would send the last chunk, and half an answer would look complete.
                 await Deferred()
             request.write(answers.sse(chunk))
             await self._wait(self._pause)

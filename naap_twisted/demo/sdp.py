@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 
-# What the answerer repeats from the offer: it accepts the codecs and identifiers as they are.
+# The lines that the answer repeats: it accepts the offer's codecs and identifiers as they are.
 _REPEATED = (
     "a=mid:",
     "a=rtpmap:",
@@ -51,7 +51,7 @@ def _answer_media(lines: list[str], transport: list[str]) -> list[str]:
 
 
 def answer_to(offer: str) -> str:
-    """The answer to *offer*: its m-lines, our own ICE and DTLS identity; lines end in CRLF.
+    """The answer to *offer*: the same m-lines, a new ICE and DTLS identity; lines end in CRLF.
 
     :raises NotAnOffer: *offer* does not open with ``v=0``, or has no m-line.
     """
@@ -59,7 +59,7 @@ def answer_to(offer: str) -> str:
     if not session or session[0] != "v=0" or not media:
         raise NotAnOffer("expected an SDP offer: v=0 first, then at least one m= line")
     fingerprint = ":".join(f"{byte:02X}" for byte in secrets.token_bytes(32))
-    # The offerer's "active" leaves only the passive role; everything else lets us dial.
+    # An offer of "active" leaves the passive role to the answerer (RFC 8842 section 5.3).
     setup = "passive" if "a=setup:active" in offer.splitlines() else "active"
     transport = [
         f"a=ice-ufrag:{secrets.token_hex(4)}",

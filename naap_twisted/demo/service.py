@@ -1,4 +1,4 @@
-"""The demo as one service: upstreams on loopback, the proxy before them, the page, the guide."""
+"""The demo as one service: upstreams on loopback, a proxy before them, its page and its guide."""
 
 # Half of twisted.web has no types.
 # mypy: allow-untyped-calls
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from ipaddress import ip_network
 from typing import Any, TextIO
 
@@ -15,20 +16,19 @@ from twisted.internet.interfaces import IListeningPort
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from ..admin.console import console_children
+from ..admin.console import Console
 from ..create import create_plugin_server
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..page.page import demo_children
 from ..route.spine import create_external_proxy
 from ..server.plugin_server import PluginServer
-from .credentials import new_authorization
 from .guide import CHAT_PATH, PINNED_PATH, PINNED_WHIP_PATH, WHIP_PATH, Guide
-from .media.process import INSTALL, MediaProcess, is_installed
+from .media.process import INSTALL, LOOPBACK, MediaProcess, is_installed
 from .media.status import MediaStatus
 from .openai_upstream import OpenAIUpstream
+from .upstream import new_authorization
 from .whip_upstream import WhipUpstream
 
-LOOPBACK = "127.0.0.1"
 BASE_PATH = "/api/v1"
 
 
@@ -41,13 +41,13 @@ def _whip_url(port: int) -> str:
 
 
 class DemoService(MultiService):
-    """Starts the upstreams, then a proxy that knows their ports, then says how to use it.
+    """Starts the upstreams, then a proxy that may reach their ports, then prints its guide.
 
-    :param port: the proxy's TCP port on loopback; 0 picks a free one.
+    :param port: the proxy's TCP port on 127.0.0.1; 0 picks a free one.
     :param reactor: listens and keeps the time.
-    :param out: where the guide goes. Not the log: a command between time stamps can't be pasted.
-    :param media: whether WebRTC sessions have media behind them, received by a process of its own;
-        where there is aiortc if ``None``.
+    :param out: where the guide is printed; the log would put time stamps into its commands.
+    :param media: whether a process of its own receives the media of WebRTC sessions; ``None``: if
+        aiortc is installed.
     :ivar server: the proxy; ``None`` while stopped.
     :ivar guide: the commands; ``None`` while stopped.
     """
@@ -70,7 +70,7 @@ class DemoService(MultiService):
         self.guide: Guide | None = None
 
     def startService(self) -> None:
-        """Listen here and not earlier: twistd may fork before it, and sockets don't like that."""
+        """Start everything; sockets that were opened earlier would not survive twistd's fork."""
         openai = self._listen(self.openai.site())
         if self.media is None:
             whip = self._listen(self.whip.site())
@@ -87,13 +87,13 @@ class DemoService(MultiService):
             self._say(f"No media behind WebRTC sessions; for that: {INSTALL}\n")
 
     def stopService(self) -> Deferred[Any]:
-        """The proxy first, so that what it has under way can end."""
+        """Stop the proxy, then the upstreams, so that open exchanges can end."""
         stopped = maybeDeferred(super().stopService)
         stopped.addCallback(lambda _: self._close())
         return stopped
 
     def hurry(self) -> None:
-        """While it stops: wait for nothing that is in flight."""
+        """Cut every open exchange, while the demo stops."""
         if self.server is not None:
             self.server.hurry()
 
@@ -125,7 +125,7 @@ class DemoService(MultiService):
             port=self._port,
             base_path=BASE_PATH,
             require_auth=False,
-            # Its own page asks for twenty files at each reload, and every second for frames.
+            # The demo's page loads twenty files, and asks for the count of frames every second.
             rate_limit=RateLimit(requests=10_000),
             allow_networks=reachable,
             reactor=self._reactor,
@@ -141,67 +141,42 @@ class DemoService(MultiService):
             BASE_PATH + PINNED_PATH: "/models",
             BASE_PATH + PINNED_WHIP_PATH: "/demo-room",
         }
-        server.root_children.update(console_children(server, tries=tries))
+        server.root_children[b"console"] = Console(server, tries)
         return server
 
     def _mount(
-        self,
-        server: PluginServer,
-        openai: int,
-        whip: int,
-        reachable: tuple[AllowedNetwork, ...],
+        self, server: PluginServer, openai: int, whip: int, reachable: tuple[AllowedNetwork, ...]
     ) -> None:
-        common: dict[str, Any] = {
-            "forward_headers": {"Authorization": self._authorization},
-            "allow_networks": reachable,
-        }
-        server.mount(
-            CHAT_PATH,
-            create_external_proxy(
-                allowed_hosts=[LOOPBACK],
-                allowed_schemes=["http"],
-                allowed_ports=[openai],
-                timeout=60.0,
-                **common,
-            ),
+        proxy = partial(
+            create_external_proxy,
+            forward_headers={"Authorization": self._authorization},
+            allow_networks=reachable,
         )
+        by_header = partial(proxy, allowed_hosts=[LOOPBACK], allowed_schemes=["http"])
+        server.mount(CHAT_PATH, by_header(allowed_ports=[openai], timeout=60.0))
         server.mount(
             WHIP_PATH,
-            create_external_proxy(
-                allowed_hosts=[LOOPBACK],
-                allowed_schemes=["http"],
+            by_header(
                 allowed_ports=[whip],
                 target_url_header="X-WHIP-URL",
                 content_type="application/sdp",
                 expose_headers=[ExposeHeader("Location", "X-WHIP-Resource")],
-                **common,
             ),
         )
-        server.mount(
-            PINNED_PATH,
-            create_external_proxy(
-                target=f"http://{LOOPBACK}:{openai}/v1",
-                methods=("GET", "POST"),
-                timeout=60.0,
-                **common,
-            ),
-        )
-        # For a page that was built, or a client, that can't learn the upstream's port.
-        server.mount(
-            PINNED_WHIP_PATH,
-            create_external_proxy(
-                target=f"http://{LOOPBACK}:{whip}/whip", content_type="application/sdp", **common
-            ),
-        )
+        target = f"http://{LOOPBACK}:{openai}/v1"
+        server.mount(PINNED_PATH, proxy(target=target, methods=("GET", "POST"), timeout=60.0))
+        # For clients that can't learn the upstream's port, such as the built example frontend.
+        target = f"http://{LOOPBACK}:{whip}/whip"
+        server.mount(PINNED_WHIP_PATH, proxy(target=target, content_type="application/sdp"))
 
 
 def create_demo_service(port: int = 4020, reactor: Any = None) -> IService:
-    """The whole demo; opens nothing before it is started.
+    """The demo as a service, which opens nothing before it is started.
 
     :param port: the proxy's TCP port on 127.0.0.1; 0 picks a free one.
     :param reactor: the global one when ``None``.
     """
     if reactor is None:
         from twisted.internet import reactor
-    # Under twistd sys.stdout is the log; this is the terminal, or nothing in the background.
+    # Under twistd sys.stdout is the log; this is the terminal, or ``None`` in the background.
     return DemoService(port, reactor, sys.__stdout__)

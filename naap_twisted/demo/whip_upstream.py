@@ -1,4 +1,4 @@
-"""An upstream that answers WHIP (RFC 9725) offers; loopback only, no media behind it."""
+"""An upstream on loopback that answers WHIP offers (RFC 9725); no media is received."""
 
 # Half of twisted.web has no types.
 # mypy: allow-untyped-calls
@@ -13,8 +13,7 @@ from twisted.web.iweb import IRequest
 
 from ..secret import Secret
 from . import sdp
-from .credentials import presents
-from .site import UpstreamSite
+from .upstream import UpstreamSite, presents
 
 OFFER_TYPE = b"application/sdp"
 FRAGMENT_TYPE = b"application/trickle-ice-sdpfrag"
@@ -28,11 +27,11 @@ def media_type(request: IRequest) -> bytes:
 
 
 class WhipUpstream:
-    """The endpoint and its sessions.
+    """The WHIP endpoint and its sessions.
 
-    :param authorization: the only ``Authorization`` value it accepts.
-    :ivar calls: requests that came, refused ones included.
-    :ivar sessions: ETag by session id; the oldest goes when there are ``MAX_SESSIONS``.
+    :param authorization: the only ``Authorization`` value that is accepted.
+    :ivar calls: the number of requests, refused ones included.
+    :ivar sessions: the ETag by session id; beyond ``MAX_SESSIONS`` the oldest is forgotten.
     """
 
     app = Klein()
@@ -63,7 +62,7 @@ class WhipUpstream:
         request.setHeader(b"location", b"/whip/resource/" + session.encode())
         request.setHeader(b"etag", etag)
         request.setHeader(b"accept-patch", FRAGMENT_TYPE)
-        # Loopback as well: the demo asks nobody outside for anything.
+        # A STUN server on loopback, which is not there: the demo asks no other machine.
         request.setHeader(b"link", b'<stun:127.0.0.1:3478>; rel="ice-server"')
         return answer.encode()
 
@@ -105,7 +104,7 @@ class WhipUpstream:
 
 
 def admitted(request: IRequest, authorization: Secret) -> bool:
-    """Whether *request* has the key; else it is answered 401 here."""
+    """Whether *request* has the key; if not, this sets up a 401 with an empty body."""
     if presents(request, authorization):
         return True
     request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
@@ -114,7 +113,7 @@ def admitted(request: IRequest, authorization: Secret) -> bool:
 
 
 def refuse(request: IRequest, status: int, text: bytes) -> bytes:
-    """Answer *status*; *text* is the body to return."""
+    """Set up an answer of *status*, and return *text*, its body."""
     request.setResponseCode(status)
     request.setHeader(b"content-type", b"text/plain; charset=utf-8")
     return text

@@ -1,1 +1,1 @@
-"""The page a browser developer opens: its files, packaged; the demo and the admin port serve it."""
+"""The page for developers, which the demo and the admin port serve: its resources and files."""

@@ -1,4 +1,4 @@
-"""The page: packaged HTML, JavaScript modules and a style sheet, nothing from anywhere else."""
+"""The page's resources: packaged HTML, JavaScript modules and a style sheet, from this server."""
 
 # Half of twisted.web has no types.
 # mypy: allow-untyped-calls
@@ -13,12 +13,11 @@ from string import Template
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 
-# Everything comes from this server and nothing is inline: injected markup could do nothing.
+# Scripts and styles come from this server only and none is inline, so injected markup runs nothing.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src {}; "
     "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-CONTENT_SECURITY_POLICY = _POLICY.format("'self'").encode("ascii")
 _TYPES = {
     "html": b"text/html; charset=utf-8",
     "js": b"text/javascript; charset=utf-8",
@@ -30,10 +29,10 @@ _PANELS = {"chat": "Chat", "camera": "Camera", "console": "Console"}
 
 
 class StaticText(Resource):
-    """A text that is served as it is.
+    """Serves one text.
 
-    :param kind: file name ending; decides the content type.
-    :param origins: gives the origins, other than its own, that a page may call.
+    :param kind: the ending of a file name, which decides the content type.
+    :param origins: gives the origins that a page may call beside its own.
     """
 
     isLeaf = True
@@ -45,7 +44,7 @@ class StaticText(Resource):
         self._origins = origins
 
     def render_GET(self, request: IRequest) -> bytes:
-        """The text, never from a cache: the next start may have other ports in it."""
+        """The text; browsers ask again each time, since the next start may write other ports."""
         connect = " ".join(("'self'", *self._origins()))
         request.setHeader(b"content-type", self._type)
         request.setHeader(b"content-security-policy", _POLICY.format(connect).encode("ascii"))
@@ -54,23 +53,23 @@ class StaticText(Resource):
         return self._body
 
     def render_HEAD(self, request: IRequest) -> bytes:
-        """The same without the text; Twisted's default would log a warning."""
+        """The head of a GET; Twisted's own render_HEAD would log a warning."""
         request.setHeader(b"content-length", b"%d" % len(self.render_GET(request)))
         return b""
 
 
 def demo_children(proxy_path: str, target_url: str) -> dict[bytes, IResource]:
-    """What to put below the demo's root: all panels at ``/``, their files at ``/page/``.
+    """The children of the demo's root: all panels at ``/``, their files at ``/page/``.
 
     :param proxy_path: path of the chat route on this server.
-    :param target_url: the upstream URL that the chat asks the proxy for.
+    :param target_url: the upstream URL that the chat sends as its target.
     """
     values = {"proxy": proxy_path, "target": target_url}
     return {b"": StaticText(_document(tuple(_PANELS), values), "html"), b"page": _files()}
 
 
 def console_children(origins: Callable[[], Sequence[str]]) -> dict[bytes, IResource]:
-    """What to put below the admin site's root: the console at ``/``, its files at ``/page/``.
+    """The children of the admin site's root: the console at ``/``, its files at ``/page/``.
 
     :param origins: gives the root URLs of the proxy's own listeners; the page may call them.
     """

@@ -1,1 +1,1 @@
-"""The server that routes are mounted on: its options, its addresses, how it ends."""
+"""The server that routes are mounted on: its wrappers, its url map, its addresses, its end."""

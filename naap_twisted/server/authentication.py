@@ -1,4 +1,4 @@
-"""Which authenticator a server's options ask for, and how that is said."""
+"""From ``[auth]`` to the authenticator of a server, and its words in the start's log line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..auth.session import SessionAuthenticator
 from ..interfaces import IAuthenticator
 from ..options.auth import BY_CODE, AuthOptions
 
-#: What a server says as it starts when it could let nobody in.
+#: The caution of a server that requires auth and has no authenticator.
 NOBODY = (
     "Auth is required and nothing says who a user is: every request that needs one gets 401."
     f" Set {' or '.join(SECRET_VARIABLES)}, or give jwt_secret=, authenticator= or"
@@ -16,9 +16,9 @@ NOBODY = (
 
 
 def authenticator_of(auth: AuthOptions, ca_file: str) -> IAuthenticator | None:
-    """The one that ``[auth]`` describes, or that code gave; ``None``: nobody is known.
+    """The authenticator of ``[auth]``, or the one given in code; ``None``: every caller is a guest.
 
-    :param ca_file: PEM file of further trust anchors towards what it asks.
+    :param ca_file: PEM file of further trust anchors, for the session service and the JWKS URL.
     """
     if auth.mode in ("none", BY_CODE):
         return auth.authenticator
@@ -47,7 +47,7 @@ def authenticator_of(auth: AuthOptions, ca_file: str) -> IAuthenticator | None:
 
 
 def auth_in_words(authenticator: IAuthenticator | None, *, required: bool) -> str:
-    """For the start line: ``"off"``, ``"on (session)"``, ``"optional (jwt)"``."""
+    """The words of the start's log line: ``"off"``, ``"on (session)"``, ``"optional (jwt)"``."""
     if authenticator is None:
         return "on (but nobody is known)" if required else "off"
     kind = getattr(authenticator, "description", type(authenticator).__name__)

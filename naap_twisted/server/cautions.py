@@ -1,4 +1,4 @@
-"""What a server may do and its owner should know: a line each, at the start and in ``check``."""
+"""Cautions: what is allowed but a server's owner should know, said by the start and ``check``."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ from .mounts import Mount
 def of_routes(
     mounts: Sequence[Mount], listen: Sequence[str], networks: Sequence[AllowedNetwork]
 ) -> list[str]:
-    """Of what is mounted, the endpoints listened on, and what every route may reach."""
+    """The cautions about routes: internal addresses that are open, keys that anyone can spend.
+
+    :param networks: the server's ``allow_networks``, which hold for every route.
+    """
     routes = [(mount.full_path, mount.proxy) for mount in mounts if mount.proxy]
     opened = {*networks}.union(*(proxy.egress.allow_networks for _, proxy in routes))
     remote = [text for text in listen if not parse_listen(text).local]
-    found = []
+    lines = []
     if opened:
-        told = ", ".join(sorted(map(format_allow_network, opened)))
-        found.append(f"allow_networks lets callers reach addresses that are not public: {told}")
+        listed = ", ".join(sorted(map(format_allow_network, opened)))
+        lines.append(f"allow_networks lets callers reach addresses that are not public: {listed}")
     for path, proxy in routes:
         if remote and proxy.route.injects and proxy.route.authorize == "anyone":
-            found.append(
+            lines.append(
                 f'{path}: authorize = "anyone" and {", ".join(proxy.route.injects)} injected:'
                 f" whoever reaches {', '.join(remote)} can spend the key; cors_origins binds"
                 " browsers only"
             )
-    return found
+    return lines
 
 
 def as_root(user: int) -> list[str]:
-    """Whether *user*, an effective user id, may do everything: what breaks in then may, too."""
+    """The caution for *user* 0 (an effective user id): whoever breaks in may do everything."""
     if user != 0:
         return []
     return ["runs as root; start twistd with --uid USER, which it becomes once its ports are open"]

@@ -1,4 +1,4 @@
-"""The end of a server: what is in flight may finish, but not for ever."""
+"""The end of a server: open exchanges may finish, but within a bound."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _STEP = 0.05
 
 
 class Drain:
-    """Waits until a site's connections have ended, then cuts those that have not.
+    """Waits for the end of a site's connections, and cuts those that outlast *timeout*.
 
-    :param timeout: seconds that they have.
+    :param timeout: seconds.
     """
 
     _log = Logger()
@@ -26,13 +26,13 @@ class Drain:
         self._steps = max(1, int(timeout / _STEP))
 
     async def run(self) -> None:
-        """To the end; every exchange has its log line then."""
+        """Drain; at the end no connection is open and every exchange has its log line."""
         site = self._site
         site.drain()
         if site.open:
             self._log.info(
-                "draining {count} connections, for {seconds} s at most; asked to stop again, they"
-                " are cut at once",
+                "draining {count} connections, for {seconds} s at most; a second signal cuts them"
+                " at once",
                 count=len(site.open),
                 seconds=self._steps * _STEP,
             )
@@ -42,9 +42,9 @@ class Drain:
         for channel in list(site.open):
             channel.abort()
         if site.open:
-            # A reset is told in the next turn of the reactor: each cut exchange gets its log line.
+            # Each cut exchange logs in connectionLost, which comes in the reactor's next turn.
             await deferLater(self._reactor, 0)
 
     def hurry(self) -> None:
-        """Wait no longer."""
+        """Stop waiting: the next step cuts what is open."""
         self._steps = 0

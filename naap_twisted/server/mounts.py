@@ -1,4 +1,4 @@
-"""What is mounted on a server, and which pinned route a path continues."""
+"""A server's mounts, and the search for the pinned route that a path continues."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..route.spine import ExternalProxy, MountedProxy
 class Mount:
     """One mounted resource.
 
-    :ivar path: below the base path, as mounted.
-    :ivar full_path: as it stands in a request target.
+    :ivar path: its path below the base path.
+    :ivar full_path: the same with the base path before it, as request targets have it.
     """
 
     path: str
@@ -30,21 +30,21 @@ class Mount:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether what follows its path is for a fixed upstream to read."""
+        """Whether it is a proxy with a fixed upstream, which reads what follows the path."""
         return self.proxy is not None and self.proxy.route.pinned is not None
 
     def is_continued_by(self, below: bytes) -> bool:
-        """Whether *below*, a path as it came, is pinned to this mount and goes on behind it."""
+        """Whether it is pinned, and *below*, a percent-encoded path, goes on behind its path."""
         return self.is_pinned and below.startswith(f"{self.path}/".encode("ascii"))
 
     @property
     def has_sessions(self) -> bool:
-        """Whether it hands out Locations of its own."""
+        """Whether it is a proxy that signs the Locations of WHIP sessions."""
         return self.proxy is not None and self.proxy.route.session_ttl is not None
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """What it answers; empty for a resource that decides for itself."""
+        """The methods that it answers; empty for a resource that decides for itself."""
         return methods_of(self.resource)
 
 
@@ -56,23 +56,26 @@ def methods_of(resource: IResource | ExternalProxy) -> tuple[str, ...]:
 
 
 def pinned_above(mounts: Sequence[Mount], method: bytes, below: bytes) -> Mount | None:
-    """The nearest pinned route that *below*, a path as it came, continues.
+    """The mount of a pinned route with the longest path that *below* continues, if there is one.
 
-    Slashes, line breaks and odd bytes behind its path are the upstream's to read, byte for byte;
-    no pattern of a url map describes them.
+    A url map has no pattern for what may follow it: doubled slashes, line breaks and bytes that
+    are no UTF-8 are for the upstream to read, byte for byte.
 
-    :raises MethodNotAllowed: none that takes *method*.
+    :param below: the request's path below the base path, still percent-encoded.
+    :raises MethodNotAllowed: there is such a path, and none of its mounts takes *method*.
     """
-    above = [each for each in mounts if each.is_continued_by(below)]
-    nearest = max((each.path for each in above), key=len, default="")
-    same = [each for each in above if each.path == nearest]
-    found = next((each for each in same if method.decode("ascii") in each.methods), None)
-    if found is None and same:
-        raise wrong_method(name for each in same for name in each.methods)
-    return found
+    above = [mount for mount in mounts if mount.is_continued_by(below)]
+    nearest = max((mount.path for mount in above), key=len, default="")
+    candidates = [mount for mount in above if mount.path == nearest]
+    for mount in candidates:
+        if method.decode("ascii") in mount.methods:
+            return mount
+    if candidates:
+        raise wrong_method(name for mount in candidates for name in mount.methods)
+    return None
 
 
 def wrong_method(methods: Iterable[str]) -> MethodNotAllowed:
-    """The refusal where only *methods* are answered."""
+    """The 405 of a path that takes only *methods*, and OPTIONS."""
     allow = ", ".join(sorted({*methods, "OPTIONS"})).encode("ascii")
     return MethodNotAllowed(headers=((b"Allow", allow),))

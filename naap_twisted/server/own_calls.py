@@ -31,16 +31,18 @@ _SLICE = 64 * 1024
 
 
 def open_client(upstream: IUpstream, networks: Sequence[AllowedNetwork]) -> GuardedHTTPClient:
-    """A client for URLs that code chooses, or a user: any public host, and listed networks."""
+    """A client for URLs that code or a user chooses: any public host, and the listed *networks*."""
     return GuardedHTTPClient(VettedAgent(upstream, AnyHost(networks)))
 
 
 def keyed_client(
     upstream: IUpstream, policy: EgressPolicy, forward_headers: Mapping[str, str | Secret]
 ) -> GuardedHTTPClient:
-    """A client that adds *forward_headers*, where *policy* allows; answers do not repeat them.
+    """A client that adds *forward_headers* and asks only where *policy* allows.
 
-    :raises ConfigError: a header that can't be set, as for a route.
+    Answers that repeat the value of a header are redacted, as a route's are.
+
+    :raises ConfigError: a header has a name or value that can't be sent.
     """
     try:
         injected = injected_headers(forward_headers)
@@ -52,10 +54,10 @@ def keyed_client(
 
 @implementer(IAgent)
 class ScrubbingAgent:
-    """Takes the secrets of *injected* out of what comes back.
+    """Takes the secrets of *injected* out of each response.
 
-    An upstream that encodes what it sends, though it was asked for no coding, is read: treq would
-    undo gzip behind the guard.
+    A content coding, which no request asks for, is undone here: treq would undo gzip behind the
+    guard.
     """
 
     def __init__(self, agent: VettedAgent, injected: HeaderPairs) -> None:
@@ -91,7 +93,7 @@ class ScrubbedResponse(proxyForInterface(IResponse, "_response")):  # type: igno
     :param inflater: undoes the body's content coding, of which the headers say nothing then.
     """
 
-    # What is redacted may be shorter or longer than it was.
+    # The redacted body may be shorter or longer than the body that Content-Length announced.
     length = UNKNOWN_LENGTH
 
     def __init__(self, response: IResponse, guard: Guard, inflater: Inflater | None = None) -> None:
@@ -101,7 +103,7 @@ class ScrubbedResponse(proxyForInterface(IResponse, "_response")):  # type: igno
 
     @property
     def headers(self) -> Headers:
-        """The upstream's, cleaned; none whose name holds a secret."""
+        """The upstream's headers, redacted; those whose *name* holds a secret are left out."""
         cleaned = Headers()
         for name, values in self._response.headers.getAllRawHeaders():
             if not self._guard.holds(name.lower()):

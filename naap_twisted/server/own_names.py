@@ -1,8 +1,8 @@
-"""By which names a server is called: ``server_names``, and what its listeners say by themselves.
+"""The names of a server: ``server_names``, and the addresses that it listens on.
 
-A page chooses neither the Host that its browser sends nor the Origin, but whoever owns a DNS name
-chooses where it points: Host and Origin that equal each other prove nothing (DNS rebinding). A name
-that is known here does. Loopback's names are nobody's to point elsewhere (RFC 6761 section 6.3).
+A page chooses neither the Host nor the Origin that its browser sends, but the owner of a DNS name
+chooses the address behind it: a Host that equals the Origin proves nothing (DNS rebinding). A Host
+that is one of these names does. ``localhost`` can't be pointed elsewhere (RFC 6761 section 6.3).
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ class OwnNames:
     """A server's names.
 
     :ivar listed: ``server_names`` as written.
-    :ivar known: names that are surely ours, as a Host header spells them: what "same origin" and
-        the URL of a redirect may rest on.
-    :ivar loopback: who connects over TCP can only be this machine; no other name is answered then.
+    :ivar known: the names that are certainly the server's own, as a Host header spells them: "same
+        origin" and the URL of a redirect may rest on them.
+    :ivar loopback: whether only this machine can connect over TCP; then only known names are
+        answered.
     """
 
     listed: tuple[str, ...]
@@ -34,22 +35,24 @@ class OwnNames:
 
     @property
     def answered(self) -> tuple[str, ...]:
-        """The names that are answered, in words; empty: any."""
+        """The names that are answered, for people to read; empty: any name is."""
         if not self.loopback:
             return self.listed
         return (*self.listed, *sorted(n.decode("ascii") for n in self.known - _parsed(self.listed)))
 
 
 def own_names(listeners: Iterable[Listen], server_names: Sequence[str]) -> OwnNames:
-    """The names of a server that hears *listeners*; of none: where it listens is not known.
+    """The names of a server with these *listeners*; empty: where it listens is not known.
 
-    A UNIX socket is this machine's too, but what connects to it is a proxy, which passes the Host
-    on that the world outside uses.
+    A UNIX socket says nothing about names: a proxy connects to it, and passes on the Host that
+    browsers use.
     """
-    over_tcp = [each for each in listeners if each.kind != "unix"]
-    loopback = bool(over_tcp) and all(each.kind in _OVER_TCP and each.local for each in over_tcp)
+    over_tcp = [listen for listen in listeners if listen.kind != "unix"]
+    loopback = bool(over_tcp) and all(
+        listen.kind in _OVER_TCP and listen.local for listen in over_tcp
+    )
     listed = _parsed(server_names)
-    # Beyond loopback a list is the whole list: nothing else is answered, so nothing else is ours.
+    # Beyond loopback ``server_names`` is the full list: no other name is answered.
     own = LOOPBACK_NAMES.union(_addresses(over_tcp)) if loopback or not listed else frozenset()
     return OwnNames(tuple(server_names), listed | own, loopback)
 
@@ -64,7 +67,7 @@ def _addresses(listeners: Iterable[Listen]) -> Iterable[bytes]:
         try:
             address = ip_address(listen.arguments.get("interface", ""))
         except ValueError:
-            continue  # all interfaces, a name, or a socket that somebody else opened
+            continue  # all interfaces, a host name, or a socket that systemd opened
         if not address.is_unspecified:
             text = address.compressed
             yield (f"[{text}]" if address.version == 6 else text).encode("ascii")

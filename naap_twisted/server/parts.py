@@ -1,4 +1,4 @@
-"""What a server and its admin side know of each other: the parts, and how to listen."""
+"""What a server and its admin side know of each other, so that neither imports the other."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 class AdminSide(Protocol):
-    """What ``admin_listen`` opens beside a server; made from outside, by ``create.py``.
-
-    :ivar address: where it listens, as ``scheme://host:port``, else its endpoint string.
-    """
+    """The listener of ``admin_listen``, as its server sees it; ``create.py`` makes it."""
 
     @property
-    def address(self) -> str: ...
+    def address(self) -> str:
+        """Where it listens: ``scheme://host:port``, or a UNIX endpoint's string."""
 
     def open(self) -> None:
-        """Listen. Raises CannotListenError."""
+        """Listen.
+
+        :raises CannotListenError: the address is taken.
+        """
 
     async def close(self) -> None:
-        """Stop listening; who is connected is cut off."""
+        """Stop listening, and cut every connection."""
 
 
 @frozen(kw_only=True)
 class Parts:
-    """Handed out by :attr:`PluginServer.parts <naap_twisted.server.plugin_server.PluginServer>`.
+    """What a :class:`~naap_twisted.server.plugin_server.PluginServer` is made of.
 
-    :ivar tally: counts the finished exchanges.
-    :ivar clock: the reactor.
+    :ivar clock: the server's reactor, which is monotonic.
     :ivar born: when the server was made, in the clock's seconds.
     """
 

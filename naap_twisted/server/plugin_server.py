@@ -1,4 +1,7 @@
-"""The plugin server: routes, wrappers in their order, listening, draining (the seed's server)."""
+"""The plugin server: it holds the routes and their wrappers, it listens, and it drains at its end.
+
+It is the seed's plugin server; ``create_plugin_server`` makes one of options.
+"""
 
 from __future__ import annotations
 
@@ -20,35 +23,31 @@ from ..downstream.adapt import AnySite
 from ..downstream.caller import TrustedProxies
 from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
-from ..interfaces import IKeyStore, IResolver
+from ..interfaces import IHeadResource, IKeyStore, IResolver
 from ..limits.capacity import Capacity
 from ..limits.door import Door
 from ..model import User
 from ..observe.health import Health
 from ..observe.log import AccessLog
 from ..options.code import check_mount, exposed
+from ..options.listen import Listen
 from ..options.server import Config, UpstreamOptions
 from ..policy.egress import EgressPolicy
-from ..route.spine import ExternalProxy
+from ..route.cross_site import CrossSite
+from ..route.spine import Bindings, ExternalProxy, MountedProxy
 from ..secret import Secret
 from ..upstream.client import UpstreamClient
 from ..upstream.dns import DnsResolver
 from ..upstream.resolver import SystemResolver
 from ..whip.key import LocationKey
+from ..wrappers.rate_limit import Charge
 from .authentication import NOBODY, auth_in_words, authenticator_of
 from .cautions import of_routes
-from .chain import (
-    capacity_of,
-    charge_of,
-    cross_site_of,
-    limiter_of,
-    limits_of,
-    names_of,
-    wrapped,
-)
+from .chain import capacity_of, limits_of, wrapped
 from .drain import Drain
 from .mounts import Mount
 from .own_calls import keyed_client, open_client
+from .own_names import own_names
 from .parts import AdminSide, Parts
 from .ports import ListeningPort, tls_problems
 from .routing import Routes
@@ -62,11 +61,12 @@ if TYPE_CHECKING:
 class PluginServer(MultiService):
     """A server of proxies and Klein routes; an ``IService``.
 
+    :param admin: makes the listener of ``admin_listen``, of this server and that endpoint string.
     :ivar router: a ``klein.Klein``, mounted at the base path: add routes to it.
     :ivar root_children: resources outside the base path, by first path segment.
     :ivar listen: endpoint strings.
     :ivar http: a treq client for this server's own calls, under its address rules.
-    :param admin: makes what listens on ``admin_listen``.
+    :ivar parts: what the server is made of; its admin side reads them.
     """
 
     _log = Logger()
@@ -86,115 +86,124 @@ class PluginServer(MultiService):
         self.config = config
         self._reactor = reactor
         self.router = Klein()
-        self.listen = tuple(each.description for each in options.listen)
+        self.listen = tuple(listen.description for listen in options.listen)
         self._bounds = limits_of(config)
         self._places = capacity_of(options)
-        self._capacity = Capacity.of(self._places)
-        self._upstream = UpstreamClient(
-            reactor, resolver=resolver_of(config.upstream, reactor), ca_file=config.upstream.ca_file
+        self._trusted = TrustedProxies(options.trusted_proxies)
+        resolver = resolver_of(config.upstream, reactor)
+        self.parts = Parts(
+            options=options,
+            upstream=UpstreamClient(reactor, resolver=resolver, ca_file=config.upstream.ca_file),
+            state=State(config, reactor),
+            capacity=Capacity.of(self._places),
+            tally=Tally(),
+            clock=reactor,
+            born=reactor.seconds(),
         )
-        self.http: HTTPClient = open_client(self._upstream, config.upstream.allow_networks)
+        networks = config.upstream.allow_networks
+        self.http: HTTPClient = open_client(self.parts.upstream, networks)
         self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
-        gate = Gate(
+        self._gate = Gate(
             self._authenticator,
             Patience(reactor, self._bounds.callable_timeout),
             required=self.require_auth,
             public_routes=options.public_routes,
         )
-        self._state = State(config, reactor)
-        self._state.share_sessions(self._authenticator)
-        self._state.add_routes(self.router)
+        state = self.parts.state
+        state.share_sessions(self._authenticator)
+        state.add_routes(self.router)
         limit = options.user_rate_limit
-        door = Door() if limit is None else Door((self._state.policy("user", limit, users=True),))
+        door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
         self._location_key = LocationKey(options.state_dir)
-        self._routes = Routes(
-            self.router, options.base_path, gate, self._location_key, door, cross_site_of(options)
-        )
+        self._cross_site = CrossSite(options.cors_origins, self._trusted)
+        self._routes = Routes(self.router, options.base_path, self._gate, door)
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
-        self._limiter = limiter_of(options, self._state)
-        self._root = wrapped(self._routes, options, self._limiter, names_of(options))
-        self._tally = Tally()
-        self._born = reactor.seconds()
+        limit = options.rate_limit
+        self._limiter = None if limit is None else state.limiter("address", limit)
+        self._root = self._wrapped(options.listen)
         self._site: DownstreamSite | None = None
         self._drain: Drain | None = None
         self._ports: list[ListeningPort] = []
         self._make_admin = admin
         self._admin: AdminSide | None = None
 
+    def _wrapped(self, listen: Sequence[Listen]) -> IHeadResource:
+        names = own_names(listen, self.parts.options.server_names)
+        return wrapped(self._routes, self.parts.options, self._limiter, self._trusted, names)
+
     def mount(self, path: str, resource: IResource | ExternalProxy) -> None:
         """Mount a proxy, or any resource (``app.resource()`` of a Klein app), below the base path.
 
         :param path: such as ``"/assistant/openai-proxy"``.
-        :raises ConfigError: the path is taken or malformed, the proxy is mounted elsewhere, or
-            what it needs is not on this server.
+        :raises ConfigError: the path is taken or malformed, the proxy is mounted already, or the
+            server lacks what the proxy needs, such as a store of users' keys.
         """
-        proxy = resource if isinstance(resource, ExternalProxy) else None
-        check_mount(self.config, path, None if proxy is None else proxy.options)
-        in_flight, door, keys = self._places.route, self._routes.door, None
-        if proxy is not None:
-            route = proxy.route
-            if route.max_in_flight is not None:
-                in_flight = evolve(in_flight, running=route.max_in_flight)
-            if route.rate_limit is not None:
-                door = door.beside(self._state.policy("route", route.rate_limit, path))
-            if route.user_keys:
-                keys = self._state.keys
-        capacity = self._capacity.sibling(in_flight)
-        networks = self.config.upstream.allow_networks
-        self._routes.mount(path, resource, self._upstream, capacity, networks, door, keys)
+        options = resource.options if isinstance(resource, ExternalProxy) else None
+        check_mount(self.config, path, options)
+        self._routes.mount(path, resource, self._bind)
+
+    def _bind(self, path: str, proxy: ExternalProxy) -> MountedProxy:
+        full_path, route = self.parts.options.base_path + path, proxy.route
+        in_flight, door = self._places.route, self._routes.door
+        if route.max_in_flight is not None:
+            in_flight = evolve(in_flight, running=route.max_in_flight)
+        if route.rate_limit is not None:
+            door = door.beside(self.parts.state.policy("route", route.rate_limit, path))
+        bindings = Bindings(
+            path=full_path,
+            gate=self._gate,
+            upstream=self.parts.upstream,
+            capacity=self.parts.capacity.sibling(in_flight),
+            allow_networks=self.config.upstream.allow_networks,
+            prefix=full_path.encode("ascii"),
+            door=door,
+            key=self._location_key,
+            keys=self.keys if route.user_keys else None,
+            cross_site=self._cross_site,
+        )
+        return proxy.mounted(bindings)
 
     def routes(self) -> tuple[Mount, ...]:
-        """What is mounted, in order."""
+        """Every mounted resource, in the order of the calls of :meth:`mount`."""
         return tuple(self._routes.mounts)
 
     def resource(self) -> IResource:
-        """All of it as a resource, for anybody's ``Site``; request bodies stream on ours only.
+        """The wrapped routes as a resource, for a ``Site`` of the caller's.
 
-        Where that listens is not known here: without ``server_names`` it answers to any Host.
+        A stock ``Site`` gathers each request body before it calls a resource; request bodies are
+        streamed on :meth:`site` only. Nor does the server know where that ``Site`` listens, so
+        without ``server_names`` the resource answers to any Host.
 
-        Opens what the server keeps (keys, usage, Redis), until the reactor stops.
+        This call opens the stores (keys, usage, Redis) until the reactor stops.
 
-        :raises ConfigError: that can't be opened.
+        :raises ConfigError: a store can't be opened.
         """
-        self._state.open()
+        state = self.parts.state
+        state.open()
         self._reactor.addSystemEventTrigger(
-            "before", "shutdown", lambda: Deferred.fromCoroutine(self._state.close())
+            "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
         )
-        options = self.config.server
-        names = names_of(options, elsewhere=True)
-        return AnySite(wrapped(self._routes, options, self._limiter, names))
+        return AnySite(self._wrapped(()))
 
     def site(self) -> DownstreamSite:
-        """The site this server listens with; made once."""
+        """The site that this server listens with; every call returns the same one."""
         if self._site is None:
+            limiter = self._limiter
             self._site = DownstreamSite(
                 self._root,
                 limits=self._bounds,
-                exempt=TrustedProxies(self.config.server.trusted_proxies),
+                exempt=self._trusted,
                 reactor=self._reactor,
                 observer=self._observer(),
-                charge=charge_of(self.config.server, self._limiter),
+                charge=None if limiter is None else Charge(limiter, self._trusted),
             )
         return self._site
 
     def _observer(self) -> Callable[[Any], None]:
-        ended = self._state.observer(AccessLog())
-        # Nobody could read the numbers elsewhere, and they cost half a microsecond an exchange.
-        return self._tally.after(ended) if self.config.server.admin_listen else ended
-
-    @property
-    def parts(self) -> Parts:
-        """What this server is made of, for its admin side."""
-        return Parts(
-            options=self.config.server,
-            upstream=self._upstream,
-            state=self._state,
-            capacity=self._capacity,
-            tally=self._tally,
-            clock=self._reactor,
-            born=self._born,
-        )
+        observer = self.parts.state.observer(AccessLog())
+        # Only /metrics reads the tally, and counting costs half a microsecond an exchange.
+        return self.parts.tally.after(observer) if self.parts.options.admin_listen else observer
 
     def client(
         self,
@@ -215,23 +224,23 @@ class PluginServer(MultiService):
         policy = EgressPolicy(
             allowed_hosts, allowed_schemes, allowed_ports, networks, carries_key=True
         )
-        return keyed_client(self._upstream, policy, forward_headers)
+        return keyed_client(self.parts.upstream, policy, forward_headers)
 
     @property
     def keys(self) -> IKeyStore:
-        """Users' own keys: ``await server.keys.get(user.id, "daydream")``.
+        """The store of users' own keys: ``await server.keys.get(user.id, "daydream")``.
 
-        :raises ConfigError: this server keeps none.
+        :raises ConfigError: this server keeps no keys.
         """
-        return self._state.keys
+        return self.parts.state.keys
 
     def user(self, request: IRequest) -> User | None:
-        """The authenticated user behind *request*."""
+        """The authenticated user behind *request*; ``None`` for a guest."""
         record = getattr(request, "record", None)
         return None if record is None else record.user
 
     def check_exposure(self) -> None:
-        """Refuse to be an open relay by accident.
+        """Refuse to be an open relay that nobody asked for.
 
         :raises ConfigError: a route injects a key, anyone may call it, this server listens beyond
             loopback, and nobody wrote ``authorize="anyone"``.
@@ -246,35 +255,35 @@ class PluginServer(MultiService):
             raise ConfigError(*problems)
 
     def check_start(self) -> None:
-        """Refuse now what the start would refuse, sockets and other machines excepted.
+        """Refuse now what the start would refuse, taken sockets and lost peers excepted.
 
-        What ``naap-proxy check`` asks, and what ends a start before anything is opened.
+        ``naap-proxy check`` calls it, and so does a start before it opens anything.
 
         :raises ConfigError: one line a problem.
         """
         self.check_exposure()
         problems = tls_problems(self.listen, self.config.server.admin_listen)
         try:
-            self._state.check()
+            self.parts.state.check()
         except ConfigError as error:
             problems += error.problems
         if problems:
             raise ConfigError(*problems)
 
     def endpoints(self) -> tuple[str, ...]:
-        """The endpoint strings of everything that it will listen on."""
+        """The endpoint strings that the server will listen on, ``admin_listen`` included."""
         return (*self.listen, *filter(None, [self.config.server.admin_listen]))
 
     def cautions(self) -> list[str]:
-        """What is allowed and should be known, one line each: for the start and for ``check``."""
-        found = [NOBODY] if self.require_auth and self._authenticator is None else []
-        return [*found, *of_routes(self.routes(), self.listen, self.config.upstream.allow_networks)]
+        """What is allowed and its owner should know, one line each: for a start and ``check``."""
+        lines = [NOBODY] if self.require_auth and self._authenticator is None else []
+        return [*lines, *of_routes(self.routes(), self.listen, self.config.upstream.allow_networks)]
 
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""
         self.check_start()
         site = self.site()
-        site.draining = False  # of an earlier stop
+        site.draining = False  # An earlier stop has set it.
         for description in self.listen:
             port = ListeningPort(self._reactor, description, site)
             port.setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -285,9 +294,13 @@ class PluginServer(MultiService):
         super().privilegedStartService()  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
-        """Listen, and say so in one line."""
-        # No request is read before the reactor goes on, so none can miss what is opened here.
-        self._state.open()
+        """Open the stores, listen, and log where in one line.
+
+        :raises ConfigError: see :meth:`check_start`; or a store can't be opened.
+        :raises CannotListenError: an address is taken.
+        """
+        # Sockets may be open by now, but the reactor reads no request before this method returns.
+        self.parts.state.open()
         if any(mount.has_sessions for mount in self.routes()):
             self._location_key.open()
         if not self._ports:
@@ -308,55 +321,55 @@ class PluginServer(MultiService):
             self._log.warn("{caution}", caution=caution)
 
     def addresses(self) -> list[str]:
-        """Where it listens now, as ``scheme://host:port``, else the endpoint strings."""
+        """Where the server listens now: ``scheme://host:port``, or a UNIX endpoint's string."""
         return [port.address for port in self._ports]
 
     @property
     def admin_address(self) -> str:
-        """Where ``admin_listen`` is heard now; ``""`` where it is not."""
+        """Where the admin side listens now; ``""`` while it does not."""
         return "" if self._admin is None else self._admin.address
 
     @property
     def is_listening(self) -> bool:
-        """Whether every public address is up."""
+        """Whether every address of :attr:`listen` is up."""
         return bool(self._ports) and all(port.is_up for port in self._ports)
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening, let what is in flight finish, cut what takes too long."""
+        """Stop listening, let open exchanges finish, cut those that outlast ``drain_timeout``."""
         return Deferred.fromCoroutine(self._stop())
 
     def hurry(self) -> None:
-        """While it stops: cut what is still in flight."""
+        """Cut every open exchange, while the server stops."""
         if self._drain is not None:
             self._drain.hurry()
 
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
-        site = self.site()
-        self._drain = Drain(site, self._reactor, self.config.server.drain_timeout)
+        site, upstream = self.site(), self.parts.upstream
+        self._drain = Drain(site, self._reactor, self.parts.options.drain_timeout)
         await self._drain.run()
-        await self._state.close()
-        await self._upstream.close()
+        await self.parts.state.close()
+        await upstream.close()
         site.ticker.stop()
-        self._upstream.ticker.stop()
+        upstream.ticker.stop()
         for port in self._ports:
             self.removeService(port)  # type: ignore[no-untyped-call]
         self._ports.clear()
-        # Last: while the rest ends, somebody has to say that this server is not ready.
+        # The admin side closes last: /readyz says "not ready" while everything else ends.
         if self._admin is not None:
             await self._admin.close()
             self._admin = None
 
     def run(self) -> None:
         """Serve until Ctrl-C; for scripts. Under twistd use ``--app package.module:server``."""
-        # A server in somebody else's process needs nothing of what owning one takes.
+        # A server that is embedded in another application takes over neither signals nor logs.
         from .run import run_server
 
         run_server(self, self._reactor)
 
 
 def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
-    """Whom a server with these options asks for addresses."""
+    """The resolver that *options* ask for: the named DNS servers, else the system's."""
     if options.dns_servers:
         return DnsResolver(options.dns_servers, reactor)
     return SystemResolver(reactor)

@@ -1,4 +1,4 @@
-"""Listening on endpoint strings: judged first, opened at once or not at all, told as an address."""
+"""Listening on endpoint strings: their check before the start, their opening, their addresses."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class ListeningPort(Service):
     def privilegedStartService(self) -> None:
         """Listen.
 
-        :raises CannotListenError: the address can't be had.
-        :raises ConfigError: the place of a UNIX socket can't.
+        :raises CannotListenError: the address is taken, or is not this machine's.
+        :raises ConfigError: the directory of a UNIX socket is missing or can't be written.
         """
         outcomes: list[Any] = []
         self._endpoint.listen(self._factory).addBoth(outcomes.append)
@@ -66,12 +66,12 @@ class ListeningPort(Service):
 
     @property
     def is_up(self) -> bool:
-        """Whether it listens now."""
+        """Whether the port listens now."""
         return self._port is not None and bool(getattr(self._port, "connected", True))
 
     @property
     def address(self) -> str:
-        """Where it listens, as ``scheme://host:port``, else its endpoint string."""
+        """Where it listens: ``scheme://host:port``, or a UNIX endpoint's string."""
         host: Any = None if self._port is None else self._port.getHost()
         if not hasattr(host, "port"):
             return self.description
@@ -88,7 +88,7 @@ def _endpoint(reactor: Any, description: str) -> Any:
 
 
 def tls_problems(listen: Sequence[str], admin: str) -> list[str]:
-    """What is wrong with the key and certificate files of the endpoints of a server."""
+    """One line for each ``ssl:`` endpoint whose key and certificate files can't be used."""
     problems: list[str] = []
     named = [(f"listen[{index}]", text) for index, text in enumerate(listen)]
     for key, description in [*named, *([("admin_listen", admin)] if admin else [])]:
@@ -100,10 +100,10 @@ def tls_problems(listen: Sequence[str], admin: str) -> list[str]:
 
 
 def check_tls(description: str) -> None:
-    """See that the files of an ``ssl:`` endpoint go together, and that others can't read its key.
+    """Check that the files of an ``ssl:`` endpoint are a pair and that others can't read its key.
 
-    Twisted reads them as the endpoint is opened, with a traceback where it can't, and looks whether
-    key and certificate are a pair at the first handshake only.
+    Twisted reads them as it opens the endpoint, with a traceback where it can't, and finds out at
+    the first handshake only whether key and certificate are a pair.
 
     :raises ValueError: why they can't be used.
     """
@@ -117,7 +117,7 @@ def check_tls(description: str) -> None:
     for path in filter(None, (certificate, listen.arguments.get("extraCertChain"))):
         _see(path)
     try:
-        # A passphrase would be asked for at the terminal, which a daemon has not.
+        # Without a password argument OpenSSL asks at the terminal, which a daemon does not have.
         pair = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         pair.load_cert_chain(certificate, key, password=lambda: b"")
         serverFromString(None, description)
@@ -140,9 +140,9 @@ def _see(path: str) -> None:
 
 
 def check_free(description: str) -> None:
-    """See that a TCP endpoint can be listened on, before a start that could not tell it any more.
+    """Check that an endpoint can be listened on, while the start can still say so at the terminal.
 
-    The socket is closed again: what can be listened on now can be so a moment later.
+    A TCP socket is bound and closed again; the start opens it a moment later.
 
     :raises CannotListenError: the address is taken, is not of this machine, or needs privileges.
     :raises ConfigError: systemd gave no such socket.
@@ -159,7 +159,7 @@ def check_free(description: str) -> None:
 def _lock_free(arguments: dict[str, str]) -> None:
     path = arguments["address"]
     if arguments.get("lockfile") == "0" or not os.path.isabs(path):
-        return  # found as it is opened: twistd may go to another directory before
+        return  # A relative path is checked as it is opened: twistd may change directory first.
     try:
         if isLocked(f"{path}.lock"):
             raise OSError(errno.EADDRINUSE, "Address already in use")
@@ -172,7 +172,7 @@ def _bind(listen: Listen) -> None:
     family = socket.AF_INET6 if listen.kind == "tcp6" or ":" in interface else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # As Twisted does it: an address is not taken by connections that ended a minute ago.
+            # As Twisted does: connections in TIME_WAIT do not take the address.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((interface, port))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""From request path to resource: Klein's url map, asked once per path and method.
+"""From request path to resource: Klein's url map, asked once for each path and method.
 
 Klein stays the router. A mounted proxy is an ordinary Klein route whose handler returns a resource;
 this resource asks the same url map one step earlier, because a proxy must get its request at the
@@ -8,6 +8,7 @@ end of the headers and every other handler must get it with its body.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import unquote_to_bytes as unquote
@@ -22,13 +23,10 @@ from zope.interface import implementer
 
 from ..auth.gate import Gate
 from ..errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
-from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IRouteTable, IUpstream
-from ..limits.capacity import Capacity
+from ..interfaces import IDownstreamRequest, IHeadResource, IRouteTable
 from ..limits.door import Door
-from ..model import AllowedNetwork, RouteCors
-from ..route.cross_site import CrossSite
-from ..route.spine import Bindings, ExternalProxy
-from ..whip.key import LocationKey
+from ..model import RouteCors
+from ..route.spine import ExternalProxy, MountedProxy
 from ..whip.rules import SESSION_METHODS
 from ..whip.sessions import SEGMENT
 from .mounts import Mount, methods_of, pinned_above
@@ -43,9 +41,10 @@ _KEPT = "/:@!$&'()*+,;=~"
 
 @frozen
 class Match:
-    """Who answers one method and path.
+    """What answers one method and path: a mount, a refusal, a redirect, or else Klein itself.
 
-    :ivar location: the path's one spelling, where the caller is sent to it.
+    :ivar rule: the text of the url map's rule, for the log line.
+    :ivar location: where a redirect leads: the canonical spelling of the path.
     """
 
     mount: Mount | None = None
@@ -56,27 +55,17 @@ class Match:
 
 @implementer(IHeadResource, IRouteTable)
 class Routes(Resource):
-    """The innermost layer: proxies, Klein routes, and what stands beside the base path.
+    """The innermost resource: proxies and Klein routes below the base path, others beside it.
 
     :param base_path: ``"/api/v1"``, or ``""``.
-    :param key: signs the Locations of sessions.
-    :param door: the limits that ask who calls, on every route below the base path.
-    :param cross_site: what pages of other sites may not do to a route with a key.
+    :param door: the limits for each user, on every route below the base path.
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
     """
 
     isLeaf = True
 
-    def __init__(
-        self,
-        klein: Klein,
-        base_path: str,
-        gate: Gate,
-        key: LocationKey,
-        door: Door,
-        cross_site: CrossSite,
-    ) -> None:
+    def __init__(self, klein: Klein, base_path: str, gate: Gate, door: Door) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
         self.base_path = base_path
@@ -84,8 +73,6 @@ class Routes(Resource):
         self.mounts: list[Mount] = []
         self.door = door
         self._gate = gate
-        self._key = key
-        self._cross_site = cross_site
         self._base = base_path.encode("ascii")
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()
@@ -99,39 +86,22 @@ class Routes(Resource):
         self,
         path: str,
         resource: IResource | ExternalProxy,
-        upstream: IUpstream,
-        capacity: Capacity,
-        allow_networks: tuple[AllowedNetwork, ...],
-        door: Door | None = None,
-        keys: IKeyStore | None = None,
-    ) -> Mount:
+        bind: Callable[[str, ExternalProxy], MountedProxy],
+    ) -> None:
         """Add *resource* at *path* below the base path.
 
-        :param path: one that was judged.
-        :param door: the limits of a proxy's callers; *keys*: what it injects of theirs.
+        :param path: a path that the options' rules accept.
+        :param bind: makes a resource of a proxy and its path.
         :raises ConfigError: the path is taken for one of the methods.
         """
-        full, methods = self.base_path + path, methods_of(resource)
+        methods = methods_of(resource)
         for other in self.mounts:
             shared = not methods or not other.methods or set(methods) & set(other.methods)
             if other.path == path and shared:
                 raise ConfigError(f'path: "{path}" is already the path of another mount')
         if isinstance(resource, ExternalProxy):
-            door, prefix = self.door if door is None else door, full.encode("ascii")
-            bindings = Bindings(
-                full,
-                self._gate,
-                upstream,
-                capacity,
-                allow_networks,
-                prefix,
-                door,
-                self._key,
-                keys,
-                self._cross_site,
-            )
-            resource = resource.mounted(bindings)
-        mount = Mount(path, full, resource)
+            resource = bind(path, resource)
+        mount = Mount(path, self.base_path + path, resource)
         proxy = mount.proxy
         branch = proxy is None or mount.is_pinned
         endpoint = f"{path} {' '.join(mount.methods)}".strip()
@@ -140,7 +110,6 @@ class Routes(Resource):
             below = f"{path}/{SEGMENT}/<token>"
             self._route(below, mount, f"{endpoint} session", SESSION_METHODS, branch=False)
         self.mounts.append(mount)
-        return mount
 
     def _route(
         self, path: str, mount: Mount, endpoint: str, methods: tuple[str, ...], *, branch: bool
@@ -158,13 +127,13 @@ class Routes(Resource):
         self._by_endpoint[endpoint] = self._by_endpoint[endpoint + "_branch"] = mount
 
     def render(self, request: IDownstreamRequest) -> int:
-        """Find the resource and let it answer."""
+        """Find the resource for *request* and let it answer."""
         below = self._below_base(request.path)
         if below is None:
             self._render_beside(request)
             return NOT_DONE_YET
         if getattr(getattr(request, "site", None), "draining", False):
-            # Its connection was open before; whoever comes next will find another server.
+            # A keep-alive connection outlived the listener; a retry reaches another server.
             request.refuse(Unavailable(reason="shutting down"))
             return NOT_DONE_YET
         match = self._match(request.method, below)
@@ -188,7 +157,7 @@ class Routes(Resource):
         request.finish()
 
     def _render_klein(self, request: IDownstreamRequest) -> None:
-        """A stock handler: the same first door, then Klein itself, with the body in place."""
+        """Admit the caller as a proxy would, then let Klein answer, once the body is there."""
         rule = "anyone" if self._gate.is_public(request.path) else None
         admitted = Deferred.fromCoroutine(self._admit(request, rule))
         request.notifyFinish().addErrback(lambda _: admitted.cancel())
@@ -222,7 +191,7 @@ class Routes(Resource):
     def _below_base(self, path: bytes) -> bytes | None:
         base = self._base
         if not base:
-            # What stands beside the base path, /healthz above all, is found first.
+            # Without a base path, /healthz and its like are found before any route.
             return None if _first_segment(path) in self.beside else path
         if not path.startswith(base):
             return None
@@ -230,7 +199,7 @@ class Routes(Resource):
         return below if below[:1] == b"/" else (b"/" if not below else None)
 
     def _forget_if_changed(self) -> None:
-        if self._known != len(self.klein.endpoints):  # a route was added since
+        if self._known != len(self.klein.endpoints):  # A route was added after the last request.
             self._known = len(self.klein.endpoints)
             self._matches.clear()
             self._cors.clear()
@@ -271,7 +240,7 @@ class Routes(Resource):
         return Match(pinned) if pinned else Match(error=said.error, location=said.location)
 
     def cors_for(self, path: bytes) -> RouteCors | None:
-        """What a preflight for *path* may allow; ``None`` where nothing is."""
+        """What a preflight for *path* may allow; ``None`` where nothing is found."""
         below = self._below_base(path)
         if below is None:
             return RouteCors((b"GET", b"HEAD")) if _first_segment(path) in self.beside else None

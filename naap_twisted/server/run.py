@@ -1,4 +1,4 @@
-"""Running a server in a process of its own: what twistd and a script have in common."""
+"""A process that is there for one server: what twistd and a script do beside starting it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gc
 import os
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -16,9 +16,9 @@ from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 from ..errors import ConfigError
 from ..observe.text import speed_up_text_logs
 from .cautions import as_root
-from .signals import outlive_others, when_asked_again
+from .signals import Hurried, outlive_others, when_asked_again
 
-_FILES = 65_536
+_MOST_FILES = 65_536
 # New objects between two looks for reference cycles. An exchange leaves no cycle behind, so that
 # most looks of Python's own 700 are in vain. With the ticker's clock called directly this took a
 # small exchange from 735,743 to 710,653 instructions (callgrind, 1,000 exchanges).
@@ -26,17 +26,14 @@ _YOUNG = 5_000
 _log = Logger()
 
 
-class Runnable(Protocol):
-    """A server, as what runs it sees it."""
+class Runnable(Hurried, Protocol):
+    """A service that :func:`run_server` can run."""
 
     def startService(self) -> None:
         """Begin to listen. Raises ConfigError and CannotListenError."""
 
     def stopService(self) -> object:
-        """Stop; a Deferred that fires at the end."""
-
-    def hurry(self) -> None:
-        """While it stops: at once."""
+        """Stop; the Deferred fires at the end."""
 
 
 def run_server(server: Runnable, reactor: Any) -> None:
@@ -48,43 +45,44 @@ def run_server(server: Runnable, reactor: Any) -> None:
     raise_file_limit()
     with plainly():
         server.startService()
-    for line in as_root(os.geteuid()):
-        _log.warn("{caution}", caution=line)
-    settle_down()
     reactor.addSystemEventTrigger("before", "shutdown", server.stopService)
-    outlive_others(reactor)
-    when_asked_again(reactor, server.hurry)
+    settle_down(reactor, server.hurry)
     reactor.run()
 
 
-def settle_down() -> None:
-    """What is worth doing once, when everything is loaded and before the first request.
+def settle_down(reactor: Any, hurry: Callable[[], None]) -> None:
+    """Make the process ready for its first request, once its server has started.
 
-    What lives now lives as long as the process: the garbage collector need not look at it again
-    and again, which is what its longest pauses come from.
+    :param hurry: is called for a second stop signal.
     """
+    for line in as_root(os.geteuid()):
+        _log.warn("{caution}", caution=line)
+    outlive_others(reactor)
+    when_asked_again(reactor, hurry)
     speed_up_text_logs()
+    # The objects there are now live as long as the process. Frozen, they are not traversed in each
+    # full collection, which is what the garbage collector's longest pauses come from.
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
 
 
 def raise_file_limit() -> None:
-    """Use what the hard limit of open files allows: two sockets an exchange, idle ones beside."""
+    """Raise the soft limit of open files towards the hard one: an exchange takes two sockets."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(_MOST_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager
 def plainly() -> Iterator[None]:
-    """Turn what a person can mend into ``SystemExit`` with its text."""
+    """Turn an error that a person can mend into a ``SystemExit`` that says it without traceback."""
     try:
         yield
     except ConfigError as error:
         raise SystemExit("\n".join(error.problems)) from None
     except CannotListenError as error:
-        # A UNIX socket has no interface, and its path for a port.
+        # For a UNIX socket Twisted gives no interface, and the path as the port.
         where = error.port if error.interface is None else f"{error.interface or '*'}:{error.port}"
         raise SystemExit(f"cannot listen on {where}: {error.socketError}") from None

@@ -1,4 +1,4 @@
-"""What signals do: Ctrl-C ends a server in peace, a second one at once; no other ends it at all."""
+"""Signals: SIGINT and SIGTERM stop a server gently, a second one at once; no other ends it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, Protocol, runtime_checkable
 
 from twisted.logger import Logger
 
-_ASKED = (signal.SIGINT, signal.SIGTERM)
-# What a signal that has no meaning here does is to end the process, with every stream that is in
-# flight (signal(7)): a closed terminal, a log rotation's habit, a pipe's peer that left, a timer.
-# SIGQUIT and the signals of a fault are for whoever wants a core.
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+# The default action of these is to end the process, with every stream in flight (signal(7)): on a
+# closed terminal, a log rotation's habit, a pipe whose reader left, a timer. SIGQUIT and the faults
+# keep theirs, for whoever wants a core.
 _OTHERS = (
     *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE),
     *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO),
@@ -22,25 +22,25 @@ _log = Logger()
 
 @runtime_checkable
 class Hurried(Protocol):
-    """What can stop at once."""
+    """A service that can be told to stop at once."""
 
     def hurry(self) -> None:
-        """Stop waiting for what is in flight."""
+        """Cut the open exchanges instead of waiting for their end."""
 
 
 def when_asked_again(reactor: Any, hurry: Callable[[], None]) -> None:
-    """Call *hurry*, in the reactor's thread, for a signal that comes while it shuts down.
+    """Call *hurry*, in the reactor's thread, for a stop signal that comes during the shutdown.
 
-    Twisted would show a traceback for it: its reactor is stopping already. To be called before the
-    reactor runs; it takes the signals over when the shutdown begins.
+    Twisted's own handler would show a traceback then, as the reactor is stopping already: this one
+    replaces it when the shutdown begins. To be called before the reactor runs.
     """
 
     def again(number: int, frame: object) -> None:
         reactor.callFromThread(hurry)
 
     def take_over() -> None:
-        for number in _ASKED:
-            # One that is ignored (nohup, a background job of a shell) stays so.
+        for number in _STOPPING:
+            # A signal that is ignored (nohup, a background job of a shell) stays ignored.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, again)
 
@@ -50,8 +50,8 @@ def when_asked_again(reactor: Any, hurry: Callable[[], None]) -> None:
 def outlive_others(reactor: Any) -> None:
     """Log signals that have no meaning here, instead of being ended by them.
 
-    To be called in the main thread. One that is ignored stays so (nohup; SIGPIPE, which Python
-    itself ignores), and one that somebody handles is theirs (SIGUSR1 rotates twistd's log file).
+    To be called in the main thread. A signal that is ignored stays ignored (nohup; SIGPIPE, which
+    Python itself ignores), and one that has a handler keeps it (SIGUSR1 rotates twistd's log file).
     """
 
     def tell(number: int) -> None:
@@ -60,10 +60,10 @@ def outlive_others(reactor: Any) -> None:
             signal=signal.Signals(number).name,
         )
 
-    def came(number: int, frame: object) -> None:
-        # Not here: a signal may come while a log line is being written.
+    def on_signal(number: int, frame: object) -> None:
+        # The handler itself must not log: it may run in the middle of another log line.
         reactor.callFromThread(tell, number)
 
     for number in _OTHERS:
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, came)
+            signal.signal(number, on_signal)

@@ -1,7 +1,7 @@
-"""What is kept between requests: users' keys, their usage, counts shared with other processes.
+"""What a server keeps between requests: users' keys, their usage, counts shared through Redis.
 
-Built from a server's options, opened and closed with it. The packages behind it are imported only
-where an option asks for them: most servers keep nothing, and need none of them.
+The packages behind a store are imported only where an option asks for it: most servers keep
+nothing, and run without SQLAlchemy, psycopg and txredisapi.
 """
 
 from __future__ import annotations
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 
 
 class State:
-    """A server's memory.
+    """The stores of one server, opened and closed with it.
 
-    Processes whose servers have the same name share their counts.
+    In Redis, processes whose servers have the same name share their counts and sessions.
 
     :ivar usage: ``None`` where there is no database.
     :ivar redis: ``None`` where there is no Redis.
-    :raises ConfigError: an option whose package is not installed, or a database that can't be.
+    :raises ConfigError: the package that an option needs is not installed, or ``database_url`` is
+        no URL of a database.
     """
 
     def __init__(self, config: Config, reactor: Any) -> None:
@@ -61,16 +62,16 @@ class State:
 
     @property
     def keys(self) -> IKeyStore:
-        """Users' own keys.
+        """The store of users' own keys.
 
-        :raises ConfigError: this server keeps none.
+        :raises ConfigError: this server keeps no keys.
         """
         if self._keys is None:
             raise ConfigError("keys: this server keeps none; set state_dir and master_key")
         return self._keys
 
     def share_sessions(self, authenticator: IAuthenticator | None) -> None:
-        """Where Redis is, sessions are remembered there for every process of this name."""
+        """Let a session authenticator remember its answers in Redis, where there is one."""
         if self.redis is None or not isinstance(authenticator, SessionAuthenticator):
             return
         from ..auth.redis_sessions import RedisLoginSessions
@@ -79,7 +80,7 @@ class State:
         authenticator.share(RedisLoginSessions(self.redis, name=self._name, session_url=url))
 
     def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
-        """A rate limiter, shared where Redis is; counts of another *policy* are others."""
+        """A rate limiter, shared through Redis where there is one; each *policy* counts apart."""
         if self.redis is None:
             return MemoryRateLimiter(limit, self._reactor)
         from ..limits.redis import RedisRateLimiter
@@ -93,19 +94,23 @@ class State:
         )
 
     def policy(self, name: str, limit: RateLimit, of: str = "", *, users: bool = False) -> Policy:
-        """A limit behind the first door; *of* tells routes apart."""
+        """A limit for the :class:`~naap_twisted.limits.door.Door`, which asks who the caller is.
+
+        :param of: tells apart the routes that have a limit of the same *name*.
+        :param users: whether guests are exempt.
+        """
         limiter = self.limiter(f"{name}{of}", limit)
         return Policy(name, limit, limiter, users_only=users)
 
     def add_routes(self, router: Klein) -> None:
-        """``/keys`` and ``/usage``, where there are keys and usage."""
+        """Add ``/keys`` and ``/usage`` where the server keeps them."""
         if self._keys is not None:
             add_key_routes(router, self._keys)
         if self.usage is not None:
             add_usage_route(router, self.usage)
 
     def observer(self, log: Callable[[Any], None]) -> Callable[[Any], None]:
-        """*log*, and the usage book beside it, for the end of every exchange."""
+        """An observer of finished exchanges that calls *log*, then notes the user's usage."""
         book = self.usage
         if book is None:
             return log
@@ -117,13 +122,13 @@ class State:
         return ended
 
     def probes(self) -> dict[str, Callable[[], Deferred[Any]]]:
-        """What can be asked whether it answers, by name: each Deferred fails where it does not."""
-        found: dict[str, Callable[[], Deferred[Any]]] = {}
+        """A ping of each store on another machine or disk, by name; it fails without an answer."""
+        pings: dict[str, Callable[[], Deferred[Any]]] = {}
         if self._database is not None:
-            found["database"] = self._database.ping
+            pings["database"] = self._database.ping
         if self.redis is not None:
-            found["redis"] = self.redis.ping
-        return found
+            pings["redis"] = self.redis.ping
+        return pings
 
     @property
     def needs_redis(self) -> bool:
@@ -131,9 +136,9 @@ class State:
         return self.redis is not None and self._config.redis.on_redis_loss == "deny"
 
     def check(self) -> None:
-        """See that the directory of the state can be had; makes and opens nothing.
+        """Check that ``state_dir`` can be used; this creates and opens nothing.
 
-        :raises ConfigError: it can't, or others can open it.
+        :raises ConfigError: it can't be made or written, or other users can read it.
         """
         if self._config.server.state_dir:
             from ..storage import database
@@ -142,9 +147,10 @@ class State:
             database.check_directory(Path(self._config.server.state_dir), names)
 
     def open(self) -> None:
-        """Open the database and begin to connect to Redis. Blocks; before the first request.
+        """Open the database and begin to connect to Redis. It blocks: call it before requests come.
 
-        :raises ConfigError: the database can't be had, or the master key is not its own.
+        :raises ConfigError: the database can't be opened, or its keys are sealed with a master key
+            that is not given.
         """
         if self._opened:
             return
@@ -161,9 +167,12 @@ class State:
         self._opened = True
 
     def rotate_keys(self) -> int:
-        """Seal every user's key with the first master key; how many. For a command: it blocks.
+        """Seal every user's key with the first master key, and return how many there are.
 
-        :raises ConfigError: no keys are kept, or one of them does not open.
+        It blocks, and opens the database by itself: it is for a command, not for a server.
+
+        :raises ConfigError: the server keeps no keys, or one of them does not open; nothing is
+            changed then.
         """
         if self._sealed is None or self._database is None:
             raise ConfigError("keys.master_key: is not set; there is nothing to rotate")
@@ -174,7 +183,7 @@ class State:
             self._database.close()
 
     async def close(self) -> None:
-        """Write what is left of usage, and let go. It can be opened again."""
+        """Write what is left of usage, and close the stores. They can be opened again."""
         if not self._opened:
             return
         self._opened = False

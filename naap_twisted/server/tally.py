@@ -1,7 +1,7 @@
-"""Plain numbers of finished exchanges: counted where the log line is written, read by /metrics.
+"""Counts of finished exchanges: made where the log line is written, read by ``/metrics``.
 
-Counting is a look-up and a few additions. Nothing of a user or a target is kept: the names of
-routes and outcomes are few.
+Counting costs a look-up and a few additions. Neither users nor targets are kept: only routes and
+outcomes are labels, so the number of counts is bounded.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _OVER = len(BOUNDS)
 class RouteTally:
     """One route's numbers.
 
-    :ivar statuses: answers by the first digit of their status; 0: the browser left before one.
-    :ivar durations: answers by the first of :data:`BOUNDS` that they took no longer than; the last
-        is for longer ones.
+    :ivar statuses: exchanges by the first digit of their status; 0: no answer went out.
+    :ivar durations: exchanges by the first of :data:`BOUNDS` that is not below their duration; the
+        last count is of those above every bound.
     :ivar seconds: the sum of all durations.
     """
 
@@ -42,8 +42,8 @@ class RouteTally:
 class Tally:
     """Counts exchanges.
 
-    :ivar routes: by path as mounted; ``""`` is what no route answered.
-    :ivar outcomes: what did not end well, by route and outcome, as the log line has them.
+    :ivar routes: by path as mounted; ``""`` holds the requests that met no route.
+    :ivar outcomes: exchanges that did not end well, by route and outcome as the log line has them.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Tally:
         self.outcomes: dict[tuple[str, str], int] = {}
 
     def after(self, observer: Observer) -> Observer:
-        """*observer*, the counting behind it; for the end of every exchange."""
+        """An observer of finished exchanges that calls *observer*, then counts."""
 
         def ended(request: DownstreamRequest) -> None:
             observer(request)
@@ -62,9 +62,9 @@ class Tally:
         return ended
 
     def count(self, record: ExchangeRecord, status: int, seconds: float) -> None:
-        """One exchange has ended.
+        """Count one exchange.
 
-        :param status: of the answer; 0: none went out.
+        :param status: the answer's; 0: no answer went out.
         """
         route = self.routes.get(record.route)
         if route is None:

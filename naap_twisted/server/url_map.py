@@ -1,8 +1,8 @@
-"""What Klein's url map says of a method and a path. It answers nothing itself.
+"""Klein's url map as a pure question: which rule matches a method and a path.
 
-Its own word for a doubled or a missing slash is a redirect to an absolute URL, made of the Host
-that a stranger wrote and the port that only we see. Here it becomes a path: right behind every
-proxy, and nobody's words but ours.
+For a doubled slash the map itself would redirect to an absolute URL, made of the Host that the
+caller sent and the port of our listener. Both are wrong behind a proxy, and the Host is a
+stranger's choice: the answer here is a path instead.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from .._twisted import handles_errors
 from ..errors import NotFound, ProxyError
 from .mounts import wrong_method
 
-# Never asked: a redirect elsewhere is a rule's own word (``redirect_to``), and Klein gives it.
+# The host that the map is bound to, so that its own redirects are told from ``redirect_to`` rules,
+# which lead elsewhere and which Klein answers itself. RFC 2606 keeps ".invalid" out of DNS.
 _HERE = "naap.invalid"
 _ORIGIN = f"http://{_HERE}"
 
 
 @frozen
 class Said:
-    """The map's word. Where all is empty, Klein itself has something to say.
+    """The url map's answer. Where every field is empty, Klein itself has to answer the request.
 
-    :ivar endpoint: of the rule that matches.
+    :ivar endpoint: the endpoint of the rule that matches.
     :ivar rule: the rule's text.
-    :ivar location: the path's one spelling, below the base path, where it was asked in another.
-    :ivar error: no rule matches, or none for this method.
+    :ivar location: where to redirect: the canonical spelling of the path, below the base path.
+    :ivar error: the refusal where no rule matches, or none for this method.
     """
 
     endpoint: str = ""
@@ -43,7 +44,7 @@ class Said:
 
 
 class UrlMap:
-    """The url map of *klein*; paths are those below the base path, as they came."""
+    """The url map of *klein*; its paths are below the base path and still percent-encoded."""
 
     def __init__(self, klein: Klein) -> None:
         self._klein = klein
@@ -63,7 +64,7 @@ class UrlMap:
         return Said(str(rule.endpoint), rule.rule)
 
     def methods(self, path: bytes) -> list[bytes]:
-        """Those that some rule takes for *path*."""
+        """The methods that any rule takes for *path*."""
         try:
             return [name.encode("ascii") for name in sorted(self._adapter(path).allowed_methods())]
         except UnicodeDecodeError:

@@ -1,1 +1,1 @@
-"""Ways to start: the twistd plugin, the command line, a config file to a server."""
+"""The ways to start: the twistd plugin, the command line, from a config to a server."""

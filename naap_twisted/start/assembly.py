@@ -1,21 +1,23 @@
-"""A checked config to a server with its routes mounted. Opens no socket: starting it does."""
+"""From a checked config to a server with its routes mounted, which has opened nothing yet."""
 
 from __future__ import annotations
 
-from ..config import Config
+import os
+import sys
+
 from ..create import make_server
 from ..errors import ConfigError
 from ..options.code import in_file
+from ..options.server import Config
 from ..route.spine import ExternalProxy
 from ..server.plugin_server import PluginServer
-from ..server.stores import State
 
 
 def build_server(config: Config) -> PluginServer:
     """The server that *config* describes, not started.
 
-    :raises ConfigError: one line a problem: an ``authorize`` that can't be imported, or what the
-        parts themselves refuse.
+    :raises ConfigError: one line a problem: an ``authorize`` that can't be imported, or a value
+        that the part behind its option refuses.
     """
     from twisted.internet import reactor
 
@@ -35,9 +37,9 @@ def build_server(config: Config) -> PluginServer:
 
 
 def checked_server(config: Config) -> PluginServer:
-    """The server that *config* describes, about to start: for twistd and for ``check``.
+    """The server that *config* describes, able to start: for twistd and for ``check``.
 
-    :raises ConfigError: as :func:`build_server`, or what the start would refuse.
+    :raises ConfigError: see :func:`build_server`; or one line for each reason why a start fails.
     """
     server = build_server(config)
     try:
@@ -47,11 +49,8 @@ def checked_server(config: Config) -> PluginServer:
     return server
 
 
-def rotate_keys(config: Config) -> int:
-    """Seal every user's key with the first master key, in the process at hand; how many.
-
-    :raises ConfigError: there is no store, or a key in it does not open. Nothing changed then.
-    """
-    from twisted.internet import reactor
-
-    return State(config, reactor).rotate_keys()
+def import_from_here() -> None:
+    """Let modules beside the config be imported: a console script has not put them on the path."""
+    here = os.getcwd()
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)

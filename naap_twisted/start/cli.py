@@ -1,6 +1,6 @@
 """Check a config, explain a decision, print options or a config to begin with, rotate keys.
 
-Exit status: 0 fine or allowed, 1 refused, 2 not understood.
+Exit status: 0 for a fine config or an allowed URL, 1 for a refused one, 2 for a wrong command.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
-from ..config import Config, load_config
+from ..config import load_config
 from ..errors import ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
+from ..options.server import Config
 from ..route.explain import Step, explain
 from ..route.spine import MountedProxy
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer, resolver_of
-from .assembly import checked_server, rotate_keys
+from .assembly import checked_server, import_from_here
 from .describe import describe
 
 ALLOWED, REFUSED, USAGE = 0, 1, 2
@@ -31,18 +32,27 @@ EXAMPLE = "naap-proxy.example.toml"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the process's own arguments when ``None``. Returns the exit status."""
+    """Run one command and return its exit status.
+
+    :param arguments: those of the process when ``None``.
+    """
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))
+    except ConfigError as error:
+        print("\n".join(error.problems), file=sys.stderr)
+        return int(options.unfit)
     except BrokenPipeError:
-        # The reader left (`| head`); nothing is wrong. Keep the interpreter's last flush quiet.
+        # The reader of a pipe left (`| head`), which is no error. The interpreter flushes stdout
+        # once more at its end, and would show a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ALLOWED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="naap-proxy", description=__doc__)
+    # The status for a config that can't be used; `explain` has not decided anything then.
+    parser.set_defaults(unfit=REFUSED)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     check = commands.add_parser("check", help="validate CONFIG and print what each route allows")
@@ -53,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("config", metavar="CONFIG")
     why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
     why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
-    why.set_defaults(run=_explain)
+    why.set_defaults(run=_explain, unfit=USAGE)
 
     rotate = commands.add_parser(
         "rotate-keys", help="seal every user's key with the first of keys.master_key"
@@ -62,41 +72,32 @@ def _parser() -> argparse.ArgumentParser:
     rotate.set_defaults(run=_rotate_keys)
 
     fresh = commands.add_parser("new-master-key", help="print a key for keys.master_key")
-    fresh.set_defaults(run=_new_master_key)
+    fresh.set_defaults(run=_print, text=lambda: new_master_key() + "\n")
 
-    listed = commands.add_parser("options", help="print every option, of files and of code")
-    form = listed.add_mutually_exclusive_group()
-    for flag, write, about in (
+    listing = commands.add_parser("options", help="print every option, of files and of code")
+    form = listing.add_mutually_exclusive_group()
+    for flag, text, about in (
         ("--markdown", reference.tables, "as README has them"),
         ("--schema", reference.schema_text, "as JSON Schema of a config, for editors"),
         ("--python", reference.keywords_module, "as the types of keyword arguments"),
     ):
-        form.add_argument(flag, dest="write", action="store_const", const=write, help=about)
-    listed.set_defaults(run=_options, write=reference.text)
+        form.add_argument(flag, dest="text", action="store_const", const=text, help=about)
+    listing.set_defaults(run=_print, text=reference.text)
 
     init = commands.add_parser("init", help="print a commented config")
-    init.set_defaults(run=_init)
+    init.set_defaults(run=_print, text=example_config)
     return parser
 
 
-def _load(path: str) -> tuple[Config, PluginServer] | None:
-    # As for twistd, so that an `authorize` beside the config is found.
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
-    try:
-        config = load_config(path)
-        # The very server that a start would build: its verdict is the start's.
-        return config, checked_server(config)
-    except ConfigError as error:
-        print("\n".join(error.problems), file=sys.stderr)
-        return None
+def _load(path: str) -> tuple[Config, PluginServer]:
+    import_from_here()
+    config = load_config(path)
+    # A start would build the same server and refuse the same configs.
+    return config, checked_server(config)
 
 
 def _check(options: argparse.Namespace) -> int:
-    loaded = _load(options.config)
-    if loaded is None:
-        return REFUSED
-    config, server = loaded
+    config, server = _load(options.config)
     print(f"{options.config}: ok\n")
     print("\n".join(describe(config)))
     for caution in (*server.cautions(), *as_root(os.geteuid())):
@@ -105,16 +106,13 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    loaded = _load(options.config)
-    if loaded is None:
-        return USAGE
-    config, server = loaded
-    asked = [each for each in server.routes() if options.route in (each.path, each.full_path)]
-    if not asked or asked[0].proxy is None:
-        known = ", ".join(known.path for known in config.proxy)
+    config, server = _load(options.config)
+    proxies = [m.proxy for m in server.routes() if options.route in (m.path, m.full_path)]
+    if not proxies or proxies[0] is None:
+        known = ", ".join(route.path for route in config.proxy)
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
-    steps = _run(config, asked[0].proxy, options.url)
+    steps = _run(config, proxies[0], options.url)
     for step in steps:
         print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
     allowed = all(step.passed for step in steps)
@@ -122,50 +120,33 @@ def _explain(options: argparse.Namespace) -> int:
     return ALLOWED if allowed else REFUSED
 
 
-def _run(config: Config, proxy: MountedProxy, url: str) -> tuple[Step, ...]:
-    outcome: list[tuple[Step, ...]] = []
+def _run(config: Config, proxy: MountedProxy, url: str) -> list[Step]:
+    steps: list[Step] = []
 
     async def run(reactor: Any) -> None:
-        resolver = resolver_of(config.upstream, reactor)
-        outcome.append(await explain(proxy, url, resolver, reactor))
+        steps.extend(await explain(proxy, url, resolver_of(config.upstream, reactor), reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
-    except SystemExit as ended:
-        if not outcome:
-            raise ended
-    return outcome[0]
+    except SystemExit:
+        # react() ends every run so; without a step it was an error, which it has shown.
+        if not steps:
+            raise
+    return steps
 
 
 def _rotate_keys(options: argparse.Namespace) -> int:
-    loaded = _load(options.config)
-    if loaded is None:
-        return REFUSED
-    config, _ = loaded
-    try:
-        count = rotate_keys(config)
-    except ConfigError as error:
-        print("\n".join(error.problems), file=sys.stderr)
-        return REFUSED
+    _, server = _load(options.config)
+    count = server.parts.state.rotate_keys()
     print(f"{count} keys are sealed with the first master key; the others can go")
     return ALLOWED
 
 
-def _new_master_key(options: argparse.Namespace) -> int:
-    print(new_master_key())
-    return ALLOWED
-
-
-def _options(options: argparse.Namespace) -> int:
-    print(options.write(), end="")
-    return ALLOWED
-
-
-def _init(options: argparse.Namespace) -> int:
-    print(example_config(), end="")
+def _print(options: argparse.Namespace) -> int:
+    print(options.text(), end="")
     return ALLOWED
 
 
 def example_config() -> str:
-    """The commented config that ``naap-proxy init`` prints. It wants OPENAI_API_KEY set."""
+    """The commented config that ``naap-proxy init`` prints; it needs OPENAI_API_KEY to be set."""
     return resources.files("naap_twisted").joinpath(EXAMPLE).read_text(encoding="utf-8")

@@ -1,16 +1,17 @@
-"""A config in words: what each route lets through. Names of headers, never their values. Pure."""
+"""A config in words: what each route lets through. Headers are named, never valued. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from ..auth import fetch
-from ..config import AuthOptions, Config, RouteOptions
+from ..headers import PINNED_RELAY, SDP_RELAY
 from ..model import DEFAULT_PORTS, RateLimit
-from ..options.route import passed_headers
+from ..options.auth import AuthOptions
+from ..options.route import RouteOptions, passed_headers
 from ..options.rules import effective_authorize
+from ..options.server import Config
 from ..policy.addresses import format_allow_network
-from ..policy.usual_headers import PINNED_RELAY, SDP_RELAY
 from ..server.own_names import own_names
 from ..whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
 
@@ -85,12 +86,12 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     injected = [f"{name} (from {value.source})" for name, value in headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
     pinned = route.target is not None
-    passed = passed_headers(route.pass_headers, pinned=pinned)
+    sent = passed_headers(route.pass_headers, pinned=pinned)
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
     if is_whip(route.content_type, route.methods):
-        passed = (*passed, *CLIENT_HEADERS)
+        sent = (*sent, *CLIENT_HEADERS)
     relayed += SDP_RELAY if OFFER in route.content_type else ()
-    yield "passed headers", ", ".join(dict.fromkeys(passed)) or "none"
+    yield "passed headers", ", ".join(dict.fromkeys(sent)) or "none"
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
     exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
     yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"
@@ -112,7 +113,7 @@ def _seconds(seconds: float | None) -> str:
 
 
 def describe_auth(auth: AuthOptions) -> str:
-    """For ``naap-proxy check``: how users are told apart. Never a secret's value."""
+    """How a server learns who its callers are; secrets are named by their source only."""
     if auth.mode == "none":
         return "off"
     words = ["" if auth.is_required else "optional", auth.mode]
@@ -134,5 +135,5 @@ def _key_in_words(auth: AuthOptions) -> str:
 
 
 def _shown(url: str) -> str:
-    # A query may hold a key.
+    # The query of a URL may hold a key.
     return url.partition("?")[0]

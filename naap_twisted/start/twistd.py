@@ -1,11 +1,10 @@
-"""``twistd naap-proxy``: its options, and the service they ask for.
+"""``twistd naap-proxy``: its options, and the service that they ask for.
 
-What can not start ends here, before twistd goes to the background: one line a problem on stderr,
-exit status 1. twistd prints its whole help for a ``UsageError`` and a traceback for most other
-errors, but lets ``SystemExit`` pass: so that is what a bad config becomes. An address that is taken
-is found here, too. What only the start itself can find comes after twistd's fork. ``SystemExit``
-would leave the command waiting for ever there, and its pid file behind: :class:`CannotStart` does
-not.
+A bad config and a taken address end the command before twistd goes to the background, with one line
+a problem on stderr and exit status 1. They become ``SystemExit``, which twistd lets pass; it prints
+its own help for a ``UsageError``, and a traceback for most other errors. A problem that only the
+start itself can find comes after twistd's fork. There ``SystemExit`` would leave the command
+waiting for ever, and the pid file behind: :class:`CannotStart` does neither.
 """
 
 from __future__ import annotations
@@ -24,12 +23,11 @@ from twisted.python import usage
 from ..config import load_config
 from ..errors import ConfigError
 from ..options.references import import_object
-from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer
 from ..server.ports import check_free
 from ..server.run import plainly, raise_file_limit, settle_down
-from ..server.signals import Hurried, outlive_others, when_asked_again
-from .assembly import checked_server
+from ..server.signals import Hurried
+from .assembly import checked_server, import_from_here
 
 DEMO_PORT = 4020
 _log = Logger()
@@ -59,13 +57,13 @@ class Options(usage.Options):
 
 
 def makeService(options: Options) -> IService:
-    """The service that *options* ask for.
+    """The service that *options* ask for; twistd calls it.
 
     :raises SystemExit: it can't start; the text is one line a problem.
     """
     with plainly():
         made = _make(options)
-    # Of twistd itself; a .tac file has none.
+    # The parent options are twistd's own; in a .tac file there are none.
     twistd: dict[str, Any] = options.parent or {}
     front = PlainStart(twistd.get("pidfile") or "")
     made.setServiceParent(front)
@@ -73,13 +71,13 @@ def makeService(options: Options) -> IService:
 
 
 class CannotStart(Exception):
-    """What can't start, in the background: twistd tells it to the command that waits, and ends."""
+    """A start that failed after the fork: twistd tells the waiting command why, and ends."""
 
 
 class PlainStart(MultiService):
-    """Ends a start that can't be with one line a problem, where twistd would show a traceback.
+    """Ends a start that fails with one line a problem, where twistd would show a traceback.
 
-    :param pid_file: that of twistd; ``""`` for none.
+    :param pid_file: twistd's pid file; ``""`` for none.
     """
 
     def __init__(self, pid_file: str = "") -> None:
@@ -88,23 +86,25 @@ class PlainStart(MultiService):
         self._pid_file = pid_file
 
     def privilegedStartService(self) -> None:
-        """:raises SystemExit, CannotStart: an address can't be listened on, or it would be open."""
+        """Open the sockets.
+
+        :raises SystemExit, CannotStart: an address can't be had, or the server would be an open
+            relay.
+        """
         raise_file_limit()
         with self._plainly():
             super().privilegedStartService()  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
-        """:raises SystemExit, CannotStart: as above."""
+        """Open the stores and serve.
+
+        :raises SystemExit, CannotStart: a store can't be opened.
+        """
         from twisted.internet import reactor
 
         with self._plainly():
             super().startService()  # type: ignore[no-untyped-call]
-        # By now twistd has become the user of its --uid.
-        for line in as_root(os.geteuid()):
-            _log.warn("{caution}", caution=line)
-        outlive_others(reactor)
-        when_asked_again(reactor, self.hurry)
-        settle_down()
+        settle_down(reactor, self.hurry)  # By now twistd has become the user of its --uid.
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:
@@ -115,15 +115,15 @@ class PlainStart(MultiService):
             if os.getpid() == self._made_in:
                 forget_pid_file(self._pid_file)
                 if sys.__stderr__ not in (None, sys.stderr):
-                    # twistd has made its log of stderr by now; whoever started it reads this one.
+                    # twistd has put its log in the place of stderr; the terminal is this one.
                     print(ended.code, file=sys.__stderr__)
                 raise
-            # twistd has forked since: a command waits for its child's word, and this is it.
+            # twistd has forked: the command at the terminal waits for this process's report.
             _log.critical("Cannot start: {reason}", reason=ended.code)
             raise CannotStart("; ".join(str(ended.code).splitlines())) from None
 
     def hurry(self) -> None:
-        """Whatever is stopping here: at once."""
+        """Let the services that are stopping stop at once."""
         for service in self:
             if isinstance(service, Hurried):
                 service.hurry()
@@ -139,9 +139,9 @@ def forget_pid_file(path: str) -> None:
 
 
 def service_from_environment(variable: str = "NAAP_PROXY_CONFIG") -> IService:
-    """The service of the config file that an environment variable names; for ``.tac`` files.
+    """The service of the config file that *variable* names in the environment; for ``.tac`` files.
 
-    :raises SystemExit: the variable is not set, or the config can't start.
+    :raises SystemExit: the variable is not set, or the server can't start.
     """
     path = os.environ.get(variable)
     if not path:
@@ -152,11 +152,11 @@ def service_from_environment(variable: str = "NAAP_PROXY_CONFIG") -> IService:
 
 
 def load_app(reference: str) -> PluginServer:
-    """The ``PluginServer`` that ``"package.module:name"`` names, the current directory included.
+    """The ``PluginServer`` that ``"package.module:name"`` names, also in the current directory.
 
-    :raises ConfigError: it can't be imported, or is something else.
+    :raises ConfigError: it can't be imported, or is no ``PluginServer``.
     """
-    _import_from_here()
+    import_from_here()
     try:
         app = import_object(reference)
     except ConfigError as error:
@@ -166,16 +166,9 @@ def load_app(reference: str) -> PluginServer:
     return app
 
 
-def _import_from_here() -> None:
-    # twistd run as a console script leaves its own directory, not the current one, on the path.
-    here = os.getcwd()
-    if here not in sys.path and "" not in sys.path:
-        sys.path.insert(0, here)
-
-
 def _make(options: Options) -> IService:
     if options["demo"]:
-        # The demo is not loaded into servers that don't show it.
+        # Other servers don't load the demo's modules.
         from ..demo import create_demo_service
 
         port = DEMO_PORT if options["port"] is None else options["port"]
@@ -183,15 +176,11 @@ def _make(options: Options) -> IService:
         return create_demo_service(port)
     if options["app"]:
         server = load_app(options["app"])
+        # The server checks again as it starts, but by then twistd has forked.
+        server.check_start()
     else:
-        _import_from_here()
-        return _free(checked_server(load_config(options["config"])))
-    # It checks again as it starts, but by then twistd has forked.
-    server.check_start()
-    return _free(server)
-
-
-def _free(server: PluginServer) -> PluginServer:
+        import_from_here()
+        server = checked_server(load_config(options["config"]))
     for endpoint in server.endpoints():
         check_free(endpoint)
     return server

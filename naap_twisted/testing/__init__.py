@@ -1,7 +1,8 @@
-"""Public fakes, for the tests of a plugin and for our own: real sockets, no surprises.
+"""Public fakes over real sockets, for the tests of a plugin and of this package.
 
-Everything listens on 127.0.0.1 only, is made inside a ``twisted.trial`` test and cleans up after
-itself. Nothing polls: :meth:`Watchable.until` is asked again whenever bytes or closes arrive.
+Each is made inside a ``twisted.trial`` test, listens on 127.0.0.1 only, and is closed at the test's
+end. Nothing polls: :meth:`Watchable.until` looks again whenever bytes or the end of a connection
+arrive.
 """
 
 from .client import Answer, RawClient, request_bytes

@@ -1,4 +1,4 @@
-"""A client that sends exactly the bytes it is given."""
+"""A client that sends exactly the bytes it is given, and reads HTTP/1.1 responses."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ HeaderPairs = Mapping[str, str] | Sequence[tuple[str, str]]
 class Answer:
     """A response as :class:`RawClient` read it.
 
-    :ivar complete: it ended where its framing says; ``False``: the connection broke off.
-    :ivar headers: Twisted's.
+    :ivar complete: whether it ended where its framing says; ``False``: the connection broke off.
     """
 
     status: int
@@ -37,7 +36,7 @@ class Answer:
     complete: bool
 
     def header(self, name: str) -> str | None:
-        """A header's value, several joined with a comma; ``None`` if it is absent."""
+        """The value of a header, several joined by a comma; ``None`` if it is absent."""
         values = self.headers.getRawHeaders(name)
         return None if values is None else ", ".join(values)
 
@@ -49,7 +48,11 @@ class Answer:
 def request_bytes(
     method: str, path: str, headers: HeaderPairs = (), body: bytes | None = None
 ) -> bytes:
-    """An HTTP/1.1 request; Host and, with a *body*, Content-Length are added unless given."""
+    """The bytes of an HTTP/1.1 request; a missing Host and Content-Length are added.
+
+    >>> request_bytes("GET", "/a", {"X-B": "c"})
+    b'GET /a HTTP/1.1\\r\\nHost: localhost\\r\\nX-B: c\\r\\n\\r\\n'
+    """
     pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
     names = {name.lower() for name, _ in pairs}
     if "host" not in names:
@@ -61,11 +64,11 @@ def request_bytes(
 
 
 class RawClient(Watchable):
-    """One connection to a server, without any opinion about HTTP in what it sends.
+    """One connection to a server, which sends whatever it is told to.
 
-    :ivar buffer: bytes that came and were not taken by a ``read`` yet.
-    :ivar closed: the connection is over.
-    :ivar clean: it was closed in order, not reset.
+    :ivar buffer: the bytes received that no ``read`` has taken.
+    :ivar closed: whether the connection has ended.
+    :ivar clean: whether it ended in order (FIN) and not by a reset.
     """
 
     transport: Any
@@ -80,10 +83,10 @@ class RawClient(Watchable):
     async def connect(
         cls, test: SynchronousTestCase, port: int, *, tls: Any = None, host: str = "127.0.0.1"
     ) -> RawClient:
-        """Connect; *test* cleans up.
+        """Connect; the connection is closed at the end of *test*.
 
         :param tls: an ``IOpenSSLClientConnectionCreator``, or ``None`` for plain TCP.
-        :raises Exception: the connection's own failure.
+        :raises ConnectError: nobody listens, or the TLS handshake failed.
         """
         from twisted.internet import reactor
 
@@ -108,7 +111,7 @@ class RawClient(Watchable):
         self.send(request_bytes(method, path, headers, body))
 
     def half_close(self) -> None:
-        """Say that nothing more will be sent (FIN), and go on reading."""
+        """Send FIN, so that the server knows that nothing follows, and go on reading."""
         self.transport.loseWriteConnection()
 
     def abort(self) -> None:
@@ -116,7 +119,7 @@ class RawClient(Watchable):
         self.transport.abortConnection()
 
     def pause(self) -> None:
-        """Read nothing from the socket."""
+        """Stop reading from the socket, so that the server's writes fill its buffers."""
         self.transport.pauseProducing()
 
     def resume(self) -> None:
@@ -129,22 +132,22 @@ class RawClient(Watchable):
         return self._take(count)
 
     async def read_until(self, delimiter: bytes) -> bytes:
-        """Everything up to and with *delimiter*, or what there is when the connection ends."""
+        """The bytes up to *delimiter* and with it; fewer only where the connection ended."""
         await self.until(lambda: delimiter in self.buffer or self.closed)
-        found = self.buffer.find(delimiter)
-        return self._take(len(self.buffer) if found < 0 else found + len(delimiter))
+        start = self.buffer.find(delimiter)
+        return self._take(len(self.buffer) if start < 0 else start + len(delimiter))
 
     async def read_to_end(self) -> bytes:
-        """The rest, once the connection is closed; see :attr:`clean`."""
+        """The bytes up to the end of the connection; :attr:`clean` says how it ended."""
         await self.until(lambda: self.closed)
         return self._take(len(self.buffer))
 
     async def head(self, method: str = "GET") -> ResponseHead:
-        """The next final response head; interim ones are passed over.
+        """The head of the next final response; interim responses (1xx) are skipped.
 
-        :param method: of the request it answers.
-        :raises EOFError: the connection ended before it.
-        :raises FramingError: it is no response head.
+        :param method: the method of the request that it answers.
+        :raises EOFError: the connection ended before the end of a head.
+        :raises FramingError: what came is no response head.
         """
         while True:
             block = await self.read_until(b"\r\n\r\n")
@@ -155,18 +158,18 @@ class RawClient(Watchable):
                 return head
 
     async def answer(self, method: str = "GET") -> Answer:
-        """The next response, to its end or to the connection's.
+        """The next final response, read to its end or to the connection's.
 
-        :param method: of the request it answers.
-        :raises EOFError: the connection ended before its head.
-        :raises FramingError: its framing is broken.
+        :param method: the method of the request that it answers.
+        :raises EOFError: the connection ended before the end of a head.
+        :raises FramingError: the head or the framing of the body is malformed.
         """
         head = await self.head(method)
         headers = Headers()
         for name, value in head.fields:
             headers.addRawHeader(name, value)
-        body, complete = bytearray(), head.body == 0
-        decoder = body_decoder(head.body)
+        body, complete = bytearray(), head.body_length == 0
+        decoder = body_decoder(head.body_length)
         while not complete:
             pieces, rest = decoder.feed(self._take(len(self.buffer)))
             body += b"".join(pieces)
@@ -181,7 +184,7 @@ class RawClient(Watchable):
         return Answer(head.status, headers, bytes(body), complete)
 
     async def stop(self) -> None:
-        """Close at once; called at the test's end, too."""
+        """Reset the connection and wait for its end; called at the test's end, too."""
         if not self.closed:
             self.abort()
         await self.until(lambda: self.closed)

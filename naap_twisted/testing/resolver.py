@@ -1,4 +1,4 @@
-"""Names without DNS."""
+"""A resolver for tests that reads a table instead of asking DNS."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ..upstream.resolver import Answer, NoAddress
 class StaticResolver:
     """Answers from a table.
 
-    :param hosts: name to one address, or to several.
-    :ivar asked: the names it was asked for, in order.
+    :param hosts: one address, or several, by host name.
+    :ivar asked: the names that were looked up, in order.
     """
 
     def __init__(self, hosts: Mapping[str, str | Sequence[str]]) -> None:
@@ -25,10 +25,11 @@ class StaticResolver:
         self.asked: list[str] = []
 
     def resolve(self, host: str) -> Deferred[Answer]:
-        """See :class:`~naap_twisted.interfaces.IResolver`; fails with NoAddress for a stranger."""
+        """The addresses of *host*; the Deferred fails with NoAddress for an unknown name."""
         self.asked.append(host)
-        found = self._hosts.get(host, ())
-        texts = (found,) if isinstance(found, str) else tuple(found)
+        texts = self._hosts.get(host, ())
+        if isinstance(texts, str):
+            texts = (texts,)
         if not texts:
             return fail(NoAddress(reason=f"no address for {host}"))
         return succeed(Answer(tuple(ip_address(text) for text in texts)))

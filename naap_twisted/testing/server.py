@@ -15,13 +15,12 @@ from .client import Answer, HeaderPairs, RawClient
 
 
 class RunningServer:
-    """Starts *server* now and stops it at the test's end.
+    """Starts *server* now and stops it at the end of *test*.
 
-    :param test: cleans up.
-    :param server: made with ``port=0``, or with a ``listen`` endpoint on port 0.
-    :param tls: what clients trust, an ``IOpenSSLClientConnectionCreator``; for ``ssl:`` endpoints.
-    :ivar port: the TCP port it listens on.
-    :ivar url: such as ``http://127.0.0.1:4711``.
+    :param server: a server with ``port=0``, or with a ``listen`` endpoint on port 0.
+    :param tls: for ``ssl:`` endpoints: an ``IOpenSSLClientConnectionCreator`` for the clients.
+    :ivar port: the TCP port of its first endpoint.
+    :ivar url: the root URL of its first endpoint, such as ``http://127.0.0.1:4711``.
     """
 
     def __init__(self, test: SynchronousTestCase, server: PluginServer, *, tls: Any = None) -> None:
@@ -34,13 +33,13 @@ class RunningServer:
         self.port = urlsplit(self.url).port or 0
 
     async def client(self) -> RawClient:
-        """A new connection."""
+        """A new connection to the server."""
         return await RawClient.connect(self._test, self.port, tls=self._tls)
 
     async def ask(
         self, method: str, path: str, headers: HeaderPairs = (), body: bytes | None = None
     ) -> Answer:
-        """One request on its own raw connection, which is closed after the answer."""
+        """The answer to one request, on a connection that is closed after it."""
         client = await self.client()
         client.request(method, path, headers, body)
         answer = await client.answer(method)
@@ -48,7 +47,7 @@ class RunningServer:
         return answer
 
     def treq(self, method: str, path: str, **options: Any) -> Deferred[Any]:
-        """One request by treq: no redirects, no pool, no cookies kept; plain http only."""
+        """treq's response to one request, without redirects, pool or cookies; plain http only."""
         from twisted.internet import reactor
 
         options.setdefault("allow_redirects", False)

@@ -23,7 +23,7 @@ _LOOPBACK = "127.0.0.1"
 
 
 class Step(enum.Enum):
-    """What a script does beside sending bytes."""
+    """What a script can do beside sending bytes."""
 
     PAUSE = "wait for ScriptedUpstream.release()"
     CLOSE = "close, after what was sent"
@@ -37,11 +37,11 @@ PAUSE, CLOSE, ABORT = Step.PAUSE, Step.CLOSE, Step.ABORT
 class Received:
     """One request as a :class:`ScriptedUpstream` got it.
 
-    :ivar raw: its bytes, head and framing included, as far as they came.
-    :ivar head: parsed; ``None`` until it is complete.
-    :ivar body: decoded bytes, as far as they came.
-    :ivar complete: all of the body came.
-    :ivar lost: the connection it came on is closed.
+    :ivar raw: its bytes so far, head and framing included.
+    :ivar head: its parsed head; ``None`` until that is complete.
+    :ivar body: its decoded body so far.
+    :ivar complete: whether its body has ended where its framing says.
+    :ivar lost: whether its connection has ended.
     """
 
     raw: bytes = b""
@@ -62,14 +62,15 @@ class Received:
 
 
 class ScriptedUpstream(Watchable):
-    """A raw TCP server that records what it gets and answers by a script.
+    """A raw TCP server that records its requests and answers each by the same script.
 
-    :param test: cleans up.
-    :param steps: per request: bytes to send, :data:`PAUSE`, :data:`CLOSE` or :data:`ABORT`.
-    :param eager: begin at the end of the request's head, not of its body.
-    :param tls: a context factory; the server then speaks TLS.
-    :ivar requests: every :class:`Received`, in order; a partial head counts.
-    :ivar connections: connections accepted so far.
+    It stops listening at the end of *test*.
+
+    :param steps: bytes to send, :data:`PAUSE`, :data:`CLOSE` or :data:`ABORT`, in order.
+    :param eager: whether the script begins at the end of a request's head, not of its body.
+    :param tls: a context factory, for a server that speaks TLS.
+    :ivar requests: every :class:`Received` in order, from its first byte on.
+    :ivar connections: the number of connections so far.
     """
 
     def __init__(
@@ -100,18 +101,18 @@ class ScriptedUpstream(Watchable):
         test.addCleanup(self.stop)
 
     def release(self) -> None:
-        """Let every script that waits at a :data:`PAUSE` go on."""
+        """Let every script that waits at its :data:`PAUSE` go on."""
         for connection in list(self._open):
             connection.release()
 
     def read(self, wanted: bool) -> None:
-        """Stop reading from what is open now, so that its peers' buffers fill, or go on."""
+        """Read from the open connections or, if not *wanted*, let their peers' buffers fill."""
         for connection in self._open:
             transport = connection.transport
             transport.resumeProducing() if wanted else transport.pauseProducing()
 
     async def stop(self) -> None:
-        """Stop listening and reset what is open; called at the test's end, too."""
+        """Stop listening and reset every connection; called at the test's end, too."""
         await maybeDeferred(self._port.stopListening)
         for connection in list(self._open):
             connection.transport.abortConnection()
@@ -121,7 +122,7 @@ class ScriptedUpstream(Watchable):
 @implementer(IProtocolNegotiationFactory)
 class _ScriptedFactory(Factory):
     def acceptableProtocols(self) -> list[bytes]:
-        # Twisted's TLS ends the handshake where a client offers ALPN and nobody answers it.
+        # Without an answer to a client's ALPN offer, Twisted's TLS ends the handshake.
         return [b"http/1.1"]
 
 
@@ -155,12 +156,12 @@ class _Scripted(Protocol):
             self._upstream.requests.append(received)
         received.raw += data
         if received.head is None:
-            found = self._head.feed(data)
-            if found is None:
+            complete = self._head.feed(data)
+            if complete is None:
                 return b""
-            received.head = parse_request(found[0], _LIMITS)
-            self._decoder = body_decoder(received.head.body)
-            data = found[1]
+            head, data = complete
+            received.head = parse_request(head, _LIMITS)
+            self._decoder = body_decoder(received.head.body_length)
             if self._upstream.eager:
                 self._begin()
         assert self._decoder is not None

@@ -1,4 +1,4 @@
-"""Waiting for events instead of for time."""
+"""How a test waits for what it waits for, and never for time to pass."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from twisted.internet.defer import Deferred, succeed
 
 
 class Watchable:
-    """Something whose state changes by events that a test can wait for."""
+    """An object whose state changes by events, and which a test can wait for."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Callable[[], object], Deferred[None]]] = []
 
     def until(self, condition: Callable[[], object]) -> Deferred[None]:
-        """Fires once *condition* holds; it is asked now and after every event."""
+        """A Deferred that fires once *condition* is true; it is called now and after each event."""
         if condition():
             return succeed(None)
         done: Deferred[None] = Deferred(lambda _: self._waiting.remove(entry))
@@ -23,7 +23,7 @@ class Watchable:
         return done
 
     def changed(self) -> None:
-        """An event: ask every waiting condition again."""
+        """An event has happened: call every waiting condition again."""
         for entry in list(self._waiting):
             if entry in self._waiting and entry[0]():
                 self._waiting.remove(entry)

@@ -6,7 +6,7 @@ import json
 
 from twisted.logger import globalLogPublisher
 
-from naap_twisted.admin.console import MOST_BODY, console_children
+from naap_twisted.admin.console import MOST_BODY, Console
 from naap_twisted.testing import RunningServer
 
 from .support import JSON, PAGE, PATH, SECRET, AdminTestCase, make
@@ -117,7 +117,7 @@ class OnAnyPort(AdminTestCase):
 
     def serve(self, **options):
         server = make(**options)
-        server.root_children.update(console_children(server, tries={PATH: "https://try.example/"}))
+        server.root_children[b"console"] = Console(server, {PATH: "https://try.example/"})
         return RunningServer(self, server)
 
     async def test_guarded(self):

@@ -161,7 +161,7 @@ class Stage(TestCase):
         plugin = create_plugin_server("stage", port=0, **{**settings, **(server or {})})
         self.running = RunningServer(self, plugin)
         self.resolver = resolver or StaticResolver(self.hosts)
-        self.way_out = plugin._upstream
+        self.way_out = plugin.parts.upstream
         if not own_way_out:
             self.way_out = UpstreamClient(reactor, resolver=self.resolver)
             self.addCleanup(self.way_out.ticker.stop)
@@ -268,7 +268,7 @@ class Stage(TestCase):
     async def _back_to_baseline(self):
         server = self.running.server
         await self.until(lambda: not server.site().open, "browser connections")
-        for side in (self.way_out, server._upstream):
+        for side in (self.way_out, server.parts.upstream):
             pool = side.pool
             await self.until(lambda p=pool: sum(p._open.values()) == len(p), "busy connections")
             side.close()

@@ -54,7 +54,7 @@ class LeavingTestCase(IntegrationTestCase):
         await eventually(lambda: not site.open, 1.0)
         for received in upstream.requests if upstream else ():
             await eventually(lambda received=received: received.lost, 1.0)
-        capacity = self.running.server._capacity
+        capacity = self.running.server.parts.capacity
         self.assertEqual(capacity._total.running, 0)
         self.assertEqual(len(capacity._total._queue), 0)
 

@@ -40,7 +40,7 @@ class PoolCase(IntegrationTestCase):
         options["forward_headers"] = lambda request: (self.before(), keys)[1]
         target = self.upstream.origin + "/v1"
         self.mount("/p", target=target, timeout=2.0, **{**options, **route})
-        self.way_out = self.running.server._upstream
+        self.way_out = self.running.server.parts.upstream
 
     async def ask(self, mood, number, body=b"{}", **headers):
         path = f"/api/v1/p/{mood}/{number}"

@@ -41,7 +41,7 @@ class SilentCallablesTests(IntegrationTestCase):
             self.assert_refused(answer, 503, "UNAVAILABLE")
             self.assertEqual(answer.header("Retry-After"), "1")
             self.assertEqual((len(silent.asked), len(silent.cancelled)), (count, count))
-        self.assertEqual(self.running.server._capacity.in_flight, 0)
+        self.assertEqual(self.running.server.parts.capacity.in_flight, 0)
         self.assertEqual(self.upstream.connections, 0)
 
     async def test_authorize(self):
@@ -78,4 +78,4 @@ class SilentCallablesTests(IntegrationTestCase):
         await eventually(lambda: silent.asked, 2.0)
         client.abort()
         await eventually(lambda: silent.cancelled, 2.0)
-        self.assertEqual(self.running.server._capacity.in_flight, 0)
+        self.assertEqual(self.running.server.parts.capacity.in_flight, 0)

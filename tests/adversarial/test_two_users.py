@@ -144,7 +144,7 @@ class TwoUsersTests(IntegrationTestCase):
         server = build_server(parse_config(text, environ=environ))
         self.canary.watch(server)
         self.running = RunningServer(self, server)
-        self.pool = server._upstream.pool
+        self.pool = server.parts.upstream.pool
         for user, key in self.keys.items():
             body = json.dumps({"key": key}).encode()
             answer = await self.running.ask("PUT", "/api/v1/keys/shifty", as_user(user), body)

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from naap_twisted.config import Config, parse_config
+from naap_twisted.config import parse_config
 from naap_twisted.errors import ConfigError
+from naap_twisted.options.server import Config
 
 ENVIRON = {"KEY": "sk-canary-9f2"}
 GOOD: dict[str, str] = {

@@ -251,7 +251,7 @@ class SharedSessionTests(AuthTestCase):
 
     async def begin(self, **options):
         self.start_with_sessions(server={"redis_url": self.redis.url}, **options)
-        await until(lambda: self.running.server._state.redis.up)
+        await until(lambda: self.running.server.parts.state.redis.up)
 
     async def test_asked_once_for_all(self):
         """What one server was told another of its name and Redis knows, while Redis is there."""

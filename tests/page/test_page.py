@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
-from naap_twisted.page.page import CONTENT_SECURITY_POLICY, console_children, demo_children
+from naap_twisted.page.page import _POLICY, console_children, demo_children
 from naap_twisted.testing import RawClient
 
 from ..demo.loopback import call, serve
@@ -38,7 +38,7 @@ class Served(TestCase):
             self.assertTrue(await response.content())
             for name, value in [
                 ("content-type", content_type),
-                ("content-security-policy", CONTENT_SECURITY_POLICY.decode()),
+                ("content-security-policy", _POLICY.format("'self'")),
                 ("x-content-type-options", "nosniff"),
                 ("cache-control", "no-cache"),
             ]:
@@ -109,7 +109,7 @@ class Served(TestCase):
 class Policy(SynchronousTestCase):
     def test_policy(self):
         """Nothing by default, own files only, nothing inline."""
-        policy = CONTENT_SECURITY_POLICY.decode()
+        policy = _POLICY.format("'self'")
         for directive in (
             "default-src 'none'",
             "script-src 'self'",

@@ -1,6 +1,9 @@
 """A server in a process of its own."""
 
+import os
+
 from twisted.internet.error import CannotListenError
+from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import ConfigError
@@ -38,6 +41,18 @@ class RunServerTests(SynchronousTestCase):
         self.assertEqual((start, ran), ("start", "run"))
         self.assertEqual(stop, ("before", "shutdown", server.stopService))
         self.assertEqual(signals[:2], ("before", "shutdown"))
+
+    def test_root_is_warned(self) -> None:
+        """A process that still runs as root says so."""
+        for name in ("outlive_others", "when_asked_again", "speed_up_text_logs"):
+            self.patch(run, name, lambda *_: None)
+        for name in ("freeze", "set_threshold"):
+            self.patch(run.gc, name, lambda *_: None)
+        for user, warnings in ((0, 1), (1000, 0)):
+            self.patch(os, "geteuid", lambda user=user: user)
+            with capturedLogs() as logs:
+                run.settle_down(None, lambda: None)
+            self.assertEqual(len([e for e in logs if "caution" in e]), warnings)
 
     def test_cannot_start(self) -> None:
         """A port that is taken, an open relay: lines, and the exit."""

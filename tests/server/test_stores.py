@@ -151,5 +151,5 @@ class OpenTests(TestCase):
             "x", state_dir=self.mktemp(), master_key=new_master_key(), require_auth=False
         )
         server.resource()
-        self.addCleanup(server._state.close)
+        self.addCleanup(server.parts.state.close)
         self.assertEqual(await server.keys.describe("ada"), ())

@@ -1,6 +1,6 @@
-"""A WHIP endpoint with real media (aiortc, the ``webrtc`` extra); loopback only, its own process.
+"""A WHIP endpoint that receives media on loopback, by aiortc (the ``webrtc`` extra).
 
-``fragment`` reads what a PATCH brings, ``loopback`` keeps ICE on this machine, ``session`` is one
-peer connection, ``endpoint`` speaks HTTP, ``run`` is its process; ``process`` starts that for the
-demo, and ``status`` tells its page of it.
+``session`` is one peer connection, ``endpoint`` the HTTP before it, ``fragment`` reads the body of
+a PATCH, ``loopback`` keeps ICE on this machine, and ``run`` is the process of all that. The demo
+starts it by ``process``, and its page asks ``status``.
 """

@@ -1,4 +1,4 @@
-"""WHIP (RFC 9725), and WHEP to see what is published, for whoever has the key."""
+"""The HTTP endpoint of the media: WHIP (RFC 9725) to publish, WHEP to watch; the key is needed."""
 
 # Half of twisted.web has no types.
 # mypy: allow-untyped-calls
@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IRequest
 
 from ...secret import Secret
-from ..site import UpstreamSite
+from ..upstream import UpstreamSite
 from ..whip_upstream import FRAGMENT_TYPE, OFFER_TYPE, admitted, media_type, refuse
 from .fragment import Fragment, NotAFragment, parse_fragment
 from .session import BadOffer, Ended, Publisher, RestartRefused, Session, Viewer
@@ -27,16 +27,16 @@ _T = TypeVar("_T")
 
 
 def awaited(work: Coroutine[Any, Any, _T]) -> Deferred[_T]:
-    """*work*, which is asyncio's, for Twisted to wait for."""
+    """A Deferred of *work*, a coroutine that needs asyncio's event loop."""
     return Deferred.fromFuture(asyncio.ensure_future(work))
 
 
 class MediaEndpoint:
-    """The endpoint, its sessions, and what they received.
+    """The endpoint and its sessions.
 
-    :param authorization: the only ``Authorization`` value it accepts.
-    :param say: is told a line when a session begins or ends.
-    :ivar sessions: by the last segment of their URL, which is secret.
+    :param authorization: the only ``Authorization`` value that is accepted.
+    :param say: called with a line for people when a session begins or ends.
+    :ivar sessions: the open sessions by the last segment of their URL, which is secret.
     """
 
     app = Klein()
@@ -58,14 +58,14 @@ class MediaEndpoint:
 
     @app.route("/whip/<room>", methods=["POST"])
     async def publish(self, request: IRequest, room: str) -> bytes:
-        """Open a session that receives: 201, the answer, its URL and its entity-tag (4.2)."""
+        """Open a session that receives: 201, SDP answer, URL and entity-tag (RFC 9725, 4.2)."""
         if refused := self._refusal(request):
             return refused
         return await self._open(request, "session", lambda *more: Publisher(room, *more))
 
     @app.route("/whep/<room>", methods=["POST"])
     async def view(self, request: IRequest, room: str) -> bytes:
-        """Open one that sends what the room's latest publisher sends; 409 while there is none."""
+        """Open a session that sends the media of the room's latest publisher; 409 without one."""
         if refused := self._refusal(request):
             return refused
         publishers = [p for p in self._publishers() if p.room == room and p.state == "connected"]
@@ -77,7 +77,7 @@ class MediaEndpoint:
 
     @app.route("/whip/resource/<name>", methods=["PATCH"])
     async def trickle(self, request: IRequest, name: str) -> bytes:
-        """Take candidates: 204 (4.3.2). An ICE restart: 422, for aiortc can't do it (4.3.1)."""
+        """Take ICE candidates: 204 (4.3.2). An ICE restart, which aiortc lacks: 422 (4.3.1)."""
         session = self._session(request, name)
         if session is None:
             return b""
@@ -164,7 +164,7 @@ class MediaEndpoint:
         session = self.sessions[name] = make(self._count, ended)
         try:
             answer = await awaited(session.answer(_text(request)))
-        except BaseException as error:  # also when the proxy hangs up meanwhile
+        except BaseException as error:  # CancelledError, too: the proxy hung up meanwhile.
             await awaited(session.close("no answer to its offer"))
             if isinstance(error, BadOffer):
                 return refuse(request, 400, str(error).encode())

@@ -1,4 +1,4 @@
-"""SDP fragments of a PATCH (RFC 8840), and the candidates that are out of reach. Pure."""
+"""SDP fragments of a PATCH (RFC 8840), and which of their candidates can be reached. Pure."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class NotAFragment(Exception):
 class Fragment:
     """One SDP fragment.
 
-    :ivar ufrag: the peer's ICE user name; another one than before asks for an ICE restart.
-    :ivar candidates: pairs of ``mid`` and what stands after ``a=candidate:``.
+    :ivar ufrag: the peer's ICE user name; a new one asks for an ICE restart.
+    :ivar candidates: pairs: the ``mid`` of a media section, the text after ``a=candidate:``.
     """
 
     ufrag: str
@@ -34,37 +34,37 @@ class Fragment:
 
 
 def parse_fragment(text: str) -> Fragment:
-    """The fragment in *text*; its end-of-candidates is not told.
+    """The fragment in *text*; an end-of-candidates in it is ignored.
 
     :raises NotAFragment: a line is no SDP line, there is no ufrag or password, a candidate stands
         outside of a media section, or there are more than :data:`MAX_CANDIDATES`.
     """
-    found = {"a=ice-ufrag:": "", "a=ice-pwd:": ""}
+    credentials = {"a=ice-ufrag:": "", "a=ice-pwd:": ""}
     candidates: list[tuple[str, str]] = []
     mid = ""
     for line in text.splitlines():
         if line and line[1:2] != "=":
             raise NotAFragment("a line without a type, such as a=")
-        for name in found:
+        for name in credentials:
             if line.startswith(name):
-                found[name] = line.removeprefix(name)
+                credentials[name] = line.removeprefix(name)
         if line.startswith("a=mid:"):
             mid = line.removeprefix("a=mid:")
         elif line.startswith(_CANDIDATE):
             candidates.append((mid, line.removeprefix(_CANDIDATE)))
-    if not all(found.values()):
+    if not all(credentials.values()):
         raise NotAFragment("expected a=ice-ufrag and a=ice-pwd")
     if any(not owner for owner, _ in candidates):
         raise NotAFragment("expected a=mid before each candidate")
     if len(candidates) > MAX_CANDIDATES:
         raise NotAFragment(f"more than {MAX_CANDIDATES} candidates")
-    return Fragment(found["a=ice-ufrag:"], tuple(candidates))
+    return Fragment(credentials["a=ice-ufrag:"], tuple(candidates))
 
 
 def is_reachable(candidate: str) -> bool:
-    """Whether this endpoint sends anything to *candidate*: RTP over UDP, a loopback address.
+    """Whether this endpoint may send to *candidate*: RTP over UDP to a loopback address.
 
-    Not to a name either: ``.local`` would be asked for on the local network (mDNS).
+    A host name is refused as well: ``.local`` would be looked up on the local network (mDNS).
     """
     match = _USABLE.fullmatch(candidate)
     if match is None or not 0 < int(match[2]) < 65536:
@@ -76,10 +76,10 @@ def is_reachable(candidate: str) -> bool:
 
 
 def reachable_offer(offer: str) -> str:
-    """*offer* without the candidates that are not reachable, and without their end.
+    """*offer* without the candidates that are not reachable, and without end-of-candidates.
 
-    Checks that come in are answered wherever they come from; an end after no candidate at all
-    would be taken for a failure before they do.
+    Connectivity checks that come in are answered wherever they come from. aiortc would take an end
+    without any candidate for a failure, before the first check has come in.
     """
     kept = [
         line

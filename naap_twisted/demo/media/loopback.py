@@ -1,4 +1,4 @@
-"""ICE of this whole process on 127.0.0.1."""
+"""Keeps the ICE agents of this process on 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def _addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
 
 
 def gather_only_loopback() -> None:
-    """From now on ICE agents have a host candidate on 127.0.0.1 and no other.
+    """Let new ICE agents have one host candidate, on 127.0.0.1.
 
-    aioice binds every address of the machine but this one, and has no setting for it; its one
-    function that lists them is replaced.
+    aioice binds every address of the machine except that one and has no setting for it, so its
+    function that lists the addresses is replaced.
 
-    :raises RuntimeError: there is no such function; better no media than media elsewhere.
+    :raises RuntimeError: aioice has no such function; no media is better than media on a network.
     """
     if not callable(getattr(ice, "get_host_addresses", None)):
         raise RuntimeError("aioice has no get_host_addresses: can't keep ICE on loopback")

@@ -1,4 +1,4 @@
-"""The media endpoint as a child process of the demo, so that the proxy needs no asyncio."""
+"""The media endpoint as a child process of the demo, because aiortc needs asyncio's reactor."""
 
 # Half of twisted.internet has no types.
 # mypy: allow-untyped-calls
@@ -35,18 +35,18 @@ _ROOT = Path(__file__).parents[3]
 
 
 def is_installed() -> bool:
-    """Whether there is aiortc, which is what :data:`INSTALL` brings."""
+    """Whether aiortc is installed; :data:`INSTALL` is the command for it."""
     return find_spec("aiortc") is not None
 
 
 class MediaProcess(Service):
     """Starts the endpoint, gives it the key, and ends it.
 
-    :param authorization: the whole ``Authorization`` value that the endpoint will ask for.
-    :param reactor: spawns it.
-    :param say: is told what the endpoint says: a line as a session begins or ends.
-    :ivar port: the TCP port on loopback; 0 while stopped. It takes connections at once, and answers
-        when the child has come up.
+    :param authorization: the only ``Authorization`` value that the endpoint will accept.
+    :param reactor: spawns the process.
+    :param say: called with each line of the endpoint's stdout: a session begins or ends.
+    :ivar port: the TCP port on loopback; 0 while stopped. Connections queue from the start on, and
+        are answered once the child is up.
     """
 
     def __init__(self, authorization: Secret, reactor: Any, say: Callable[[str], None]) -> None:
@@ -61,9 +61,9 @@ class MediaProcess(Service):
         """Listen, and hand the socket to a new process."""
         super().startService()
         listening = socket.create_server((LOOPBACK, 0))
-        listening.setblocking(False)  # a reactor accepts until there is nobody left
+        listening.setblocking(False)  # The child's reactor accepts until nothing is queued.
         self.port = listening.getsockname()[1]
-        # The package may be a clone's, which a new process would not find.
+        # The package may be imported from a clone, where the child would not look for it.
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         self._child = _Child(self._say)
         self._reactor.spawnProcess(
@@ -73,11 +73,11 @@ class MediaProcess(Service):
             env={**os.environ, "PYTHONPATH": path},
             childFDs={0: "w", 1: "r", 2: "r", _SOCKET: listening.fileno()},
         )
-        listening.close()  # ours; without the child's nobody listens, and that is soon noticed
+        listening.close()  # The child has its own copy; if it dies, connections are refused.
         self._child.begin(self._authorization)
 
     def stopService(self) -> Deferred[Any]:
-        """End it; fires when it is gone."""
+        """End the process; the Deferred fires once it has exited."""
         super().stopService()
         child, self._child, self.port = self._child, None, 0
         return succeed(None) if child is None else child.end(self._reactor)
@@ -91,7 +91,7 @@ class MediaProcess(Service):
         try:
             status, body = await self._fetch.get(f"http://{LOOPBACK}:{self.port}/media", headers)
         except FetchFailed as error:
-            _log.warn("The media endpoint does not say what it has: {error}", error=error)
+            _log.warn("The demo's media endpoint does not answer: {error}", error=error)
             return []
         return list(json.loads(body)["sessions"]) if status == 200 else []
 
@@ -110,11 +110,11 @@ class _Child(ProcessProtocol):
         self._killing: Any = None
 
     def begin(self, authorization: Secret) -> None:
-        """Tell it the key."""
+        """Write the key to its stdin."""
         self.transport.writeToChild(0, authorization.reveal() + b"\n")
 
     def end(self, reactor: Any) -> Deferred[Any]:
-        """Close its stdin; kill it if that is not enough."""
+        """Close its stdin, which ends it; kill it after :data:`PATIENCE` seconds."""
         self._ending = True
         if not self._gone.called:
             self._killing = reactor.callLater(PATIENCE, self.transport.signalProcess, "KILL")

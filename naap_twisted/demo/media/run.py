@@ -1,8 +1,8 @@
-"""Runs the endpoint on 127.0.0.1, in a process whose reactor is asyncio's.
+"""The media endpoint's own process, on 127.0.0.1 and with asyncio's reactor.
 
-The key comes from the environment (``WHIP_KEY``), or, with ``--fd``, as the first line of stdin: a
-command line can be read by every user of the machine. With ``--fd`` the end of stdin, which comes
-when the parent ends in whatever way, ends this process.
+It reads the key from the environment (``WHIP_KEY``) or, with ``--fd``, as the first line of stdin,
+and never from its command line, which every user of the machine can read. With ``--fd`` the end of
+stdin ends the process: it comes however the parent ends.
 """
 
 # Half of twisted.internet has no types.
@@ -25,8 +25,8 @@ from zope.interface import implementer
 from ...secret import Secret
 
 DEFAULT_PORT = 8189
-#: For ``python -c``: a reactor has to be chosen before anything of Twisted's takes the default one,
-#: and importing this package does.
+#: For ``python -c``: importing this package installs Twisted's default reactor, so asyncio's has to
+#: be installed before.
 BOOT = (
     "from twisted.internet import asyncioreactor; asyncioreactor.install(); "
     "from naap_twisted.demo.media.run import main; main()"
@@ -59,7 +59,10 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
-    """Run until SIGINT or SIGTERM, or the end of a parent; exit with a line when it can't."""
+    """Run until SIGINT or SIGTERM or, with ``--fd``, until the parent ends.
+
+    :raises SystemExit: there is no key, or aiortc is not installed; the text says so.
+    """
     options = _options()
     authorization = _authorization(options.fd is not None)
     try:
@@ -78,7 +81,7 @@ def main() -> None:
         port = reactor.listenTCP(options.port, endpoint.site(), interface="127.0.0.1").getHost()
         _say(f"Listening on http://127.0.0.1:{port.port}/whip/any-room")
     else:
-        # A terminal's signals go to every process; the parent's end is what counts.
+        # Ctrl-C reaches every process of the terminal; this one waits for its parent's end.
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)
         _Lifeline(reactor)

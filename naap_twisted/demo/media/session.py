@@ -1,4 +1,4 @@
-"""One peer connection, from its offer to its end: a publisher's, or a viewer's. asyncio."""
+"""One peer connection on asyncio, from its offer to its end: a publisher's or a viewer's."""
 
 from __future__ import annotations
 
@@ -17,12 +17,10 @@ from .loopback import all_on_loopback
 
 #: Seconds without a frame, from the answer on, after which a session ends by itself.
 IDLE = 15.0
-#: Seconds after a connection's end in which DELETE still finds its session: clients close first.
+#: Seconds that a session outlives its connection: clients close that first, and DELETE afterwards.
 GRACE = 1.0
-#: Media descriptions of an offer: each is a transport to set up.
+#: Media descriptions in an offer; each costs a transport.
 MAX_MEDIA = 16
-
-
 Ended = Callable[["Session", str], None]
 
 
@@ -31,16 +29,16 @@ class BadOffer(Exception):
 
 
 class RestartRefused(Exception):
-    """The peer has a new ICE user name. aiortc can't restart ICE: its agents have one for life."""
+    """The peer has a new ICE user name; aiortc can't restart ICE."""
 
 
 class Session:
-    """What one offer opened; nothing comes and nothing goes.
+    """The session that one offer opened; a subclass gives it tracks.
 
-    :param number: what people call it; says nothing of its URL.
-    :param ended: called once, with the reason, when it is over.
-    :ivar etag: the entity-tag of its ICE session, quotes included; one for life, since there are
-        no ICE restarts. Empty where none is asked for.
+    :param number: its name for people, which does not tell its URL.
+    :param ended: called once, with the session and the reason, at its end.
+    :ivar etag: the entity-tag of its ICE session, quotes included; it never changes, since ICE is
+        not restarted. Empty for a session without one.
     """
 
     def __init__(self, number: int, ended: Ended) -> None:
@@ -66,7 +64,7 @@ class Session:
         return asyncio.get_running_loop().time() - self._opened
 
     async def answer(self, offer: str) -> str:
-        """The SDP answer, with every candidate of ours in it.
+        """The SDP answer, with every candidate of this side in it.
 
         :raises BadOffer: *offer* is malformed, or has no media for this session.
         """
@@ -87,7 +85,7 @@ class Session:
         return answer
 
     async def add(self, fragment: Fragment) -> None:
-        """Take candidates; those that are out of reach are dropped, as RFC 9725 asks (4.3.2).
+        """Take candidates; those out of reach are dropped, as RFC 9725 section 4.3.2 asks.
 
         :raises RestartRefused: *fragment* is of another ICE session.
         """
@@ -100,7 +98,7 @@ class Session:
                 await self._peer.addIceCandidate(candidate)
 
     async def close(self, reason: str) -> None:
-        """End it; a second call does nothing."""
+        """End the session; a second call does nothing."""
         if self._over:
             return
         self._over = True
@@ -113,7 +111,7 @@ class Session:
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)  # the loop keeps weak references only
+        self._tasks.add(task)  # The event loop keeps weak references only.
         task.add_done_callback(self._tasks.discard)
 
     def _changed(self) -> None:
@@ -125,7 +123,7 @@ class Session:
         await self.close(reason)
 
     def count(self) -> str:
-        """What it brought, in words."""
+        """The session's result, for people to read."""
         raise NotImplementedError
 
     def _accept(self) -> None:
@@ -141,11 +139,11 @@ class Session:
 
 
 class Publisher(Session):
-    """Receives, and counts.
+    """Receives media and counts its frames.
 
-    :ivar room: where viewers find it: the last segment of the endpoint's URL.
-    :ivar frames: video frames received and decoded.
-    :ivar sounds: audio frames, likewise.
+    :ivar room: the last segment of the endpoint's URL, by which viewers find the publisher.
+    :ivar frames: the number of video frames received and decoded.
+    :ivar sounds: the number of audio frames received and decoded.
     """
 
     def __init__(self, room: str, number: int, ended: Ended) -> None:
@@ -159,11 +157,11 @@ class Publisher(Session):
         self._tracks: list[MediaStreamTrack] = []
 
     def count(self) -> str:
-        """What was received."""
+        """The number of frames, for people to read."""
         return f"{self.frames} video frames received"
 
     def copies(self) -> list[MediaStreamTrack]:
-        """Its tracks for a viewer; one that is slow misses frames."""
+        """Copies of its tracks for one viewer, who misses frames if he is slow."""
         return [self._relay.subscribe(track, buffered=False) for track in self._tracks]
 
     def _accept(self) -> None:
@@ -171,7 +169,7 @@ class Publisher(Session):
         if not self._tracks:
             raise BadOffer("the offer sends neither audio nor video")
         for track in self._tracks:
-            # Audio is taken, too: what nobody takes is kept in memory.
+            # Audio is received, too: aiortc keeps frames that nobody receives in memory.
             self._start(self._count(self._relay.subscribe(track)))
 
     async def _count(self, track: MediaStreamTrack) -> None:
@@ -192,10 +190,7 @@ class Publisher(Session):
 
 
 class Viewer(Session):
-    """Sends what *publisher* sends (WHEP). It has no entity-tag: players don't send it back.
-
-    :param publisher: one that is open.
-    """
+    """Sends the tracks of an open *publisher* (WHEP); players do not use entity-tags."""
 
     def __init__(self, publisher: Publisher, number: int, ended: Ended) -> None:
         super().__init__(number, ended)
@@ -203,7 +198,7 @@ class Viewer(Session):
         self._publisher = publisher
 
     def count(self) -> str:
-        """Whom it saw."""
+        """The publisher that it watched, for people to read."""
         return f"of session {self._publisher.number}"
 
     def _accept(self) -> None:

@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from twisted.internet import reactor
 
 from naap_twisted import create_external_proxy, create_plugin_server
-from naap_twisted.demo.credentials import new_authorization
+from naap_twisted.demo.upstream import new_authorization
 from naap_twisted.demo.whip_upstream import WhipUpstream
 from naap_twisted.model import AllowedNetwork
 from naap_twisted.testing import RunningServer

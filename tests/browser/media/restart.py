@@ -6,7 +6,7 @@ By script because aiortc can't restart ICE; there is no media here, only what is
 from klein import Klein
 
 from naap_twisted.demo import sdp
-from naap_twisted.demo.site import UpstreamSite
+from naap_twisted.demo.upstream import UpstreamSite
 
 from ..support import PACKAGES, need_packages, until
 from .clients import WHIP_WHEP

@@ -11,7 +11,7 @@ from twisted.web.proxy import ReverseProxyResource
 from naap_twisted import create_external_proxy, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.demo.media.process import MediaProcess, is_installed
-from naap_twisted.demo.site import UpstreamSite
+from naap_twisted.demo.upstream import UpstreamSite
 from naap_twisted.model import AllowedNetwork, User
 from naap_twisted.secret import Secret
 from naap_twisted.testing import RunningServer

@@ -2,12 +2,13 @@
 
 import json
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 from twisted.web.resource import Resource
-from twisted.web.server import Site
 
 from naap_twisted.demo.media.status import MediaStatus
+from naap_twisted.downstream.site import DownstreamSite
 
 from ..loopback import call, serve, until
 
@@ -32,10 +33,15 @@ class Silent:
 
 
 class StatusTests(TestCase):
-    async def told(self, media):
+    def url(self, media):
         root = Resource()
         root.putChild(b"media", MediaStatus(media))
-        answer = await call("GET", serve(self, Site(root)) + "/media", key=None)
+        site = DownstreamSite(root, reactor=reactor)
+        self.addCleanup(site.ticker.stop)
+        return serve(self, site) + "/media"
+
+    async def told(self, media):
+        answer = await call("GET", self.url(media), key=None)
         self.assertEqual(answer.headers.getRawHeaders("content-type"), ["application/json"])
         self.assertEqual(answer.headers.getRawHeaders("cache-control"), ["no-store"])
         return json.loads(await answer.text())
@@ -55,9 +61,7 @@ class StatusTests(TestCase):
     async def test_page_leaves(self):
         """A page that goes away ends the question."""
         media = Silent()
-        root = Resource()
-        root.putChild(b"media", MediaStatus(media))
-        asked = call("GET", serve(self, Site(root)) + "/media", key=None)
+        asked = call("GET", self.url(media), key=None)
         await until(lambda: media.asked)
         asked.cancel()
         await self.assertFailure(asked, Exception)
