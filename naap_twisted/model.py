@@ -7,13 +7,14 @@ the egress policy let through, and only :mod:`naap_twisted.policy.egress` makes 
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from attrs import field, frozen
 from twisted.web.iweb import IBodyProducer
 
 from .secret import Secret
 
+Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 HeaderValue = bytes | Secret
 #: Header fields as they are sent, in order.
@@ -112,6 +113,17 @@ class VettedTarget:
     allow_networks: tuple[AllowedNetwork, ...] = ()
     listed_only: bool = False
     realm: int = field(default=0, eq=False)
+
+
+@frozen
+class Answer:
+    """What a name resolved to.
+
+    :ivar ttl: seconds the answer may be kept; 0 where that is not known.
+    """
+
+    addresses: tuple[Address, ...]
+    ttl: float = 0.0
 
 
 @frozen

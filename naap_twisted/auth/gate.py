@@ -8,6 +8,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
+from twisted.web.server import Request
 
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
@@ -15,7 +16,7 @@ from ..model import User
 from .patience import Patience
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or what a plugin decides: sync, async or Deferred.
-Authorize = str | Callable[[IDownstreamRequest], Any]
+Authorize = str | Callable[[Request], object]
 _ROLE = re.compile(r"role:([\x21-\x7e]{1,128})")
 
 
@@ -64,7 +65,8 @@ class Gate:
         :raises Unavailable: the authenticator says so, or says nothing in time.
         """
         if self._authenticator is not None and request.record.user is None:
-            found = self._authenticator.authenticate(request)
+            # Ours, and the stand-in for a stock one, are all that a stock request is.
+            found: Any = self._authenticator.authenticate(request)  # type: ignore[arg-type]
             # A remembered session's user is there at once; asking what it is costs more than it.
             if type(found) is not User:
                 found = await self.patience.settle(found, "the authenticator")
@@ -102,9 +104,7 @@ class Gate:
             # Open to anyone: bad credentials are no reason to turn away whom none would admit.
             request.record.user = None
 
-    async def _ask(
-        self, rule: Callable[[IDownstreamRequest], Any], request: IDownstreamRequest
-    ) -> None:
+    async def _ask(self, rule: Callable[..., Any], request: IDownstreamRequest) -> None:
         try:
             allowed = await self.patience.settle(rule(request), "authorize")
         except (ProxyError, CancelledError):

@@ -13,11 +13,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key
 from joserfc.util import urlsafe_b64decode
 from twisted.internet.defer import Deferred
-from twisted.web.iweb import IAgent, IRequest
-from zope.interface import implementer
+from twisted.web.iweb import IAgent
+from twisted.web.server import Request
 
 from ..errors import ConfigError, InvalidToken
-from ..interfaces import IAuthenticator
 from ..model import User
 from ..secret import Secret
 from .claims import LEEWAY, Expected, check_claims
@@ -87,7 +86,6 @@ class JwtOptions:
     csrf_cookie: str = CSRF_COOKIE
 
 
-@implementer(IAuthenticator)
 class JwtAuthenticator:
     """A token whose signature and claims say who calls; nobody is asked.
 
@@ -194,7 +192,7 @@ class JwtAuthenticator:
         keys = JwksKeys(url, ca_file=ca_file, reactor=reactor, agent=agent)
         return cls(keys.find, algorithms, options, now=now)
 
-    def authenticate(self, request: IRequest) -> User | Deferred[User] | None:
+    def authenticate(self, request: Request) -> User | Deferred[User] | None:
         """The token's user: at once unless its key has to be fetched.
 
         :raises InvalidToken: it does not verify, or is not for us, or not now.

@@ -8,11 +8,11 @@ from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.web.iweb import IAgent, IRequest
-from zope.interface import implementer
+from twisted.web.iweb import IAgent
+from twisted.web.server import Request
 
 from ..errors import ConfigError, InvalidToken, Unavailable
-from ..interfaces import IAuthenticator, ISessionStore
+from ..interfaces import ISessionStore
 from ..model import User
 from .cache import TtlCache
 from .fetch import TIMEOUT, Fetch, FetchFailed, RequestHeaders, check_url
@@ -29,7 +29,6 @@ _MOST_CALLS = 200
 _DOWN = "Authentication is not available at the moment"
 
 
-@implementer(IAuthenticator)
 class SessionAuthenticator:
     """A bearer token or the session cookie, validated by ``GET session_url``.
 
@@ -89,7 +88,7 @@ class SessionAuthenticator:
         """Remember sessions together with whoever else uses *store*."""
         self._shared = store
 
-    def authenticate(self, request: IRequest) -> User | Deferred[User] | None:
+    def authenticate(self, request: Request) -> User | Deferred[User] | None:
         """The session's user: at once if it is remembered.
 
         :raises InvalidToken: no such session.

@@ -7,11 +7,9 @@ import hmac
 import os
 from collections.abc import Mapping
 
-from twisted.web.iweb import IRequest
-from zope.interface import implementer
+from twisted.web.server import Request
 
 from ..errors import ConfigError, InvalidToken
-from ..interfaces import IAuthenticator
 from ..model import User
 from ..secret import Secret
 
@@ -40,7 +38,6 @@ def parse_pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-@implementer(IAuthenticator)
 class StaticTokens:
     """``Authorization: Bearer <token>`` to a user, from a fixed table.
 
@@ -75,7 +72,7 @@ class StaticTokens:
         except ValueError as error:
             raise ConfigError(f"{name}: {error}; {form}") from None
 
-    def authenticate(self, request: IRequest) -> User | None:
+    def authenticate(self, request: Request) -> User | None:
         """The token's user; ``None`` when there is no ``Authorization`` header.
 
         :raises InvalidToken: another scheme, a repeated header or a token nobody has.

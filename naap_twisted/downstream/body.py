@@ -10,7 +10,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from ..errors import BodyTooLarge, ProxyError
-from ..interfaces import IRequestBody
+from ..interfaces import IRequestBody, Sink
 from .held import Hold
 
 #: Bytes of a body that is here at once and not counted as held: no more than its connection costs.
@@ -30,20 +30,6 @@ class Tap(Protocol):
         """An empty part of the server's account of bodies that are held whole."""
 
 
-class Sink(Protocol):
-    """Who takes a body."""
-
-    def dataReceived(self, data: bytes) -> None:
-        """A piece."""
-
-    def bodyEnded(self) -> None:
-        """All of it has been delivered."""
-
-    def bodyFailed(self, error: Exception) -> None:
-        """It will never be complete."""
-
-
-@implementer(IRequestBody)
 class RequestBody:
     """One request's body.
 
@@ -250,7 +236,7 @@ class StreamedBody:
     :param limit: bytes; one more and the exchange fails with :exc:`BodyTooLarge`.
     """
 
-    def __init__(self, body: RequestBody, limit: int) -> None:
+    def __init__(self, body: IRequestBody, limit: int) -> None:
         if body.length is not None and body.length > limit:
             raise too_large(limit)
         self._body = body

@@ -6,17 +6,14 @@ import time
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, execute
-from zope.interface import implementer
 
 from ..errors import NoUserKey, TooManyKeys
-from ..interfaces import IKeyStore
 from ..model import KeyInfo
 from ..secret import Secret
 from .rules import MOST_KEYS
 from .vault import last4
 
 
-@implementer(IKeyStore)
 class MemoryKeyStore:
     """Forgets everything when the process ends.
 

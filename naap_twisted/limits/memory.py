@@ -14,9 +14,7 @@ from collections import OrderedDict, deque
 
 from attrs import define
 from twisted.internet.interfaces import IReactorTime
-from zope.interface import implementer
 
-from ..interfaces import IRateLimiter
 from ..model import RateDecision, RateLimit
 
 _ENTRIES_A_WINDOW = 16
@@ -39,7 +37,6 @@ class _Key:
     used: int = 0
 
 
-@implementer(IRateLimiter)
 class MemoryRateLimiter:
     """Counts per key; a refused request is not counted, so that waiting always helps.
 

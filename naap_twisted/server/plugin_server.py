@@ -11,7 +11,8 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request
 
 from ..auth.gate import Gate
 from ..auth.patience import Patience
@@ -123,7 +124,7 @@ class PluginServer(MultiService):
         self._make_admin = admin
         self._admin: AdminSide | None = None
 
-    def mount(self, path: str, resource: IResource | ExternalProxy) -> None:
+    def mount(self, path: str, resource: Resource | IResource | ExternalProxy) -> None:
         """Mount a proxy, or any resource (``app.resource()`` of a Klein app), below the base path.
 
         :param path: such as ``"/assistant/openai-proxy"``.
@@ -149,7 +150,7 @@ class PluginServer(MultiService):
         """What is mounted, in order."""
         return tuple(self._routes.mounts)
 
-    def resource(self) -> IResource:
+    def resource(self) -> Resource:
         """All of it as a resource, for anybody's ``Site``; request bodies stream on ours only.
 
         Where that listens is not known here: without ``server_names`` it answers to any Host.
@@ -205,7 +206,7 @@ class PluginServer(MultiService):
         """
         return self._state.keys
 
-    def user(self, request: IRequest) -> User | None:
+    def user(self, request: Request | IRequest) -> User | None:
         """The authenticated user behind *request*."""
         record = getattr(request, "record", None)
         return None if record is None else record.user

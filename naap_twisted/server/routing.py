@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from ..auth.gate import Gate
 from ..errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
-from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IRouteTable, IUpstream
+from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
 from ..limits.capacity import Capacity
 from ..limits.door import Door
 from ..model import AllowedNetwork, RouteCors
@@ -49,7 +49,7 @@ class Match:
     location: bytes = b""
 
 
-@implementer(IHeadResource, IRouteTable)
+@implementer(IHeadResource)
 class Routes(Resource):
     """The innermost layer: proxies, Klein routes, and what stands beside the base path.
 

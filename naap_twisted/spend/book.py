@@ -32,7 +32,7 @@ class UsageBook:
 
     def __init__(
         self,
-        store: IUsageStore,
+        store: IUsageStore[Usage],
         reactor: Any,
         *,
         every: float = 5.0,
@@ -95,8 +95,7 @@ class UsageBook:
         :raises Unavailable: the store can't be asked.
         """
         await self.flush()
-        found: Usage = await self._store.read(user_id)
-        return found
+        return await self._store.read(user_id)
 
     async def stop(self) -> None:
         """The last write."""

@@ -5,15 +5,12 @@ from __future__ import annotations
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
-from zope.interface import implementer
 
-from ..interfaces import IUsageStore
 from ..storage.database import Database
 from ..storage.tables import USAGE, insert_into
 from .counts import NAMES, Counts, Usage, UsageKey
 
 
-@implementer(IUsageStore)
 class SqlUsageStore:
     """Sums in *database*."""
 

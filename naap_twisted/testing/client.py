@@ -9,6 +9,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -78,11 +79,16 @@ class RawClient(Watchable):
 
     @classmethod
     async def connect(
-        cls, test: SynchronousTestCase, port: int, *, tls: Any = None, host: str = "127.0.0.1"
+        cls,
+        test: SynchronousTestCase,
+        port: int,
+        *,
+        tls: IOpenSSLClientConnectionCreator | None = None,
+        host: str = "127.0.0.1",
     ) -> RawClient:
         """Connect; *test* cleans up.
 
-        :param tls: an ``IOpenSSLClientConnectionCreator``, or ``None`` for plain TCP.
+        :param tls: whom to trust; ``None`` for plain TCP.
         :raises Exception: the connection's own failure.
         """
         from twisted.internet import reactor

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import treq
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import Agent
 
@@ -19,12 +20,18 @@ class RunningServer:
 
     :param test: cleans up.
     :param server: made with ``port=0``, or with a ``listen`` endpoint on port 0.
-    :param tls: what clients trust, an ``IOpenSSLClientConnectionCreator``; for ``ssl:`` endpoints.
+    :param tls: what clients trust; for ``ssl:`` endpoints.
     :ivar port: the TCP port it listens on.
     :ivar url: such as ``http://127.0.0.1:4711``.
     """
 
-    def __init__(self, test: SynchronousTestCase, server: PluginServer, *, tls: Any = None) -> None:
+    def __init__(
+        self,
+        test: SynchronousTestCase,
+        server: PluginServer,
+        *,
+        tls: IOpenSSLClientConnectionCreator | None = None,
+    ) -> None:
         self._test = test
         self._tls = tls
         self.server = server

@@ -19,14 +19,13 @@ from ..errors import (
     ProxyError,
     UpstreamTimeout,
 )
-from ..model import Target, VettedTarget
+from ..model import Address, Target, VettedTarget
 from ..policy.egress import check_address
 from .attempts import cancelled_next_turn
 from .connection import PoolKey, UpstreamConnection
 from .lookups import SharedLookups
 from .places import Share
 from .pool import Pool
-from .resolver import Address
 from .tls import TlsContexts
 
 _STAGGER = 0.25  # RFC 8305 section 8: Connection Attempt Delay

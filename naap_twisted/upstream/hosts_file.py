@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 
-Address = IPv4Address | IPv6Address
+from ..model import Address
+
 Names = dict[bytes, tuple[Address, ...]]
 
 

@@ -8,12 +8,12 @@ from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, TimeoutError, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ..errors import BadGateway, ProxyError, Unavailable, UpstreamTimeout
 from ..interfaces import IResolver
+from ..model import Answer
 from .places import PlaceLimits, Places, Share
-from .resolver import Answer, NoAddress
+from .resolver import NoAddress
 
 _LONGEST_TTL = 300.0
 # How long a name without an address is not asked about again.
@@ -60,7 +60,6 @@ class _LookUp:
         return len(self.fresh) + len(self.failed)
 
 
-@implementer(IResolver)
 class SharedLookups:
     """In front of another resolver: one look-up a name at a time.
 

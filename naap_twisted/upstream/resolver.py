@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ..errors import BadGateway, Unavailable
-from ..interfaces import IResolver
+from ..model import Address, Answer
 from .hosts_file import HostsFile
-
-Address = IPv4Address | IPv6Address
 
 _MOST_IDLE = 8
 
@@ -29,17 +25,6 @@ _NO_SUCH_NAME = frozenset(
 )
 
 
-@frozen
-class Answer:
-    """What a name resolved to.
-
-    :ivar ttl: seconds the answer may be kept; 0 where that is not known.
-    """
-
-    addresses: tuple[Address, ...]
-    ttl: float = 0.0
-
-
 class NoAddress(BadGateway):
     """The name has no address that could be used: an answer, where other failures are none."""
 
@@ -47,7 +32,6 @@ class NoAddress(BadGateway):
 _Question = tuple[str, Deferred[Answer]]
 
 
-@implementer(IResolver)
 class SystemResolver:
     """The hosts file, then ``getaddrinfo``, which asks what the system is set up to ask.
 
