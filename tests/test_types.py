@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
+import naap_twisted
+from naap_twisted import interfaces, testing
+from naap_twisted.auth.jwt import JwtAuthenticator
+from naap_twisted.auth.session import SessionAuthenticator
+from naap_twisted.auth.static import StaticTokens
 from tests.typed.plugin import PluginTests
 
 ROOT = Path(__file__).parent.parent
@@ -21,10 +28,21 @@ TYPED = ROOT / "tests" / "typed"
 DOCUMENTED = (("README.md", "library-example"), ("docs/testing.md", "http-example"))
 # As docs/testing.md has it: what others did not annotate is no news of this package.
 UNTYPED = "--allow-untyped-calls"
+REASONS = {
+    "create_plugin_server: reactor": "no one type says all that a reactor can do",
+    "PluginServer.__init__: reactor": "the same",
+    "JwtAuthenticator.from_jwks: reactor": "the same",
+    "SessionAuthenticator.__init__: reactor": "the same",
+    "Answer.json: return": "as json.loads",
+    "RawClient.transport": "TCP and TLS transports have no type in common that says what both can",
+    "RunningServer.treq: options": "treq's own",
+    "RunningServer.treq: return": "treq's class of responses has no public name",
+    "ISessionStore.put: return": "what a coroutine is sent is Twisted's affair",
+}
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[([^]]*)\])?")
 _EXTRA = re.compile(r"extra == ['\"]([^'\"]*)")
 
-__all__ = ["PluginTests", "TypesTests"]
+__all__ = ["AnyTests", "PluginTests", "TypesTests"]
 
 
 def link_requirements(requirements: list[str], site: Path, known: set[str]) -> None:
@@ -114,13 +132,37 @@ class TypesTests(SynchronousTestCase):
         (self.work / "test_assistant.py").write_text(example("docs/testing.md", "testing-example"))
         self.assertEqual(self.errors("test_assistant.py", UNTYPED), [])
 
-    def test_the_wheel_says_that_it_has_types(self) -> None:
-        """Without ``py.typed`` a type checker reads none of them."""
-        (self.work / "plugin.py").write_text("import naap_twisted\n")
-        (mark,) = self.work.glob("env/lib/*/site-packages/naap_twisted/py.typed")
-        self.assertEqual(self.errors("plugin.py"), [])
-        mark.unlink()
-        self.assertEqual(self.errors("plugin.py"), [("plugin.py", 1, "import-untyped")])
+
+class AnyTests(SynchronousTestCase):
+    """``Any`` in what an author touches."""
+
+    def test_any_has_a_reason(self) -> None:
+        """Each is listed above with its reason."""
+        public = [naap_twisted.__dict__[name] for name in naap_twisted.__all__]
+        public += [testing.__dict__[name] for name in testing.__all__]
+        public += [each for name, each in vars(interfaces).items() if re.match("I[A-Z]", name)]
+        public += [JwtAuthenticator, SessionAuthenticator, StaticTokens]
+        found = {
+            place
+            for each in public
+            for place, annotation in annotations_of(each)
+            if re.search(r"\bAny\b", annotation)
+        }
+        self.assertEqual(found, set(REASONS))
+
+
+def annotations_of(public: object) -> Iterator[tuple[str, str]]:
+    """Place and annotation of each argument, result and attribute of a public function or class."""
+    if isinstance(public, type):
+        for name, annotation in inspect.get_annotations(public).items():
+            yield f"{public.__name__}.{name}", str(annotation)
+        members = [value for name, value in vars(public).items() if not name.startswith("_")]
+        members.append(vars(public).get("__init__"))
+        for member in members:
+            yield from annotations_of(getattr(member, "__func__", getattr(member, "fget", member)))
+    elif inspect.isfunction(public):
+        for name, annotation in public.__annotations__.items():
+            yield f"{public.__qualname__}: {name}", str(annotation)
 
 
 def refused() -> list[tuple[str, int, str]]:

@@ -75,7 +75,7 @@ class Routes(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
         self.base_path = base_path
-        self.beside: dict[bytes, IResource] = {}
+        self.beside: dict[bytes, Resource | IResource] = {}
         self.mounts: list[Mount] = []
         self.door = door
         self._gate = gate

@@ -6,6 +6,7 @@ from klein import Klein
 from treq.testing import StubTreq
 from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import TestCase
+from twisted.web.iweb import IResponse
 from twisted.web.server import Request
 
 from naap_twisted import (
@@ -22,7 +23,12 @@ from naap_twisted.auth.jwt import JwtAuthenticator, JwtOptions
 from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.errors import InvalidToken, NoUserKey
-from naap_twisted.interfaces import IAuthenticator, IKeyStore, IResolver, IUpstream
+from naap_twisted.interfaces import (
+    IAuthenticator,
+    IKeyStore,
+    IResolver,
+    IUpstream,
+)
 from naap_twisted.model import KeyInfo, OutboundRequest
 from naap_twisted.testing import (
     CLOSE,
@@ -33,6 +39,7 @@ from naap_twisted.testing import (
     ScriptedUpstream,
     StaticResolver,
 )
+from naap_twisted.upstream.agent import as_upstream
 
 
 class ByHeader:
@@ -84,6 +91,21 @@ class Keys:
 
     def describe(self, user_id: str) -> Deferred[tuple[KeyInfo, ...]]:
         return succeed(tuple(KeyInfo(name, "", 0) for user, name in self._keys if user == user_id))
+
+
+class Counting:
+    """A way out around another one."""
+
+    def __init__(self, inner: IUpstream) -> None:
+        self.count = 0
+        self._inner = inner
+
+    def send(self, outbound: OutboundRequest) -> Deferred[IResponse]:
+        self.count += 1
+        return self._inner.send(outbound)
+
+    def close(self) -> Deferred[None]:
+        return self._inner.close()
 
 
 def authenticators() -> list[IAuthenticator]:
@@ -162,6 +184,7 @@ def make_server(authenticator: IAuthenticator, keys: IKeyStore) -> PluginServer:
         return f"{response.code} {page}"
 
     server.mount("/app", app.resource())
+    server.root_children[b"about"] = app.resource()
     return server
 
 
@@ -186,6 +209,8 @@ class PluginTests(TestCase):
             refused = await running.ask("GET", path, [("X-User", "ada")])
             assert refused.status >= 400, refused
             assert refused.header("X-Request-ID") and not upstream.requests
+            about = await running.ask("GET", "/about/who", {"X-User": "ada"})
+            assert about.body == b"nobody", about
             response = await running.treq("GET", "/healthz")
             assert response.code == 200
 
@@ -213,6 +238,8 @@ class PluginTests(TestCase):
         page = StubTreq(make_server(ByHeader(), Keys({})).resource())  # type: ignore[no-untyped-call]
         assert page is not stub
         create_external_proxy(allowed_hosts=["api.example.com"], upstream=stub)
+        counting = Counting(as_upstream(stub))
+        create_external_proxy(allowed_hosts=["api.example.com"], upstream=counting)
 
     async def test_names(self) -> None:
         """A resolver from a table is one."""
@@ -221,11 +248,3 @@ class PluginTests(TestCase):
         answer = await seam.resolve("api.example.com")
         assert [str(address) for address in answer.addresses] == ["192.0.2.1"]
         assert resolver.asked == ["api.example.com"]
-
-
-async def relayed(upstream: IUpstream, outbound: OutboundRequest) -> int:
-    """What a way out of one's own may be asked."""
-    response = await upstream.send(outbound)
-    await upstream.close()
-    code: int = response.code
-    return code
