@@ -59,7 +59,8 @@ class Ticker:
     def __init__(self, clock: IReactorTime, tick: float = TICK) -> None:
         make_monotonic(clock)
         self._clock = clock
-        self.now = clock.seconds
+        # Deadlines are this ticker's own: they need no clock that goes on from the wall clock.
+        self.now = time.monotonic if isinstance(clock, ReactorBase) else clock.seconds
         self._tick = tick
         self._watched: set[Watched] = set()
         self._call: IDelayedCall | None = None

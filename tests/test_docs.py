@@ -1,8 +1,10 @@
 """What the documentation shows is run here."""
 
+import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 from unittest import TestResult
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted import PluginServer
 from naap_twisted.config import parse_config
 from naap_twisted.downstream.limits import DownstreamLimits
-from naap_twisted.errors import ProxyError
+from naap_twisted.errors import HostNotAllowed, ProxyError
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.capacity import CapacityLimits
 from naap_twisted.upstream.lookups import LookupLimits
@@ -90,6 +92,17 @@ class TestingTests(SynchronousTestCase):
             names["AssistantTests"](name).run(result)
         self.assertEqual([*result.errors, *result.failures], [])
         self.assertEqual(result.testsRun, 2)
+
+    def test_client_example(self) -> None:
+        """The plugin with a key of its own makes its client, which asks nobody else."""
+        text = (ROOT / "docs" / "testing.md").read_text("utf-8")
+        found = re.search(r"<!-- client-example -->\n```python\n(.*?)```", text, re.DOTALL)
+        assert found is not None
+        self.patch(os, "environ", {"STRIPE_KEY": KEY})
+        names: dict[str, Any] = {"__name__": "example"}
+        exec(compile(found[1], "docs/testing.md", "exec"), names)  # noqa: S102
+        refused = names["stripe"].get("https://api.stripe.example/v1/balance")
+        self.failureResultOf(refused, HostNotAllowed)
 
 
 class WhipTests(SynchronousTestCase):

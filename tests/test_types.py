@@ -25,7 +25,11 @@ from tests.typed.plugin import PluginTests
 
 ROOT = Path(__file__).parent.parent
 TYPED = ROOT / "tests" / "typed"
-DOCUMENTED = (("README.md", "library-example"), ("docs/testing.md", "http-example"))
+DOCUMENTED = (
+    ("README.md", "library-example"),
+    ("docs/testing.md", "http-example"),
+    ("docs/testing.md", "client-example"),
+)
 # As docs/testing.md has it: what others did not annotate is no news of this package.
 UNTYPED = "--allow-untyped-calls"
 REASONS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
@@ -29,9 +29,9 @@ from ..observe.health import Health
 from ..observe.log import AccessLog
 from ..options.code import check_mount, exposed
 from ..options.server import Config, UpstreamOptions
-from ..policy.egress import AnyHost
+from ..policy.egress import EgressPolicy
 from ..route.spine import ExternalProxy
-from ..upstream.agent import GuardedHTTPClient, VettedAgent
+from ..secret import Secret
 from ..upstream.client import UpstreamClient
 from ..upstream.dns import DnsResolver
 from ..upstream.resolver import SystemResolver
@@ -49,6 +49,7 @@ from .chain import (
 )
 from .drain import Drain
 from .mounts import Mount
+from .own_calls import keyed_client, open_client
 from .parts import AdminSide, Parts
 from .ports import ListeningPort, tls_problems
 from .routing import Routes
@@ -93,9 +94,7 @@ class PluginServer(MultiService):
         self._upstream = UpstreamClient(
             reactor, resolver=resolver_of(config.upstream, reactor), ca_file=config.upstream.ca_file
         )
-        self.http: HTTPClient = GuardedHTTPClient(
-            VettedAgent(self._upstream, AnyHost(config.upstream.allow_networks))
-        )
+        self.http: HTTPClient = open_client(self._upstream, config.upstream.allow_networks)
         self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
         gate = Gate(
             self._authenticator,
@@ -197,6 +196,27 @@ class PluginServer(MultiService):
             clock=self._reactor,
             born=self._born,
         )
+
+    def client(
+        self,
+        *,
+        allowed_hosts: Sequence[str],
+        forward_headers: Mapping[str, str | Secret],
+        allowed_schemes: Sequence[str] = ("https",),
+        allowed_ports: Sequence[int] | None = None,
+    ) -> HTTPClient:
+        """A treq client with a key, for this server's own calls; docs/testing.md shows one.
+
+        It adds *forward_headers* to each request, asks where a route with these options would, and
+        takes out of the answers what repeats a header's value.
+
+        :raises ConfigError: as for the options of a route with these names.
+        """
+        networks = self.config.upstream.allow_networks
+        policy = EgressPolicy(
+            allowed_hosts, allowed_schemes, allowed_ports, networks, carries_key=True
+        )
+        return keyed_client(self._upstream, policy, forward_headers)
 
     @property
     def keys(self) -> IKeyStore:

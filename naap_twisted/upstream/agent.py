@@ -24,7 +24,7 @@ from zope.interface import implementer
 
 from ..errors import BadGateway, ConfigError, ProxyError
 from ..interfaces import IUpstream
-from ..model import OutboundRequest, Target, Timeouts, VettedTarget
+from ..model import HeaderPairs, OutboundRequest, Target, Timeouts, VettedTarget
 from ..policy.target import parse_target
 from ..secret import Secret
 
@@ -43,14 +43,23 @@ class VettedAgent:
     """Twisted's agent over an upstream: parses, vets, sends. No redirects, cookies or decoding.
 
     :param policy: which URLs may be asked.
+    :param injected: headers that are added to each request, in place of the caller's own. Encoded
+        answers are not asked for then: what may repeat a secret has to be readable.
     """
 
     def __init__(
-        self, upstream: IUpstream, policy: Policy, timeouts: Timeouts | None = None
+        self,
+        upstream: IUpstream,
+        policy: Policy,
+        timeouts: Timeouts | None = None,
+        *,
+        injected: HeaderPairs = (),
     ) -> None:
         self._upstream = upstream
         self._policy = policy
         self._timeouts = timeouts or Timeouts()
+        self._injected = (*injected, (b"Accept-Encoding", b"identity")) if injected else ()
+        self._ours = _OURS.union(name.lower() for name, _ in self._injected)
 
     def request(
         self,
@@ -67,10 +76,11 @@ class VettedAgent:
                 (name, value)
                 for name, values in (headers or Headers()).getAllRawHeaders()
                 for value in values
-                if name.lower() not in _OURS
+                if name.lower() not in self._ours
             )
+            headers_out = (*pairs, *self._injected)
             return self._upstream.send(
-                OutboundRequest(method, vetted, pairs, bodyProducer, self._timeouts)
+                OutboundRequest(method, vetted, headers_out, bodyProducer, self._timeouts)
             )
 
         return maybeDeferred(send)

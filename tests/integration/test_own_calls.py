@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+from naap_twisted.errors import ConfigError, PortNotAllowed
 from naap_twisted.testing import RunningServer, ScriptedUpstream
 
+from .canary import AUTHORIZATION
 from .support import IntegrationTestCase, response
 
 _DOCUMENT = Path(__file__).parents[2] / "docs" / "testing.md"
@@ -51,3 +53,38 @@ class OwnCallsTests(IntegrationTestCase):
             self.assertEqual((answer.status, answer.body), (200, b""))
         for received in upstream.requests:
             self.assertEqual(received.values("Cookie"), [])
+
+    async def test_key(self):
+        """A client with a key adds it, and hands back no answer that repeats it."""
+        echo = b'{"you sent": "%s"}' % AUTHORIZATION.encode()
+        upstream = ScriptedUpstream(self, response(401, echo, f"X-Echo: {AUTHORIZATION}"))
+        server = self.serve().server
+        client = server.client(
+            allowed_hosts=["127.0.0.1"],
+            allowed_schemes=["http"],
+            allowed_ports=[upstream.port],
+            forward_headers={"Authorization": AUTHORIZATION},
+        )
+        answer = await client.get(upstream.origin + "/a", headers={"authorization": "Bearer mine"})
+        self.assertEqual(await answer.content(), b'{"you sent": "[redacted]"}')
+        self.assertEqual(answer.headers.getRawHeaders("X-Echo"), ["[redacted]"])
+        (seen,) = upstream.requests
+        self.assertEqual(seen.values("Authorization"), [AUTHORIZATION.encode()])
+        self.assertEqual(seen.values("Accept-Encoding"), [b"identity"])
+        stranger = self.stranger(PAGE)
+        with self.assertRaises(PortNotAllowed):
+            await client.get(stranger.origin + "/")
+        self.assertEqual(stranger.connections, 0)
+
+    async def test_no_client(self):
+        """What no route would take, no client does."""
+        server = self.serve().server
+        for options, line in (
+            ({"allowed_hosts": ["com"], "forward_headers": {}}, "allowed_hosts[0]: "),
+            (
+                {"allowed_hosts": ["a.example.org"], "forward_headers": {"Host": "key-value"}},
+                "forward_headers",
+            ),
+        ):
+            error = self.assertRaises(ConfigError, server.client, **options)
+            self.assertIn(line, error.problems[0])

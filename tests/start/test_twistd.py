@@ -35,6 +35,8 @@ opened.mount("/a", create_external_proxy(
 class ServiceCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(sys, "path", list(sys.path))
+        # Nothing is started here: whether somebody else has the usual port now makes no difference.
+        self.patch(service, "check_free", lambda endpoint: None)
 
     def config(self, text: str) -> str:
         path = Path(self.mktemp()).absolute()

@@ -183,6 +183,16 @@ def make_server(authenticator: IAuthenticator, keys: IKeyStore) -> PluginServer:
         page: str = await response.text()
         return f"{response.code} {page}"
 
+    shop = server.client(
+        allowed_hosts=["api.example.com"],
+        forward_headers={"Authorization": Secret("Bearer sk-test-0123456789")},
+    )
+
+    @server.router.route("/balance")
+    async def balance(request: Request) -> bytes:
+        body: bytes = await (await shop.get("https://api.example.com/balance")).content()
+        return body
+
     server.mount("/app", app.resource())
     server.root_children[b"about"] = app.resource()
     return server

@@ -44,6 +44,7 @@ server = create_plugin_server("ai", 4020, require_auth=False)
 user: User = server.user("ada")  # refused: arg-type, assignment
 server.mount("/a", "https://api.example.com")  # refused: arg-type
 server.http.fetch("https://api.example.com")  # refused: attr-defined
+server.client(allowed_hosts=["api.example.com"])  # refused: call-arg
 server.keys.get("ada")  # refused: call-arg
 create_plugin_server("ai", "4020")  # refused: arg-type
 create_plugin_server("ai", drain_timeuot="5s")  # refused: call-arg
