@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 
 from twisted.web.http_headers import Headers
 
-Address = IPv4Address | IPv6Address
+from ..model import Address
 
 _LONGEST_HOP = 64
 _V4_AND_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}")

@@ -14,9 +14,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 
 from attrs import frozen
 
-from ..model import AllowedNetwork
+from ..model import Address, AllowedNetwork
 
-Address = IPv4Address | IPv6Address
 Row = tuple[int, int, str]
 
 SPECIAL_V4 = (

@@ -129,15 +129,16 @@ class TreqUpstream:
         return succeed(None)
 
 
-def as_upstream(given: Any) -> IUpstream:
+def as_upstream(given: object) -> IUpstream:
     """The way out that *given* is, or makes: an ``IUpstream``, or a treq client.
 
     :raises ConfigError: it is neither.
     """
-    if isinstance(given, IUpstream) and not isinstance(given, type):
-        return given
-    if callable(getattr(given, "request", None)):
-        return TreqUpstream(given)
+    if not isinstance(given, type):
+        if isinstance(given, IUpstream):
+            return given
+        if callable(getattr(given, "request", None)):
+            return TreqUpstream(given)
     raise ConfigError(
         "upstream: expected a treq client, such as treq.testing.StubTreq(resource), or an"
         f" IUpstream, not {type(given).__name__}"

@@ -180,7 +180,7 @@ def make_server(authenticator: IAuthenticator, keys: IKeyStore) -> PluginServer:
     @server.router.route("/title")
     async def title(request: Request) -> str:
         response = await server.http.get(request.args[b"url"][0].decode())
-        page: str = await response.text()
+        page = await response.text()
         return f"{response.code} {page}"
 
     shop = server.client(
@@ -190,8 +190,8 @@ def make_server(authenticator: IAuthenticator, keys: IKeyStore) -> PluginServer:
 
     @server.router.route("/balance")
     async def balance(request: Request) -> bytes:
-        body: bytes = await (await shop.get("https://api.example.com/balance")).content()
-        return body
+        response = await shop.get("https://api.example.com/balance")
+        return await response.content()
 
     server.mount("/app", app.resource())
     server.root_children[b"about"] = app.resource()

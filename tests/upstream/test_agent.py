@@ -169,5 +169,6 @@ class ThroughTreq(SynchronousTestCase):
         self.assertIs(as_upstream(upstream), upstream)
         for client in (self.stub, GuardedHTTPClient(None)):
             self.assertIsInstance(as_upstream(client), TreqUpstream)
-        error = self.assertRaises(ConfigError, as_upstream, "https://api.example.com")
-        self.assertIn("treq client", error.problems[0])
+        for other in ("https://api.example.com", Recorder, GuardedHTTPClient, object()):
+            error = self.assertRaises(ConfigError, as_upstream, other)
+            self.assertIn("treq client", error.problems[0])
