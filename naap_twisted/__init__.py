@@ -4,12 +4,13 @@ The layers, along the way of a request:
 
 - :mod:`.downstream` and :mod:`.framing`: bytes to requests, handed on at the end of their headers
 - :mod:`.wrappers`: what needs neither target nor user: request id, https, CORS, limits
-- :mod:`.routing` and :mod:`.server`: Klein's url map, mounts, listening
-- :mod:`.external_proxy`: the spine, calling the pure rooms :mod:`.target`, :mod:`.egress`,
-  :mod:`.body`, :mod:`.rewrite` in order, with :mod:`.auth` before them
+- :mod:`.server`: Klein's url map, mounts, listening
+- :mod:`.route.spine`: the spine, calling :mod:`.policy.target`, :mod:`.policy.egress`,
+  :mod:`.route.body`, :mod:`.route.rewrite` in order, with :mod:`.auth` before them
 - :mod:`.whip`: WebRTC sessions, whose URLs are signed for one user
-- :mod:`.upstream`: vetted targets to connections and answers; :mod:`.relay` carries them back
-- :mod:`.config`, :mod:`.service`, :mod:`.cli`: how it is started
+- :mod:`.upstream`: vetted targets to connections and answers; :mod:`.route.relay` carries
+  them back
+- :mod:`.options`, :mod:`.config`, :mod:`.start`: how it is told what to do, and started
 - :mod:`.admin`: what operators and developers see, on a port of its own
 
 Start with :func:`create_plugin_server` and :func:`create_external_proxy`.

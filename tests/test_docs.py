@@ -77,6 +77,63 @@ class ReadmeTests(SynchronousTestCase):
                 self.assertTrue((document.parent / link).exists(), f"{document.name}: {link}")
 
 
+def named(pattern: str, *globs: str) -> list[tuple[Path, str]]:
+    """What *pattern* finds in the files of *globs*, each with its file."""
+    files = sorted({file for glob in globs for file in ROOT.glob(glob)})
+    return [(file, name) for file in files for name in re.findall(pattern, file.read_text("utf-8"))]
+
+
+class PlacesTests(SynchronousTestCase):
+    """Whoever goes where a text sends them finds what it speaks of, also after a module's move."""
+
+    def missing(self, places: list[tuple[Path, str]], *roots: Path) -> list[str]:
+        self.assertGreater(len(places), 9, "nothing was looked for")
+        return [
+            f"{file.relative_to(ROOT)}: {name}"
+            for file, name in places
+            if not any((root / name).exists() for root in roots)
+        ]
+
+    def test_documents(self) -> None:
+        """A module or a folder stands where a document says: from the root, or in the package."""
+        places = named(r"`([a-z_0-9/]+(?:\.py|/))`", "*.md", "docs/*.md", "changes/*.md")
+        roots = (ROOT, ROOT / "naap_twisted", ROOT / "examples" / "frontend")
+        self.assertEqual(self.missing(places, *roots), [])
+
+    def test_comments(self) -> None:
+        """So does what a comment or a docstring names from the root."""
+        pattern = r"\b((?:naap_twisted|tests|docs|bench|examples)/[a-z_0-9/]+\.(?:py|md|toml))\b"
+        places = named(pattern, "naap_twisted/**/*.py", "tests/**/*.py", "bench/**/*.py")
+        # It speaks of any module at all.
+        places = [place for place in places if place[0].name != "test_mirror.py"]
+        self.assertEqual(self.missing(places, ROOT), [])
+
+    def test_modules(self) -> None:
+        """What the package calls a module is one."""
+        modules = named(r":mod:`\.([\w.]+)`", "naap_twisted/**/*.py")
+        self.assertGreater(len(modules), 9, "nothing was looked for")
+        # As Python reads it: from the file's own folder, or, at the way of a request, from the top.
+        for file, name in modules:
+            path = Path(*name.split("."))
+            found = [
+                (folder / path).is_dir() or (folder / path).with_suffix(".py").exists()
+                for folder in (file.parent, ROOT / "naap_twisted")
+            ]
+            self.assertIn(True, found, f"{file.relative_to(ROOT)}: {name}")
+
+    def test_promises(self) -> None:
+        """Each promise has its number once, a place in the code, and tests that are there."""
+        text = (ROOT / "docs" / "security.md").read_text("utf-8")
+        rows = [line.split(" | ") for line in text.splitlines() if re.match(r"\| \d", line)]
+        self.assertEqual([row[0] for row in rows], [f"| {n}" for n in range(1, len(rows) + 1)])
+        self.assertEqual(len({row[1] for row in rows}), len(rows))
+        for _, promise, place, tests in rows:
+            self.assertRegex(place, r"`[a-z_/]+(\.py|/)`|\.md\)", promise)
+            self.assertRegex(tests, r"`tests/|canary keys|exact counts", promise)
+            for file, case in re.findall(r"`(tests/[a-z_/]+\.py)`: `(\w+Tests)`", tests):
+                self.assertIn(f"class {case}(", (ROOT / file).read_text("utf-8"), promise)
+
+
 class TestingTests(SynchronousTestCase):
     """docs/testing.md: its test is run."""
 
@@ -150,7 +207,7 @@ class LimitsTests(SynchronousTestCase):
             f"early answer | {down.linger // 1024**2} MB, {down.linger_timeout:g} s",
             f"not a proxy | {down.form // 1024**2} MB",
             f"{down.chunk_framing // 1024} kB more than its payload",
-            f"in one request | {down.crumbs:,}",
+            f"in one request | {down.crumbs:,}, and one for each {down.bytes_per_crumb // 1024} kB",
             f"held whole | {down.held // 1024**2} MB; {down.held_per_address // 1024**2} MB from",
             f"does not answer | {down.callable_timeout:g} s",
             f"{down.connections:,}; {down.connections_per_address:,} from one address",

@@ -91,12 +91,18 @@ class Channel(Outflow):
     def dataReceived(self, data: bytes) -> None:
         if len(data) < LEAST_CHARGE:
             self._crumbs += 1
-            if self._crumbs > self._limits.crumbs:
+            limits = self._limits
+            # A client may write each chunk's size line and end by themselves, for as long as it has
+            # something to say: what it said pays for that.
+            paid = self._body.received // limits.bytes_per_crumb
+            if self._crumbs > limits.crumbs + paid:
                 self._refuse_crumbs()
                 return
         self._advance(data)
 
     def connectionLost(self, reason: Failure = Failure(BrowserGone())) -> None:  # noqa: B008
+        if self._state is State.HEAD and self._head:
+            self.site.broken_off(self)
         self._state = State.CLOSED
         self.closed = True
         self.site.ticker.unwatch(self)

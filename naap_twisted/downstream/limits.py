@@ -20,7 +20,8 @@ class DownstreamLimits:
     :ivar chunk_framing: framing bytes of a chunked body beyond those that its payload pays for: a
         chunk is charged its framing, eight bytes at least.
     :ivar crumbs: reads of fewer than eight bytes within one request, be they packets or TLS
-        records.
+        records; ...
+    :ivar bytes_per_crumb: ... each so many bytes of its body buy one more.
     :ivar write_timeout: a reader that takes nothing for this long is cut off.
     :ivar pipelined: bytes that may wait behind a request in progress.
     :ivar linger: bytes and
@@ -43,6 +44,7 @@ class DownstreamLimits:
     body_rate: float = 1024.0
     chunk_framing: int = 128 * 1024
     crumbs: int = 16 * 1024
+    bytes_per_crumb: int = 1024
     write_timeout: float = 60.0
     pipelined: int = 128 * 1024
     linger: int = 1024 * 1024

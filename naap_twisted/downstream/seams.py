@@ -61,6 +61,9 @@ class Serving(Protocol):
     def refused(self, channel: Any, error: ProxyError) -> tuple[ProxyError, str]:
         """What to answer to bytes that never became a request, and the id of its log line."""
 
+    def broken_off(self, channel: Any) -> None:
+        """Count a head that its sender did not end."""
+
     def http_date(self) -> bytes:
         """The Date header's value."""
 

@@ -115,6 +115,11 @@ class DownstreamSite(Site):
         )
         return error, request_id
 
+    def broken_off(self, channel: Channel) -> None:
+        """Charge a head that its sender did not end: it was read as any other."""
+        if self._charge is not None:
+            self._charge(getattr(channel.getPeer(), "host", ""))
+
     def http_date(self) -> bytes:
         """The Date header's value, made once a second (RFC 9110 section 6.6.1)."""
         now = int(time.time())

@@ -161,6 +161,6 @@ class RedisLink:
         if self._lost_at is not None:
             seconds = round(self._reactor.seconds() - self._lost_at, 1)
             self._lost_at = None
-            self._log.info("Redis is back after {seconds} s", seconds=seconds)
+            self._log.info("Redis is back after {seconds} s: limits are shared", seconds=seconds)
         else:
             self._log.info("Redis answers: limits are shared")

@@ -18,7 +18,7 @@ from ..model import AllowedNetwork, UserKeyHeader
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
 from .auth import BY_CODE, KEYS, AuthOptions
-from .listen import check_admin
+from .listen import check_admin, heard_twice
 from .option import options_of
 from .read import Problems
 from .route import RouteOptions
@@ -165,6 +165,9 @@ def _jwt_keys(auth: AuthOptions, problems: Problems) -> None:
 
 def _listening(config: Config, problems: Problems) -> None:
     server = config.server
+    for index, other in heard_twice(server.listen):
+        where = f"server.listen[{index}]"
+        problems.add(where, f"is heard at {other.description} already; choose another port")
     if server.admin_listen and not problems.touch("server.admin_listen"):
         public = [listen.description for listen in server.listen]
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import frozen
 
@@ -155,6 +155,23 @@ def check_admin(description: str, public: Iterable[str], *, remote: bool = False
             f"{description} can be reached from other machines and asks for no password; listen on"
             " 127.0.0.1 or a unix socket, or write admin_remote = true"
         )
+
+
+def heard_twice(listeners: Sequence[Listen]) -> Iterator[tuple[int, Listen]]:
+    """The number of each listener that can't be opened beside one before it, and that one.
+
+    An IPv4 and an IPv6 address are two places, also where the system makes one of them.
+    """
+    for index, listen in enumerate(listeners):
+        for other in listeners[:index]:
+            if _version(listen) == _version(other) and _collide(listen, other):
+                yield index, other
+                break
+
+
+def _version(listen: Listen) -> int:
+    interface = listen.arguments.get("interface", "")
+    return 6 if listen.kind == "tcp6" or ":" in interface else 4
 
 
 def _collide(one: Listen, other: Listen) -> bool:

@@ -75,15 +75,16 @@ async def relay(
     :param locate: what the absolute Location becomes.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     :raises UpstreamStatus: an error that had to be looked into, and could not be.
-    :raises BadGateway: a good answer of that kind.
+    :raises BadGateway: a good answer, or a redirect, of that kind.
     """
     headers, exposed = rewrite.apply(response_fields(response), target, guard)
     if locate is not None:
         headers = [(n, locate(value) if n == b"Location" else value) for n, value in headers]
     bodiless = request.method == b"HEAD" or response.code in (204, 304)
     scrubber = inflater = None
-    # Errors quote what they refuse: a body of theirs is looked at, asked for or not.
-    if (response.code >= 400 or (redact and _is_text(headers))) and guard and not bodiless:
+    # Errors quote what they refuse, redirects their Location: a body of theirs is looked at, asked
+    # for or not.
+    if (response.code >= 300 or (redact and _is_text(headers))) and guard and not bodiless:
         coding = coding_of(response_fields(response))
         if coding and response.code >= 400:
             await _relay_encoded_error(request, response, headers, exposed, coding, guard)
@@ -168,7 +169,7 @@ def _inflater(coding: bytes, response: IResponse) -> Inflater:
 
 
 def _passing_inflater(coding: bytes, response: IResponse) -> Inflater | None:
-    """What undoes the coding of a good answer that is redacted as it passes.
+    """What undoes the coding of a good answer or a redirect that is redacted as it passes.
 
     :raises BadGateway: nothing here does; or it is a part of a text.
     """
@@ -178,7 +179,7 @@ def _passing_inflater(coding: bytes, response: IResponse) -> Inflater | None:
     try:
         return _inflater(coding, response) if coding else None
     except Unreadable as error:
-        raise BadGateway(reason=f"redact_bodies: {error}") from None
+        raise BadGateway(reason=f"a text to be redacted: {error}") from None
 
 
 async def refuse_with(
@@ -219,9 +220,13 @@ def _without_coding(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes,
 
 def _is_text(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether a good answer's body is one that ``redact_bodies`` looks into, or parts of one."""
-    value = next((value for name, value in headers if name == b"Content-Type"), b"")
-    kind = value.partition(b";")[0].strip().lower()
-    return kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
+    return any(
+        kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
+        for name, value in headers
+        if name == b"Content-Type"  # of several, readers do not agree on which counts
+        for each in value.split(b",")
+        for kind in (each.partition(b";")[0].strip().lower(),)
+    )
 
 
 def _meter(request: IDownstreamRequest) -> TokenMeter:

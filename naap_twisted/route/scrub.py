@@ -74,13 +74,14 @@ class Guard:
             return self.clean(data)
         return _redacted(data[:begun], [span for span in spans if span[1] <= begun])
 
-    def look(self, data: bytes, *, more: bool) -> tuple[list[Span], int]:
+    def look(self, data: bytes, *, more: bool, through: bool = False) -> tuple[list[Span], int]:
         """Where secrets are spelled in *data*, and where one may begin that is not all there.
 
         The first are in order and do not overlap. The second cuts neither a spelling nor an
         escape: from there on, *data* reads the same by itself.
 
         :param more: further bytes will follow.
+        :param through: the second may lie within one of the first.
         """
         text, layers, found, begun = data, list[Layer](), list[Span](), len(data)
         while True:
@@ -103,7 +104,8 @@ class Guard:
             layers.append(layer)
             text = layer.text
         spans = _merged(found)
-        return spans, _settled(begun, spans, layers) if begun < len(data) else begun
+        kept = [] if through else spans
+        return spans, _settled(begun, kept, layers) if begun < len(data) else begun
 
     def _find(self, folded: bytes) -> list[Span]:
         needles = self._needles or self._spelled()
@@ -147,24 +149,39 @@ class Guard:
 class Scrubber:
     """The guard over a body that comes in pieces: finds secrets across their borders.
 
-    A piece waits for the next only where its end looks like the beginning of a secret.
+    A piece waits for the next only where its end looks like the beginning of a secret. A secret may
+    begin within the end of another, and so on: what is known to be one does not wait for the next.
     """
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._held = b""
+        # How much of what is held is the rest of a secret whose "[redacted]" is out.
+        self._said = 0
 
     def feed(self, data: bytes) -> bytes:
         """What may go out of what has come so far."""
         data = self._held + data
-        spans, begun = self._guard.look(data, more=True)
-        self._held = data[begun:]
-        return _redacted(data[:begun], [span for span in spans if span[1] <= begun])
+        spans, begun = self._guard.look(data, more=True, through=True)
+        return self._cut(data, spans, begun)
 
     def end(self) -> bytes:
         """The rest: a beginning that was none."""
-        data, self._held = self._held, b""
-        return self._guard.clean(data)
+        spans, _ = self._guard.look(self._held, more=False)
+        return self._cut(self._held, spans, len(self._held))
+
+    def _cut(self, data: bytes, spans: list[Span], begun: int) -> bytes:
+        said, self._said = self._said, 0
+        if said:
+            spans = _merged([(0, said), *spans])
+        passed = list[Span]()
+        for first, to in spans:
+            if first < begun or (said and not first):
+                passed.append((first, min(to, begun)))
+                self._said = max(0, to - begun)
+        self._held = data[begun:]
+        out = _redacted(data[:begun], passed)
+        return out[len(_REDACTED) :] if said else out
 
 
 def _texts(secret: Secret) -> Iterable[bytes]:
@@ -174,13 +191,17 @@ def _texts(secret: Secret) -> Iterable[bytes]:
     yield whole
     yield last
     yield from secret.reveal_parts()
-    if scheme.lower() == b"basic":  # RFC 7617: an upstream reads it, and may quote what it read
+    if scheme.strip().lower() == b"basic":
+        # RFC 7617: an upstream reads it, and may quote what it read.
         try:
-            pair = b64decode(last, validate=True)
+            pair = b64decode(last + b"=" * (-len(last) % 4), validate=True)
         except binascii.Error:
             return
+        user, _, password = pair.partition(b":")
         yield pair
-        yield pair.partition(b":")[2]
+        # Who has one key and no password sends it as the user; beside a password the user is an
+        # account's name, which stands in addresses that must stay whole.
+        yield password if len(password) >= _SHORTEST_GUARDED else user
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -152,7 +152,7 @@ class MountedProxy(Resource):
         record.mark("body")
         injected, guard, identity = route.fixed_headers, route.guard, None
         if route.forward is not None:
-            identity = record.user and record.user.id
+            identity = record.caller
             patience = self._bound.gate.patience
             found = await patience.settle(route.forward(request), "forward_headers")
             injected = injected_headers(found or {})

@@ -33,6 +33,10 @@ class Mount:
         """Whether what follows its path is for a fixed upstream to read."""
         return self.proxy is not None and self.proxy.route.pinned is not None
 
+    def is_continued_by(self, below: bytes) -> bool:
+        """Whether *below*, a path as it came, is pinned to this mount and goes on behind it."""
+        return self.is_pinned and below.startswith(f"{self.path}/".encode("ascii"))
+
     @property
     def has_sessions(self) -> bool:
         """Whether it hands out Locations of its own."""
@@ -59,7 +63,7 @@ def pinned_above(mounts: Sequence[Mount], method: bytes, below: bytes) -> Mount 
 
     :raises MethodNotAllowed: none that takes *method*.
     """
-    above = [each for each in mounts if each.is_pinned and below.startswith(_opening(each))]
+    above = [each for each in mounts if each.is_continued_by(below)]
     nearest = max((each.path for each in above), key=len, default="")
     same = [each for each in above if each.path == nearest]
     found = next((each for each in same if method.decode("ascii") in each.methods), None)
@@ -72,7 +76,3 @@ def wrong_method(methods: Iterable[str]) -> MethodNotAllowed:
     """The refusal where only *methods* are answered."""
     allow = ", ".join(sorted({*methods, "OPTIONS"})).encode("ascii")
     return MethodNotAllowed(headers=((b"Allow", allow),))
-
-
-def _opening(mount: Mount) -> bytes:
-    return f"{mount.path}/".encode("ascii")

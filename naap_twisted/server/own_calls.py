@@ -9,18 +9,25 @@ from twisted.internet.interfaces import IProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.components import proxyForInterface
 from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from ..errors import ConfigError
+from ..errors import BadGateway, ConfigError, UpstreamCut
+from ..framing.codings import Inflater, Unreadable, coding_of
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, HeaderPairs
 from ..policy.egress import AnyHost, EgressPolicy
+from ..route.passage import discard
+from ..route.relay import response_fields
 from ..route.rewrite import injected_headers
 from ..route.scrub import Guard, Scrubber
 from ..secret import Secret
 from ..upstream.agent import GuardedHTTPClient, VettedAgent
+
+_SLICE = 64 * 1024
 
 
 def open_client(upstream: IUpstream, networks: Sequence[AllowedNetwork]) -> GuardedHTTPClient:
@@ -45,7 +52,11 @@ def keyed_client(
 
 @implementer(IAgent)
 class ScrubbingAgent:
-    """Takes the secrets of *injected* out of what comes back."""
+    """Takes the secrets of *injected* out of what comes back.
+
+    An upstream that encodes what it sends, though it was asked for no coding, is read: treq would
+    undo gzip behind the guard.
+    """
 
     def __init__(self, agent: VettedAgent, injected: HeaderPairs) -> None:
         self._agent = agent
@@ -58,20 +69,35 @@ class ScrubbingAgent:
         headers: Headers | None = None,
         bodyProducer: IBodyProducer | None = None,
     ) -> Deferred[IResponse]:
-        """See ``IAgent``."""
+        """See ``IAgent``. Fails with BadGateway where an answer's coding can't be undone."""
         answer = self._agent.request(method, uri, headers, bodyProducer)
-        return answer.addCallback(ScrubbedResponse, self._guard)
+        return answer.addCallback(self._scrubbed, method)
+
+    def _scrubbed(self, response: IResponse, method: bytes) -> IResponse:
+        coding = coding_of(response_fields(response))
+        bodiless = method == b"HEAD" or response.code in (204, 304)
+        if not coding or bodiless or not self._guard:
+            return ScrubbedResponse(response, self._guard)
+        try:
+            return ScrubbedResponse(response, self._guard, Inflater(coding))
+        except Unreadable as error:
+            discard(response)
+            raise BadGateway(reason=f"an answer to be redacted: {error}") from None
 
 
 class ScrubbedResponse(proxyForInterface(IResponse, "_response")):  # type: ignore[misc]
-    """A response whose headers and body have ``[redacted]`` where they repeated a secret."""
+    """A response whose headers and body have ``[redacted]`` where they repeated a secret.
+
+    :param inflater: undoes the body's content coding, of which the headers say nothing then.
+    """
 
     # What is redacted may be shorter or longer than it was.
     length = UNKNOWN_LENGTH
 
-    def __init__(self, response: IResponse, guard: Guard) -> None:
+    def __init__(self, response: IResponse, guard: Guard, inflater: Inflater | None = None) -> None:
         super().__init__(response)
         self._guard = guard
+        self._inflater = inflater
 
     @property
     def headers(self) -> Headers:
@@ -80,29 +106,62 @@ class ScrubbedResponse(proxyForInterface(IResponse, "_response")):  # type: igno
         for name, values in self._response.headers.getAllRawHeaders():
             if not self._guard.holds(name.lower()):
                 cleaned.setRawHeaders(name, [self._guard.clean(value) for value in values])
+        if self._inflater is not None:
+            cleaned.removeHeader(b"Content-Encoding")
         return cleaned
 
     def deliverBody(self, protocol: IProtocol) -> None:
         """See ``IResponse``."""
-        self._response.deliverBody(_ScrubbedBody(protocol, Scrubber(self._guard)))
+        body = _ScrubbedBody(protocol, Scrubber(self._guard), self._inflater)
+        self._response.deliverBody(body)
 
 
 class _ScrubbedBody(Protocol):
-    def __init__(self, protocol: IProtocol, scrubber: Scrubber) -> None:
+    def __init__(
+        self, protocol: IProtocol, scrubber: Scrubber, inflater: Inflater | None = None
+    ) -> None:
         self._protocol = protocol
         self._scrubber = scrubber
+        self._inflater = inflater
+        self._broken: Failure | None = None
 
     def connectionMade(self) -> None:
         assert self.transport is not None
         self._protocol.makeConnection(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._inflater is None:
+            self._pass_on(data)
+        elif self._broken is None:
+            self._inflate(self._inflater, data)
+
+    def _inflate(self, inflater: Inflater, data: bytes) -> None:
+        try:
+            inflater.put(data)
+            while inflater.waits:
+                self._pass_on(inflater.take(_SLICE))
+        except Unreadable as error:
+            self._broken = _unreadable(error)
+            assert self.transport is not None
+            self.transport.loseConnection()
+
+    def _pass_on(self, data: bytes) -> None:
         clean = self._scrubber.feed(data)
         if clean:
             self._protocol.dataReceived(clean)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._inflater is not None and self._broken is None:
+            try:
+                self._inflater.end()
+            except Unreadable as error:
+                self._broken = _unreadable(error)
         rest = self._scrubber.end()
         if rest:
             self._protocol.dataReceived(rest)
-        self._protocol.connectionLost(reason)
+        whole = reason.check(ResponseDone, PotentialDataLoss)
+        self._protocol.connectionLost(self._broken if self._broken and whole else reason)
+
+
+def _unreadable(error: Unreadable) -> Failure:
+    return Failure(UpstreamCut(str(error)))

@@ -7,7 +7,9 @@ end of the headers and every other handler must get it with its body.
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import quote
 from urllib.parse import unquote_to_bytes as unquote
 
 from attrs import frozen
@@ -34,6 +36,9 @@ from .url_map import UrlMap
 
 _ANY_METHOD = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE")
 _MOST_CACHED = 1024
+_SLASHES = re.compile(rb"/+")
+# What a mount's path may hold as it is, and "/".
+_KEPT = "/:@!$&'()*+,;=~"
 
 
 @frozen
@@ -241,6 +246,21 @@ class Routes(Resource):
         return match
 
     def _find(self, method: bytes, below: bytes) -> Match:
+        match = self._find_as_spelled(method, below)
+        read = unquote(below)
+        if b"//" not in read or match.mount is None or not match.mount.is_pinned:
+            return match
+        # Most upstreams take several slashes for one, so a route below this one is meant as well.
+        meant = self._find_as_spelled(
+            method, quote(_SLASHES.sub(b"/", read), _KEPT).encode("ascii")
+        )
+        if meant.mount is match.mount:
+            return match
+        if meant.mount is not None and meant.mount.is_continued_by(below):
+            return meant
+        return Match(error=NotFound(reason="the path of a route, with a slash too many"))
+
+    def _find_as_spelled(self, method: bytes, below: bytes) -> Match:
         said = self._url_map.ask(method, below)
         if said.endpoint:
             return Match(self._by_endpoint.get(said.endpoint), rule=said.rule)

@@ -10,8 +10,12 @@ from twisted.logger import Logger
 
 _ASKED = (signal.SIGINT, signal.SIGTERM)
 # What a signal that has no meaning here does is to end the process, with every stream that is in
-# flight (signal(7)): a closed terminal, a log rotation's habit, a peer of a pipe that left.
-_OTHERS = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE)
+# flight (signal(7)): a closed terminal, a log rotation's habit, a pipe's peer that left, a timer.
+# SIGQUIT and the signals of a fault are for whoever wants a core.
+_OTHERS = (
+    *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE),
+    *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO),
+)
 
 _log = Logger()
 
@@ -44,7 +48,7 @@ def when_asked_again(reactor: Any, hurry: Callable[[], None]) -> None:
 
 
 def outlive_others(reactor: Any) -> None:
-    """Log SIGHUP, SIGUSR1, SIGUSR2 and SIGPIPE, instead of being ended by them.
+    """Log signals that have no meaning here, instead of being ended by them.
 
     To be called in the main thread. One that is ignored stays so (nohup; SIGPIPE, which Python
     itself ignores), and one that somebody handles is theirs (SIGUSR1 rotates twistd's log file).

@@ -1,4 +1,4 @@
-"""``naap-proxy``: check a config, explain a decision, print a config to begin with, rotate keys.
+"""Check a config, explain a decision, print options or a config to begin with, rotate keys.
 
 Exit status: 0 fine or allowed, 1 refused, 2 not understood.
 """

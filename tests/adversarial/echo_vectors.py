@@ -94,6 +94,14 @@ PLACES = [
         lambda text: chunks(429, one_by_one(gzip.compress(TEXT % text)), _GZIP),
         _ERROR,
     ),
+    Place("redirect", lambda text: answer(302, TEXT % text), _ERROR),
+    Place("redirect in an envelope", lambda text: answer(300, TEXT % text), _WRAPPED),
+    Place("redirect in gzip", lambda text: answer(307, gzip.compress(TEXT % text), _GZIP), _ERROR),
+    Place(
+        "good answer of two types",
+        lambda text: answer(200, TEXT % text).replace(b"\n", b"\nContent-Type: image/png\r\n", 1),
+        _GOOD,
+    ),
     Place("good answer", lambda text: answer(200, TEXT % text), _GOOD),
     Place("good answer byte by byte", lambda text: chunks(200, one_by_one(TEXT % text)), _GOOD),
     Place(

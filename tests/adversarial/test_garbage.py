@@ -1,5 +1,7 @@
 """Bytes that are no request, and who pays for reading them."""
 
+import socket
+
 from naap_twisted import RateLimit
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.testing import RawClient
@@ -43,6 +45,18 @@ class GarbageTests(Stage):
         replies = await self.converse(self.request())
         self.assert_error(replies, 429, "RATE_LIMITED")
         self.assertEqual(self.upstream.requests, [])
+
+    async def test_broken_off(self):
+        """A head that its sender leaves unfinished counts, be it one or not; silence does not."""
+        self.limited()
+        site = self.running.server.site()
+        heads = (b"\x16\x03\x01", b"GET / HTTP/1.1\r\nHo", b"A" * 7000, b"GET")
+        for raw in (b"", *heads, b""):
+            with socket.create_connection(("127.0.0.1", self.running.port)) as connection:
+                await self.until(lambda: site.open, "a connection")
+                connection.sendall(raw)
+            await self.until(lambda: not site.open, "its end")
+        self.assertEqual((await self.junk(self.JUNK[0][0])).status, 429)
 
     async def test_counted_together(self):
         """Good requests and bad ones share the count."""

@@ -269,9 +269,12 @@ class OwnKeyTests(PoolCase):
     async def ports(self, *users, **route):
         """The connection that each request of *users* went over."""
         self.begin(server={"authenticator": Named(), "require_auth": True}, **route)
+        return await self.used("X-User", *users)
+
+    async def used(self, header, *values):
         used = []
-        for number, user in enumerate(users):
-            await self.ask("plain", number, **{"X-User": user})
+        for number, value in enumerate(values):
+            await self.ask("plain", number, **{header: value})
             busiest = [peer for peer in self.peers() if peer.number == b"%d" % number]
             used.append(busiest[0].port)
         return used
@@ -281,6 +284,15 @@ class OwnKeyTests(PoolCase):
         ada, bob, ada_again, bob_again = await self.ports("ada", "bob", "ada", "bob")
         self.assertNotEqual(ada, bob)
         self.assertEqual((ada_again, bob_again), (ada, bob))
+
+    async def test_made_for_nobody_by_name(self):
+        """Without users a callable may go by the caller's address, or what the caller sends."""
+        self.begin(server={"trusted_proxies": ["127.0.0.1"]})
+        one, other, again = await self.used(
+            "X-Forwarded-For", "192.0.2.1", "192.0.2.2", "192.0.2.1"
+        )
+        self.assertNotEqual(one, other)
+        self.assertEqual(one, again)
 
     async def test_the_routes_own(self):
         """One key for all: one connection does."""

@@ -10,11 +10,14 @@ import ssl
 from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 
+from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.framing.body import ChunkedDecoder
 from naap_twisted.testing import ScriptedUpstream
 from tests.integration.support import CHUNKED, OK, PATH, chunk, response
 from tests.integration.test_tls import TlsTestCase
 from tests.test_cost import Tally
+
+from .echo_vectors import one_by_one
 
 TINY = b"1\r\na\r\n"
 EXTENDED = b"1;" + b"x" * 250 + b"\r\na\r\n"
@@ -32,7 +35,7 @@ def exchange(port, wire):
 
 
 def exchange_in_records(port, whole, tiny):
-    """The same over TLS: *whole* in one record, then each byte of *tiny* in one of its own."""
+    """The same over TLS: *whole* in one record, then each piece of *tiny* in one of its own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -49,8 +52,8 @@ def exchange_in_records(port, whole, tiny):
 
         attempt(tls.do_handshake)
         tls.write(whole)
-        for at in range(len(tiny)):
-            tls.write(tiny[at : at + 1])
+        for piece in tiny:
+            tls.write(piece)
         connection.sendall(outgoing.read())
         return attempt(lambda: tls.read(65536))
 
@@ -103,6 +106,20 @@ class TinyPiecesTests(TlsTestCase):
         self.assertLess(tally.calls, 130_000)
         self.assertFalse(any(request.complete for request in self.upstream.requests))
 
+    async def test_a_fragment_of_one_byte_chunks(self):
+        """So ends the PATCH of a WebRTC session, whose route reads no whole bodies either."""
+        self.start(
+            response(204, b"", length=False),
+            methods=["PATCH"],
+            content_type="application/trickle-ice-sdpfrag",
+        )
+        wire = self.head(CHUNKED).replace(b"application/json", b"application/trickle-ice-sdpfrag")
+        wire = wire.replace(b"POST", b"PATCH", 1) + TINY * 150_000 + LAST
+        received, tally = await deferToThread(counted, exchange, self.running.port, wire)
+        self.assertTrue(received.startswith(b"HTTP/1.1 400 "), received[:100])
+        self.assertLess(tally.calls, 130_000)
+        self.assertFalse(any(request.complete for request in self.upstream.requests))
+
     async def test_chunk_extensions(self):
         """What stands beside the payload counts in bytes: 250 of it a byte end after 130 kB."""
         self.start(OK)
@@ -118,7 +135,7 @@ class TinyPiecesTests(TlsTestCase):
         lines = b"X: y\r\n" * 90 + b"X: " + b"y" * 30_000
         for whole, tiny in ((start, b" " * 30_000), (start[:-2], lines)):
             await self.assert_refused_cheaply(
-                600_000, exchange_in_records, self.running.port, whole, tiny
+                600_000, exchange_in_records, self.running.port, whole, one_by_one(tiny)
             )
 
     async def test_a_head_byte_by_byte(self):
@@ -128,7 +145,9 @@ class TinyPiecesTests(TlsTestCase):
         self.mount("/x")
         target = b"GET /" + b"a" * 7_000 + b" HTTP/1.1\r\nHost: localhost\r\n"
         tiny = b"X: y\r\n" * 50 + b"\r\n"
-        received = await deferToThread(exchange_in_records, self.running.port, target, tiny)
+        received = await deferToThread(
+            exchange_in_records, self.running.port, target, one_by_one(tiny)
+        )
         self.assertTrue(received.startswith(b"HTTP/1.1 404 "), received[:100])
 
     async def test_small_chunks_that_carry_something(self):
@@ -140,6 +159,20 @@ class TinyPiecesTests(TlsTestCase):
         received = await deferToThread(exchange, self.running.port, wire)
         self.assertTrue(received.startswith(b"HTTP/1.1 200 "), received[:100])
         self.assertEqual(self.upstream.requests[0].body, line * 30_000)
+
+    async def test_chunks_in_three_records(self):
+        """Size line, payload and end each by themselves, as some clients write them: a long upload
+        is no attack for that."""
+        self.serve_tls(limits=DownstreamLimits(crumbs=500))
+        self.upstream = ScriptedUpstream(self, OK)
+        self.mount("/x", content_type="*/*", body_limit="100mb")
+        start = self.head(CHUNKED).replace(b"application/json", b"application/octet-stream")
+        pieces = (b"800\r\n", b"a" * 0x800, b"\r\n") * 2_000
+        received = await deferToThread(
+            exchange_in_records, self.running.port, start, (*pieces, LAST)
+        )
+        self.assertTrue(received.startswith(b"HTTP/1.1 200 "), received[:100])
+        self.assertEqual(len(self.upstream.requests[0].body), 0x800 * 2_000)
 
     async def test_an_upstream_that_sends_chunks_of_one_byte(self):
         """Legal, so without a bound; but what comes in one read goes on as one piece."""

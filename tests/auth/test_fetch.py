@@ -64,7 +64,7 @@ class Answers(FetchCase):
 
 class Leaving(SynchronousTestCase):
     def test_while_it_connects(self):
-        """The socket closes in the next turn; see naap_twisted/attempts.py."""
+        """The socket closes in the next turn; see naap_twisted/upstream/attempts.py."""
         reactor = MemoryReactorClock()
         answer = Deferred.fromCoroutine(Fetch(reactor).get("http://127.0.0.1:9/me", {}))
         (connector,) = reactor.connectors

@@ -200,6 +200,18 @@ class Crumbs(SynchronousTestCase):
             browser.channel.dataReceived(b"12345678")
         self.assertEqual((len(sink.data), sink.ended), (800, 1))
 
+    def test_payload_pays(self):
+        """Each chunk's size line and end may come by themselves, as long as chunks carry enough."""
+        for size, ended in ((2048, 1), (1024, 0)):
+            browser = Browser(crumbs=50, bytes_per_crumb=1024)
+            browser.send(POST.replace(b"Content-Length: %d", b"Transfer-Encoding: chunked"))
+            sink = Sink()
+            browser.resource.seen[0].body.start(sink)
+            for piece in (b"%x\r\n" % size, b"a" * size, b"\r\n") * 200:
+                browser.channel.dataReceived(piece)
+            browser.channel.dataReceived(b"0\r\n\r\n")
+            self.assertEqual((sink.ended, sink.error is None), (ended, bool(ended)))
+
     def test_each_request_anew(self):
         """A kept connection is not worn out by the ends of its bodies."""
 

@@ -1,9 +1,11 @@
 """``server.http``: a plugin's own calls go out under the server's rules (docs/testing.md)."""
 
+import gzip
 import re
+import zlib
 from pathlib import Path
 
-from naap_twisted.errors import ConfigError, PortNotAllowed
+from naap_twisted.errors import BadGateway, ConfigError, PortNotAllowed, UpstreamCut
 from naap_twisted.testing import RunningServer, ScriptedUpstream
 
 from .canary import AUTHORIZATION
@@ -75,6 +77,37 @@ class OwnCallsTests(IntegrationTestCase):
         with self.assertRaises(PortNotAllowed):
             await client.get(stranger.origin + "/")
         self.assertEqual(stranger.connections, 0)
+
+    async def test_key_in_a_coding(self):
+        """An upstream that encodes unasked hides no key; what can't be read is an error."""
+        echo = b'{"you sent": "%s"}' % AUTHORIZATION.encode()
+        packed = gzip.compress(echo)
+        for coding, body, error in (
+            ("gzip", packed, None),
+            ("GZIP, identity", packed, None),
+            ("deflate", zlib.compress(echo), None),
+            ("gzip", packed[:-9], UpstreamCut),
+            ("gzip", echo, UpstreamCut),
+            ("br", echo, BadGateway),
+            ("gzip, gzip", gzip.compress(packed), BadGateway),
+        ):
+            sent = response(401, body, f"Content-Encoding: {coding}")
+            upstream = ScriptedUpstream(self, sent)
+            client = self.serve().server.client(
+                allowed_hosts=["127.0.0.1"],
+                allowed_schemes=["http"],
+                allowed_ports=[upstream.port],
+                forward_headers={"Authorization": AUTHORIZATION},
+            )
+            try:
+                answer = await client.get(upstream.origin + "/a")
+                content = await answer.content()
+            except Exception as raised:
+                self.assertIsInstance(raised, error or (), (coding, raised))
+            else:
+                self.assertIsNone(error, coding)
+                self.assertEqual(content, b'{"you sent": "[redacted]"}')
+                self.assertFalse(answer.headers.hasHeader("Content-Encoding"))
 
     async def test_no_client(self):
         """What no route would take, no client does."""

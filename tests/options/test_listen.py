@@ -4,7 +4,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.testing import MemoryReactor
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.options.listen import check_admin, parse_listen, with_backlog
+from naap_twisted.options.listen import check_admin, heard_twice, parse_listen, with_backlog
 
 LOCAL = [
     "tcp:4020:interface=127.0.0.1",
@@ -98,6 +98,25 @@ class BacklogTests(SynchronousTestCase):
             ("systemd:INET:0", "systemd:INET:0"),
         ):
             self.assertEqual(with_backlog(description), expected)
+
+
+class HeardTwiceTests(SynchronousTestCase):
+    def test_table(self) -> None:
+        """What the second bind would fail with, known before the first."""
+        here = "interface=127.0.0.1"
+        for listeners, found in (
+            ((f"tcp:1:{here}", f"tcp:1:{here}"), [(1, 0)]),
+            ((f"tcp:1:{here}", "tcp:1"), [(1, 0)]),
+            ((f"tcp:1:{here}", "tcp:2", f"ssl:1:{here}"), [(2, 0)]),
+            (("tcp6:1", "tcp:1:interface=\\:\\:1"), [(1, 0)]),
+            (("unix:/a", "unix:/b", "unix:/a"), [(2, 0)]),
+            (("tcp:1", "tcp6:1"), []),
+            (("tcp:0", "tcp:0"), []),
+            ((f"tcp:1:{here}", "tcp:1:interface=127.0.0.2"), []),
+        ):
+            parsed = [parse_listen(each) for each in listeners]
+            wanted = [(index, parsed[other]) for index, other in found]
+            self.assertEqual(list(heard_twice(parsed)), wanted, listeners)
 
 
 class AdminTests(SynchronousTestCase):

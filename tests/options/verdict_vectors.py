@@ -228,6 +228,11 @@ def _server() -> Iterator[Row]:
     yield from _rows("server.base_path", True, ("", "/", "/api/v1", "/a"))
     yield from _rows("server.listen", False, [[value] for value in BAD_LISTEN])
     yield from _rows("server.listen", False, ("tcp:4020", 3, True))
+    here = "interface=127.0.0.1"
+    twice = ([f"tcp:4:{here}", f"tcp:4:{here}"], [f"tcp:4:{here}", "unix:/a", "unix:/a"])
+    yield from _rows("server.listen", False, twice)
+    apart = ([f"tcp:4:{here}", f"tcp:5:{here}"], [f"tcp:4:{here}", "tcp6:4:interface=\\:\\:1"])
+    yield from _rows("server.listen", True, (*apart, [f"tcp:0:{here}", f"tcp:0:{here}"]))
     yield from _rows(
         "server.cors_origins", False, [[value] for value in BAD_ORIGINS if value != "*"]
     )

@@ -1,6 +1,7 @@
 """The reflection guard."""
 
 import base64
+import itertools
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -152,6 +153,9 @@ class SpellingTests(SynchronousTestCase):
             (Secret("Digest key=abc"), b"Digest key=abc"),
             (Secret(b"Basic " + base64.b64encode(b"me:pa55word")), b"pa55word"),
             (Secret(b"basic " + base64.b64encode(b"me:short")), b"me:short"),
+            (Secret(b"Basic " + base64.b64encode(b"sk_live_51H:")), b"sk_live_51H"),
+            (Secret(b"Basic " + base64.b64encode(b"sk_live_51H:").rstrip(b"=")), b"sk_live_51H"),
+            (Secret(b"Basic  " + base64.b64encode(b"sk_live_51H:x")), b"sk_live_51H"),
             (Secret("Basic not-base-64-at-all"), b"not-base-64-at-all"),
             (Secret("schl\u00fcssel-\u20ac".encode()), b"schl\\u00fcssel-\\u20ac"),
             (Secret(b"schl\xfcssel"), "schl\u00fcssel".encode()),
@@ -159,6 +163,27 @@ class SpellingTests(SynchronousTestCase):
         ):
             with self.subTest(said=said):
                 self.assertEqual(Guard([(b"A", secret)]).clean(b"<" + said + b">"), b"<[redacted]>")
+
+    def test_the_user_beside_a_password(self) -> None:
+        """Where the password is the secret, the user is an account's name, and stays."""
+        guard = Guard([(b"A", Secret(b"Basic " + base64.b64encode(b"AC0123456789:pa55word")))])
+        self.assertEqual(guard.clean(b"/AC0123456789/x?pa55word"), b"/AC0123456789/x?[redacted]")
+
+    def test_secrets_that_overlap(self) -> None:
+        """A chain of them is one, whatever its pieces, and no piece of it waits for its end."""
+        for key in (b"s-0123456789-s", b"aaaaaaaaaaaa", b"ab-ab-ab-ab"):
+            secret = Secret(key)
+            chain = key + key[max(1, len(key) - 3) :] + key[1:] * 50
+            texts = (b"<" + chain + b">", chain, key + key, b"<" + chain[:-4] + b">" + key)
+            for text, size in itertools.product(texts, (1, 2, 3, 5, 8, 13, 1000)):
+                guard = Guard([(b"A", secret)])
+                scrubber, most, out = Scrubber(guard), 0, b""
+                for at in range(0, len(text), size):
+                    out += scrubber.feed(text[at : at + size])
+                    most = max(most, len(scrubber._held))
+                out += scrubber.end()
+                self.assertEqual(out, guard.clean(text), (text, size))
+                self.assertLess(most, 2 * len(key), (text, size))
 
     def test_secrets_from_anywhere(self) -> None:
         """Not only headers hold one."""

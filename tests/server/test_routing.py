@@ -81,6 +81,30 @@ class Proxies(RoutingCase):
             with self.subTest(path=path):
                 self.assertEqual(self.post(path, [JSON]).code, code)
 
+    def test_branch_in_a_branch(self):
+        """The one that is meant when slashes are taken for one; else nothing."""
+        inner, klein = Upstream(), self.server.router
+        inner.body = b'"inner"'
+        self.mount("/p", target="https://api.example.com/v1")
+        self.server.mount("/p/in", make_proxy(inner, target="https://api.example.com/v1/in"))
+        self.mount("/p/by-header")
+        klein.route("/p/page", methods=["POST"])(lambda request: b"page")
+        for path, body in [
+            ("/p/in/a", b'"inner"'),
+            ("/p/in//a", b'"inner"'),
+            ("/p//a", b'{"ok": true}'),
+            ("/p/a//in", b'{"ok": true}'),
+            ("/p//in/a", None),
+            ("/p//in", None),
+            ("/p//by-header", None),
+            ("/p//page", None),
+        ]:
+            with self.subTest(path=path):
+                answer = self.post("/api/v1" + path, [JSON])
+                self.assertEqual(answer.code, 404 if body is None else 200)
+                if body is not None:
+                    self.assertEqual(answer.body, body)
+
     def test_doubled_slash(self):
         """Where the path is the whole name of a proxy, its one spelling is pointed to."""
         self.mount("/a/x")
