@@ -6,7 +6,7 @@ The layers, along the way of a request:
 - :mod:`.wrappers`: what needs neither target nor user: request id, https, CORS, limits
 - :mod:`.server`: Klein's url map, mounts, listening
 - :mod:`.route.spine`: the spine, calling :mod:`.policy.target`, :mod:`.policy.egress`,
-  :mod:`.route.body`, :mod:`.route.rewrite` in order, with :mod:`.auth` before them
+  :mod:`.route.body`, :mod:`.route.request_headers` in order, with :mod:`.auth` before them
 - :mod:`.whip`: WebRTC sessions, whose URLs are signed for one user
 - :mod:`.upstream`: vetted targets to connections and answers; :mod:`.route.relay` carries
   them back

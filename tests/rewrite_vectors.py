@@ -2,7 +2,9 @@
 
 from naap_twisted.model import Target
 from naap_twisted.policy.usual_headers import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
-from naap_twisted.route.rewrite import Guard, RequestRewrite, ResponseRewrite, injected_headers
+from naap_twisted.route.request_headers import RequestRewrite, injected_headers
+from naap_twisted.route.response_headers import ResponseRewrite
+from naap_twisted.route.scrub import Guard
 from naap_twisted.secret import Secret
 
 _ORIGIN = b"https://api.example.com"

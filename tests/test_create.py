@@ -9,8 +9,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, PluginServer, RateLimit, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.keys.memory import MemoryKeyStore
 from naap_twisted.keys.vault import new_master_key
+from tests.keys.memory import MemoryKeyStore
 
 
 class CreateTests(SynchronousTestCase):

@@ -1,5 +1,7 @@
 """What the documentation shows is run here."""
 
+import doctest
+import importlib
 import os
 import re
 import sys
@@ -230,3 +232,17 @@ class ErrorsTests(SynchronousTestCase):
         for kind in every_error(ProxyError):
             if kind.__module__ == "naap_twisted.errors":
                 self.assertIn(f"`{kind.code}`", text)
+
+
+class Doctests(SynchronousTestCase):
+    def test_examples_in_docstrings(self) -> None:
+        """What a docstring of the package shows is what happens."""
+        package = ROOT / "naap_twisted"
+        shown = [path for path in sorted(package.rglob("*.py")) if "\n    >>> " in path.read_text()]
+        self.assertGreater(len(shown), 5)
+        for path in shown:
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            with self.subTest(module=name):
+                outcome = doctest.testmod(importlib.import_module(name))
+                self.assertGreater(outcome.attempted, 0)
+                self.assertEqual(outcome.failed, 0)

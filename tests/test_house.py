@@ -31,9 +31,9 @@ PURE = (
     "model.py",
     "policy/own_headers.py",
     "policy/public_suffix.py",
-    "route/rewrite.py",
+    "route/request_headers.py",
     "secret.py",
-    "route/shared_headers.py",
+    "route/response_headers.py",
     "route/spellings.py",
     "policy/target.py",
     "units.py",
@@ -46,7 +46,7 @@ PURE = (
 )
 #: Where a secret becomes bytes: on the wire, to be looked for in what comes back, as a key.
 REVEALING = {
-    *("upstream/wire.py", "upstream/agent.py", "route/rewrite.py", "route/scrub.py"),
+    *("upstream/wire.py", "upstream/agent.py", "route/request_headers.py", "route/scrub.py"),
     "auth/signing_keys.py",
     "demo/media/process.py",
     "keys/vault.py",

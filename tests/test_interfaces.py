@@ -11,7 +11,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from naap_twisted import RateLimit, User
 from naap_twisted.auth.jwt import JwtAuthenticator
-from naap_twisted.auth.redis_sessions import RedisSessions
+from naap_twisted.auth.redis_sessions import RedisLoginSessions
 from naap_twisted.auth.session import SessionAuthenticator
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.adapt import AnySite
@@ -32,7 +32,6 @@ from naap_twisted.interfaces import (
     IUpstream,
     IUsageStore,
 )
-from naap_twisted.keys.memory import MemoryKeyStore
 from naap_twisted.keys.sql import SqlKeyStore
 from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.limits.redis import RedisRateLimiter
@@ -40,13 +39,14 @@ from naap_twisted.observe.health import Health
 from naap_twisted.policy.egress import EgressPolicy
 from naap_twisted.route.spine import MountedProxy
 from naap_twisted.server.routing import Routes
-from naap_twisted.spend.memory import MemoryUsageStore
 from naap_twisted.spend.sql import SqlUsageStore
 from naap_twisted.upstream.agent import TreqUpstream, VettedAgent
 from naap_twisted.upstream.client import UpstreamClient
 from naap_twisted.upstream.resolver import SystemResolver
 from naap_twisted.upstream.response import UpstreamResponse
 from naap_twisted.wrappers.base import Wrapper
+from tests.keys.memory import MemoryKeyStore
+from tests.spend.memory import MemoryUsageStore
 from tests.spine import connect, make_server, make_spine
 from tests.support import FakeRequest, verify_protocol
 
@@ -71,7 +71,7 @@ class Classes(SynchronousTestCase):
             (IKeyStore, MemoryKeyStore),
             (IKeyStore, SqlKeyStore),
             (IRateLimiter, MemoryRateLimiter),
-            (ISessionStore, RedisSessions),
+            (ISessionStore, RedisLoginSessions),
             (IRateLimiter, RedisRateLimiter),
             (IUsageStore, MemoryUsageStore),
             (IUsageStore, SqlUsageStore),

@@ -14,7 +14,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..errors import BadRequest, MethodNotAllowed, NotFound, OriginNotAllowed
 from ..headers import is_token
-from ..route.explain import Step, explain, mounted
+from ..route.explain import Step, explain
 from ..route.spine import MountedProxy
 from ..server.mounts import Mount
 from ..wrappers.origins import Origins, parse_origin
@@ -125,11 +125,11 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
 async def _target_steps(
     server: PluginServer, proxy: MountedProxy, question: Question, clock: IReactorTime
 ) -> list[Judged]:
-    route, resolver = mounted(proxy), server.parts.upstream.resolver
+    resolver = server.parts.upstream.resolver
     url = question.url.encode("utf-8", "replace").decode("utf-8")  # no lone surrogates
     return [
-        Judged(step, None if step.passed else line_for(route, step, url))
-        for step in await explain(route, url, resolver, clock)
+        Judged(step, None if step.passed else line_for(proxy, step, url))
+        for step in await explain(proxy, url, resolver, clock)
     ]
 
 

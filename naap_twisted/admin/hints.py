@@ -9,25 +9,27 @@ from typing import Any
 
 from ..model import DEFAULT_PORTS, Address, AllowedNetwork, Target
 from ..policy.addresses import format_allow_network, judge
+from ..policy.egress import EgressPolicy
 from ..policy.host_rules import parse_host_rule
-from ..route.explain import Route, Step
+from ..route.explain import Step, target_of
+from ..route.spine import MountedProxy
 
 
-def line_for(route: Route, step: Step, url: str) -> str | None:
+def line_for(proxy: MountedProxy, step: Step, url: str) -> str | None:
     """The line that would let *url* past *step*; ``None`` where none could, or should."""
-    if route.pinned is not None and step.name != "address":
+    if proxy.route.pinned is not None and step.name != "address":
         return None  # another upstream is another route
     if step.name == "parse":
         return None
-    target = route.target(url)
+    target, policy = target_of(proxy.route, url), proxy.egress
     if step.name == "host":
-        return _host_line(route, target)
+        return _host_line(policy, target)
     if step.name == "scheme":
-        return _line("allowed_schemes", [*route.policy.schemes, target.scheme])
+        return _line("allowed_schemes", [*policy.schemes, target.scheme])
     if step.name == "port":
-        return _line("allowed_ports", _ports(route, target))
+        return _line("allowed_ports", _ports(policy, target))
     if step.name == "address":
-        return _network_line(route, target, step.address)
+        return _network_line(policy, target, step.address)
     return None
 
 
@@ -35,27 +37,27 @@ def _line(key: str, values: Sequence[Any]) -> str:
     return f"{key} = {json.dumps(list(values))}"
 
 
-def _host_line(route: Route, target: Target) -> str | None:
+def _host_line(policy: EgressPolicy, target: Target) -> str | None:
     host = f"[{target.host}]" if ":" in target.host else target.host
     try:
-        parse_host_rule(host, route.policy.allow_networks)
+        parse_host_rule(host, policy.allow_networks)
     except ValueError:
         return None
-    return _line("allowed_hosts", [*(rule.text for rule in route.policy.rules), host])
+    return _line("allowed_hosts", [*(rule.text for rule in policy.rules), host])
 
 
-def _ports(route: Route, target: Target) -> list[int]:
-    known = route.policy.ports
+def _ports(policy: EgressPolicy, target: Target) -> list[int]:
+    known = policy.ports
     if known is None:
-        known = tuple(DEFAULT_PORTS[scheme] for scheme in route.policy.schemes)
+        known = tuple(DEFAULT_PORTS[scheme] for scheme in policy.schemes)
     return [*known, target.port]
 
 
-def _network_line(route: Route, target: Target, address: Address | None) -> str | None:
+def _network_line(policy: EgressPolicy, target: Target, address: Address | None) -> str | None:
     if address is None:
         return None
     entry = AllowedNetwork(ip_network(address), target.port)
-    opened = (*route.policy.allow_networks, entry)
+    opened = (*policy.allow_networks, entry)
     # Metadata services stay closed whatever is written.
     if not judge(address, target.port, opened).allowed:
         return None

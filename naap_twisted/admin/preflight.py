@@ -13,7 +13,7 @@ from attrs import frozen
 
 from ..wrappers.origins import Origins, parse_origin
 from ..wrappers.remedies import (
-    SAFE_METHODS,
+    SAFELISTED_METHODS,
     Problem,
     origin_refused,
     refusals,
@@ -75,7 +75,7 @@ def need_of(
     page = parse_origin(origin)
     if page is not None and page in [parse_origin(own) for own in own_origins]:
         return Need(False, False, "the page is of the proxy's own origin", mended, (), dropped)
-    reasons = [] if mended in SAFE_METHODS else [f"the method {mended}"]
+    reasons = [] if mended in SAFELISTED_METHODS else [f"the method {mended}"]
     reasons += [f"the header {name}{_kind(name, kept)}" for name in names]
     if reasons:
         why = f"needed for {', '.join(reasons)}"

@@ -1,4 +1,4 @@
-"""A bounded table whose entries end: the least recently used goes first."""
+"""A bounded cache whose entries expire; where it is full, the least recently used makes room."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ V = TypeVar("V")
 
 
 class TtlCache(Generic[V]):
-    """Values by key, each until a moment of its own.
+    """Values by key, each with an expiry of its own.
 
-    :param most: entries kept.
+    :param most: how many entries it keeps.
     """
 
     def __init__(self, most: int) -> None:
@@ -22,7 +22,7 @@ class TtlCache(Generic[V]):
         return len(self._entries)
 
     def get(self, key: bytes, now: float) -> V | None:
-        """The value, or ``None`` where there is none that is still good at *now* (seconds)."""
+        """The value of *key*; ``None`` without one, or where it expired before *now* (seconds)."""
         entry = self._entries.get(key)
         if entry is None:
             return None
@@ -33,7 +33,7 @@ class TtlCache(Generic[V]):
         return entry[1]
 
     def put(self, key: bytes, value: V, until: float) -> None:
-        """Keep *value*, until *until* at the latest."""
+        """Keep *value* until *until* (seconds) at the latest."""
         self._entries[key] = (until, value)
         self._entries.move_to_end(key)
         if len(self._entries) > self._most:

@@ -1,9 +1,9 @@
-"""The claims of a JSON Web Token that decide whether it counts (RFC 7519 section 4.1). Pure."""
+"""The claims that decide whether a JSON Web Token is valid (RFC 7519 section 4.1). Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
 
@@ -12,14 +12,14 @@ LEEWAY = 30.0
 
 @frozen
 class Expected:
-    """What a token has to say.
+    """The claims that a token has to make.
 
-    :ivar audience: one of these is in ``aud``; empty: ``aud`` is not looked at.
-    :ivar issuer: ``iss`` is this; ``None``: it is not looked at.
-    :ivar leeway: seconds that the issuer's clock may be off.
+    :ivar audience: ``aud`` holds one of these; where there are none, ``aud`` does not matter.
+    :ivar issuer: the value of ``iss``; with ``None``, ``iss`` does not matter.
+    :ivar leeway: seconds that the issuer's clock may be off; at most 300.
     """
 
-    audience: tuple[str, ...] = ()
+    audience: Sequence[str] = ()
     issuer: str | None = None
     leeway: float = LEEWAY
 
@@ -27,9 +27,10 @@ class Expected:
 def check_claims(claims: Mapping[str, object], expected: Expected, now: float) -> None:
     """Let the claims pass, or raise.
 
-    :param now: seconds since the epoch.
-    :raises ValueError: no ``exp``, expired, not yet valid, issued in the future, or for another
-        audience or by another issuer than expected. The text names the claim, not its value.
+    :param now: seconds since 1970.
+    :raises ValueError: there is no ``exp``, the token has expired, is not valid yet or was issued
+        in the future, or has another audience or issuer than expected. The text names the claim
+        and not its value.
     """
     expiry = _seconds(claims, "exp")
     if expiry is None:
@@ -62,6 +63,6 @@ def _seconds(claims: Mapping[str, object], name: str) -> float | None:
 
 
 def _audiences(claims: Mapping[str, object]) -> set[str]:
-    found = claims.get("aud")
-    values = found if isinstance(found, list) else [found]
-    return {value for value in values if isinstance(value, str)}
+    audience = claims.get("aud")
+    names = audience if isinstance(audience, list) else [audience]
+    return {name for name in names if isinstance(name, str)}

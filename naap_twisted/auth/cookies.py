@@ -1,4 +1,4 @@
-"""Cookies as a request carries them (RFC 6265 section 4.2): found by name, never repaired. Pure."""
+"""The Cookie header (RFC 6265 section 4.2), read by name and never repaired. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ OCTETS = re.compile(rb"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+")
 
 
 def values_of(lines: Iterable[bytes], name: bytes) -> list[bytes]:
-    """Every value of the cookie *name*, in order; its duplicates are the caller's to judge.
+    """Every value of the cookie *name*, in order; whoever asks decides what a duplicate means.
+
+    >>> values_of([b"a=1; b=2", b"a=3"], b"a")
+    [b'1', b'3']
 
     :param lines: the request's Cookie header lines.
     """
@@ -23,6 +26,6 @@ def values_of(lines: Iterable[bytes], name: bytes) -> list[bytes]:
     ]
 
 
-def plain(value: bytes) -> bytes:
-    """*value* without its percent-encoding, which Node's cookie writers add; decoded once."""
+def percent_decoded(value: bytes) -> bytes:
+    """*value* without the percent-encoding that Node's cookie writers add; it is undone once."""
     return unquote_to_bytes(value) if b"%" in value else value

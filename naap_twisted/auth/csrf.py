@@ -1,7 +1,7 @@
-"""Double-submit CSRF tokens: a page that can read our cookie is a page of ours. Pure.
+"""Double-submit CSRF tokens: a page that can read this site's cookie is of this site. Pure.
 
-A browser adds cookies to other sites' requests as well, but lets no other site read them; the
-seed's frontend therefore repeats the cookie's value in a header (its ``getCsrfToken()``).
+A browser adds cookies to requests that other sites' pages make, but lets no such page read them.
+The seed's frontend therefore repeats the cookie's value in a header (its ``getCsrfToken()``).
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import hmac
 from collections.abc import Sequence
 
 from ..errors import CsrfFailed
-from .cookies import plain
+from .cookies import percent_decoded
 
-#: Methods that change nothing (RFC 9110 section 9.2.1); TRACE is never served.
+#: Methods that change nothing (RFC 9110 section 9.2.1); this server never serves TRACE.
 SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
 
@@ -21,15 +21,17 @@ def check_csrf(method: bytes, sent: Sequence[bytes], cookies: Sequence[bytes]) -
 
     :param sent: the values of X-CSRF-Token.
     :param cookies: the values of the CSRF cookie.
-    :raises CsrfFailed: an unsafe method, and not one header equal to one cookie. A repeated cookie
-        is refused: a sibling domain can add one of its own, but not take ours away.
+    :raises CsrfFailed: the method is unsafe, and there is not exactly one header that equals
+        exactly one cookie. A sibling domain can add a cookie of this name, but can't remove this
+        site's, so a repeated cookie is refused.
     """
     if method in SAFE_METHODS:
         return
     if len(sent) != 1 or len(cookies) != 1:
         raise CsrfFailed(reason=f"{len(sent)} CSRF headers, {len(cookies)} CSRF cookies")
     header, cookie = sent[0].strip(b" \t"), cookies[0]
-    # Pages read the cookie with or without undoing its percent-encoding.
-    same = hmac.compare_digest(header, cookie) | hmac.compare_digest(header, plain(cookie))
-    if not header or not same:
+    # Some pages undo the cookie's percent-encoding and some do not.
+    equal = hmac.compare_digest(header, cookie)
+    equal |= hmac.compare_digest(header, percent_decoded(cookie))
+    if not header or not equal:
         raise CsrfFailed(reason="the CSRF header is not the cookie")

@@ -1,4 +1,4 @@
-"""The calls that authentication makes for itself: one GET, bounded in time and size."""
+"""The calls that authentication itself makes: a GET that is bounded in time and size."""
 
 from __future__ import annotations
 
@@ -9,55 +9,58 @@ from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IStreamClientEndpoint
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.python.failure import Failure
-from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS, ResponseDone
-from twisted.web.http import PotentialDataLoss
+from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 from zope.interface import implementer
 
-from ..errors import NaapError
+from ..errors import ConfigError, NaapError
 from ..upstream.attempts import cancelled_next_turn
+from ..upstream.beginning import Beginning
 from ..upstream.tls import TrustRoots
 
 RequestHeaders = dict[bytes | str, bytes | str]
 TIMEOUT = 5.0
+#: What a caller is told while a service that authentication needs gives no answer.
+DOWN = "Authentication is not available at the moment"
 
 
 class FetchFailed(NaapError):
-    """No whole answer came. The text is for the log: it holds neither URL nor header."""
+    """No complete answer came. The text is for the log: it holds neither URL nor header."""
 
 
 class Fetch:
-    """GET by stock treq: no redirect is followed, no cookie outlives its call.
+    """GET by stock treq: it follows no redirect, and no cookie outlives its call.
 
-    :param timeout: seconds for all of it, from the connection to the last byte.
+    :param reactor: ``None`` is the running one.
+    :param timeout: seconds for the whole call, from the connection to the last byte.
     :param limit: bytes of the answer's body.
     :param ca_file: PEM file of further trust anchors.
-    :param agent: another way out, for tests.
+    :param agent: takes the place of Twisted's, for tests.
     :raises ConfigError: *ca_file* can't be read.
     """
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Any = None,
         *,
         timeout: float = TIMEOUT,
         limit: int = 64 * 1024,
         ca_file: str = "",
         agent: IAgent | None = None,
     ) -> None:
+        if reactor is None:
+            from twisted.internet import reactor
         self._reactor = reactor
         self._timeout = timeout
         self._limit = limit
-        trusted = BrowserLikePolicyForHTTPS(trustRoot=TrustRoots(ca_file))
-        endpoints = _Endpoints(reactor, trusted, timeout)
+        tls_policy = BrowserLikePolicyForHTTPS(trustRoot=TrustRoots(ca_file))
+        endpoints = _Endpoints(reactor, tls_policy, timeout)
         self._agent = agent or Agent.usingEndpointFactory(reactor, endpoints)
 
     async def get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
-        """Status and body.
+        """The answer's status and body.
 
-        :raises FetchFailed: no connection, no whole answer in time, or a body over the limit.
+        :raises FetchFailed: no connection, no complete answer in time, or a body over the limit.
         """
         answer = Deferred.fromCoroutine(self._get(url, headers))
         try:
@@ -68,23 +71,23 @@ class Fetch:
             raise FetchFailed(type(error).__name__) from None
 
     async def _get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
-        # A client of its own for each call: treq keeps one cookie jar a client.
-        client = HTTPClient(self._agent)
-        response: Any = await client.get(
-            url,
-            headers=headers,
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._reactor,
+        # A treq client keeps one cookie jar for all its calls, so each call has its own client.
+        response: Any = await HTTPClient(self._agent).get(
+            url, headers=headers, allow_redirects=False, unbuffered=True, reactor=self._reactor
         )
-        collector = _Collector(self._limit)
-        response.deliverBody(collector)
-        return response.code, await collector.done
+        beginning = Beginning(self._limit + 1)
+        response.deliverBody(beginning)
+        body = await beginning.done
+        if len(body) > self._limit:
+            raise FetchFailed(f"a body over {self._limit} bytes")
+        if not beginning.complete:
+            raise FetchFailed("the answer broke off")
+        return response.code, body
 
 
 @implementer(IAgentEndpointFactory)
 class _Endpoints:
-    """What an ``Agent`` connects by itself, without its two log lines a connection."""
+    """The endpoints that an ``Agent`` makes by default, without two log lines for a connection."""
 
     def __init__(self, reactor: Any, policy: BrowserLikePolicyForHTTPS, timeout: float) -> None:
         self._reactor, self._policy, self._timeout = reactor, policy, timeout
@@ -107,39 +110,24 @@ class _Quiet:
         return cancelled_next_turn(self._endpoint.connect(protocolFactory), self._reactor)
 
 
-class _Collector(Protocol):
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._data = bytearray()
-        self.done: Deferred[bytes] = Deferred(lambda _: self._leave())
+def service_url(option: str, url: str, *, cleartext: bool) -> str:
+    """Give *url* back if the value of *option* passes :func:`check_url`.
 
-    def dataReceived(self, data: bytes) -> None:
-        self._data += data
-        if len(self._data) > self._limit and not self.done.called:
-            self.done.errback(FetchFailed(f"a body over {self._limit} bytes"))
-            self._leave()
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if self.done.called:
-            return
-        # Without a length the end of the connection is the end; half a document is no JSON.
-        if reason.check(ResponseDone, PotentialDataLoss):
-            self.done.callback(bytes(self._data))
-        else:
-            self.done.errback(FetchFailed("the answer broke off"))
-
-    def _leave(self) -> None:
-        self._limit = 0
-        self._data.clear()
-        if self.transport is not None:
-            self.transport.loseConnection()
+    :raises ConfigError: it does not.
+    """
+    try:
+        check_url(url, cleartext=cleartext)
+    except ValueError as error:
+        raise ConfigError(f"{option}: {error}") from None
+    return url
 
 
 def check_url(url: str, *, cleartext: bool) -> None:
-    """Whether the operator's *url* can be asked.
+    """Refuse a URL that an operator can't mean for a service that authentication calls.
 
-    :param cleartext: http may lead beyond this machine.
-    :raises ValueError: not http or https, no host, user info, a fragment, or http that may not be.
+    :param cleartext: plain http may lead beyond this machine.
+    :raises ValueError: it is not http or https, names no host, holds user info or a fragment, or is
+        plain http to another machine where *cleartext* forbids that.
     """
     try:
         parts = urlsplit(url)

@@ -1,9 +1,10 @@
-"""The first door: request to user, for proxies and plain Klein routes alike."""
+"""Authentication and authorization of a request, for proxy routes and a plugin's Klein routes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError
@@ -15,23 +16,23 @@ from ..interfaces import IAuthenticator, IDownstreamRequest
 from ..model import User
 from .patience import Patience
 
-#: ``"user"``, ``"anyone"``, ``"role:x"``, or what a plugin decides: sync, async or Deferred.
+#: ``"user"``, ``"anyone"``, ``"role:x"``, or a plugin's callable, which may be asynchronous.
 Authorize = str | Callable[[Request], object]
 _ROLE = re.compile(r"role:([\x21-\x7e]{1,128})")
 
 
 def is_rule(value: object) -> bool:
-    """Whether *value* is one of the words: ``"user"``, ``"anyone"`` or ``"role:x"``."""
+    """Whether *value* is ``"user"``, ``"anyone"`` or ``"role:x"``."""
     return value in ("user", "anyone") or (isinstance(value, str) and bool(_ROLE.fullmatch(value)))
 
 
 class Gate:
-    """Finds out who calls, and turns away who must not.
+    """Finds a request's user, and refuses a request whose user may not make it.
 
-    :param authenticator: ``None`` knows nobody.
-    :param patience: with it, and with a route's callables.
+    :param authenticator: with ``None`` no request has a user.
+    :param patience: bounds the time that the authenticator and a route's callables take.
     :param required: whether a request needs a user where its route does not say otherwise.
-    :param public_routes: exact request paths that need none.
+    :param public_routes: exact request paths that need no user.
     """
 
     _log = Logger()
@@ -61,28 +62,31 @@ class Gate:
     async def identify(self, request: IDownstreamRequest) -> None:
         """Put the user, if there is one, into the request's record.
 
-        :raises InvalidToken: credentials came and do not verify.
-        :raises Unavailable: the authenticator says so, or says nothing in time.
+        :raises InvalidToken: the request's credentials do not verify.
+        :raises Unavailable: the authenticator raises it, or does not answer in time.
         """
         if self._authenticator is not None and request.record.user is None:
-            # Ours, and the stand-in for a stock one, are all that a stock request is.
-            found: Any = self._authenticator.authenticate(request)  # type: ignore[arg-type]
-            # A remembered session's user is there at once; asking what it is costs more than it.
-            if type(found) is not User:
-                found = await self.patience.settle(found, "the authenticator")
-            request.record.user = found
+            # DownstreamRequest is a Request, and AdaptedRequest delegates to one.
+            user: Any = self._authenticator.authenticate(request)  # type: ignore[arg-type]
+            # A remembered session gives its user at once, and settle() costs more than the look-up.
+            if type(user) is not User:
+                user = await self.patience.settle(user, "the authenticator")
+            request.record.user = user
 
     async def admit(self, request: IDownstreamRequest, authorize: Authorize | None) -> None:
         """Let the request pass, or raise.
 
-        :raises Unauthorized: a user is needed and there is none.
-        :raises Forbidden: the user has not the role, or a callable *authorize* said no or raised.
-        :raises InvalidToken, CsrfFailed: what came as credentials does not count.
-        :raises Unavailable: who calls can't be told now.
+        :raises Unauthorized: the request needs a user and has none.
+        :raises Forbidden: the user lacks the role, or a callable *authorize* returned false or
+            raised.
+        :raises InvalidToken, CsrfFailed: the request's credentials do not verify.
+        :raises Unavailable: the authenticator can't tell the user now.
         """
         rule: Authorize = self.default if authorize is None else authorize
         if rule == "anyone":
-            await self._identify_if_it_can(request)
+            # Bad credentials are no reason to refuse a request that would pass without any.
+            with suppress(ProxyError):
+                await self.identify(request)
             return
         await self.identify(request)
         user = request.record.user
@@ -95,23 +99,14 @@ class Gate:
             if role not in user.roles:
                 raise Forbidden(reason=f"the user has no role {role}")
 
-    async def _identify_if_it_can(self, request: IDownstreamRequest) -> None:
-        if self._authenticator is None:
-            return
-        try:
-            await self.identify(request)
-        except ProxyError:
-            # Open to anyone: bad credentials are no reason to turn away whom none would admit.
-            request.record.user = None
-
     async def _ask(self, rule: Callable[..., Any], request: IDownstreamRequest) -> None:
         try:
             allowed = await self.patience.settle(rule(request), "authorize")
         except (ProxyError, CancelledError):
             raise
         except Exception as error:
-            # The plugin's word for "no" (the seed's getUserApiKey throws), or its bug: the log
-            # tells them apart, the browser need not.
+            # A plugin may raise to say "no" (the seed's getUserApiKey throws), or raise by a bug;
+            # the log tells the operator which, and the browser learns neither.
             self._log.warn(
                 "authorize raised {error_type} on {route}",
                 error_type=type(error).__name__,

@@ -19,7 +19,8 @@ from twisted.web.server import Request
 from ..errors import ConfigError, InvalidToken
 from ..model import User
 from ..secret import Secret
-from .claims import LEEWAY, Expected, check_claims
+from .claims import Expected, check_claims
+from .credentials import CSRF_COOKIE, MAX_TOKEN, SESSION_COOKIE, CredentialReader
 from .jwks import JwksKeys
 from .signing_keys import (
     PUBLIC_ALGORITHMS,
@@ -30,23 +31,22 @@ from .signing_keys import (
     secret_key,
 )
 from .strict_json import read_object
-from .tokens import CSRF_COOKIE, MAX_TOKEN, SESSION_COOKIE, TokenReader
 from .users import user_of
 
-#: Where the secret comes from when nobody says, as in the seed's server; the first that is set.
+#: Environment variables of the secret where no option names it, as in the seed's server, in order.
 SECRET_VARIABLES = ("NEXTAUTH_SECRET", "JWT_SECRET")
-#: Media types of tokens that say who calls (RFC 7519 section 5.1, RFC 9068 section 2.1).
+#: Media types of tokens that name a user (RFC 7519 section 5.1, RFC 9068 section 2.1).
 _TYPES = ("jwt", "at+jwt")
 _LONGEST_KID = 256
 _LONGEST_LEEWAY = 300.0
 _COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
-#: Key id and algorithm of a token to the key that verifies it, at once or later.
+#: Finds the key that verifies a token by the token's key id and algorithm, at once or later.
 FindKey = Callable[[str | None, str], Key | Deferred[Key]]
 
 
 class _Registry(jws.JWSRegistry):
-    """Takes what :func:`read_header` let through; the algorithm is one that was named."""
+    """joserfc's checks, but for those of the header: :func:`read_header` is stricter."""
 
     max_header_length = MAX_TOKEN
 
@@ -59,9 +59,9 @@ _REGISTRY = _Registry(strict_check_header=False)
 
 @frozen
 class TokenHeader:
-    """What counts of a token's header (RFC 7515 section 4.1).
+    """The fields of a token's header that are read (RFC 7515 section 4.1).
 
-    :ivar kid: names a key of ours, and is never a path, a URL or a query.
+    :ivar kid: is compared with names of keys, and never used as a path, a URL or a query.
     """
 
     algorithm: str
@@ -69,32 +69,26 @@ class TokenHeader:
 
 
 @frozen(kw_only=True)
-class JwtOptions:
-    """What every :class:`JwtAuthenticator` takes.
+class JwtOptions(Expected):
+    """Options of every :class:`JwtAuthenticator`: the expected claims, and where a token stands.
 
-    :ivar audience: one of these has to be in ``aud``; empty: not looked at.
-    :ivar issuer: ``iss`` has to be this; ``None``: not looked at.
-    :ivar leeway: seconds that the issuer's clock may be off; at most 300.
-    :ivar session_cookie: where the token may stand beside Authorization; ``""`` for nowhere.
+    :ivar session_cookie: the cookie that may hold the token; with ``""`` only Authorization does.
     :ivar csrf_cookie: the name of the cookie that X-CSRF-Token must repeat.
     """
 
-    audience: Sequence[str] = ()
-    issuer: str | None = None
-    leeway: float = LEEWAY
     session_cookie: str = SESSION_COOKIE
     csrf_cookie: str = CSRF_COOKIE
 
 
 class JwtAuthenticator:
-    """A token whose signature and claims say who calls; nobody is asked.
+    """Takes the user from a token's claims once its signature verifies; no service is asked.
 
     Made by :meth:`from_secret`, :meth:`from_public_key` or :meth:`from_jwks`.
 
-    :param find_key: key id and algorithm to key.
-    :param algorithms: those that count.
-    :param now: seconds since the epoch.
-    :raises ConfigError: naming every option that can't be.
+    :param find_key: finds the key by key id and algorithm.
+    :param algorithms: a token signed with any other is refused.
+    :param now: seconds since 1970.
+    :raises ConfigError: naming each option whose value can't be.
     """
 
     description = "jwt"
@@ -116,16 +110,16 @@ class JwtAuthenticator:
         except ValueError as error:
             problems.append(f"algorithms: {error}")
         try:
-            self._reader = TokenReader(options.session_cookie, options.csrf_cookie)
-        except ValueError as error:
-            problems.append(f"session_cookie: {error}")
+            self._reader = CredentialReader(options.session_cookie, options.csrf_cookie)
+        except ConfigError as error:
+            problems += error.problems
         if isinstance(options.audience, str) or "" in options.audience:
             problems.append("audience: must be a list of names")
         if problems:
             raise ConfigError(*problems)
         self._find_key = find_key
         self._algorithms = frozenset(algorithms)
-        self._expected = Expected(tuple(options.audience), options.issuer, options.leeway)
+        self._expected = options
         self._now = now
 
     @classmethod
@@ -137,14 +131,13 @@ class JwtAuthenticator:
         *,
         now: Callable[[], float] = time,
     ) -> JwtAuthenticator:
-        """With a shared secret: 32 bytes at least, 48 for HS384, 64 for HS512.
+        """Verify with a shared secret: 32 bytes at least, 48 for HS384, 64 for HS512.
 
-        :raises ConfigError: naming every option that can't be; never the secret.
+        :raises ConfigError: naming each option whose value can't be, and never the secret.
         """
         _allow_only(algorithms, SECRET_ALGORITHMS)
         try:
-            held = secret if isinstance(secret, Secret) else Secret(secret)
-            key = secret_key(held, algorithms)
+            key = secret_key(secret if isinstance(secret, Secret) else Secret(secret), algorithms)
         except ValueError as error:
             raise ConfigError(f"secret: {error}") from None
         return cls(_only(key), algorithms, options, now=now)
@@ -158,9 +151,9 @@ class JwtAuthenticator:
         *,
         now: Callable[[], float] = time,
     ) -> JwtAuthenticator:
-        """With one public key in PEM.
+        """Verify with one public key in PEM.
 
-        :raises ConfigError: naming every option that can't be.
+        :raises ConfigError: naming each option whose value can't be.
         """
         _allow_only(algorithms, PUBLIC_ALGORITHMS)
         try:
@@ -184,20 +177,20 @@ class JwtAuthenticator:
         agent: IAgent | None = None,
         now: Callable[[], float] = time,
     ) -> JwtAuthenticator:
-        """With the key set that is published at *url*; *ca_file* adds trust anchors towards it.
+        """Verify with the key set at *url*; *ca_file* adds trust anchors for that server.
 
-        :raises ConfigError: naming every option that can't be.
+        :raises ConfigError: naming each option whose value can't be.
         """
         _allow_only(algorithms, PUBLIC_ALGORITHMS)
         keys = JwksKeys(url, ca_file=ca_file, reactor=reactor, agent=agent)
         return cls(keys.find, algorithms, options, now=now)
 
     def authenticate(self, request: Request) -> User | Deferred[User] | None:
-        """The token's user: at once unless its key has to be fetched.
+        """The token's user, at once unless the key has to be fetched.
 
-        :raises InvalidToken: it does not verify, or is not for us, or not now.
-        :raises CsrfFailed: a token from the cookie without its CSRF token.
-        :raises Unavailable: its key can't be had now.
+        :raises InvalidToken: the signature does not verify, or a claim is not as expected.
+        :raises CsrfFailed: the token is a cookie's, and its CSRF token is missing.
+        :raises Unavailable: the key can't be fetched now.
         """
         token = self._reader.read(request)
         if token is None:
@@ -219,12 +212,13 @@ class JwtAuthenticator:
 
 
 def read_header(token: bytes, algorithms: frozenset[str]) -> TokenHeader:
-    """The header of a signed token in compact form, before its signature is looked at.
+    """The header of a signed token in compact form, before its signature is verified.
 
-    ``jku``, ``jwk``, ``x5u`` and ``x5c`` are not looked at: keys are ours to name.
+    ``jku``, ``jwk``, ``x5u`` and ``x5c`` are ignored: no token may choose the key that judges it.
 
-    :raises InvalidToken: not three parts, not JSON, an algorithm that does not count, ``crit`` or
-        ``b64`` (this reader understands no extension, RFC 7515 section 4.1.11), or another type.
+    :raises InvalidToken: the token has not three parts, its header is no JSON object, names an
+        algorithm that is not in *algorithms* or another type of token, or has ``crit`` or ``b64``:
+        this reader understands no extension (RFC 7515 section 4.1.11).
     """
     if _COMPACT.fullmatch(token) is None:
         raise InvalidToken(reason="token: not a signed token in compact form")
@@ -232,12 +226,12 @@ def read_header(token: bytes, algorithms: frozenset[str]) -> TokenHeader:
         fields = read_object(urlsafe_b64decode(token.partition(b".")[0]))
     except ValueError as error:
         raise InvalidToken(reason=f"token header: {_brief(error)}") from None
-    algorithm, kid, kind = fields.get("alg"), fields.get("kid"), fields.get("typ", "JWT")
+    algorithm, kid, typ = fields.get("alg"), fields.get("kid"), fields.get("typ", "JWT")
     if not isinstance(algorithm, str) or algorithm not in algorithms:
         raise InvalidToken(reason="token header: an algorithm that does not count here")
     if "crit" in fields or "b64" in fields:
         raise InvalidToken(reason="token header: an extension that is not understood")
-    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in _TYPES:
+    if not isinstance(typ, str) or typ.lower().removeprefix("application/") not in _TYPES:
         raise InvalidToken(reason="token header: another type of token")
     if "kid" in fields and not (isinstance(kid, str) and 0 < len(kid) <= _LONGEST_KID):
         raise InvalidToken(reason="token header: kid is not a short text")
@@ -248,10 +242,10 @@ def _payload_of(token: bytes, key: Key, header: TokenHeader) -> bytes:
     if not fits(key, header.algorithm):
         raise InvalidToken(reason="token: its algorithm does not go with the key")
     try:
-        found = jws.deserialize_compact(token, key, registry=_REGISTRY)
+        verified = jws.deserialize_compact(token, key, registry=_REGISTRY)
     except (JoseError, ValueError, TypeError) as error:
         raise InvalidToken(reason=f"token: {type(error).__name__}") from None
-    payload: bytes = found.payload or b""
+    payload: bytes = verified.payload or b""
     return payload
 
 
@@ -260,7 +254,7 @@ def _only(key: Key) -> FindKey:
 
 
 def _allow_only(algorithms: Sequence[str], known: Sequence[str]) -> None:
-    # An asymmetric algorithm beside a secret, or the other way, is how RS/HS confusion begins.
+    # RS/HS confusion (RFC 8725 section 2.1): a public key used as the secret of an HS256 token.
     try:
         check_algorithms(algorithms, known)
     except ValueError as error:
@@ -268,5 +262,5 @@ def _allow_only(algorithms: Sequence[str], known: Sequence[str]) -> None:
 
 
 def _brief(error: ValueError) -> str:
-    # A decoder's own words quote what it was given.
+    # The message of a subclass, a decoder's, quotes the token.
     return str(error) if type(error) is ValueError else type(error).__name__

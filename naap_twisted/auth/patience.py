@@ -1,12 +1,11 @@
-"""Waiting for what an owner's callables and authenticators return, but not for ever.
+"""A deadline for a plugin's callables and authenticators.
 
-Whoever waits holds a connection and a place among the exchanges in progress: a callable that never
-answers would take them all, one request at a time.
+A request that waits holds a connection and an in-flight place: a callable that never answers would
+take all of them, one request after another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from inspect import isawaitable
 from typing import Any
 
@@ -19,10 +18,10 @@ from ..errors import Unavailable
 
 
 class Patience:
-    """One deadline for each thing that is waited for.
+    """Waits for a callable's outcome until a deadline.
 
-    :param clock: tells when it passes.
-    :param seconds: until then.
+    :param clock: has the timers.
+    :param seconds: from the call to the deadline.
     """
 
     _log = Logger()
@@ -32,21 +31,21 @@ class Patience:
         self.seconds = seconds
 
     async def settle(self, value: Any, what: str) -> Any:
-        """The outcome of what may be a plain value, a coroutine or a Deferred.
+        """The outcome of *value*: a plain value, a coroutine or a Deferred.
 
-        :param what: for the log: whose outcome it is.
-        :raises Unavailable: it is not there in time. It is cancelled then, and whatever comes of
-            it later decides nothing.
+        :param what: names the callable in the log.
+        :raises Unavailable: the outcome is late. The call is cancelled then, and a later outcome
+            decides nothing.
         """
         if not isawaitable(value):
             return value
         pending = Deferred.fromCoroutine(_outcome(value))
-        if pending.called:  # nobody waits, so nobody needs a clock
+        if pending.called:  # the outcome is here, so a timer would be work for nothing
             return await pending
         return await self._in_time(pending, what)
 
     def _in_time(self, pending: Deferred[Any], what: str) -> Deferred[Any]:
-        """Fires as *pending* does or at the deadline, even where *pending* ignores its cancel."""
+        """Fire as *pending* does, or at the deadline even where *pending* ignores its cancel."""
 
         def give_up(_: Deferred[Any]) -> None:
             overdue.cancel()
@@ -77,9 +76,5 @@ class Patience:
 
 async def _outcome(value: Any) -> Any:
     while isawaitable(value):
-        value = await _awaited(value)
+        value = await value
     return value
-
-
-async def _awaited(value: Awaitable[Any]) -> Any:
-    return await value

@@ -1,4 +1,4 @@
-"""Sessions: a token is somebody's if the session service says so (the seed's auth service)."""
+"""Login sessions: the session service says whose a token is (the seed's auth service)."""
 
 from __future__ import annotations
 
@@ -11,43 +11,42 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.web.iweb import IAgent
 from twisted.web.server import Request
 
-from ..errors import ConfigError, InvalidToken, Unavailable
+from ..errors import InvalidToken, Unavailable
 from ..interfaces import ISessionStore
 from ..model import User
 from .cache import TtlCache
-from .fetch import TIMEOUT, Fetch, FetchFailed, RequestHeaders, check_url
-from .shared import SharedCalls
+from .credentials import CSRF_COOKIE, SESSION_COOKIE, CredentialReader
+from .fetch import DOWN, TIMEOUT, Fetch, FetchFailed, RequestHeaders, service_url
+from .single_flight import SingleFlight
 from .strict_json import read_object
-from .tokens import CSRF_COOKIE, SESSION_COOKIE, TokenReader
 from .users import user_of
 
-#: Seconds that a refusal is remembered; short, so that a session that begins is soon seen.
+#: Seconds that a refusal is remembered; few, so that a session that begins works soon.
 REFUSED_FOR = 2.0
 _MOST_USERS = 10_000
 _MOST_REFUSED = 1_000
 _MOST_CALLS = 200
-_DOWN = "Authentication is not available at the moment"
 
 
 class SessionAuthenticator:
-    """A bearer token or the session cookie, validated by ``GET session_url``.
+    """Validates a bearer token or the session cookie by ``GET session_url``.
 
-    The token is sent as ``Authorization: Bearer``. What the service says is kept under the token's
-    SHA-256 digest for *cache_ttl* seconds, counted from when it was asked: a session that ends is
-    noticed no later. Refusals are kept for :data:`REFUSED_FOR` seconds in a table of their own, so
-    that made-up tokens push no real one out. What could not be told is never kept.
-    Users, and never refusals, are also kept in a store that other processes share, if there is one.
+    The token goes out as ``Authorization: Bearer``. The answer is kept under the token's SHA-256
+    digest for *cache_ttl* seconds from when the service was asked, so that the end of a session is
+    noticed no later. A refusal is kept for :data:`REFUSED_FOR` seconds in a cache of its own, so
+    that made-up tokens push no user out. A failed call is not kept. Users, and never refusals, are
+    also kept in the store that other processes share, where there is one.
 
     :param session_url: http or https.
     :param cache_ttl: seconds.
-    :param timeout: seconds for one call, all of it.
-    :param session_cookie: its name; ``""`` where only Authorization counts.
+    :param timeout: seconds for the whole of one call.
+    :param session_cookie: the cookie's name; with ``""`` only Authorization holds a token.
     :param csrf_cookie: the name of the cookie that X-CSRF-Token must repeat.
     :param ca_file: PEM file of further trust anchors towards the service.
-    :param agent: another way to the service, for tests.
-    :param now: seconds on a clock that never goes back.
+    :param agent: takes the place of Twisted's, for tests.
+    :param now: seconds on a monotonic clock.
     :ivar url: *session_url*.
-    :raises ConfigError: naming every option that can't be.
+    :raises ConfigError: the URL is none, or the names can't be those of two cookies.
     """
 
     description = "session"
@@ -65,34 +64,25 @@ class SessionAuthenticator:
         agent: IAgent | None = None,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        try:
-            check_url(session_url, cleartext=True)
-        except ValueError as error:
-            raise ConfigError(f"session_url: {error}") from None
-        try:
-            self._reader = TokenReader(session_cookie, csrf_cookie)
-        except ValueError as error:
-            raise ConfigError(f"session_cookie: {error}") from None
-        if reactor is None:
-            from twisted.internet import reactor
-        self.url = session_url
+        self.url = service_url("session_url", session_url, cleartext=True)
+        self._reader = CredentialReader(session_cookie, csrf_cookie)
         self._ttl = cache_ttl
         self._now = now
         self._fetch = Fetch(reactor, timeout=timeout, ca_file=ca_file, agent=agent)
         self._users: TtlCache[User] = TtlCache(_MOST_USERS)
         self._refused: TtlCache[bool] = TtlCache(_MOST_REFUSED)
-        self._calls: SharedCalls[User] = SharedCalls(_MOST_CALLS)
+        self._calls: SingleFlight[User] = SingleFlight(_MOST_CALLS)
         self._shared: ISessionStore | None = None
 
     def share(self, store: ISessionStore) -> None:
-        """Remember sessions together with whoever else uses *store*."""
+        """Remember sessions together with the other processes that use *store*."""
         self._shared = store
 
     def authenticate(self, request: Request) -> User | Deferred[User] | None:
-        """The session's user: at once if it is remembered.
+        """The session's user, at once where the session is remembered.
 
-        :raises InvalidToken: no such session.
-        :raises CsrfFailed: a cookie session without its CSRF token.
+        :raises InvalidToken: there is no such session.
+        :raises CsrfFailed: the token is a cookie's, and its CSRF token is missing.
         :raises Unavailable: the service can't be asked now.
         """
         token = self._reader.read(request)
@@ -108,14 +98,14 @@ class SessionAuthenticator:
         return self._calls.ask(digest, lambda: self._look_up(token, digest))
 
     async def _look_up(self, token: bytes, digest: bytes) -> User:
-        user: User | None
         asked = self._now()
-        found = None if self._shared is None else await self._shared.get(digest)
-        if found is not None:
-            user, left = found
-            # Who kept it counted from the question: seconds left end no later than there.
-            self._users.put(digest, user, asked + min(left, self._ttl))
-            return user
+        entry = None if self._shared is None else await self._shared.get(digest)
+        if entry is not None:
+            known: User = entry[0]
+            left: float = entry[1]
+            # The entry ends when it ends for the process that made it, and not later here.
+            self._users.put(digest, known, asked + min(left, self._ttl))
+            return known
         asked = self._now()
         user = await self._ask(token)
         if user is None:
@@ -127,35 +117,36 @@ class SessionAuthenticator:
         return user
 
     async def _ask(self, token: bytes) -> User | None:
-        headers: RequestHeaders = {
-            "Authorization": b"Bearer " + token,
-            "Accept": "application/json",
-        }
+        accept = "application/json"
+        headers: RequestHeaders = {"Authorization": b"Bearer " + token, "Accept": accept}
         try:
             status, body = await self._fetch.get(self.url, headers)
         except FetchFailed as error:
-            raise Unavailable(_DOWN, reason=f"session service: {error}") from None
+            raise Unavailable(DOWN, reason=f"session service: {error}") from None
         if status in (401, 403):
             return None
         if status != 200:
-            raise Unavailable(_DOWN, reason=f"session service: answered {status}")
+            raise Unavailable(DOWN, reason=f"session service: answered {status}")
         try:
             return user_in(read_object(body))
         except ValueError as error:
-            raise Unavailable(_DOWN, reason=f"session service: its answer: {error}") from None
+            raise Unavailable(DOWN, reason=f"session service: its answer: {error}") from None
 
 
 def user_in(document: dict[str, Any]) -> User | None:
-    """The user of a session service's answer, or ``None`` where it says that there is none.
+    """The user in a session service's answer, or ``None`` where the answer names none.
 
-    Three shapes: ``{"success": true, "data": {"user": {...}}}``, ``{"user": {...}}`` and
-    ``{"id": ...}``.
+    The answer has the seed's shape ``{"success": true, "data": {"user": {...}}}``, or is
+    ``{"user": {...}}`` or ``{"id": ...}``.
 
-    :raises ValueError: there is a user without a proper id.
+    >>> user_in({"success": True, "data": {"user": {"id": 7, "roles": ["admin"]}}})
+    User(id='7', email=None, roles=('admin',))
+
+    :raises ValueError: the user has no valid id.
     """
     if document.get("success", True) is not True:
         return None
     data = document.get("data") if "success" in document else document
-    found = data.get("user", data) if isinstance(data, dict) else None
-    # Services that answer 200 to strangers say {} or {"user": null}.
-    return user_of(found, "id") if isinstance(found, dict) and found else None
+    fields = data.get("user", data) if isinstance(data, dict) else None
+    # A service that answers 200 to a stranger says {} or {"user": null}.
+    return user_of(fields, "id") if isinstance(fields, dict) and fields else None

@@ -1,7 +1,7 @@
-"""Keys that tokens are verified with, and which algorithm each may be used for.
+"""Keys that verify tokens, and the algorithms that each may be used with.
 
-The algorithm never comes from the token alone: the operator names those that count, and a key
-counts only for algorithms of its own kind (RFC 8725 sections 3.1 and 3.2).
+A token alone never chooses its algorithm: the operator names the algorithms, and a key serves only
+those of its own kind (RFC 8725 sections 3.1 and 3.2).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from joserfc.jws import JWSRegistry
 
 from ..secret import Secret
 
-#: Each with the bytes that its secret needs: as many as its hash has (RFC 7518 section 3.2).
+#: Bytes that the secret of each needs: as many as its hash has (RFC 7518 section 3.2).
 _SHORTEST_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
 SECRET_ALGORITHMS = tuple(_SHORTEST_SECRETS)
 PUBLIC_ALGORITHMS = (
@@ -29,9 +29,9 @@ _SHORTEST_RSA = 2048
 
 
 def check_algorithms(names: Sequence[str], known: Sequence[str]) -> None:
-    """Whether *names* are some of *known*.
+    """Refuse *names* unless they are some of *known*.
 
-    :raises ValueError: none is named, or one that is not known there; "none" never is.
+    :raises ValueError: *names* is empty, or holds one that is not in *known*, as "none" never is.
     """
     if isinstance(names, str) or not names:
         raise ValueError(f'must name at least one, such as ["{known[0]}"]')
@@ -41,11 +41,11 @@ def check_algorithms(names: Sequence[str], known: Sequence[str]) -> None:
 
 
 def secret_key(secret: Secret, algorithms: Sequence[str] = ("HS256",)) -> Key:
-    """The key of HS256 and its kin.
+    """The key of the HMAC algorithms: HS256, HS384 and HS512.
 
-    :param algorithms: those it is to verify; the one with the longest hash decides.
-    :raises ValueError: it is shorter than RFC 7518 section 3.2 asks for, is a public key, or is not
-        the secret that was meant (:meth:`Secret.refuse_mistakes`).
+    :param algorithms: those it is to verify; the one with the longest hash decides on the length.
+    :raises ValueError: *secret* is shorter than RFC 7518 section 3.2 asks for, is a PEM key, or is
+        a mistake that :meth:`Secret.refuse_mistakes` recognizes.
     """
     secret.refuse_mistakes()
     raw = secret.reveal()
@@ -62,9 +62,9 @@ def secret_key(secret: Secret, algorithms: Sequence[str] = ("HS256",)) -> Key:
 
 
 def public_key(pem: bytes) -> Key:
-    """The key in a PEM file: RSA, EC or Ed25519; a certificate's, too.
+    """The RSA, EC or Ed25519 key in a PEM file, which may be a certificate.
 
-    :raises ValueError: it is none, is private, or is an RSA key under 2048 bits.
+    :raises ValueError: *pem* holds no public key, a private key, or an RSA key under 2048 bits.
     """
     if b"PRIVATE" in pem:
         raise ValueError("holds a private key; only the public one belongs here")
@@ -72,20 +72,22 @@ def public_key(pem: bytes) -> Key:
         raise ValueError("holds no PEM public key")
     try:
         with warnings.catch_warnings():
-            # The type is what the file says: any PEM key is asymmetric.
+            # joserfc warns that it takes the type from the file; any key in PEM is asymmetric.
             warnings.simplefilter("ignore", SecurityWarning)
-            found = import_any(pem)
+            key = import_any(pem)
     except (JoseError, ValueError, TypeError, UnsupportedAlgorithm):
         raise ValueError("holds no PEM public key") from None
-    return _strong(found)
+    return _strong(key)
 
 
 def published_key(document: object) -> Key | None:
-    """One entry of a key set (RFC 7517 section 5), or ``None`` for one that is not for us.
+    """The key of an entry of a key set (RFC 7517 section 5), or ``None`` for one to pass over.
 
-    Not for us: other purposes than signatures, secret or private keys, unknown kinds.
+    Passed over are keys for other purposes than signatures, secret and private keys, and keys of
+    unknown types.
 
-    :raises ValueError: it is for signatures, and no algorithm may use it: weak RSA, another curve.
+    :raises ValueError: the key is for signatures, but is short RSA or of a curve that no algorithm
+        uses.
     """
     if not isinstance(document, dict) or document.get("kty") not in ("RSA", "EC", "OKP"):
         return None
@@ -114,7 +116,7 @@ def _strong(key: Key) -> Key:
 
 
 def fits(key: Key, algorithm: str) -> bool:
-    """Whether *key* is of the algorithm's kind and curve, and not reserved for another."""
+    """Whether *key* is of the algorithm's type and curve, and not reserved for another."""
     if algorithm not in SECRET_ALGORITHMS and algorithm not in PUBLIC_ALGORITHMS:
         return False
     try:

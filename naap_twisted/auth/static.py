@@ -1,4 +1,4 @@
-"""Tokens written down beforehand: the smallest authenticator, for scripts, tests and machines."""
+"""A fixed table of callers' tokens: the smallest authenticator, for scripts, tests and machines."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from twisted.web.server import Request
 from ..errors import ConfigError, InvalidToken
 from ..model import User
 from ..secret import Secret
+from .credentials import bearer_token
 
 
 def _digest(token: bytes) -> bytes:
@@ -19,10 +20,13 @@ def _digest(token: bytes) -> bytes:
 
 
 def parse_pairs(text: str) -> dict[str, str]:
-    """``"a=1,b=2"`` to a mapping; spaces around each part are dropped. The first ``=`` splits.
+    """The mapping in *text*; the first ``=`` of a part splits it, and spaces around are dropped.
 
-    :raises ValueError: an empty list, a part without ``=``, an empty side or a repeated left side.
-        The message counts parts and never quotes them: they may hold secrets.
+    >>> parse_pairs("a=1, b = 2=")
+    {'a': '1', 'b': '2='}
+
+    :raises ValueError: there is no part, or one without ``=``, with an empty side or with a left
+        side that came before. The message counts parts and quotes none: they may hold secrets.
     """
     pairs: dict[str, str] = {}
     parts = [part.strip() for part in text.split(",") if part.strip()]
@@ -39,12 +43,12 @@ def parse_pairs(text: str) -> dict[str, str]:
 
 
 class StaticTokens:
-    """``Authorization: Bearer <token>`` to a user, from a fixed table.
+    """Finds the user of ``Authorization: Bearer <token>`` in a fixed table.
 
-    Only digests are kept, and they are compared in constant time.
+    The table holds digests of tokens, and compares them in constant time.
 
-    :param users: user by token.
-    :raises ValueError: a token is empty or could not stand in a header, or stands for no User.
+    :param users: the user by token.
+    :raises ValueError: a token is empty or can't stand in a header, or its value is no User.
     """
 
     description = "static tokens"
@@ -58,7 +62,7 @@ class StaticTokens:
 
     @classmethod
     def from_env(cls, name: str) -> StaticTokens:
-        """From an environment variable: ``token=userid,token2=userid2``.
+        """Read the environment variable *name*: ``token=userid,token2=userid2``.
 
         :raises ConfigError: it is not set, empty or malformed.
         """
@@ -75,20 +79,17 @@ class StaticTokens:
     def authenticate(self, request: Request) -> User | None:
         """The token's user; ``None`` when there is no ``Authorization`` header.
 
-        :raises InvalidToken: another scheme, a repeated header or a token nobody has.
+        :raises InvalidToken: the header has another scheme, is repeated, or its token is unknown.
         """
         values = request.requestHeaders.getRawHeaders(b"authorization", [])
         if not values:
             return None
-        scheme, _, token = values[0].strip().partition(b" ")
-        if len(values) > 1 or scheme.lower() != b"bearer":
-            raise InvalidToken(reason="not one bearer token")
-        presented = _digest(token.strip())
-        found = None
-        # No early end: how long it takes must not tell which entry matched.
+        digest = _digest(bearer_token(values))
+        match = None
+        # The loop goes on after a match, so that its time does not tell which entry matched.
         for known, user in self._users:
-            if hmac.compare_digest(known, presented):
-                found = user
-        if found is None:
+            if hmac.compare_digest(known, digest):
+                match = user
+        if match is None:
             raise InvalidToken(reason="unknown static token")
-        return found
+        return match

@@ -1,4 +1,4 @@
-"""JSON in which every reader sees the same: no name twice, no NaN, no endless nesting. Pure."""
+"""JSON that every reader reads alike: no repeated name, no NaN, no endless nesting. Pure."""
 
 from __future__ import annotations
 
@@ -7,24 +7,29 @@ from typing import Any, NoReturn
 
 
 def read_object(data: bytes) -> dict[str, Any]:
-    """The JSON object (RFC 8259) that *data* is, UTF-8.
+    """The JSON object (RFC 8259) in *data*, which is UTF-8.
 
-    :raises ValueError: it is something else, or two members share a name.
+    >>> read_object(b'{"sub": "ada"}')
+    {'sub': 'ada'}
+
+    :raises ValueError: *data* is no JSON object, or two members of an object share a name.
     """
     try:
-        found = json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refuse)
+        document = json.loads(
+            data.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_refuse
+        )
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ValueError("not a JSON object")
-    return found
+    return document
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise ValueError("a name is repeated")
-    return found
+    return members
 
 
 def _refuse(constant: str) -> NoReturn:

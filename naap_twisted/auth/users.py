@@ -1,4 +1,4 @@
-"""What an identity provider says of a user, to a ``User``. Pure."""
+"""Makes a ``User`` of the fields that an identity provider gives. Pure."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ _MOST_ROLES = 64
 
 
 def user_of(fields: Mapping[str, object], *id_names: str) -> User:
-    """The user that *fields* describe: an id, and ``email``, ``roles`` or ``role`` if they are fit.
+    """The user that *fields* describe; an invalid ``email``, ``roles`` or ``role`` is left out.
 
-    :param id_names: where the id may stand; the first that is there counts, whatever it holds.
+    >>> user_of({"sub": 7, "role": "admin"}, "sub", "id")
+    User(id='7', email=None, roles=('admin',))
+
+    :param id_names: fields that may hold the id; the first that is there counts, valid or not.
     :raises ValueError: there is no id, or it is not 1 to 256 printable characters.
     """
     name = next((name for name in id_names if name in fields), None)
     if name is None:
         raise ValueError("there is no user id")
-    found = fields[name]
-    if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**64:
-        found = str(found)
-    # It goes to logs, limits and stores: no control characters, no megabytes.
-    if not isinstance(found, str) or not 0 < len(found) <= _LONGEST_ID or not found.isprintable():
+    user_id = fields[name]
+    if isinstance(user_id, int) and not isinstance(user_id, bool) and abs(user_id) < 2**64:
+        user_id = str(user_id)
+    # The id goes to logs, limits and stores, where control characters or megabytes do harm.
+    fits = isinstance(user_id, str) and 0 < len(user_id) <= _LONGEST_ID and user_id.isprintable()
+    if not fits:
         raise ValueError("the user id is not 1 to 256 printable characters")
     email = fields.get("email")
     if not isinstance(email, str) or len(email) > _LONGEST_EMAIL or not email.isprintable():
         email = None
-    return User(found, email or None, _roles(fields))
+    return User(str(user_id), email or None, _roles(fields))
 
 
 def _roles(fields: Mapping[str, object]) -> tuple[str, ...]:
     listed = fields.get("roles")
-    found = list(listed[:_MOST_ROLES]) if isinstance(listed, list) else [listed]
-    found.append(fields.get("role"))
-    # What is no role's name gives no role: that only ever takes rights away.
-    fit = [role for role in found if isinstance(role, str) and 0 < len(role) <= _LONGEST_ROLE]
-    return tuple(dict.fromkeys(fit))
+    names = list(listed[:_MOST_ROLES]) if isinstance(listed, list) else [listed]
+    names.append(fields.get("role"))
+    # Leaving out a name that no role can have only ever takes rights away.
+    roles = [role for role in names if isinstance(role, str) and 0 < len(role) <= _LONGEST_ROLE]
+    return tuple(dict.fromkeys(roles))

@@ -1,1 +1,1 @@
-"""Users' own API keys: sealed with a master key, behind IKeyStore."""
+"""Users' own API keys, sealed with a master key; :class:`IKeyStore` is the seam to other stores."""

@@ -1,4 +1,4 @@
-"""``${user_key:daydream}`` in ``forward_headers``: each request carries its own user's key."""
+"""``${user_key:daydream}`` in ``forward_headers``: a request carries the key of its own user."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ..secret import Secret
 class UserKeyHeaders:
     """A callable for ``forward_headers``.
 
-    :param headers: fixed secrets, and templates that the user's key goes into.
-    :ivar names: of the headers, for whoever lists what a route injects.
+    :param headers: fixed secrets, and templates that take in a user's key, by header name.
+    :ivar names: the names of those headers; ``check`` and the console list what a route injects.
     """
 
     def __init__(self, headers: Mapping[str, Secret | UserKeyHeader], keys: IKeyStore) -> None:
@@ -23,21 +23,21 @@ class UserKeyHeaders:
         self._keys = keys
 
     async def __call__(self, request: IDownstreamRequest) -> dict[str, Secret]:
-        """The headers of this request.
+        """The headers of this request, by name.
 
-        :raises NoUserKey: the user has set none.
-        :raises Unauthorized: there is no user.
+        :raises NoUserKey: the user has set no key for the provider.
+        :raises Unauthorized: the request has no user.
         """
         user = request.record.user
         if user is None:
             raise Unauthorized(reason="the route uses the user's own key")
-        found: dict[str, Secret] = {}
+        headers: dict[str, Secret] = {}
         for name, value in self._headers.items():
             if isinstance(value, UserKeyHeader):
                 key = await self._keys.get(user.id, value.provider)
                 value = key.between(value.before, value.after)
-            found[name] = value
-        return found
+            headers[name] = value
+        return headers
 
     def __repr__(self) -> str:
         return f"<UserKeyHeaders {', '.join(self.names)}>"

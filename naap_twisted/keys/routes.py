@@ -1,6 +1,7 @@
-"""``/keys`` and ``/keys/{provider}``: the signed-in user sets, sees and deletes keys, never reads.
+"""``/keys`` and ``/keys/{provider}``: a signed-in user sets, lists and deletes keys of their own.
 
-Nobody else's: the user's id comes from the first door, not from the path.
+The user's id comes from authentication and not from the path, so that no user reaches another's
+keys; and no answer holds a key, only its last four characters.
 """
 
 from __future__ import annotations
@@ -17,54 +18,52 @@ from ..interfaces import IKeyStore
 from ..model import KeyInfo
 from .rules import LONGEST_KEY, check_key, check_provider
 
-#: Of {"key": "..."}, where JSON may spell each byte with six.
+#: Bytes of ``{"key": "..."}``; a JSON escape such as ``\u0041`` spells a character with six bytes.
 MOST_BODY = 8 * LONGEST_KEY
 
 
 def add_key_routes(router: Klein, keys: IKeyStore) -> None:
-    """The three routes, below where *router* is mounted."""
+    """Add the four routes to *router*, below the path at which the router is mounted."""
 
     @own_route
-    async def listed(request: Any) -> Any:
-        found = await keys.describe(signed_in(request).id)
-        return {"keys": [_shown(info) for info in found]}
+    async def list_keys(request: Any) -> Any:
+        infos = await keys.describe(signed_in(request).id)
+        return {"keys": [_json_of(info) for info in infos]}
 
     @own_route
-    async def seen(request: Any, provider: str) -> Any:
+    async def show_key(request: Any, provider: str) -> Any:
         check_provider(provider)
         for info in await keys.describe(signed_in(request).id):
             if info.provider == provider:
-                return _shown(info)
+                return _json_of(info)
         raise NotFound(f'No key for "{provider}" is set')
 
     @own_route
-    async def put(request: Any, provider: str) -> Any:
+    async def put_key(request: Any, provider: str) -> Any:
         user = signed_in(request)
-        key = check_key(_sent(request), check_provider(provider))
-        return _shown(await keys.put(user.id, provider, key))
+        key = check_key(_key_in_body(request), check_provider(provider))
+        return _json_of(await keys.put(user.id, provider, key))
 
     @own_route
-    async def deleted(request: Any, provider: str) -> Any:
+    async def delete_key(request: Any, provider: str) -> Any:
         user = signed_in(request)
         if not await keys.delete(user.id, check_provider(provider)):
             raise NotFound(f'No key for "{provider}" is set')
-        return None
 
-    one = "/keys/<string:provider>"
+    provider_path = "/keys/<string:provider>"
     for path, method, handler in (
-        ("/keys", "GET", listed),
-        (one, "GET", seen),
-        (one, "PUT", put),
-        (one, "DELETE", deleted),
+        ("/keys", "GET", list_keys),
+        (provider_path, "GET", show_key),
+        (provider_path, "PUT", put_key),
+        (provider_path, "DELETE", delete_key),
     ):
-        # Named, so that no handler of a user's can have the same endpoint.
-        name = f"naap {method} {path}"
-        router.route(path, methods=[method], endpoint=name)(handler)
+        # Klein names an endpoint after its function; a plugin's may have the same name as ours.
+        router.route(path, methods=[method], endpoint=f"naap {method} {path}")(handler)
 
 
-def _sent(request: Any) -> object:
-    kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
-    if kind != b"application/json":
+def _key_in_body(request: Any) -> object:
+    content_type = request.getHeader(b"content-type") or b""
+    if content_type.partition(b";")[0].strip().lower() != b"application/json":
         raise UnsupportedMediaType("Expected Content-Type: application/json")
     body = request.content.read(MOST_BODY + 1)
     if len(body) > MOST_BODY:
@@ -72,12 +71,12 @@ def _sent(request: Any) -> object:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        # Not json's own message: it may quote a piece of the key.
+        # The decoder's own message may quote a piece of the key.
         raise InvalidKey('Expected {"key": "..."}') from None
     return document.get("key") if isinstance(document, dict) else None
 
 
-def _shown(info: KeyInfo) -> dict[str, str]:
+def _json_of(info: KeyInfo) -> dict[str, str]:
     moment = datetime.fromtimestamp(info.updated_at, UTC)
     return {
         "provider": info.provider,

@@ -1,4 +1,4 @@
-"""What a provider may be called and what a key may be. Pure."""
+"""Which names a provider may have, and which texts a user's key may be. Pure."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from ..secret import Secret
 
 MOST_KEYS = 64
 LONGEST_KEY = 8 * 1024
-#: Of a shorter key the last four characters would be too much of it.
+#: The last four characters of a shorter key would give too much of the key away.
 SHORTEST_SHOWN = 12
 
 _PROVIDER = re.compile(r"[a-z0-9-]{1,64}")
 
 
 def check_provider(name: str) -> str:
-    """*name*, if it can name a provider.
+    """Give *name* back if it can name a provider.
+
+    >>> check_provider("daydream-2")
+    'daydream-2'
 
     :raises InvalidKey: it can't.
     """
@@ -28,7 +31,8 @@ def check_provider(name: str) -> str:
 def check_key(value: object, provider: str) -> Secret:
     """The key that a user sent.
 
-    :raises InvalidKey: not text, empty, over 8 kB of UTF-8, or with a control character.
+    :raises InvalidKey: *value* is no text, is empty, takes over 8 kB in UTF-8, or holds a control
+        character, which no header can carry.
     """
     if not isinstance(value, str):
         raise InvalidKey('Expected {"key": "..."}')

@@ -1,4 +1,4 @@
-"""The key store in a database: what is on its disk opens with the master key only."""
+"""The key store in a database: a key on its disk opens with the master key only."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _KEYS = USER_KEYS.c
 
 
 class SqlKeyStore:
-    """Sealed keys in *database*.
+    """Keeps sealed keys in *database*.
 
-    :param path: where the keys' routes stand, for messages.
-    :param now: seconds since 1970.
+    :param path: the path of the keys' routes; an error tells the user where to add a key.
+    :param now: seconds since 1970; they date the keys.
     """
 
     _log = Logger()
@@ -45,9 +45,9 @@ class SqlKeyStore:
         self._now = now
 
     def check_master_key(self) -> None:
-        """See that the master key is the one that sealed what is there. Blocks; before serving.
+        """Check that this master key sealed the keys in the database. This blocks.
 
-        :raises ConfigError: it is not. Nothing was changed.
+        :raises ConfigError: another master key did. Nothing was changed.
         """
 
         def check(connection: Connection) -> bool:
@@ -64,8 +64,9 @@ class SqlKeyStore:
             )
 
     def rotate(self) -> int:
-        """Seal every key, and the canary, with the first master key; how many. All or nothing.
+        """Seal every key, and the canary, with the first master key, in one transaction.
 
+        :returns: the number of keys.
         :raises ConfigError: one of them does not open. Nothing was changed.
         """
         self.check_master_key()
@@ -90,7 +91,7 @@ class SqlKeyStore:
         return len(rows)
 
     def put(self, user_id: str, provider: str, key: Secret) -> Deferred[KeyInfo]:
-        """See :class:`~naap_twisted.interfaces.IKeyStore`. On the disk once it fires."""
+        """See :class:`~naap_twisted.interfaces.IKeyStore`. The key is on the disk once it fires."""
         updated_at = int(self._now())
         row = {"sealed": self._vault.seal(user_id, provider, key), "updated_at": updated_at}
 
@@ -105,10 +106,10 @@ class SqlKeyStore:
         return self._database.run(write, write=True)
 
     def _insert(self, connection: Connection, row: dict[str, object]) -> None:
-        mine = sql.select(sql.func.count()).where(_KEYS.user_id == row["user_id"])
-        if (connection.execute(mine).scalar() or 0) >= MOST_KEYS:
+        count = sql.select(sql.func.count()).where(_KEYS.user_id == row["user_id"])
+        if (connection.execute(count).scalar() or 0) >= MOST_KEYS:
             raise TooManyKeys(f"At most {MOST_KEYS} keys can be kept")
-        # Another process may have set it since: the last one counts.
+        # Another process may have inserted the same key since the UPDATE: the last writer wins.
         connection.execute(
             insert_into(USER_KEYS, connection)
             .values(row)
@@ -116,21 +117,16 @@ class SqlKeyStore:
         )
 
     def get(self, user_id: str, provider: str) -> Deferred[Secret]:
-        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
-
         def read(connection: Connection) -> Secret:
-            found = connection.execute(
-                sql.select(_KEYS.sealed).where(_is(user_id, provider))
-            ).scalar()
-            if found is None:
+            query = sql.select(_KEYS.sealed).where(_is(user_id, provider))
+            sealed = connection.execute(query).scalar()
+            if sealed is None:
                 raise NoUserKey(provider, self._path)
-            return self._open(user_id, provider, found)
+            return self._open(user_id, provider, sealed)
 
         return self._database.run(read)
 
     def delete(self, user_id: str, provider: str) -> Deferred[bool]:
-        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
-
         def remove(connection: Connection) -> bool:
             gone = connection.execute(sql.delete(USER_KEYS).where(_is(user_id, provider)))
             return gone.rowcount > 0
@@ -138,13 +134,11 @@ class SqlKeyStore:
         return self._database.run(remove, write=True)
 
     def describe(self, user_id: str) -> Deferred[tuple[KeyInfo, ...]]:
-        """See :class:`~naap_twisted.interfaces.IKeyStore`."""
-
         def read(connection: Connection) -> tuple[KeyInfo, ...]:
             mine = sql.select(_KEYS.provider, _KEYS.sealed, _KEYS.updated_at)
             rows = connection.execute(mine.where(_KEYS.user_id == user_id)).all()
-            # By code point, whatever collation the database has.
-            return tuple(sorted(map(info, rows), key=lambda found: found.provider))
+            # Python sorts by code point, whatever collation the database has.
+            return tuple(sorted(map(info, rows), key=lambda listed: listed.provider))
 
         def info(row: Any) -> KeyInfo:
             key = self._open(user_id, row.provider, row.sealed)

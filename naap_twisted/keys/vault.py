@@ -1,8 +1,8 @@
-"""Keys under lock: Fernet tokens (AES-128-CBC and HMAC-SHA256) of cryptography's MultiFernet.
+"""Users' keys under lock: Fernet tokens (AES-128-CBC and HMAC-SHA256) of cryptography.
 
-The first master key seals; every one of them opens. To rotate, put a new one in front, re-seal
-(``naap-proxy rotate-keys``), then drop the old one. A token also holds whose key it is: a row
-moved to another user or provider does not open.
+The first master key seals; every master key opens. To rotate, put a new one in front, re-seal
+(``naap-proxy rotate-keys``), then drop the old one. A token also holds the user and the provider,
+so that a row moved to another user or provider does not open.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ _CANARY = b"naap-proxy master key"
 
 
 class Vault:
-    """Seals and opens.
+    """Seals and opens users' keys.
 
     :param master: one or more Fernet keys (44 characters each), separated by commas.
-    :raises ConfigError: one of them is none.
+    :raises ConfigError: a part between commas is no Fernet key.
     """
 
     def __init__(self, master: Secret) -> None:
         parts = [part.strip() for part in master.reveal().split(b",")]
         locks: list[Fernet] = []
         for number, part in enumerate(parts, 1):
-            # base64 itself forgives what follows its padding.
+            # Python's base64 ignores characters behind the padding, which a typing error leaves.
             if _MASTER_KEY.fullmatch(part) is None:
                 raise ConfigError(
                     f"master_key: part {number} is not a master key;"
@@ -40,25 +40,25 @@ class Vault:
         self._locks = MultiFernet(locks)
 
     def seal(self, user_id: str, provider: str, key: Secret) -> str:
-        """A token that holds *key*."""
+        """A token that holds *key* and says whose it is."""
         return self._locks.encrypt(_owner(user_id, provider) + key.reveal()).decode("ascii")
 
     def open(self, user_id: str, provider: str, sealed: str) -> Secret:
         """The key in *sealed*.
 
-        :raises ValueError: no master key opens it, or it is somebody else's.
+        :raises ValueError: no master key opens it, or it was sealed for another user or provider.
         """
         owner = _owner(user_id, provider)
         try:
-            plain = self._locks.decrypt(sealed)
+            opened = self._locks.decrypt(sealed)
         except InvalidToken:
             raise ValueError("no master key opens it") from None
-        if not plain.startswith(owner):
+        if not opened.startswith(owner):
             raise ValueError("it was sealed for another user or provider")
-        return Secret(plain[len(owner) :], source=f"user_key:{provider}")
+        return Secret(opened[len(owner) :], source=f"user_key:{provider}")
 
     def reseal(self, sealed: str) -> str:
-        """The same token under the first master key.
+        """The key in *sealed*, in a token under the first master key.
 
         :raises ValueError: no master key opens it.
         """
@@ -68,7 +68,7 @@ class Vault:
             raise ValueError("no master key opens it") from None
 
     def canary(self) -> str:
-        """A token by which a later start knows its master key again."""
+        """A token by which a later start recognizes its master key."""
         return self._locks.encrypt(_CANARY).decode("ascii")
 
     def knows(self, canary: str) -> bool:
@@ -85,11 +85,11 @@ def new_master_key() -> str:
 
 
 def last4(key: Secret) -> str:
-    """A long key's last four characters, by which its owner knows it again; ``""`` of others."""
+    """The last four characters, by which the owner recognizes a key; ``""`` for a short key."""
     raw = key.reveal()
     return raw[-4:].decode("utf-8", "replace") if len(raw) >= SHORTEST_SHOWN else ""
 
 
 def _owner(user_id: str, provider: str) -> bytes:
-    # Neither a provider nor a key holds NUL, so the boundary can't be moved.
+    # A provider and a key hold no NUL, so no other user and provider give the same bytes.
     return user_id.encode("utf-8") + b"\0" + provider.encode("ascii") + b"\0"

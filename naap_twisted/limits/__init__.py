@@ -1,1 +1,1 @@
-"""Rate limiters: one interface (IRateLimiter), an embedded store and a shared one."""
+"""Bounds on requests: rates, in memory or in Redis, and the number of exchanges in flight."""

@@ -1,8 +1,8 @@
-"""What a page may know of its limits: the RateLimit and RateLimit-Policy header fields. Pure.
+"""Tells a page its limits: the RateLimit and RateLimit-Policy header fields. Pure.
 
-Structured fields as in draft-ietf-httpapi-ratelimit-headers (from revision 08 on), because one
-request falls under several limits at once and each policy has its own name there; the older
-``RateLimit-Limit``/``-Remaining``/``-Reset`` triple can tell of one only.
+The fields have the form of draft-ietf-httpapi-ratelimit-headers since revision 08, which gives each
+policy a name, because a request falls under several limits at once. The older triple
+``RateLimit-Limit``, ``-Remaining`` and ``-Reset`` can tell of one limit only.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _LIMIT_SPELLED, _POLICY_SPELLED = spelling(LIMIT), spelling(POLICY)
 
 
 class Announcement:
-    """One policy's part of both fields.
+    """The part of one policy in both fields.
 
-    :param policy: its name: ``"address"``, ``"user"``, ``"route"``.
+    :param policy: its name: ``"address"``, ``"user"`` or ``"route"``.
     """
 
     def __init__(self, policy: str, limit: RateLimit) -> None:
@@ -29,7 +29,7 @@ class Announcement:
         self._limit = name + b";r=%d;t=%d"
 
     def put(self, headers: Headers, decision: RateDecision) -> None:
-        """Add it to a response's *headers*: ``r`` requests left, ``t`` seconds until more are."""
+        """Add to a response's *headers* ``r``, the requests left, and ``t``, seconds until more."""
         current = self._limit % (decision.remaining, decision.reset or decision.retry_after)
         earlier = headers.getRawHeaders(LIMIT)
         if earlier is None:

@@ -1,4 +1,4 @@
-"""The exchange's places under every in-flight limit that it falls under: server, route, user."""
+"""An exchange's places under each in-flight limit that it falls under: server, route and user."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from twisted.internet.defer import Deferred
 from ..model import User
 from .in_flight import InFlight, InFlightByKey, InFlightLimit
 
-#: What gives the places that are held back, one call each.
+#: Functions of which each gives back one place that the exchange holds.
 Places = list[Callable[[], None]]
 
 
 @frozen
 class CapacityLimits:
-    """The server's bounds on exchanges in progress.
+    """The server's bounds on exchanges in flight.
 
-    :ivar total: over all routes.
+    :ivar total: of all routes together.
     :ivar route: of one route.
     :ivar user: of one authenticated user.
     """
@@ -30,7 +30,7 @@ class CapacityLimits:
 
 
 class Capacity:
-    """One route's view of the server's counters."""
+    """The counters of one route: its own, and those that all routes of the server share."""
 
     def __init__(self, total: InFlight, users: InFlightByKey, route: InFlightLimit) -> None:
         self._total = total
@@ -44,15 +44,15 @@ class Capacity:
 
     @property
     def in_flight(self) -> int:
-        """Exchanges in progress, over all routes."""
+        """Exchanges in flight on all routes of the server."""
         return self._total.running
 
     def sibling(self, route: InFlightLimit) -> Capacity:
-        """Another route of the same server."""
+        """The counters of another route of the same server."""
         return Capacity(self._total, self._users, route)
 
     def take(self, user: User | None) -> Places | None:
-        """A place everywhere if there is one at once, else ``None``, with nothing held."""
+        """Take a place under every limit if each has a free one; else take none: ``None``."""
         route, total = self._route, self._total
         if route.full or total.full or (user is not None and self._users.full(user.id)):
             return None
@@ -65,9 +65,9 @@ class Capacity:
         return places
 
     async def enter(self, user: User | None) -> Places:
-        """Take a place everywhere, the narrowest first.
+        """Take a place under every limit, the narrowest first, and wait in queues for it.
 
-        :raises Unavailable: somewhere the queue is full; nothing is held then.
+        :raises Unavailable: one of the queues is full; no place is held then.
         """
         held: Places = []
         try:

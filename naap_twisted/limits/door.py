@@ -1,10 +1,10 @@
-"""The limits that ask who calls: per user, per route. They stand right behind ``authorize``."""
+"""The rate limits of a user and of a route, which count a request after ``authorize``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
@@ -16,24 +16,20 @@ from .announce import Announcement
 
 @frozen
 class Policy:
-    """One limit behind the door.
+    """One rate limit that stands behind ``authorize``.
 
-    :ivar limiter: counts.
-    :ivar users_only: who calls without a name is not counted; else by address.
+    :ivar users_only: a request without a user is not counted; else it is counted by address.
     """
 
     name: str
     limit: RateLimit
     limiter: IRateLimiter
-    announcement: Announcement
-    users_only: bool = False
+    users_only: bool = field(default=False, kw_only=True)
+    announcement: Announcement = field(init=False)
 
-    @classmethod
-    def of(
-        cls, name: str, limit: RateLimit, limiter: IRateLimiter, *, users_only: bool = False
-    ) -> Policy:
-        """A policy with its announcement made."""
-        return cls(name, limit, limiter, Announcement(name, limit), users_only)
+    @announcement.default
+    def _announcement(self) -> Announcement:
+        return Announcement(self.name, self.limit)
 
 
 class Door:
@@ -48,14 +44,14 @@ class Door:
         return bool(self._policies)
 
     def beside(self, policy: Policy) -> Door:
-        """This door with one policy more."""
+        """A door with these policies and *policy*."""
         return Door((*self._policies, policy))
 
     async def admit(self, request: IDownstreamRequest) -> None:
-        """Let the request pass, or raise.
+        """Count the request and let it pass, or raise.
 
         :raises RateLimited: it is over one of the limits.
-        :raises Unavailable: that can't be told now.
+        :raises Unavailable: a limiter failed, or its store can't be asked now.
         """
         user = request.record.user
         key = request.record.caller

@@ -1,4 +1,4 @@
-"""How many exchanges may run at once, with a short, bounded queue behind."""
+"""Bounds the exchanges that run at the same time, with a short queue for those behind them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..errors import Unavailable
 
 @frozen
 class InFlightLimit:
-    """A bound on exchanges in progress.
+    """A bound on exchanges in flight.
 
-    :ivar running: at once.
-    :ivar queued: waiting behind them; one more is answered 503.
+    :ivar running: how many run at the same time.
+    :ivar queued: how many wait behind them; a further one is answered 503.
     """
 
     running: int
@@ -23,23 +23,23 @@ class InFlightLimit:
 
 
 class InFlight:
-    """Counts exchanges in progress under one limit."""
+    """Counts the exchanges in flight under one limit."""
 
     def __init__(self, limit: InFlightLimit) -> None:
         self._limit = limit
         self.running = 0
-        # Ordered, and removable from the middle when a browser leaves the queue.
+        # A dict keeps the order, and lets a browser that leaves drop out of the middle.
         self._queue: OrderedDict[int, Deferred[None]] = OrderedDict()
 
     @property
     def full(self) -> bool:
-        """Whether the next one would have to wait."""
+        """Whether the next exchange would have to wait."""
         return self.running >= self._limit.running
 
     def enter(self) -> Deferred[None] | None:
-        """Take a place: ``None`` when there is one, a Deferred of it when there is a queue.
+        """Take a place: ``None`` when one is free, else a Deferred that fires with its turn.
 
-        Cancelling the Deferred leaves the queue. Whoever got a place calls :meth:`leave` once.
+        Cancelling the Deferred leaves the queue. An exchange with a place calls :meth:`leave` once.
 
         :raises Unavailable: the queue is full.
         """
@@ -56,7 +56,7 @@ class InFlight:
         self._queue.pop(id(turn), None)
 
     def leave(self) -> None:
-        """Give the place back, to the first in the queue."""
+        """Give the place to the first in the queue, or back."""
         if self._queue:
             self._queue.popitem(last=False)[1].callback(None)
         else:
@@ -64,7 +64,7 @@ class InFlight:
 
 
 class InFlightByKey:
-    """One :class:`InFlight` a key (a user), kept only while something of it runs."""
+    """An :class:`InFlight` for each key (a user), which lives while an exchange of the key runs."""
 
     def __init__(self, limit: InFlightLimit) -> None:
         self._limit = limit
@@ -74,7 +74,7 @@ class InFlightByKey:
         return len(self._by_key)
 
     def full(self, key: str) -> bool:
-        """Whether *key*'s next one would have to wait."""
+        """Whether the next exchange of *key* would have to wait."""
         counter = self._by_key.get(key)
         return self._limit.running < 1 if counter is None else counter.full
 

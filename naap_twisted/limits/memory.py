@@ -1,10 +1,9 @@
-"""A rate limiter in this process's memory, bounded in keys and in what it keeps of each.
+"""A rate limiter in this process's memory, bounded in the number of keys and in memory for each.
 
-It is a sliding window. A fixed one lets twice the limit through around each boundary, which breaks
-``RateLimit``'s promise of "in any window"; a full log of times keeps ``requests`` numbers a key.
-So the log is kept coarse: hits close together share one entry, which is forgotten when the *last*
-of them is a window old. That never lets one too many through; a hit may count longer than the
-window by at most 1/16 of it.
+The window slides: a fixed one lets twice the limit through around each boundary, which breaks the
+promise of ``RateLimit``, "in any window". A log of every hit would keep ``requests`` times for a
+key, so the log is coarse: hits close together share an entry, which expires when the *last* of them
+is a window old. That never lets one too many through; a hit may count 1/16 of the window longer.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ _ENTRIES_A_WINDOW = 16
 
 @define
 class _Entry:
-    """Hits close together. Times are the clock's seconds."""
+    """Hits close together; times are in seconds of the clock."""
 
     opened: float
     last: float
@@ -30,34 +29,29 @@ class _Entry:
 
 
 @define
-class _Key:
-    """One caller's hits, oldest first; ``used`` is the sum of their counts."""
+class _Hits:
+    """The hits of one key, oldest first; ``used`` is the sum of their counts."""
 
     entries: deque[_Entry]
     used: int = 0
 
 
 class MemoryRateLimiter:
-    """Counts per key; a refused request is not counted, so that waiting always helps.
+    """Counts requests by key. A refused request does not count, so that waiting always helps.
 
-    Each call costs a constant amount, averaged over calls.
+    A call takes constant time, averaged over calls.
 
-    :param clock: whose ``seconds()`` is the time; the reactor.
-    :param max_keys: beyond it the key whose last hit is the oldest is forgotten.
-    :raises ValueError: a limit or a bound that is not more than zero.
+    :param clock: its ``seconds()`` is the time.
+    :param max_keys: past it, the key whose last hit is the oldest is dropped.
     """
 
     def __init__(self, limit: RateLimit, clock: IReactorTime, max_keys: int = 100_000) -> None:
-        if limit.requests < 1 or max_keys < 1:
-            raise ValueError("requests and max_keys must be at least 1")
-        if not math.isfinite(limit.window) or limit.window <= 0:
-            raise ValueError("window must be more than zero seconds")
         self.limit = limit
         self._clock = clock
         self._max_keys = max_keys
         self._span = limit.window / _ENTRIES_A_WINDOW
-        # Ordered by last counted hit, so its front is both the oldest key and the first to expire.
-        self._keys: OrderedDict[str, _Key] = OrderedDict()
+        # Keys stand in the order of their last counted hit, so the first is the next to expire.
+        self._keys: OrderedDict[str, _Hits] = OrderedDict()
 
     def __len__(self) -> int:
         """How many keys are held."""
@@ -66,59 +60,59 @@ class MemoryRateLimiter:
     def hit(self, key: str) -> RateDecision:
         """Count one request of *key*."""
         now = self._clock.seconds()
-        found = self._keys.get(key)
-        if found is None:
+        hits = self._keys.get(key)
+        if hits is None:
             self._make_room(now)
-            found = self._keys[key] = _Key(deque())
+            hits = self._keys[key] = _Hits(deque())
         else:
-            self._forget(found, now)
+            self._drop_expired(hits, now)
         allowed = self.limit.requests
-        if found.used >= allowed:
-            return self._refusal(found, now)
-        self._count(found, now)
+        if hits.used >= allowed:
+            return self._refusal(hits, now)
+        self._count(hits, now)
         self._keys.move_to_end(key)
-        reset = self._wait(found, now)
-        return RateDecision(True, allowed, allowed - found.used, reset=reset)
+        reset = self._wait(hits, now)
+        return RateDecision(True, allowed, allowed - hits.used, reset=reset)
 
     def refusal(self, key: str) -> RateDecision | None:
-        """What :meth:`hit` would refuse *key* with now, or ``None``. Counts nothing."""
-        found = self._keys.get(key)
-        if found is None:
+        """The decision by which :meth:`hit` would refuse *key* now, else ``None``."""
+        hits = self._keys.get(key)
+        if hits is None:
             return None
         now = self._clock.seconds()
-        self._forget(found, now)
-        return self._refusal(found, now) if found.used >= self.limit.requests else None
+        self._drop_expired(hits, now)
+        return self._refusal(hits, now) if hits.used >= self.limit.requests else None
 
-    def _refusal(self, found: _Key, now: float) -> RateDecision:
-        wait = self._wait(found, now)
+    def _refusal(self, hits: _Hits, now: float) -> RateDecision:
+        wait = self._wait(hits, now)
         return RateDecision(False, self.limit.requests, 0, wait, reset=wait)
 
-    def _wait(self, found: _Key, now: float) -> int:
-        return max(1, math.ceil(found.entries[0].last + self.limit.window - now))
+    def _wait(self, hits: _Hits, now: float) -> int:
+        return max(1, math.ceil(hits.entries[0].last + self.limit.window - now))
 
-    def _count(self, found: _Key, now: float) -> None:
-        found.used += 1
-        newest = found.entries[-1] if found.entries else None
+    def _count(self, hits: _Hits, now: float) -> None:
+        hits.used += 1
+        newest = hits.entries[-1] if hits.entries else None
         if newest is not None and now < newest.opened + self._span:
             newest.last = now
             newest.count += 1
         else:
-            found.entries.append(_Entry(now, now, 1))
+            hits.entries.append(_Entry(now, now, 1))
 
-    def _forget(self, found: _Key, now: float) -> None:
-        entries = found.entries
+    def _drop_expired(self, hits: _Hits, now: float) -> None:
+        entries = hits.entries
         while entries and self._expired(entries[0], now):
-            found.used -= entries.popleft().count
+            hits.used -= entries.popleft().count
 
     def _expired(self, entry: _Entry, now: float) -> bool:
-        # The same sum as in hit(): one rounding, so that Retry-After is never a hair too short.
+        # The sum is that of _wait(): rounded alike, so that Retry-After is never a hair too short.
         return entry.last + self.limit.window <= now
 
     def _make_room(self, now: float) -> None:
         """Drop two expired keys for each new one, so that expired keys never pile up."""
         for _ in range(2):
             oldest = next(iter(self._keys.values()), None)
-            # One that was only asked about may have no entries left.
+            # refusal() may have dropped the last entries of a key.
             if oldest is None or (oldest.entries and not self._expired(oldest.entries[-1], now)):
                 break
             self._keys.popitem(last=False)

@@ -1,11 +1,11 @@
-"""A rate limiter whose counts are in Redis: one limit for every process and machine.
+"""A rate limiter that counts in Redis: one limit for all processes and machines.
 
-It is the sliding window of :mod:`.memory`, entry for entry, as one script: Redis runs it as a
-whole, so that two processes can't both take the last place. The clock is Redis' own.
+It is the sliding window of :mod:`.memory`, entry for entry, as a script. Redis runs a script
+without interruption, so that two processes can't both take the last place, and by its own clock.
 
-Beside it each process counts what itself let through, and never lets more through than the limit.
-So whatever happens to Redis, no window sees more than (number of processes) x (limit) requests;
-while Redis is there, it is the limit.
+Each process also counts the requests that it allowed, and never allows more than the limit. So no
+window sees more than (number of processes) x (limit) requests whatever happens to Redis, and no
+more than the limit while Redis answers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from ..model import RateDecision, RateLimit
 from .memory import MemoryRateLimiter
 from .redis_link import RedisGone, RedisLink
 
-# A list of "opened last count", oldest first; times in milliseconds. At most 18 entries.
+# The value is a list of "opened last count", oldest first, of at most 18 entries; times are in
+# milliseconds.
 SCRIPT = """
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
 local now = tonumber(ARGV[3])
@@ -56,12 +57,11 @@ return {1, limit - used - 1, oldest + window - now}
 
 
 class RedisRateLimiter:
-    """Counts in Redis, and in this process beside it.
+    """Counts requests in Redis, and in this process, too.
 
-    :param prefix: before each key: the server's name and the policy's.
-    :param deny: while Redis is gone requests get 503; else each process goes on with its own
-        counts.
-    :param now: seconds, in the place of Redis' own clock; for tests.
+    :param prefix: stands before each key: the server's name and the policy's.
+    :param deny: while Redis is gone, requests get 503; else each process goes by its own counts.
+    :param now: seconds, in the place of Redis' own clock, for tests.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class RedisRateLimiter:
     def hit(self, key: str) -> RateDecision | Deferred[RateDecision]:
         """Count one request of *key*.
 
-        :raises Unavailable: Redis is gone, and that means no.
+        :raises Unavailable: Redis is gone and *deny* is set.
         """
         refused = self._local.refusal(key)
         if refused is not None:
@@ -104,7 +104,7 @@ class RedisRateLimiter:
             return RateDecision(False, self.limit.requests, 0, seconds, reset=seconds)
         own = self._local.hit(key)
         if not own.allowed:
-            return own  # others of this process passed while Redis was asked
+            return own  # this process allowed other requests while Redis was asked
         return RateDecision(True, self.limit.requests, int(remaining), reset=seconds)
 
     def _lost(self, failure: Failure, key: str) -> RateDecision:

@@ -1,4 +1,4 @@
-"""``redis_url``, parsed. Pure."""
+"""Parses ``redis_url``. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ class RedisAddress:
 
     @classmethod
     def parse(cls, url: Secret) -> RedisAddress:
-        """:raises ConfigError: it is no such URL; a line that does not quote it."""
+        """Parse *url*.
+
+        :raises ConfigError: it has another form; the message does not quote it.
+        """
         try:
             parts = urlsplit(url.reveal().decode("ascii"))
             database = int(parts.path.strip("/") or 0)

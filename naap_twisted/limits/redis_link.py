@@ -1,4 +1,4 @@
-"""One connection to Redis, a deadline for each answer, a circuit that knows when it is gone."""
+"""A connection to Redis, with a deadline for each answer and a circuit that opens at an outage."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _CONNECT = 2.0
 
 
 class RedisGone(Exception):
-    """Redis did not answer, or not in time."""
+    """Redis gave no answer in time, or an error."""
 
 
 class _Factory(RedisFactory):  # type: ignore[misc]
-    """Comes back soon: meanwhile limits are local."""
+    """Reconnects soon, because limits are local until then."""
 
     initialDelay = 0.1
     maxDelay = 1.0
@@ -30,12 +30,11 @@ class _Factory(RedisFactory):  # type: ignore[misc]
 class RedisLink:
     """Asks Redis, and stops asking while it is gone.
 
-    :param deadline: seconds for one answer. Past it the circuit opens: nobody waits for Redis
-        until a probe was answered.
+    :param deadline: seconds for one answer. Past it the circuit opens: no request waits for Redis
+        until Redis has answered a probe.
     :param probe: seconds between probes while the circuit is open.
-    :ivar deadline: as given.
-    :ivar up: it answered last time.
-    :ivar outages: how often it was lost.
+    :ivar up: the circuit is closed: Redis answered last time.
+    :ivar outages: how often Redis was lost.
     """
 
     _log = Logger()
@@ -68,7 +67,7 @@ class RedisLink:
             isLazy=True,
             username=address.username,
             password=address.password,
-            # A connection that swallows everything is cut, so that the next one can be made.
+            # A connection on which nothing comes back is cut, so that a new one can be made.
             replyTimeout=_CONNECT,
         )
         self._factory.deferred.addCallbacks(self._connected, lambda _: None)
@@ -84,18 +83,16 @@ class RedisLink:
         return succeed(None) if factory is None else factory.disconnect()
 
     def evaluate(self, script: str, keys: list[str], arguments: list[Any]) -> Deferred[Any]:
-        """What *script* returns; fails with :class:`RedisGone`, at the deadline at the latest."""
-        if not self.up:
-            return fail(RedisGone("the circuit is open"))
+        """The value of *script*; fails with :class:`RedisGone` at the deadline at the latest."""
         return self._ask("eval", script, keys, arguments)
 
     def ping(self) -> Deferred[Any]:
-        """Whether it answers now; fails as :meth:`evaluate` does."""
-        if not self.up:
-            return fail(RedisGone("the circuit is open"))
+        """Fire if Redis answers now; fail as :meth:`evaluate` does."""
         return self._ask("ping")
 
-    def _ask(self, command: str, *arguments: Any) -> Deferred[Any]:
+    def _ask(self, command: str, *arguments: Any, probing: bool = False) -> Deferred[Any]:
+        if not (self.up or probing):
+            return fail(RedisGone("the circuit is open"))
         factory = self._factory
         if factory is None or not factory.size:
             self._gone("not connected")
@@ -144,10 +141,10 @@ class RedisLink:
     def _probe(self) -> None:
         self._probing = None
         if self._factory is not None:
-            self._ask("ping").addCallbacks(self._back, self._still_gone)
+            self._ask("ping", probing=True).addCallbacks(self._back, self._still_gone)
 
     def _connected(self, _: object) -> None:
-        """The first connection is there: no need to wait for the probe's time."""
+        """Probe at once when the first connection is there, and not when the probe is due."""
         if self._probing is not None and self._probing.active():
             self._probing.cancel()
             self._probe()

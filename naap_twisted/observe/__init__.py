@@ -1,1 +1,1 @@
-"""What can be seen from outside: the log line of every exchange, health."""
+"""What operators see of the server: the log line of each exchange, and its health."""

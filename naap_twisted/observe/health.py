@@ -1,4 +1,4 @@
-"""``GET /healthz`` (contract section 6)."""
+"""``GET /healthz``: a load balancer asks whether the service runs."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..interfaces import IDownstreamRequest, IHeadResource
 
 @implementer(IHeadResource)
 class Health(Resource):
-    """Says that the service runs, since when and which.
+    """Tells the service's name and the seconds since it started.
 
-    :param clock: for the uptime, in seconds.
+    :param clock: measures the uptime.
     """
 
     isLeaf = True
@@ -30,7 +30,7 @@ class Health(Resource):
         self._started = clock.seconds()
 
     def render(self, request: IDownstreamRequest) -> int:
-        """GET and HEAD."""
+        """Answer GET and HEAD."""
         if request.postpath:
             request.refuse(NotFound())
         elif request.method not in (b"GET", b"HEAD"):

@@ -1,7 +1,7 @@
-"""One structured line an exchange, and JSON lines for everything (``twisted.logger``).
+"""Logs each exchange as a structured line, and any event as a JSON line (``twisted.logger``).
 
-``twistd --logger naap_twisted.observe.log.json_lines -n naap-proxy ...`` writes every event as one
-JSON object a line.
+``twistd --logger naap_twisted.observe.log.json_lines -n naap-proxy ...`` writes every event as a
+JSON object on a line of its own.
 """
 
 from __future__ import annotations
@@ -12,21 +12,14 @@ from functools import lru_cache
 from time import time
 from typing import TYPE_CHECKING, Any, TextIO
 
-from twisted.logger import (
-    FileLogObserver,
-    ILogObserver,
-    Logger,
-    LogLevel,
-    formatEvent,
-    formatTime,
-)
+from twisted.logger import FileLogObserver, ILogObserver, Logger, LogLevel, formatEvent, formatTime
 from zope.interface import provider
 
 if TYPE_CHECKING:
     from ..downstream.request import DownstreamRequest
 
 _LONGEST = 4000
-# Made once: json.dumps with separators makes a new encoder at every call.
+# json.dumps with separators would make a new encoder at every call.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _quote = json.encoder.encode_basestring_ascii
 
@@ -34,8 +27,8 @@ _quote = json.encoder.encode_basestring_ascii
 class AccessLog:
     """Writes the line of each finished exchange.
 
-    Its fields are those of :class:`naap_twisted.downstream.record.ExchangeRecord`: never a header's
-    value, a query string, a path below a branch or a body.
+    The line has the fields of :class:`naap_twisted.downstream.record.ExchangeRecord`, and never a
+    header's value, a query string, a path below a pinned route or a body.
     """
 
     def __init__(self, logger: Logger | None = None) -> None:
@@ -43,7 +36,7 @@ class AccessLog:
 
     def __call__(self, request: DownstreamRequest) -> None:
         log = self._log
-        # What Logger.info makes of it, without its walk over all levels at every line.
+        # This is the event that Logger.info would make, without its walk over all log levels.
         log.observer(
             {
                 "log_logger": log,
@@ -59,11 +52,11 @@ class AccessLog:
 
 
 def access_line(request: DownstreamRequest) -> str:
-    """The line: JSON. Written by hand for the usual exchange, whose values need no quoting."""
+    """The line, in JSON; for a successful exchange it is formatted without an encoder."""
     record = request.record
     if record.outcome != "ok" or not record.target:
         return _encode(access_fields(request))
-    # An id is whatever the auth service or the token says: quoted, and not kept.
+    # The auth service or the token chose the id, so it needs quoting, and no cache of quoted ids.
     user = "" if record.user is None else f'"user":{_quote(record.user.id)},'
     phases = ",".join([f'"{name}":{seconds * 1000:.3f}' for name, seconds in record.phases.items()])
     return (
@@ -112,7 +105,7 @@ def _ms(seconds: float) -> float:
 
 
 def json_observer(out: TextIO) -> FileLogObserver:
-    """An observer that writes every event to *out* as one JSON object a line."""
+    """An observer that writes every event to *out* as a JSON object on a line."""
 
     def line(event: Any) -> str:
         level = event.get("log_level", LogLevel.info)
@@ -135,5 +128,5 @@ def json_observer(out: TextIO) -> FileLogObserver:
 
 @provider(ILogObserver)
 def json_lines() -> FileLogObserver:
-    """For twistd's ``--logger``."""
+    """The observer for twistd's ``--logger``, which writes to standard output."""
     return json_observer(sys.stdout)

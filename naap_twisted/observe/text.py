@@ -1,8 +1,8 @@
-"""The access line in a text log, at a quarter of the usual price.
+"""Writes the access line to a text log in a quarter of the time that Twisted's observer takes.
 
 Twisted's text observer formats every event through ``string.Formatter`` and makes each time stamp
-anew, zone and all. The access line is text already, and there is one for every exchange; so the
-observers that write text get a formatter that knows it. Every other event goes Twisted's way.
+anew, zone and all. The access line of an exchange is text already, so the text observers get a
+formatter that copies it, and formats every other event as Twisted does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TEXT = "twisted.logger._file"  # where textFileLogObserver's own formatter is f
 
 
 class AccessText:
-    """Formats as *usual* does, but access lines by itself."""
+    """Formats access lines itself, and every other event as *usual* does."""
 
     def __init__(self, usual: Format) -> None:
         self._usual = usual
@@ -24,7 +24,7 @@ class AccessText:
         self._stamp = ""
 
     def __call__(self, event: LogEvent) -> str | None:
-        """For ``FileLogObserver``."""
+        """The text of *event*, as ``FileLogObserver`` asks for it."""
         if "exchange" not in event:
             return self._usual(event)
         second = int(event["log_time"])
@@ -34,7 +34,7 @@ class AccessText:
 
 
 def speed_up_text_logs(publisher: LogPublisher = globalLogPublisher) -> None:
-    """Give every text observer of *publisher* the short way. Harmless when called twice."""
+    """Give every text observer of *publisher* an :class:`AccessText`, once."""
     for observer in publisher._observers:
         if isinstance(observer, FileLogObserver):
             usual = observer.formatEvent

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import attrs
 from attrs import frozen
 
-from ..auth import claims, fetch, signing_keys, tokens
+from ..auth import claims, credentials, fetch, signing_keys
 from ..auth.jwt import SECRET_VARIABLES
 from ..headers import is_token
 from ..interfaces import IAuthenticator
@@ -145,11 +145,13 @@ class AuthOptions:
     session_timeout: float = _session(duration, fetch.TIMEOUT, "For one call of it.")
     session_cookie: str = _in_file(
         _cookie,
-        tokens.SESSION_COOKIE,
+        credentials.SESSION_COOKIE,
         "Where a token may stand beside `Authorization`; empty for nowhere.",
     )
     csrf_cookie: str = _in_file(
-        _cookie, tokens.CSRF_COOKIE, "What `X-CSRF-Token` repeats, where the token came by cookie."
+        _cookie,
+        credentials.CSRF_COOKIE,
+        "What `X-CSRF-Token` repeats, where the token came by cookie.",
     )
     secret: Secret | None = option(
         optional(reads_files("Secret | str", TEXT)(resolve)),

@@ -1,11 +1,11 @@
-"""The request body's door: declared type, size, syntax (contract section 4)."""
+"""Judges a request's body before it goes upstream: declared type, size and JSON syntax."""
 
 from __future__ import annotations
 
 import gc
 import json
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from twisted.web.iweb import IBodyProducer
 
@@ -20,23 +20,23 @@ _MUCH = 32 * 1024
 
 
 class BodyPolicy:
-    """What a route takes as a request body.
+    """The request bodies that a route takes.
 
     :param content_types: media types, or ``*/*``.
     :param limit: bytes.
-    :param required: whether POST, PUT and PATCH need one.
-    :param whole: declared bytes up to which a body is waited for instead of streamed, so that it
-        can be sent again.
+    :param required: whether POST, PUT and PATCH need a body.
+    :param resendable: a body that declares no more bytes is read whole instead of streamed, so
+        that it can be sent again after a redirect.
     """
 
     def __init__(
-        self, content_types: Sequence[str], limit: int, *, required: bool, whole: int = 0
+        self, content_types: Sequence[str], limit: int, *, required: bool, resendable: int = 0
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
         self._required = required
-        self._whole = whole
-        self._accepted = frozenset(kind.lower().encode("ascii") for kind in content_types)
+        self._resendable = resendable
+        self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
         self._named = ", ".join(content_types)
 
@@ -45,14 +45,14 @@ class BodyPolicy:
     ) -> tuple[bytes | IBodyProducer | None, bytes | None]:
         """The body to forward and its Content-Type.
 
-        JSON is read whole and checked; small bodies that are here already come as bytes; anything
-        else comes as a stream.
+        JSON is read whole and checked; a body that has arrived already comes as bytes, too; any
+        other comes as a stream.
 
-        :raises BodyRequired: there is none and the method needs one.
-        :raises UnsupportedMediaType: it is of another type than the route's.
-        :raises BodyTooLarge: it is over the limit; at once where its length is declared.
-        :raises InvalidJson: a JSON route got something else.
-        :raises Unavailable: bodies that are held whole take all the room there is.
+        :raises BodyRequired: there is no body and the method needs one.
+        :raises UnsupportedMediaType: the route takes no body of this type.
+        :raises BodyTooLarge: the body is over the limit, or declares that it will be.
+        :raises InvalidJson: a body of type ``application/json`` is no JSON.
+        :raises Unavailable: the server holds too many bytes of such bodies.
         """
         body = request.body
         if body.length == 0:
@@ -60,7 +60,8 @@ class BodyPolicy:
         content_type = self._check_type(request)
         media_type = _media_type(content_type)
         is_json = media_type in _JSON_TYPES
-        if not (is_json or body.complete or self._may_be_sent_again(body.length)):
+        resendable = body.length is not None and body.length <= self._resendable
+        if not (is_json or body.complete or resendable):
             return StreamedBody(body, self.limit), content_type
         data = body.whole(self.limit)
         if not isinstance(data, bytes):
@@ -71,11 +72,8 @@ class BodyPolicy:
             check_json(data)
         return data, content_type
 
-    def _may_be_sent_again(self, declared: int | None) -> bool:
-        return declared is not None and declared <= self._whole
-
     def _nothing(self, request: IDownstreamRequest) -> tuple[None, None]:
-        """No body, or a chunked one of no bytes: the same."""
+        """The verdict on no body, and on a chunked body of no bytes."""
         if self._required and request.method in _BODY_METHODS:
             raise BodyRequired(f"Request body is required (Content-Type: {self._named})")
         return None, None
@@ -94,9 +92,9 @@ def _media_type(value: bytes) -> bytes:
 
 
 def check_json(data: bytes) -> None:
-    """Refuse what is not one JSON text in UTF-8 (RFC 8259).
+    """Refuse bytes that are not one JSON text in UTF-8 (RFC 8259).
 
-    :raises InvalidJson: naming line and column, or the byte that is not UTF-8.
+    :raises InvalidJson: with line and column, or the place of the byte that is not UTF-8.
     """
     try:
         _decode(data.decode("utf-8"))
@@ -114,10 +112,10 @@ def check_json(data: bytes) -> None:
 
 
 def _decode(text: str) -> None:
-    """Without the garbage collector where there is much of it.
+    """Parse *text*; a long one without the garbage collector.
 
-    It would walk over a growing heap of lists, again and again: a megabyte of ``[],[],`` took
-    five times as long. What is made here has no cycles and dies at once.
+    The collector would walk over a growing heap of lists again and again: a megabyte of ``[],[],``
+    took five times as long. The parsed document has no cycles and is freed at once.
     """
     if len(text) < _MUCH or not gc.isenabled():
         _JSON.decode(text)
@@ -129,13 +127,9 @@ def _decode(text: str) -> None:
         gc.enable()
 
 
-def _same(text: str) -> Any:
-    return text
-
-
 def _no_constant(name: str) -> NoReturn:
     raise InvalidJson(f"Request body is not valid JSON: {name} is not a JSON value")
 
 
-# Numbers are not converted: huge ones would cost quadratic time and mean nothing to us.
-_JSON = json.JSONDecoder(parse_constant=_no_constant, parse_int=_same, parse_float=_same)
+# str: numbers stay texts, because converting a huge one takes quadratic time.
+_JSON = json.JSONDecoder(parse_constant=_no_constant, parse_int=str, parse_float=str)

@@ -1,8 +1,9 @@
-"""A proxy route's options, checked and compiled once, before the first request."""
+"""Compiles a proxy route's options once, before its first request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -21,33 +22,35 @@ from ..policy.usual_headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..secret import Secret
 from ..whip import rules as whip
 from .body import ANY_TYPE, BodyPolicy
-from .rewrite import RequestRewrite, ResponseRewrite, injected_headers
+from .request_headers import RequestRewrite, injected_headers
+from .response_headers import ResponseRewrite
 from .scrub import Guard
 
 _OCTETS = b"application/octet-stream"
-# An offer and its redirect should not depend on how the browser cut its packets.
+# Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
+# be followed, or not, depending on how the browser's packets arrived.
 _MOST_RESENT = 64 * 1024
 PolicyMaker = Callable[[Sequence[AllowedNetwork]], EgressPolicy]
 
 
 @frozen
 class Route:
-    """A route ready to run.
+    """A compiled route.
 
-    :ivar methods: what it answers, OPTIONS excluded.
-    :ivar direct: those of them that it answers beside its sessions' Locations, too.
-    :ivar pinned: its fixed upstream base; the route is then a branch.
-    :ivar forward: the callable that makes the server-side headers; ``None``: they are fixed.
-    :ivar fixed_headers: the server-side headers where no callable makes them.
-    :ivar injects: names of the headers the server adds; ``("(callable)",)`` where only code knows.
-    :ivar user_keys: headers that hold the caller's own key: :meth:`with_keys` makes *forward* of
+    :ivar methods: the methods that it answers anywhere, OPTIONS excluded.
+    :ivar own_methods: those of them that it answers apart from a WebRTC session's Location.
+    :ivar pinned: the fixed upstream base; the route then answers for every path below its own.
+    :ivar forward: the callable that makes the injected headers; ``None`` where they are fixed.
+    :ivar fixed_headers: the injected headers where no callable makes them.
+    :ivar injects: names of the injected headers; ``("(callable)",)`` where only a callable knows.
+    :ivar user_keys: headers that hold the user's own key: :meth:`with_keys` makes *forward* of
         them, once there is a store.
-    :ivar session_ttl: seconds a session's Location works; ``None``: the route has no sessions.
-    :ivar patch: what a PATCH may bring; to a session ICE fragments, too.
+    :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
+    :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
 
     methods: tuple[bytes, ...]
-    direct: tuple[bytes, ...]
+    own_methods: tuple[bytes, ...]
     pinned: PinnedBase | None
     target_url_header: str
     body: BodyPolicy
@@ -72,33 +75,37 @@ class Route:
     egress: PolicyMaker
 
     def with_keys(self, keys: IKeyStore) -> Route:
-        """This route, its callers' own keys taken from *keys*."""
+        """This route with users' own keys taken from *keys*."""
         return evolve(self, forward=UserKeyHeaders(self.user_keys, keys))
 
 
-def compile_route(given: RouteOptions) -> Route:
+def compile_route(written: RouteOptions) -> Route:
     """Build the route of options that were read and judged.
 
-    :raises ConfigError: an ``authorize`` that can't be imported.
+    :raises ConfigError: ``authorize`` can't be imported.
     """
-    kinds = given.content_type
-    pinned = None if given.target is None else PinnedBase.parse(given.target)
-    has_sessions = whip.is_whip(kinds, given.methods)
-    options = with_sessions(given) if has_sessions else given
-    patched = whip.patch_types(kinds) if has_sessions else kinds
-    whole = _MOST_RESENT if options.follow_redirects else 0
-    needs_body = pinned is None
+    types = written.content_type
+    pinned = None if written.target is None else PinnedBase.parse(written.target)
+    has_sessions = whip.is_whip(types, written.methods)
+    options = with_sessions(written) if has_sessions else written
+    patch_types = whip.patch_types(types) if has_sessions else types
+    body_policy = partial(
+        BodyPolicy,
+        limit=options.body_limit,
+        required=pinned is None,
+        resendable=_MOST_RESENT if options.follow_redirects else 0,
+    )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
-    passed = passed_headers(options.pass_headers, pinned=pinned is not None)
+    patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
-        direct=_methods(given if pinned else options),
+        own_methods=_methods(written if pinned else options),
         pinned=pinned,
         target_url_header=options.header,
-        body=BodyPolicy(kinds, options.body_limit, required=needs_body, whole=whole),
-        patch=BodyPolicy(patched, options.body_limit, required=needs_body, whole=whole),
+        body=body_policy(types),
+        patch=body_policy(patch_types),
         session_ttl=options.location_ttl if has_sessions else None,
         follow_redirects=options.follow_redirects,
         timeouts=Timeouts(
@@ -109,7 +116,7 @@ def compile_route(given: RouteOptions) -> Route:
         injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
         user_keys=user_keys,
         guard=Guard(fixed),
-        request_rewrite=RequestRewrite(passed, fixed),
+        request_rewrite=RequestRewrite(patterns, fixed),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
@@ -117,31 +124,29 @@ def compile_route(given: RouteOptions) -> Route:
         max_in_flight=options.max_in_flight,
         rate_limit=options.rate_limit,
         count_tokens=options.count_tokens,
-        cors=_cors(options, pinned, kinds if has_sessions else ()),
+        cors=_cors(options, pinned, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )
 
 
-def _headers(
-    given: InjectedHeaders,
-) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:
-    """The headers that are the same for everybody, or those that hold a user's key."""
-    if callable(given):
+def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:
+    """The headers that every request has alike, or all of them where one holds a user's key."""
+    if callable(headers):
         return (), {}
-    fixed = {name: value for name, value in given.items() if isinstance(value, Secret)}
-    return (injected_headers(fixed), {}) if len(fixed) == len(given) else ((), given)
+    fixed = {name: value for name, value in headers.items() if isinstance(value, Secret)}
+    return (injected_headers(fixed), {}) if len(fixed) == len(headers) else ((), headers)
 
 
-def _authorize(given: Authorize | None) -> Authorize | None:
-    if given is None or callable(given) or is_rule(given):
-        return given
+def _authorize(rule: Authorize | None) -> Authorize | None:
+    if rule is None or callable(rule) or is_rule(rule):
+        return rule
     try:
-        found = import_object(given)
+        imported = import_object(rule)
     except ConfigError as error:
         raise ConfigError(*(f"authorize: {line}" for line in error.problems)) from None
-    if not callable(found):
-        raise ConfigError(f"authorize: {given} is not callable")
-    return found  # type: ignore[no-any-return]
+    if not callable(imported):
+        raise ConfigError(f"authorize: {rule} is not callable")
+    return imported  # type: ignore[no-any-return]
 
 
 def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMaker:
@@ -150,44 +155,41 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
         base = pinned.base
         hosts, schemes, ports = (base.host,), (base.scheme,), (base.port,)
 
-    def make(more: Sequence[AllowedNetwork]) -> EgressPolicy:
-        opened = (*options.allow_networks, *more)
-        return EgressPolicy(
-            hosts, schemes, ports, opened, carries_key=bool(options.forward_headers)
-        )
+    def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
+        networks = (*options.allow_networks, *of_server)
+        carries_key = bool(options.forward_headers)
+        return EgressPolicy(hosts, schemes, ports, networks, carries_key=carries_key)
 
     return make
 
 
 def _response_rewrite(options: RouteOptions, pinned: PinnedBase | None) -> ResponseRewrite:
-    kinds = options.content_type
+    types = options.content_type
     relayed = [*options.response_headers, *(PINNED_RELAY if pinned else ())]
-    relayed += SDP_RELAY if whip.OFFER in kinds else ()
+    relayed += SDP_RELAY if whip.OFFER in types else ()
+    default_type = _OCTETS if types[0] == ANY_TYPE else types[0].encode("ascii")
     return ResponseRewrite(
-        relayed,
-        options.expose_headers,
-        content_type=_OCTETS if kinds[0] == ANY_TYPE else kinds[0].encode("ascii"),
-        pinned=pinned is not None,
+        relayed, options.expose_headers, content_type=default_type, pinned=pinned is not None
     )
 
 
 def _methods(options: RouteOptions) -> tuple[bytes, ...]:
     methods = [method.encode("ascii") for method in options.methods]
-    # Who may GET may ask for the head alone (RFC 9110 section 9.3.2).
+    # A resource that answers GET answers HEAD (RFC 9110 section 9.3.2).
     if b"GET" in methods and b"HEAD" not in methods:
         methods.append(b"HEAD")
     return tuple(methods)
 
 
 def _cors(options: RouteOptions, pinned: PinnedBase | None, offers: tuple[str, ...]) -> RouteCors:
-    passed = tuple(options.pass_headers or ())
+    pass_headers = tuple(options.pass_headers or ())
     return RouteCors(
         methods=_methods(options),
         allow_headers=(
             *(() if pinned else (options.header,)),
             *(whip.CLIENT_HEADERS if offers else ()),
         ),
-        allow_patterns=(*PINNED_PASS[-3:], *passed) if pinned else passed,
+        allow_patterns=(*PINNED_PASS[-3:], *pass_headers) if pinned else pass_headers,
         accept_post=", ".join(offers).encode("ascii"),
         accept_patch=", ".join(whip.patch_types(offers)).encode("ascii") if offers else b"",
     )

@@ -1,4 +1,4 @@
-"""Why a route would, or would not, connect to a URL: the spine's own rooms, step by step."""
+"""Says why a route would or would not connect to a URL: the spine's own decisions, step by step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ..errors import AddressNotAllowed, BadGateway, InvalidTarget, ProxyError
 from ..model import Address, Target, VettedTarget
 from ..policy.egress import EgressPolicy, check_address
 from ..policy.hostname import address_of
-from ..policy.target import PinnedBase, parse_target
+from ..policy.target import parse_target
+from .compiled import Route
 from .spine import MountedProxy
 
 
@@ -24,8 +25,8 @@ class Step:
     :ivar name: ``"parse"``, ``"host"``, ``"scheme"``, ``"port"``, ``"dns"`` or ``"address"``.
     :ivar passed: whether the request would go on.
     :ivar text: the reason, for the operator.
-    :ivar error: what the caller would be answered where it is refused.
-    :ivar address: the one that was judged.
+    :ivar error: the answer to the caller of a request that this step refuses.
+    :ivar address: the address that the step judged.
     """
 
     name: str
@@ -35,51 +36,34 @@ class Step:
     address: Address | None = None
 
 
-@frozen
-class Route:
-    """What decides where a route goes.
+def target_of(route: Route, url: str) -> Target:
+    """The target that *url* names, as :func:`explain` takes it.
 
-    :ivar pinned: its base; ``None`` where *header* names the URL.
-    :ivar connect: seconds that DNS has to answer.
+    :raises InvalidTarget: the route takes no such URL.
     """
-
-    policy: EgressPolicy
-    pinned: PinnedBase | None
-    header: str
-    connect: float
-
-    def target(self, url: str) -> Target:
-        """The target that *url* names.
-
-        :raises InvalidTarget: it is none that this route takes.
-        """
-        raw = url.encode("utf-8", "surrogateescape")
-        if self.pinned is None:
-            return parse_target(raw, self.header)
-        if not raw.startswith((b"/", b"?")) and raw:
-            return self.pinned.within(parse_target(raw, "target"))
-        return self.pinned.join(raw)
+    raw = url.encode("utf-8", "surrogateescape")
+    if route.pinned is None:
+        return parse_target(raw, route.target_url_header)
+    if not raw.startswith((b"/", b"?")) and raw:
+        return route.pinned.within(parse_target(raw, "target"))
+    return route.pinned.join(raw)
 
 
-def mounted(proxy: MountedProxy) -> Route:
-    """A route of a running server."""
-    route = proxy.route
-    return Route(proxy.egress, route.pinned, route.target_url_header, route.timeouts.connect)
-
-
-async def explain(route: Route, url: str, resolver: Any, clock: IReactorTime) -> tuple[Step, ...]:
-    """Every step up to the first that refuses; each address is judged, so that all are seen.
+async def explain(
+    proxy: MountedProxy, url: str, resolver: Any, clock: IReactorTime
+) -> tuple[Step, ...]:
+    """The steps up to the first that refuses; every address is judged, also after a refusal.
 
     :param url: the target; on a pinned route what follows the route's path, or the whole URL.
     :param resolver: an :class:`~naap_twisted.interfaces.IResolver`; it has the route's
         ``connect_timeout`` to answer.
     """
     try:
-        target = route.target(url)
+        target = target_of(proxy.route, url)
     except InvalidTarget as error:
         return (Step("parse", False, error.reason, error),)
     steps = [Step("parse", True, f"{target.origin}{target.path}")]
-    steps += policy_steps(route.policy, target)
+    steps += policy_steps(proxy.egress, target)
     if not steps[-1].passed:
         return tuple(steps)
     addresses: tuple[Address, ...]
@@ -88,16 +72,17 @@ async def explain(route: Route, url: str, resolver: Any, clock: IReactorTime) ->
         addresses = (literal,)
         steps.append(Step("dns", True, "not asked: the host is an address"))
     else:
+        seconds = proxy.route.timeouts.connect
         try:
-            answer = await resolver.resolve(target.host).addTimeout(route.connect, clock)
+            answer = await resolver.resolve(target.host).addTimeout(seconds, clock)
         except ProxyError as error:
             return (*steps, Step("dns", False, error.reason, error))
         except TimeoutError:
-            late = f"no answer for {target.host} in {route.connect:g} seconds"
+            late = f"no answer for {target.host} in {seconds:g} seconds"
             return (*steps, Step("dns", False, late, BadGateway(reason=late)))
         addresses = answer.addresses
         steps.append(Step("dns", True, f"{len(addresses)} answer(s) for {target.host}"))
-    return (*steps, *_address_steps(route.policy.vet(target), addresses))
+    return (*steps, *_address_steps(proxy.egress.vet(target), addresses))
 
 
 def _address_steps(vetted: VettedTarget, addresses: tuple[Address, ...]) -> Iterator[Step]:
@@ -112,13 +97,13 @@ def _address_steps(vetted: VettedTarget, addresses: tuple[Address, ...]) -> Iter
 def policy_steps(policy: EgressPolicy, target: Target) -> list[Step]:
     """Host, scheme and port in the policy's own order, up to the one that refuses."""
     decision = policy.decide(target)
-    passed = {
+    texts = {
         "host": f"{target.host} matches allowed_hosts entry {decision.rule}",
         "scheme": f"{target.scheme} is allowed",
         "port": f"{target.port} is allowed",
     }
     steps: list[Step] = []
-    for name, text in passed.items():
+    for name, text in texts.items():
         if name == decision.step:
             return [*steps, Step(name, False, decision.reason, _refusal(policy, target))]
         steps.append(Step(name, True, text))

@@ -1,4 +1,4 @@
-"""Who takes an upstream's body: on its way to the browser, or only its beginning."""
+"""Carries the body of an upstream's response to the browser as it comes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
-from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from ..errors import UpstreamCut
 from ..framing.codings import Inflater, Unreadable
 from ..interfaces import IDownstreamRequest
-from ..spend.tokens import TokenMeter
+from ..spend.model_tokens import ModelTokenMeter
 from .scrub import Scrubber
 
 _SLICE = 64 * 1024
@@ -24,11 +23,11 @@ _SLICE = 64 * 1024
 
 @implementer(IPushProducer)
 class Passage(Protocol):
-    """Body bytes from one side to the other, no faster than the slower of them.
+    """Carries an upstream's body to the browser, under the browser's back-pressure.
 
-    :param inflater: undoes the body's content coding, a slice at a time: a browser that does not
-        read must not make memory of what was small on the wire.
-    :ivar done: fires when the browser has all of it; fails with UpstreamCut where that can't be.
+    :param inflater: decodes the content coding, a slice at a time, because a browser that does not
+        read must not let a small body on the wire become much memory.
+    :ivar done: fires when the browser has the whole body; fails with UpstreamCut where it is cut.
     """
 
     transport: Any
@@ -37,7 +36,7 @@ class Passage(Protocol):
         self,
         request: IDownstreamRequest,
         scrubber: Scrubber | None,
-        meter: TokenMeter | None,
+        meter: ModelTokenMeter | None,
         inflater: Inflater | None = None,
     ) -> None:
         self._request = request
@@ -83,7 +82,7 @@ class Passage(Protocol):
             self._ended = reason
             self._inflate(inflater)
             if inflater.waits:
-                return  # the browser is still to take what is here
+                return  # the browser has paused; resumeProducing() goes on
         self._end(reason)
 
     def _end(self, reason: Failure) -> None:
@@ -125,52 +124,3 @@ class Passage(Protocol):
         if not self._over:
             self._over = True
             self.transport.loseConnection()
-
-
-class Beginning(Protocol):
-    """The first bytes of a body; the rest is not waited for.
-
-    It ends the exchange by ``loseConnection``, which the transport of every response has.
-
-    :param most: as many are wanted, counted without the content coding.
-    :ivar done: fires with them; fails with Unreadable where the coding can't be undone.
-    :ivar complete: they are the whole body.
-    """
-
-    transport: Any
-
-    def __init__(self, most: int, inflater: Inflater | None = None) -> None:
-        self._most = most
-        self._inflater = inflater
-        self._data = bytearray()
-        self.complete = False
-        self.done: Deferred[bytes] = Deferred(lambda _: self.transport.loseConnection())
-
-    def dataReceived(self, data: bytes) -> None:
-        if self.done.called:
-            return
-        try:
-            self._data += data if self._inflater is None else self._inflated(self._inflater, data)
-        except Unreadable as error:
-            self.done.errback(error)
-            self.transport.loseConnection()
-            return
-        if len(self._data) >= self._most:
-            self.done.callback(bytes(self._data[: self._most]))
-            self.transport.loseConnection()
-
-    def _inflated(self, inflater: Inflater, data: bytes) -> bytes:
-        inflater.put(data)
-        return inflater.take(self._most - len(self._data))
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        if not self.done.called:
-            self.complete = bool(reason.check(ResponseDone, PotentialDataLoss))
-            self.done.callback(bytes(self._data))
-
-
-def discard(response: IResponse) -> None:
-    """End *response*'s exchange without its body; one that is here leaves its connection whole."""
-    nobody = Protocol()
-    response.deliverBody(nobody)
-    nobody.transport.loseConnection()  # type: ignore[union-attr]

@@ -1,10 +1,10 @@
-"""Upstream response to browser: bytes as they come, flow control, and honest endings.
+"""Carries an upstream's response to the browser: bytes as they come, with back-pressure.
 
-A cut reply is never a complete reply: when the upstream's body breaks off, the browser's
-connection is aborted. When the browser leaves, the upstream exchange is.
+A cut response must not look complete: when the upstream's body breaks off, the browser's connection
+is aborted. When the browser leaves, the upstream exchange is aborted.
 
-A body that is looked at for injected secrets is read without its content coding. Where that can't
-be, the browser gets an error of ours in its place.
+A body that is searched for injected secrets is decoded from its content coding. Where that fails,
+the browser gets an error of this server in the body's place.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from ..framing.codings import MOST_WHOLE, Inflater, Unreadable, coding_of, infla
 from ..framing.fields import Fields
 from ..interfaces import IDownstreamRequest
 from ..model import Target
-from ..spend.tokens import TokenMeter
-from .passage import Beginning, Passage, discard
-from .rewrite import ResponseRewrite
+from ..spend.model_tokens import ModelTokenMeter
+from ..upstream.beginning import Beginning, discard
+from .passage import Passage
+from .response_headers import SHARED, ResponseRewrite, beside_ours
 from .scrub import Guard, Scrubber
-from .shared_headers import SHARED, beside_ours
 
 _ERROR_TEXT = 2048
 _EXPOSE = b"Access-Control-Expose-Headers"
@@ -36,7 +36,7 @@ _TEXTS = frozenset(
         b"x-www-form-urlencoded",
     )
 ) | {b"multipart/byteranges", b"multipart/form-data", b"multipart/mixed"}
-# A relayed body is somebody else's: opened as a document it must not act with our origin's rights.
+# A relayed body that a browser opens as a document must not act with the rights of our origin.
 _SANDBOX = make_preset(
     {
         b"X-Content-Type-Options": b"nosniff",
@@ -46,14 +46,11 @@ _SANDBOX = make_preset(
 
 
 def response_fields(response: IResponse) -> Fields:
-    """A response's header fields with lower-case names, whoever's response it is."""
+    """The response's header fields with lower-case names; a treq client's has a table of them."""
     fields = getattr(response, "fields", None)
     if fields is None:
-        fields = [
-            (name.lower(), value)
-            for name, values in response.headers.getAllRawHeaders()
-            for value in values
-        ]
+        table = response.headers.getAllRawHeaders()
+        fields = [(name.lower(), value) for name, values in table for value in values]
     return fields
 
 
@@ -70,96 +67,96 @@ async def relay(
 ) -> None:
     """Carry *response* to the browser, to its end.
 
-    :param redact: look for injected secrets in JSON and text bodies of good answers too.
-    :param count_tokens: read what the answer reports of them into the request's record.
-    :param locate: what the absolute Location becomes.
+    :param redact: search JSON and text bodies of successful responses for injected secrets, too.
+    :param count_tokens: read the model's tokens that the response reports into the record.
+    :param locate: rewrites the absolute Location.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
-    :raises UpstreamStatus: an error that had to be looked into, and could not be.
-    :raises BadGateway: a good answer, or a redirect, of that kind.
+    :raises UpstreamStatus: an error's body had to be searched and could not be decoded.
+    :raises BadGateway: the body of a successful response, or of a redirect, had to be, and could
+        not be.
     """
-    headers, exposed = rewrite.apply(response_fields(response), target, guard)
+    fields, exposed = rewrite.apply(response_fields(response), target, guard)
     if locate is not None:
-        headers = [(n, locate(value) if n == b"Location" else value) for n, value in headers]
+        fields = [(n, locate(value) if n == b"Location" else value) for n, value in fields]
     bodiless = request.method == b"HEAD" or response.code in (204, 304)
     scrubber = inflater = None
-    # Errors quote what they refuse, redirects their Location: a body of theirs is looked at, asked
-    # for or not.
-    if (response.code >= 300 or (redact and _is_text(headers))) and guard and not bodiless:
+    # An error may quote the key that it refuses, and a redirect's body its Location, so the body of
+    # either is searched.
+    if (response.code >= 300 or (redact and _is_text(fields))) and guard and not bodiless:
         coding = coding_of(response_fields(response))
         if coding and response.code >= 400:
-            await _relay_encoded_error(request, response, headers, exposed, coding, guard)
+            await _relay_encoded_error(request, response, fields, exposed, coding, guard)
             return
         scrubber, inflater = Scrubber(guard), _passing_inflater(coding, response)
-        headers = headers if inflater is None else _without_coding(headers)
-    _begin(request, response, headers, exposed)
+        fields = fields if inflater is None else _without_coding(fields)
+    _begin(request, response, fields, exposed)
     if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
         length = b"%d" % response.length
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
-    whole = getattr(response, "whole", None)
-    if whole is not None and scrubber is None and not count_tokens:
-        request.record.mark("relay")
-        request.write(whole)
-        request.finish()
+    body = getattr(response, "whole", None)
+    if body is not None and scrubber is None and not count_tokens:
+        _finish(request, body)
         return
     passage = Passage(request, scrubber, _meter(request) if count_tokens else None, inflater)
     if not getattr(response, "more", False):
-        # The head goes out now: the first event of a stream may be long in coming.
+        # The head goes out now, because a stream's first event may come minutes later.
         request.write(b"")
     response.deliverBody(passage)
     await passage.done
 
 
 def _begin(
-    request: IDownstreamRequest,
-    response: IResponse,
-    headers: Sequence[tuple[bytes, bytes]],
-    exposed: Sequence[bytes],
+    request: IDownstreamRequest, response: IResponse, fields: Fields, exposed: Sequence[bytes]
 ) -> None:
     request.relayed = True
     request.setResponseCode(response.code)
-    _set_headers(request, headers, exposed)
+    _set_headers(request, fields, exposed)
     put_preset(request.responseHeaders, _SANDBOX)
 
 
-async def _relay_encoded_error(
-    request: IDownstreamRequest,
-    response: IResponse,
-    headers: Sequence[tuple[bytes, bytes]],
-    exposed: Sequence[bytes],
-    coding: bytes,
-    guard: Guard,
-) -> None:
-    """Relay an error as it came where it is clean, else redacted and without its coding.
-
-    It is held until its end: what turns out to be unreadable must not be out by half.
-
-    :raises UpstreamStatus: it can't be read; our envelope takes its place.
-    """
-    try:
-        inflater = _inflater(coding, response)
-        taker = Beginning(MOST_WHOLE + 1)
-        response.deliverBody(taker)
-        body = await taker.done
-        if len(body) > MOST_WHOLE or not taker.complete:
-            raise Unreadable("too long, or cut")
-        text = inflated(inflater, body)
-    except Unreadable:
-        _set_headers(request, _kept(headers, exposed), exposed)
-        raise UpstreamStatus(response.code, _UNREAD) from None
-    cleaned = guard.clean(text)
-    if cleaned != text:
-        headers, body = _without_coding(headers), cleaned
-    _begin(request, response, headers, exposed)
-    request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(body)])
+def _finish(request: IDownstreamRequest, body: bytes) -> None:
     request.record.mark("relay")
     request.write(body)
     request.finish()
 
 
-def _inflater(coding: bytes, response: IResponse) -> Inflater:
-    """What undoes *coding*.
+async def _relay_encoded_error(
+    request: IDownstreamRequest,
+    response: IResponse,
+    fields: Fields,
+    exposed: Sequence[bytes],
+    coding: bytes,
+    guard: Guard,
+) -> None:
+    """Relay an error unchanged where it holds no secret, else redacted and without its coding.
 
-    :raises Unreadable: nothing here does; the exchange is ended then.
+    The body waits until its end, because half of it must not be out when it turns out unreadable.
+
+    :raises UpstreamStatus: the body can't be decoded; our envelope takes its place.
+    """
+    try:
+        inflater = _inflater(coding, response)
+        beginning = Beginning(MOST_WHOLE + 1)
+        response.deliverBody(beginning)
+        body = await beginning.done
+        if len(body) > MOST_WHOLE or not beginning.complete:
+            raise Unreadable("too long, or cut")
+        text = inflated(inflater, body)
+    except Unreadable:
+        _set_headers(request, _exposed_fields(fields, exposed), exposed)
+        raise UpstreamStatus(response.code, _UNREAD) from None
+    cleaned = guard.clean(text)
+    if cleaned != text:
+        fields, body = _without_coding(fields), cleaned
+    _begin(request, response, fields, exposed)
+    request.responseHeaders.setRawHeaders(b"Content-Length", [b"%d" % len(body)])
+    _finish(request, body)
+
+
+def _inflater(coding: bytes, response: IResponse) -> Inflater:
+    """The decoder of *coding*.
+
+    :raises Unreadable: this server knows no such coding; the exchange is ended then.
     """
     try:
         return Inflater(coding)
@@ -169,9 +166,9 @@ def _inflater(coding: bytes, response: IResponse) -> Inflater:
 
 
 def _passing_inflater(coding: bytes, response: IResponse) -> Inflater | None:
-    """What undoes the coding of a good answer or a redirect that is redacted as it passes.
+    """The decoder of a successful response, or of a redirect, that is redacted as it passes.
 
-    :raises BadGateway: nothing here does; or it is a part of a text.
+    :raises BadGateway: this server does not know the coding, or the body is a part of a text.
     """
     if response.code == 206:
         discard(response)
@@ -191,61 +188,55 @@ async def refuse_with(
 ) -> None:
     """Turn an upstream's error into the contract's envelope.
 
-    :raises UpstreamStatus: always; its text is capped and scrubbed.
+    :raises UpstreamStatus: always; its text is capped and redacted.
     """
-    fields = response_fields(response)
-    headers, exposed = rewrite.apply(fields, target, guard)
-    _set_headers(request, _kept(headers, exposed), exposed)
-    coding = coding_of(fields)
+    upstream_fields = response_fields(response)
+    fields, exposed = rewrite.apply(upstream_fields, target, guard)
+    _set_headers(request, _exposed_fields(fields, exposed), exposed)
+    coding = coding_of(upstream_fields)
     try:
-        taker = Beginning(_ERROR_TEXT, _inflater(coding, response) if coding else None)
-        response.deliverBody(taker)
-        text = guard.clean_cut(await taker.done).decode("utf-8", "replace")
+        beginning = Beginning(_ERROR_TEXT, _inflater(coding, response) if coding else None)
+        response.deliverBody(beginning)
+        text = guard.clean_cut(await beginning.done).decode("utf-8", "replace")
     except Unreadable:
         text = _UNREAD
     readable = "".join(char if char.isprintable() else " " for char in text).strip()
     raise UpstreamStatus(response.code, readable)
 
 
-def _kept(
-    headers: Sequence[tuple[bytes, bytes]], exposed: Sequence[bytes]
-) -> Sequence[tuple[bytes, bytes]]:
-    """What of an upstream's headers stands beside an error of ours."""
-    return [(name, value) for name, value in headers if name in exposed]
+def _exposed_fields(fields: Fields, exposed: Sequence[bytes]) -> Fields:
+    """The fields of an upstream that stand beside an error of this server."""
+    return [(name, value) for name, value in fields if name in exposed]
 
 
-def _without_coding(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in headers if name != b"Content-Encoding"]
+def _without_coding(fields: Fields) -> Fields:
+    return [(name, value) for name, value in fields if name != b"Content-Encoding"]
 
 
-def _is_text(headers: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Whether a good answer's body is one that ``redact_bodies`` looks into, or parts of one."""
+def _is_text(fields: Fields) -> bool:
+    """Whether ``redact_bodies`` searches a body of this Content-Type: a text, or parts of one."""
     return any(
         kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
-        for name, value in headers
+        for name, value in fields
         if name == b"Content-Type"  # of several, readers do not agree on which counts
-        for each in value.split(b",")
-        for kind in (each.partition(b";")[0].strip().lower(),)
+        for media_type in value.split(b",")
+        for kind in (media_type.partition(b";")[0].strip().lower(),)
     )
 
 
-def _meter(request: IDownstreamRequest) -> TokenMeter:
+def _meter(request: IDownstreamRequest) -> ModelTokenMeter:
     headers = request.responseHeaders
-    kind = (headers.getRawHeaders(b"content-type") or [b""])[0]
-    return TokenMeter(kind, encoded=headers.hasHeader(b"content-encoding"))
+    content_type = (headers.getRawHeaders(b"content-type") or [b""])[0]
+    return ModelTokenMeter(content_type, encoded=headers.hasHeader(b"content-encoding"))
 
 
-def _set_headers(
-    request: IDownstreamRequest,
-    headers: Sequence[tuple[bytes, bytes]],
-    exposed: Sequence[bytes],
-) -> None:
+def _set_headers(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:
     ours = request.responseHeaders
     if not SHARED.isdisjoint(exposed):
-        headers, exposed = beside_ours(ours, headers, exposed)
-    put_fields(ours, headers)
+        fields, exposed = beside_ours(ours, fields, exposed)
+    put_fields(ours, fields)
     if exposed and ours.hasHeader(b"access-control-allow-origin"):
-        # What our own side lets pages read stays readable: its limits, a callable's headers.
+        # Pages go on reading the server's own fields: its limits, and a callable's headers.
         listed = b", ".join(ours.getRawHeaders(_EXPOSE, (_EXPOSED_ALWAYS,)))
         names = dict.fromkeys((*listed.split(b", "), *exposed))
         ours.setRawHeaders(_EXPOSE, [b", ".join(names)])

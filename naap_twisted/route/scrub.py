@@ -1,7 +1,7 @@
-"""The reflection guard: an upstream that repeats our key must not hand it to the browser. Pure.
+"""The reflection guard: keeps a key that an upstream repeats from the browser. Pure.
 
-A key comes back as it was sent, or as a debugging page or an error object spells what it was sent:
-see :mod:`naap_twisted.route.spellings`. Whatever the spelling, all of it becomes ``[redacted]``.
+An upstream repeats a key as it was sent, or as a debugging page or an error object spells it: see
+:mod:`naap_twisted.route.spellings`. In every spelling the whole of it becomes ``[redacted]``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .spellings import FOLD, Layer, spellings
 
 _SHORTEST_GUARDED = 8
 _SHORTEST_PART = 4
-#: Escapes within escapes: JSON in a JSON string in an address.
+#: Escapes within escapes, such as JSON in a JSON string in a URL.
 _MOST_LAYERS = 3
 _REDACTED = REDACTED.encode()
 
-#: What stands in these is in most answers, too, and never a secret.
+#: Values of these headers stand in most responses, too, and are never secret.
 _PUBLIC = frozenset(
     (b"accept", b"accept-encoding", b"accept-language", b"content-type", b"user-agent")
 )
@@ -30,17 +30,18 @@ Span = tuple[int, int]
 
 
 class Guard:
-    """Finds injected secrets in what an upstream sends back (reflection).
+    """Finds injected secrets in an upstream's response.
 
-    Short values are left alone: they are version strings and the like, not keys.
+    Short values are not guarded: they are version strings and the like, not keys.
 
-    :param injected: header fields as they are sent; only Secrets among them are guarded.
-    :param secrets: further ones, wherever they go.
+    :param injected: the fields that are sent; the guard looks for Secrets among them.
+    :param secrets: further secrets, wherever they are sent.
     """
 
     def __init__(self, injected: Iterable[tuple[bytes, HeaderValue]] = (), *secrets: Secret):
         self._secrets: list[set[bytes]] = []
-        # No spelling is shorter than what it spells; most header values are shorter than any key.
+        # No spelling is shorter than its text, so data shorter than every key holds none. Most
+        # header values are that short.
         self._shortest = sys.maxsize
         sent = [value for name, value in injected if name.lower() not in _PUBLIC]
         for secret in (*sent, *secrets):
@@ -49,7 +50,8 @@ class Guard:
                 if texts:
                     self._secrets.append(texts)
                     self._shortest = min(self._shortest, *map(len, texts))
-        # Made when first needed: a guard may be one request's, and most answers are harmless.
+        # _spelled() fills these at the first look: a guard may serve one request only, and the
+        # values of most responses are too short to be looked at.
         self._needles: tuple[bytes, ...] = ()
         self._bytes = frozenset[int]()
         self._quotes = False
@@ -68,31 +70,31 @@ class Guard:
         return len(data) >= self._shortest and bool(self.look(data, more=False)[0])
 
     def clean_cut(self, data: bytes) -> bytes:
-        """The same for *data* that was cut somewhere: half a secret at its end goes, too."""
+        """:meth:`clean` for *data* whose end was cut off; half a secret at the end is removed."""
         spans, begun = self.look(data, more=True)
         if len(data) - begun < _SHORTEST_PART:
             return self.clean(data)
         return _redacted(data[:begun], [span for span in spans if span[1] <= begun])
 
     def look(self, data: bytes, *, more: bool, through: bool = False) -> tuple[list[Span], int]:
-        """Where secrets are spelled in *data*, and where one may begin that is not all there.
+        """The spans of secrets in *data*, and the place where an unfinished one may begin.
 
-        The first are in order and do not overlap. The second cuts neither a spelling nor an
-        escape: from there on, *data* reads the same by itself.
+        The spans are in order and do not overlap. The place cuts neither a spelling nor an escape:
+        the bytes from there on read the same without those before.
 
         :param more: further bytes will follow.
-        :param through: the second may lie within one of the first.
+        :param through: the place may lie within one of the spans.
         """
-        text, layers, found, begun = data, list[Layer](), list[Span](), len(data)
+        text, layers, spelled, begun = data, list[Layer](), list[Span](), len(data)
         while True:
             folded = text.translate(FOLD)
             for first, to in self._find(folded):
                 for layer in reversed(layers):
                     first, to = layer.first(first), layer.last(to)
-                found.append((first, to))
+                spelled.append((first, to))
             if more:
                 at = len(text) - self._unfinished(folded)
-                # Past its last byte, a layer has only what it left out as half an escape.
+                # first() of a layer's end is where the half escape begins that the layer left out.
                 for layer in reversed(layers):
                     at = layer.first(at)
                 begun = min(begun, at)
@@ -103,26 +105,25 @@ class Guard:
                 break
             layers.append(layer)
             text = layer.text
-        spans = _merged(found)
-        kept = [] if through else spans
-        return spans, _settled(begun, kept, layers) if begun < len(data) else begun
+        spans = _merged(spelled)
+        uncut = [] if through else spans
+        return spans, _settled(begun, uncut, layers) if begun < len(data) else begun
 
     def _find(self, folded: bytes) -> list[Span]:
-        needles = self._needles or self._spelled()
-        found = []
-        for needle in needles:
+        spans = []
+        for needle in self._needles or self._spelled():
             at = folded.find(needle)
             while at >= 0:
-                found.append((at, at + len(needle)))
+                spans.append((at, at + len(needle)))
                 at = folded.find(needle, at + 1)
-        return found
+        return spans
 
     def _spelled(self) -> tuple[bytes, ...]:
         needles = set[bytes]()
         for texts in self._secrets:
             needles.update(text.translate(FOLD) for text in texts)
             for text in texts:
-                # Any spelling of "Bearer key" holds one of the key.
+                # Every spelling of "Bearer key" holds a spelling of the key, which is enough.
                 if not any(other in text for other in texts if other != text):
                     needles.update(spellings(text))
         self._needles = tuple(sorted(needles))
@@ -134,7 +135,7 @@ class Guard:
         """How many bytes at the end of *folded* may be the beginning of a secret."""
         longest = 0
         if not folded or folded[-1] not in self._bytes:
-            return longest  # as almost every piece of a stream ends: with a line or a bracket
+            return longest  # almost every piece of a stream ends with a line end or a bracket
         for needle in self._needles:
             first = needle[:1]
             at = folded.find(first, max(0, len(folded) - len(needle) + 1))
@@ -147,7 +148,7 @@ class Guard:
 
 
 class Scrubber:
-    """The guard over a body that comes in pieces: finds secrets across their borders.
+    """Guards a body that comes in pieces, across their borders.
 
     A piece waits for the next only where its end looks like the beginning of a secret. A secret may
     begin within the end of another, and so on: what is known to be one does not wait for the next.
@@ -160,13 +161,13 @@ class Scrubber:
         self._said = 0
 
     def feed(self, data: bytes) -> bytes:
-        """What may go out of what has come so far."""
+        """The bytes that may go out once *data* has come."""
         data = self._held + data
         spans, begun = self._guard.look(data, more=True, through=True)
         return self._cut(data, spans, begun)
 
     def end(self) -> bytes:
-        """The rest: a beginning that was none."""
+        """The bytes that waited, at the end of the body."""
         spans, _ = self._guard.look(self._held, more=False)
         return self._cut(self._held, spans, len(self._held))
 
@@ -174,27 +175,27 @@ class Scrubber:
         said, self._said = self._said, 0
         if said:
             spans = _merged([(0, said), *spans])
-        passed = list[Span]()
+        redacted = list[Span]()
         for first, to in spans:
             if first < begun or (said and not first):
-                passed.append((first, min(to, begun)))
+                redacted.append((first, min(to, begun)))
                 self._said = max(0, to - begun)
         self._held = data[begun:]
-        out = _redacted(data[:begun], passed)
+        out = _redacted(data[:begun], redacted)
         return out[len(_REDACTED) :] if said else out
 
 
 def _texts(secret: Secret) -> Iterable[bytes]:
-    """What of *secret* an upstream may say: all of it, and its parts that are secret alone."""
-    whole = secret.reveal()
-    scheme, _, last = whole.rpartition(b" ")
-    yield whole
-    yield last
+    """The texts to look for: the value of *secret*, and the parts of it that are secret alone."""
+    value = secret.reveal()
+    scheme, _, credentials = value.rpartition(b" ")
+    yield value
+    yield credentials
     yield from secret.reveal_parts()
     if scheme.strip().lower() == b"basic":
-        # RFC 7617: an upstream reads it, and may quote what it read.
+        # RFC 7617: an upstream decodes the pair, and may quote it.
         try:
-            pair = b64decode(last + b"=" * (-len(last) % 4), validate=True)
+            pair = b64decode(credentials + b"=" * (-len(credentials) % 4), validate=True)
         except binascii.Error:
             return
         user, _, password = pair.partition(b":")
@@ -215,7 +216,7 @@ def _merged(spans: list[Span]) -> list[Span]:
 
 
 def _settled(begun: int, spans: list[Span], layers: list[Layer]) -> int:
-    """*begun*, or the last place before it that lies in no span and in no layer's escape."""
+    """*begun*, or the last place before it that is inside no span and no layer's escape."""
     settled = False
     while not settled:
         settled = True

@@ -1,7 +1,7 @@
-"""The spine: one request's way from the browser to an external API and back.
+"""The spine: a request's way from the browser to an external API, and the response's way back.
 
 authorize -> target -> egress -> body -> headers -> upstream -> relay. Each step turns one value
-into the next; :meth:`ExternalProxy.serve` calls them in order and is the place to start reading.
+into the next; :meth:`MountedProxy.serve` calls them in order and is the place to start reading.
 """
 
 from __future__ import annotations
@@ -18,13 +18,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ..auth.gate import Gate
-from ..errors import (
-    ConfigError,
-    InternalError,
-    MethodNotAllowed,
-    ProxyError,
-    UpstreamCut,
-)
+from ..errors import ConfigError, InternalError, MethodNotAllowed, ProxyError, UpstreamCut
 from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
@@ -33,26 +27,30 @@ from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
 from ..options.route import RouteOptions
 from ..whip.key import LocationKey
-from ..whip.sessions import METHODS, Sessions
+from ..whip.sessions import METHODS, WebRtcSessions
 from .compiled import Route, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
 from .redirects import send_and_follow
 from .relay import refuse_with, relay
-from .rewrite import injected_headers
+from .request_headers import injected_headers
 from .scrub import Guard
 
 
 @frozen
 class Bindings:
-    """What a proxy gets from the server it is mounted on."""
+    """The parts of a server that a proxy mounted on it uses.
+
+    :ivar prefix: the mount's full path as it stands in a request target, ``b"/api/v1/openai"``.
+    :ivar key: signs the Locations of WebRTC sessions.
+    :ivar keys: the store of users' own keys.
+    """
 
     path: str
     gate: Gate
     upstream: IUpstream
     capacity: Capacity
     allow_networks: tuple[AllowedNetwork, ...] = ()
-    #: The mount's full path as it stands in a request target, such as ``b"/api/v1/openai"``.
     prefix: bytes = b""
     door: Door = Factory(Door)
     key: LocationKey = Factory(LocationKey)
@@ -61,11 +59,11 @@ class Bindings:
 
 
 class ExternalProxy:
-    """A proxy route. Made by :func:`create_external_proxy`, mounted by a server.
+    """A proxy route. :func:`create_external_proxy` makes it, and a server mounts it.
 
-    :ivar options: what it was given.
-    :ivar route: the same, compiled.
-    :ivar mounted_at: its full path on a server; ``""`` before.
+    :ivar options: as the route was created with.
+    :ivar route: the compiled options.
+    :ivar mounted_at: its full path on a server; ``""`` before it is mounted.
     """
 
     def __init__(self, options: RouteOptions) -> None:
@@ -74,9 +72,9 @@ class ExternalProxy:
         self.mounted_at = ""
 
     def mounted(self, bindings: Bindings) -> MountedProxy:
-        """The resource that answers for it on a server. Called by the server's ``mount``.
+        """The resource of this proxy on a server, whose ``mount`` calls this.
 
-        :raises ConfigError: it is mounted already.
+        :raises ConfigError: the proxy is mounted already.
         """
         if self.mounted_at:
             raise ConfigError(f"path: this proxy is mounted at {self.mounted_at} already")
@@ -89,9 +87,9 @@ class ExternalProxy:
 class MountedProxy(Resource):
     """A proxy route on a server, as a resource.
 
-    :ivar options: what it was given.
-    :ivar route: the same, compiled.
-    :ivar egress: its policy, the server's ``allow_networks`` included.
+    :ivar options: as the route was created with.
+    :ivar route: the compiled options.
+    :ivar egress: the route's egress policy, the server's ``allow_networks`` included.
     """
 
     isLeaf = True
@@ -104,17 +102,15 @@ class MountedProxy(Resource):
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
-        self._sessions = (
-            None
-            if route.session_ttl is None
-            else Sessions(bindings.key, bindings.path, route.session_ttl)
-        )
-        self._targets = Targets(route, self.egress, bindings.prefix, self._sessions)
-        # Where nothing is added there is nothing to spend.
+        self._webrtc: WebRtcSessions | None = None
+        if route.session_ttl is not None:
+            self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
+        self._targets = Targets(route, self.egress, bindings.prefix, self._webrtc)
+        # A route that injects no key spends nobody's money.
         self._cross_site = bindings.cross_site if route.injects else None
 
     def render(self, request: IDownstreamRequest) -> int:
-        """Begin the exchange; the answer goes out through the request."""
+        """Begin the exchange; the response goes out through *request*."""
         request.record.route = self._bound.path
         exchange = Deferred.fromCoroutine(self.serve(request))
         request.when_gone(exchange.cancel)
@@ -124,8 +120,8 @@ class MountedProxy(Resource):
     async def serve(self, request: IDownstreamRequest) -> None:
         """THE WAY OF A REQUEST."""
         record = request.record
-        at_session = self._sessions is not None and self._sessions.holds(request)
-        methods = METHODS if at_session else self.route.direct
+        at_location = self._webrtc is not None and self._webrtc.holds(request)
+        methods = METHODS if at_location else self.route.own_methods
         if request.method not in methods:
             allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
@@ -154,8 +150,8 @@ class MountedProxy(Resource):
         if route.forward is not None:
             identity = record.caller
             patience = self._bound.gate.patience
-            found = await patience.settle(route.forward(request), "forward_headers")
-            injected = injected_headers(found or {})
+            made = await patience.settle(route.forward(request), "forward_headers")
+            injected = injected_headers(made or {})
             guard = Guard(injected)
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
@@ -168,7 +164,7 @@ class MountedProxy(Resource):
         )
         record.mark("headers")
         if request.finished:
-            return  # a callable of the route has answered it
+            return  # the route's callable has answered the request
         if route.follow_redirects:
             response, target = await send_and_follow(
                 self._upstream, outbound, self.egress, route.pinned
@@ -183,9 +179,9 @@ class MountedProxy(Resource):
     async def _answer(
         self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard
     ) -> None:
-        route, rewrite, sessions = self.route, self.route.response_rewrite, self._sessions
-        wrapped = route.envelope and response.code >= 400
-        if wrapped and not (sessions and sessions.relays_error(request, response)):
+        route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
+        enveloped = route.envelope and response.code >= 400
+        if enveloped and not (webrtc and webrtc.relays_error(request, response)):
             await refuse_with(request, response, target, rewrite, guard)
         await relay(
             request,
@@ -195,12 +191,12 @@ class MountedProxy(Resource):
             guard,
             redact=route.redact_bodies,
             count_tokens=route.count_tokens,
-            locate=None if sessions is None else sessions.locate(request, response),
+            locate=None if webrtc is None else webrtc.locate(request, response),
         )
 
     def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
         if failure.check(CancelledError, UpstreamCut):
-            return  # the browser left, or its connection was aborted: nobody to answer
+            return  # the browser left, or relay() aborted its connection
         error = failure.value
         if not isinstance(error, ProxyError):
             self._log.failure("Proxy route {route} failed", failure, route=request.record.route)
@@ -214,6 +210,6 @@ def create_external_proxy(**options: Unpack[RouteKeywords]) -> ExternalProxy:
 
     ``naap-proxy options`` prints each option with an example.
 
-    :raises ConfigError: naming every option that can't be.
+    :raises ConfigError: naming each option whose value can't be.
     """
     return ExternalProxy(read_route(options))

@@ -20,12 +20,12 @@ from ..framing.codings import Inflater, Unreadable, coding_of
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, HeaderPairs
 from ..policy.egress import AnyHost, EgressPolicy
-from ..route.passage import discard
 from ..route.relay import response_fields
-from ..route.rewrite import injected_headers
+from ..route.request_headers import injected_headers
 from ..route.scrub import Guard, Scrubber
 from ..secret import Secret
 from ..upstream.agent import GuardedHTTPClient, VettedAgent
+from ..upstream.beginning import discard
 
 _SLICE = 64 * 1024
 

@@ -73,10 +73,10 @@ class State:
         """Where Redis is, sessions are remembered there for every process of this name."""
         if self.redis is None or not isinstance(authenticator, SessionAuthenticator):
             return
-        from ..auth.redis_sessions import RedisSessions
+        from ..auth.redis_sessions import RedisLoginSessions
 
         url = authenticator.url
-        authenticator.share(RedisSessions(self.redis, name=self._name, session_url=url))
+        authenticator.share(RedisLoginSessions(self.redis, name=self._name, session_url=url))
 
     def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         """A rate limiter, shared where Redis is; counts of another *policy* are others."""
@@ -95,7 +95,7 @@ class State:
     def policy(self, name: str, limit: RateLimit, of: str = "", *, users: bool = False) -> Policy:
         """A limit behind the first door; *of* tells routes apart."""
         limiter = self.limiter(f"{name}{of}", limit)
-        return Policy.of(name, limit, limiter, users_only=users)
+        return Policy(name, limit, limiter, users_only=users)
 
     def add_routes(self, router: Klein) -> None:
         """``/keys`` and ``/usage``, where there are keys and usage."""

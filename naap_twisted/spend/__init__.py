@@ -1,1 +1,1 @@
-"""What each user used of each route: requests, bytes, statuses, tokens; by month."""
+"""What each user spent on each route in a month: requests, bytes, answers, a model's tokens."""

@@ -1,4 +1,4 @@
-"""Usage of this process on its way to the store: counted at once, written together."""
+"""Usage on its way to the store: an exchange is counted at once, sums are written together."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _SENT = "headers"
 class UsageBook:
     """Counts exchanges and writes the sums every few seconds.
 
-    A process that is killed loses what it had not written: *every* seconds at most.
+    A process that is killed loses the exchanges of *every* seconds at most.
 
     :param every: seconds between two writes.
-    :param now: seconds since 1970.
-    :ivar lost: exchanges that were not counted: the store was gone for too long.
+    :param now: seconds since 1970; they choose the month.
+    :ivar lost: exchanges that were not counted, because the store was gone for too long.
     """
 
     _log = Logger()
@@ -48,49 +48,44 @@ class UsageBook:
         self.lost = 0
 
     def ended(self, record: ExchangeRecord) -> None:
-        """Count a finished exchange, if it is a user's and went upstream."""
+        """Count a finished exchange if a user made it and its request went upstream."""
         if record.user is None or _SENT not in record.phases:
             return
         month = time.strftime("%Y-%m", time.gmtime(self._now()))
         self._count(UsageKey(record.user.id, record.route, month), Counts.of(record))
-        if self._due is None:
-            self._due = self._reactor.callLater(self._every, self._write_now)
 
     def _count(self, key: UsageKey, counts: Counts) -> None:
-        found = self._open.get(key)
-        if found is not None:
-            found.add(counts)
+        sums = self._open.get(key)
+        if sums is not None:
+            sums.add(counts)
         elif len(self._open) < _MOST_ROWS:
             self._open[key] = counts
         else:
             self.lost += counts.requests
+        if self._due is None:
+            self._due = self._reactor.callLater(self._every, self._write_now)
 
     def _write_now(self) -> None:
         self._due = None
         Deferred.fromCoroutine(self.flush())
 
     async def flush(self) -> None:
-        """Write what is counted so far. What can't be written now is kept for the next time."""
+        """Write the sums up to now; sums that the store refuses wait for the next time."""
         await self._writing.acquire()
-        taken, self._open = self._open, {}
+        batch, self._open = self._open, {}
         try:
-            if taken:
-                await self._store.add(taken)
+            if batch:
+                await self._store.add(batch)
         except Exception as error:
-            self._log.error(
-                "Usage of {rows} rows is not written yet: {error}",
-                rows=len(taken),
-                error=str(error),
-            )
-            for key, counts in taken.items():
+            message = "Usage of {rows} rows is not written yet: {error}"
+            self._log.error(message, rows=len(batch), error=str(error))
+            for key, counts in batch.items():
                 self._count(key, counts)
-            if self._due is None:
-                self._due = self._reactor.callLater(self._every, self._write_now)
         finally:
             self._writing.release()
 
     async def of(self, user_id: str) -> Usage:
-        """A user's usage, this process' latest included.
+        """A user's usage; the exchanges of this process are in it up to this moment.
 
         :raises Unavailable: the store can't be asked.
         """
@@ -98,7 +93,7 @@ class UsageBook:
         return await self._store.read(user_id)
 
     async def stop(self) -> None:
-        """The last write."""
+        """Write for the last time and leave no timer behind."""
         await self.flush()
         if self._due is not None:
             self._due.cancel()

@@ -1,9 +1,8 @@
-"""The numbers that are kept, and how an exchange becomes some. Pure."""
+"""The numbers that a usage store keeps, and how a finished exchange becomes some. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import attrs
 from attrs import define, frozen
@@ -17,9 +16,9 @@ class Counts:
 
     :ivar bytes_in: request body bytes.
     :ivar bytes_out: response body bytes.
-    :ivar status_2xx: answers of the upstream, by class.
-    :ivar failed: no answer: no connection, a deadline, a browser that left.
-    :ivar prompt_tokens: as the upstream reported them, on routes that count tokens.
+    :ivar status_2xx: answers of the upstream, by class of status.
+    :ivar failed: exchanges without an answer: no connection, a deadline, a browser that left.
+    :ivar prompt_tokens: a model's tokens as the upstream reports them, where a route counts them.
     """
 
     requests: int = 0
@@ -36,7 +35,7 @@ class Counts:
 
     @classmethod
     def of(cls, record: ExchangeRecord) -> Counts:
-        """One finished exchange."""
+        """The numbers of one finished exchange."""
         counts = cls(requests=1, bytes_in=record.bytes_in, bytes_out=record.bytes_out)
         by_class = f"status_{record.upstream_status // 100}xx"
         if by_class in NAMES:
@@ -48,13 +47,9 @@ class Counts:
         return counts
 
     def add(self, other: Counts) -> None:
-        """Add *other* to this."""
+        """Add the numbers of *other* to these."""
         for name in NAMES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-
-    def as_row(self) -> dict[str, int]:
-        """Name to number."""
-        return {name: getattr(self, name) for name in NAMES}
 
 
 NAMES = tuple(field.name for field in attrs.fields(Counts))
@@ -62,9 +57,9 @@ NAMES = tuple(field.name for field in attrs.fields(Counts))
 
 @frozen
 class UsageKey:
-    """Whose, of what, when.
+    """The user, the route and the month that sums are kept for.
 
-    :ivar month: ``"2026-11"``, UTC.
+    :ivar month: such as ``"2026-11"``, in UTC.
     """
 
     user_id: str
@@ -73,29 +68,3 @@ class UsageKey:
 
 
 Usage = Mapping[UsageKey, Counts]
-
-
-def as_json(usage: Usage) -> list[dict[str, Any]]:
-    """What ``GET /usage`` lists, latest month first."""
-    ordered = sorted(usage, key=lambda key: key.route)
-    ordered.sort(key=lambda key: key.month, reverse=True)
-    return [_entry(key, usage[key]) for key in ordered]
-
-
-def _entry(key: UsageKey, counts: Counts) -> dict[str, Any]:
-    return {
-        "route": key.route,
-        "month": key.month,
-        "requests": counts.requests,
-        "bytes_in": counts.bytes_in,
-        "bytes_out": counts.bytes_out,
-        "status": {
-            **{f"{n}xx": getattr(counts, f"status_{n}xx") for n in (2, 3, 4, 5)},
-            "failed": counts.failed,
-        },
-        "tokens": {
-            "prompt": counts.prompt_tokens,
-            "completion": counts.completion_tokens,
-            "total": counts.total_tokens,
-        },
-    }

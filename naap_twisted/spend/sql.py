@@ -1,8 +1,9 @@
-"""The usage store in a database: each write adds, so that processes share the rows."""
+"""The usage store in a database: each write adds to a row, so that processes can share it."""
 
 from __future__ import annotations
 
 import sqlalchemy as sql
+from attrs import asdict, astuple
 from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
 
@@ -12,24 +13,15 @@ from .counts import NAMES, Counts, Usage, UsageKey
 
 
 class SqlUsageStore:
-    """Sums in *database*."""
+    """Keeps the sums in *database*."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, usage: Usage) -> Deferred[None]:
-        """See :class:`~naap_twisted.interfaces.IUsageStore`."""
-        # In one order, or two processes could each hold a row that the other waits for.
-        ordered = sorted(usage, key=lambda key: (key.user_id, key.route, key.month))
-        rows = [
-            {
-                "user_id": key.user_id,
-                "route": key.route,
-                "month": key.month,
-                **usage[key].as_row(),
-            }
-            for key in ordered
-        ]
+        # Every process locks rows in this order: else two could wait for each other's row.
+        ordered = sorted(usage, key=astuple)
+        rows = [{**asdict(key), **asdict(usage[key])} for key in ordered]
 
         def write(connection: Connection) -> None:
             statement = insert_into(USAGE, connection)
@@ -44,14 +36,10 @@ class SqlUsageStore:
         return self._database.run(write, write=True)
 
     def read(self, user_id: str) -> Deferred[Usage]:
-        """See :class:`~naap_twisted.interfaces.IUsageStore`."""
-
         def select(connection: Connection) -> Usage:
             rows = connection.execute(sql.select(USAGE).where(USAGE.c.user_id == user_id))
             return {
-                UsageKey(user_id, row["route"], row["month"]): Counts(
-                    **{name: row[name] for name in NAMES}
-                )
+                UsageKey(user_id, row["route"], row["month"]): Counts(*(row[n] for n in NAMES))
                 for row in rows.mappings()
             }
 

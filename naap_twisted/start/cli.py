@@ -19,7 +19,8 @@ from ..config import Config, load_config
 from ..errors import ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
-from ..route.explain import Route, Step, explain, mounted
+from ..route.explain import Step, explain
+from ..route.spine import MountedProxy
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer, resolver_of
 from .assembly import checked_server, rotate_keys
@@ -113,7 +114,7 @@ def _explain(options: argparse.Namespace) -> int:
         known = ", ".join(known.path for known in config.proxy)
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
-    steps = _run(config, mounted(asked[0].proxy), options.url)
+    steps = _run(config, asked[0].proxy, options.url)
     for step in steps:
         print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
     allowed = all(step.passed for step in steps)
@@ -121,12 +122,12 @@ def _explain(options: argparse.Namespace) -> int:
     return ALLOWED if allowed else REFUSED
 
 
-def _run(config: Config, route: Route, url: str) -> tuple[Step, ...]:
+def _run(config: Config, proxy: MountedProxy, url: str) -> tuple[Step, ...]:
     outcome: list[tuple[Step, ...]] = []
 
     async def run(reactor: Any) -> None:
         resolver = resolver_of(config.upstream, reactor)
-        outcome.append(await explain(route, url, resolver, reactor))
+        outcome.append(await explain(proxy, url, resolver, reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))

@@ -1,1 +1,1 @@
-"""The database behind users' keys and usage: SQLite in a directory, or PostgreSQL by URL."""
+"""The database of users' keys and usage: SQLite in a directory, or PostgreSQL at a URL."""

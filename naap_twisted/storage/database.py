@@ -1,8 +1,7 @@
-"""One database, asked from threads of its own: the reactor's never waits for a disk or a network.
+"""One database, asked in threads of its own: the reactor thread waits for no disk and no network.
 
-SQLAlchemy Core with its ordinary, synchronous engine. SQLite is opened with WAL and
-``synchronous=FULL``: what was acknowledged is on the disk before it is acknowledged, so that it
-survives the process being killed and the power going.
+It is SQLAlchemy Core with the synchronous engine. SQLite runs with WAL and ``synchronous=FULL``: a
+commit is on the disk before it is acknowledged, and survives a killed process and a power cut.
 """
 
 from __future__ import annotations
@@ -10,13 +9,14 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.error import TimeoutError
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -34,12 +34,13 @@ _WRITES = "naap_writes"
 
 
 class Database:
-    """Tables at *url*.
+    """The tables at *url*.
 
-    :param url: SQLAlchemy's.
-    :param where: what messages call it: the option's name and a place without password.
-    :param threads: asked at once; *waiting* more queue behind, then :class:`Unavailable`.
-    :param deadline: seconds that one piece of work may take, its wait included.
+    :param url: as SQLAlchemy spells it.
+    :param where: how messages name the database: the option and the place, without the password.
+    :param threads: so many transactions run at once; *waiting* more queue, further ones are
+        :class:`Unavailable`.
+    :param deadline: seconds for one transaction, the time in the queue included.
     """
 
     _log = Logger()
@@ -66,17 +67,17 @@ class Database:
 
     @classmethod
     def in_directory(cls, directory: str | os.PathLike[str], reactor: Any) -> Database:
-        """SQLite in *directory*, which is made when it is opened."""
+        """SQLite in *directory*; :meth:`open` makes the directory."""
         path = Path(directory).absolute() / FILE_NAME
         url = URL.create("sqlite+pysqlite", database=str(path))
-        # One writer at a time is SQLite's own rule; a second thread reads meanwhile.
+        # SQLite takes one writer at a time; the second thread reads meanwhile.
         return cls(url, reactor, where=f"state_dir: {path}", threads=2)
 
     @classmethod
     def at(cls, url: Secret, reactor: Any) -> Database:
         """PostgreSQL at ``postgresql://user:password@host/name``.
 
-        :raises ConfigError: it is no such URL.
+        :raises ConfigError: *url* is no such URL.
         """
         try:
             parsed = make_url(url.reveal().decode("utf-8"))
@@ -88,9 +89,9 @@ class Database:
         return cls(parsed.set(drivername="postgresql+psycopg"), reactor, where=where)
 
     def open(self) -> None:
-        """Connect, and bring the tables to this version. Blocks; called once, before serving.
+        """Connect, and bring the tables to this version. This blocks, so do it before serving.
 
-        :raises ConfigError: it can't be opened, or is not for this version.
+        :raises ConfigError: the database can't be opened, or a later version made its tables.
         """
         if self._engine is not None:
             return
@@ -104,25 +105,25 @@ class Database:
             engine.dispose()
             raise ConfigError(f"{self.where}: {plain(error)}") from None
         self._engine = engine
-        # A pool that was stopped can't start again; a server can.
+        # A stopped thread pool can't start again, but a server that was stopped can.
         self._pool = ThreadPool(0, self._threads, name="naap-database")
         self._pool.start()
 
     def now(self, work: Callable[[Connection], T]) -> T:
-        """Do *work* in a transaction in this very thread: while starting, and in commands."""
+        """Do *work* in a transaction in the calling thread: while starting, and in commands."""
         assert self._engine is not None, "not open"
         with _transaction(self._engine, write=True) as connection:
             return work(connection)
 
     def run(self, work: Callable[[Connection], T], *, write: bool = False) -> Deferred[T]:
-        """Do *work* in a transaction in a thread; fires after the commit.
+        """Do *work* in a transaction in a thread; the Deferred fires after the commit.
 
-        Fails with :class:`Unavailable` when the database can't be asked.
+        It fails with :class:`Unavailable` when the database can't be asked.
         """
         engine, pool = self._engine, self._pool
         if engine is None or pool is None or self._running >= self._most:
             reason = "the database is closed" if engine is None else "too much waits for it"
-            return _failed(Unavailable(reason=f"database: {reason}"))
+            return fail(Unavailable(reason=f"database: {reason}"))
 
         def do() -> T:
             with _transaction(engine, write=write) as connection:
@@ -133,11 +134,11 @@ class Database:
         return self._bounded(done)
 
     def ping(self) -> Deferred[Any]:
-        """Whether a table can be read now; fails as :meth:`run` does."""
+        """Read a table, as a health probe; it fails as :meth:`run` does."""
         return self.run(lambda connection: connection.execute(sql.select(META.c.name)).first())
 
     def _bounded(self, done: Deferred[T]) -> Deferred[T]:
-        """*done* with a deadline; the thread itself can't be stopped and is counted to its end."""
+        """Put a deadline on *done*; a thread can't be stopped, so it counts until its end."""
         result: Deferred[T] = Deferred()
 
         def end(value: Any) -> None:
@@ -167,7 +168,7 @@ class Database:
         return Failure(Unavailable(reason=f"database: {type(failure.value).__name__}"))
 
     def close(self) -> None:
-        """Let running work end, then let go."""
+        """Wait for the transactions that run, then disconnect."""
         engine, self._engine = self._engine, None
         pool, self._pool = self._pool, None
         if pool is not None:
@@ -177,9 +178,9 @@ class Database:
 
 
 def private_file(path: Path) -> None:
-    """Make *path* and its directory so that only this user can open them, or see that it is so.
+    """Make *path* and its directory private to this user, or check that they are.
 
-    :raises ConfigError: others could, or it can't be made.
+    :raises ConfigError: other users can open one of them, or it can't be made.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -188,44 +189,44 @@ def private_file(path: Path) -> None:
         modes = [(place, place.stat()) for place in (path.parent, path)]
     except OSError as error:
         raise ConfigError(f"state_dir: cannot use {path}: {error.strerror or error}") from None
-    for place, found in modes:
-        _judge(place, found, os.geteuid())
+    for place, status in modes:
+        _check_private(place, status, os.geteuid())
 
 
 def check_directory(directory: Path, names: Sequence[str]) -> None:
-    """See that the files *names* of *directory* would pass :func:`private_file`; makes nothing.
+    """Check that the files *names* of *directory* will pass :func:`private_file`; make nothing.
 
-    :raises ConfigError: it would not. For root, who may become another user by then, any owner will
-        do.
+    Root may become another user before they are opened, so for root any owner will do.
+
+    :raises ConfigError: a file or the directory will be refused.
     """
     user = os.geteuid()
     for place in (directory, *(directory / name for name in names)):
         try:
-            found = place.stat()
+            status = place.stat()
         except FileNotFoundError:
             continue
         except OSError as error:
             raise ConfigError(f"state_dir: cannot use {place}: {error.strerror or error}") from None
-        if place == directory and not stat.S_ISDIR(found.st_mode):
+        if place == directory and not stat.S_ISDIR(status.st_mode):
             raise ConfigError(f"state_dir: {place} is not a directory")
-        _judge(place, found, user or found.st_uid)
-    there = next(place for place in (directory, *directory.parents) if place.exists())
-    if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
-        raise ConfigError(f"state_dir: cannot use {directory}: {there} can not be written")
+        _check_private(place, status, user or status.st_uid)
+    nearest = next(place for place in (directory, *directory.parents) if place.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        raise ConfigError(f"state_dir: cannot use {directory}: {nearest} can not be written")
 
 
-def _judge(place: Path, found: os.stat_result, user: int) -> None:
-    wanted = "700" if stat.S_ISDIR(found.st_mode) else "600"
-    if found.st_mode & 0o077:
-        raise ConfigError(
-            f"state_dir: {place} is open to group or others; run: chmod {wanted} {place}"
-        )
-    if found.st_uid != user:
+def _check_private(place: Path, status: os.stat_result, user: int) -> None:
+    mode = "700" if stat.S_ISDIR(status.st_mode) else "600"
+    if status.st_mode & 0o077:
+        remedy = f"run: chmod {mode} {place}"
+        raise ConfigError(f"state_dir: {place} is open to group or others; {remedy}")
+    if status.st_uid != user:
         raise ConfigError(f"state_dir: {place} belongs to another user")
 
 
 def _engine(url: URL) -> Engine:
-    # hide_parameters: an error's text must not hold what a row holds.
+    # Without hide_parameters an error's text, and so the log, would hold the row.
     if url.drivername.startswith("sqlite"):
         engine = sql.create_engine(
             url, hide_parameters=True, connect_args={"timeout": 5.0, "check_same_thread": False}
@@ -238,7 +239,7 @@ def _engine(url: URL) -> Engine:
         hide_parameters=True,
         pool_pre_ping=True,
         pool_timeout=5,
-        # A server that hangs, or a network that swallows, holds a thread for so long at most.
+        # A server that hangs, or a network that drops packets, holds a thread no longer than this.
         connect_args={
             "connect_timeout": 5,
             "options": "-c statement_timeout=5000",
@@ -248,38 +249,24 @@ def _engine(url: URL) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
-    # Its own transaction handling commits before some statements; ours is in _begin_sqlite.
+    # The sqlite3 module commits by itself before some statements; _begin_sqlite begins for it.
     connection.isolation_level = None
     for setting in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {setting}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads and then writes could find that another wrote in between.
+    # IMMEDIATE: else a transaction that reads and then writes fails if another wrote in between.
     writes = connection.get_execution_options().get(_WRITES)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-class _transaction:
-    """A connection inside one transaction, committed at the end of the block."""
-
-    def __init__(self, engine: Engine, *, write: bool) -> None:
-        self._begun = engine.execution_options(**{_WRITES: write}).begin()
-
-    def __enter__(self) -> Connection:
-        return self._begun.__enter__()
-
-    def __exit__(self, *raised: Any) -> None:
-        self._begun.__exit__(*raised)
+def _transaction(engine: Engine, *, write: bool) -> AbstractContextManager[Connection]:
+    """A connection inside one transaction, which is committed at the end of the block."""
+    return engine.execution_options(**{_WRITES: write}).begin()
 
 
 def plain(error: BaseException | None) -> str:
-    """What went wrong in one line: no statement, no parameters."""
+    """An error's text in one line, without the statement and its parameters."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
     return " ".join(str(cause).split()) or type(cause).__name__
-
-
-def _failed(error: Exception) -> Deferred[Any]:
-    failed: Deferred[Any] = Deferred()
-    failed.errback(error)
-    return failed

@@ -1,4 +1,4 @@
-"""The tables, and the steps that make them out of what an older version left."""
+"""The tables, and the migrations that bring an older version's tables up to this one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ META = Table(
     Column("name", sql.Text, primary_key=True),
     Column("value", sql.Text, nullable=False),
 )
-#: ``sealed`` is a Fernet token; ``updated_at`` is seconds since 1970.
+#: Column ``sealed`` holds a Fernet token; ``updated_at`` is seconds since 1970.
 USER_KEYS = Table(
     "naap_user_keys",
     METADATA,
@@ -28,7 +28,7 @@ USER_KEYS = Table(
     Column("sealed", sql.Text, nullable=False),
     Column("updated_at", sql.BigInteger, nullable=False),
 )
-#: One row a user, route and month (``"2026-11"``, UTC).
+#: There is one row for each user, route and month (``"2026-11"``, UTC).
 USAGE = Table(
     "naap_usage",
     METADATA,
@@ -54,7 +54,7 @@ USAGE = Table(
 )
 
 _VERSION = "schema_version"
-# Any number: it keeps two starting servers from migrating at once.
+# The number is arbitrary; the lock of it keeps two servers from migrating at the same time.
 _MIGRATION_LOCK = 7_226_101
 
 
@@ -62,14 +62,14 @@ def _first(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[USER_KEYS, USAGE])
 
 
-#: Step n takes version n to n + 1. Append, never edit: somebody's database has run it.
+#: Step n takes version n to n + 1. Append to them and never edit one: a database has run it.
 STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
 
 
 def migrate(connection: Connection) -> None:
     """Bring the tables to this version, inside the caller's transaction.
 
-    :raises ValueError: a later version made them.
+    :raises ValueError: a later version of this program made the tables.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sql.text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
@@ -87,18 +87,17 @@ def migrate(connection: Connection) -> None:
 
 def insert_into(table: Table, connection: Connection) -> Any:
     """An INSERT that can say ON CONFLICT, in the dialect of *connection*."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
 
 
 def read_fact(connection: Connection, name: str) -> str | None:
-    """A row of ``naap_meta``."""
-    found = connection.execute(sql.select(META.c.value).where(META.c.name == name)).scalar()
-    return None if found is None else str(found)
+    """The value of *name* in ``naap_meta``, or ``None``."""
+    value = connection.execute(sql.select(META.c.value).where(META.c.name == name)).scalar()
+    return None if value is None else str(value)
 
 
 def write_fact(connection: Connection, name: str, value: str) -> None:
-    """Set a row of ``naap_meta``."""
+    """Set the value of *name* in ``naap_meta``."""
     connection.execute(sql.delete(META).where(META.c.name == name))
     connection.execute(sql.insert(META).values(name=name, value=value))

@@ -1,1 +1,1 @@
-"""WebRTC sessions through the proxy (WHIP, RFC 9725; WHEP too): their URLs, signed for one user."""
+"""WebRTC sessions (WHIP, RFC 9725; WHEP): their URLs are signed, each for one user."""

@@ -1,4 +1,4 @@
-"""The key that signs Locations: in ``state_dir``, or this process's own."""
+"""The key that signs Locations: a file in ``state_dir``, or made for this process alone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FILE_NAME = "locations.key"
 
 
 class LocationKey:
-    """The key, had once it is asked for.
+    """Reads or makes the key when it is first used.
 
-    :param state_dir: every process that has the same directory has the same key.
+    :param state_dir: processes with the same directory share the key.
     """
 
     _log = Logger()
@@ -28,9 +28,9 @@ class LocationKey:
         self._key = b""
 
     def open(self) -> bytes:
-        """The key itself; read, or made, at the first call.
+        """The key's bytes.
 
-        :raises ConfigError: its file can't be had, or is open to others.
+        :raises ConfigError: the file can't be used, or other users can open it.
         """
         if not self._key:
             self._key = self._find()
@@ -46,17 +46,17 @@ class LocationKey:
 
 
 def stored_key(path: Path) -> bytes:
-    """The key in *path*, which only this user can read; made where there is none.
+    """The key in the file *path*, which is made where there is none.
 
-    :raises ConfigError: it can't be had, is open to others, or holds something else.
+    :raises ConfigError: the file can't be used, other users can open it, or it holds no key.
     """
-    # Imported here: its package is installed where there is a state_dir, and not elsewhere.
+    # SQLAlchemy, which this imports, is installed only where a state_dir needs it.
     from ..storage.database import private_file
 
     private_file(path)
     try:
         with path.open("r+b", buffering=0) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)  # two processes may start at once
+            fcntl.flock(file, fcntl.LOCK_EX)  # two processes may start at the same time
             key = file.read(KEY_SIZE + 1)
             if not key:
                 key = secrets.token_bytes(KEY_SIZE)

@@ -1,8 +1,9 @@
-"""A session's upstream URL as a token that only its user can use, on its route. Pure.
+"""Packs a WebRTC session's upstream URL into a token for one user on one route. Pure.
 
-The server keeps no table of sessions: the token holds the URL and the time it ends, and a MAC over
-both, the user and the route. It is no secret (X-WHIP-Resource has the same URL in clear), but it
-cannot be made or changed without the server's key. Whom it is for is not in it: it is asked for.
+The server keeps no table of sessions: the token holds the URL, its expiry and a MAC over both, the
+user and the route. The token is no secret (X-WHIP-Resource has the same URL in clear), but nobody
+can make or change one without the server's key. It does not hold the user: whoever presents it has
+to be that user for the MAC to match.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ _TOKEN = re.compile(rb"[A-Za-z0-9_-]{%d,%d}" % (_SHORTEST * 4 // 3, -(-_LONGEST 
 
 
 class BadToken(Exception):
-    """Not a token of this server for this user and route, or its time is over.
+    """The bytes are no token of this server for this user and route, or the token has expired.
 
-    Its text is the reason, for the log; it holds no byte of the token.
+    The text is the reason, for the log; it holds no byte of the token.
     """
 
 
@@ -36,9 +37,9 @@ def sign(key: bytes, url: bytes, *, user: str | None, route: str, expires: int) 
 
     :param key: :data:`KEY_SIZE` bytes.
     :param url: at most :data:`~naap_twisted.policy.target.MAX_URL` bytes.
-    :param user: whose it is; ``None`` where nobody is signed in.
+    :param user: the id of the user that it is for; ``None`` where the request has no user.
     :param route: the mount's full path.
-    :param expires: when it ends, in seconds since 1970.
+    :param expires: seconds since 1970.
     :raises ValueError: the URL is too long.
     """
     if len(url) > MAX_URL:
@@ -50,9 +51,10 @@ def sign(key: bytes, url: bytes, *, user: str | None, route: str, expires: int) 
 def verify(key: bytes, token: bytes, *, user: str | None, route: str, now: float) -> bytes:
     """The URL in *token*.
 
-    :param user: who asks, :param route: where, as for :func:`sign`.
+    :param user: the id of the user that presents it, or ``None``, as for :func:`sign`.
+    :param route: the mount's full path.
     :param now: seconds since 1970.
-    :raises BadToken: it was altered, is for somebody or somewhere else, or is over.
+    :raises BadToken: it was altered, is for another user or route, or has expired.
     """
     if not _TOKEN.fullmatch(token):
         raise BadToken("not a token")
@@ -61,7 +63,7 @@ def verify(key: bytes, token: bytes, *, user: str | None, route: str, now: float
     except ValueError:
         raise BadToken("not a token") from None
     signed, mac = raw[:-_MAC_SIZE], raw[-_MAC_SIZE:]
-    # One spelling: the last character has bits that decoding drops.
+    # Decoding drops bits of the last character, so several spellings decode alike: one is valid.
     if _encoded(raw) != token or not hmac.compare_digest(mac, _mac(key, signed, user, route)):
         raise BadToken("altered, or made with another key, for another user or route")
     version, expires = _HEAD.unpack_from(signed)
@@ -77,8 +79,8 @@ def _encoded(raw: bytes) -> bytes:
 
 
 def _mac(key: bytes, signed: bytes, user: str | None, route: str) -> bytes:
-    # A user's id is never empty, so nobody's can't be somebody's.
+    # "" stands for no user; a user's id is never empty.
     parts = (_PURPOSE, route.encode(), (user or "").encode("utf-8", "surrogatepass"), signed)
-    # Each with its length before it: no two different lists of parts look the same.
+    # The length stands before each part, so that no two lists of parts give the same message.
     message = b"".join(struct.pack(">I", len(part)) + part for part in parts)
     return hmac.digest(key, message, "sha256")

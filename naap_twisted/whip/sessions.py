@@ -1,4 +1,4 @@
-"""One route's sessions: their Locations, signed on the way out and opened on the way in."""
+"""A route's WebRTC sessions: their Locations, signed on the way out and verified on the way in."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .key import LocationKey
 from .location import BadToken, sign, verify
 from .rules import OFFER, SESSION_METHODS
 
-#: Between a route's path and a token. On a pinned route it hides an upstream path of that name.
+#: The segment between a route's path and a token; it hides a pinned upstream's path of its name.
 SEGMENT = "whip-session"
 METHODS = (*(method.encode("ascii") for method in SESSION_METHODS), b"HEAD")
 
 
-class Sessions:
-    """The sessions of the route at *path*.
+class WebRtcSessions:
+    """The WebRTC sessions of the route at *path*.
 
-    :param path: as it stands in a request target.
+    :param path: the route's full path, as it stands in a request target.
     :param ttl: seconds that a Location works.
-    :param clock: seconds since 1970; they outlive the process.
+    :param clock: seconds since 1970, because a Location outlives the process.
     """
 
     def __init__(
@@ -38,26 +38,22 @@ class Sessions:
         self._prefix = f"{path}/{SEGMENT}/".encode("ascii")
 
     def holds(self, request: IDownstreamRequest) -> bool:
-        """Whether the request is for a Location, good or bad."""
+        """Whether the request is for a Location, valid or not."""
         return bool(request.uri.startswith(self._prefix))
 
     def target(self, request: IDownstreamRequest) -> Target | None:
-        """Where a request to a Location goes; ``None`` for one to any other path.
+        """The target of a request to a Location; ``None`` for a request to any other path.
 
-        :raises NotFound: the Location is not this user's, altered, or over.
+        :raises NotFound: the Location is another user's, was altered, or has expired.
         """
         if not self.holds(request):
             return None
-        token = request.uri[len(self._prefix) :]
+        token, now = request.uri[len(self._prefix) :], self._clock()
+        user = _user_of(request)
         try:
-            url = verify(
-                self._key.open(),
-                token,
-                user=_user_of(request),
-                route=self._path,
-                now=self._clock(),
+            return parse_target(
+                verify(self._key.open(), token, user=user, route=self._path, now=now)
             )
-            return parse_target(url)
         except BadToken as error:
             raise NotFound("No such session", reason=f"Location: {error}") from None
         except InvalidTarget as error:
@@ -66,9 +62,9 @@ class Sessions:
     def locate(
         self, request: IDownstreamRequest, response: IResponse
     ) -> Callable[[bytes], bytes] | None:
-        """What makes the answer's absolute Location one of this server; ``None``: it stays.
+        """The function that makes an absolute Location one of this server, or ``None``.
 
-        A redirect is not a session: its Location stays the upstream's.
+        A redirect begins no session, so its Location stays the upstream's.
         """
         if request.method != b"POST" or 300 <= response.code < 400:
             return None
@@ -78,7 +74,7 @@ class Sessions:
         try:
             parse_target(url)
         except InvalidTarget:
-            return url  # nothing that this proxy could ask; the client may know what it is
+            return url  # no URL that this proxy could request; the client may know what it is
         expires = int(self._clock() + self._ttl)
         user = _user_of(request)
         return self._prefix + sign(
@@ -86,14 +82,14 @@ class Sessions:
         )
 
     def relays_error(self, request: IDownstreamRequest, response: IResponse) -> bool:
-        """Whether an upstream's 4xx or 5xx goes out as it is, whatever the route does with errors.
+        """Whether an upstream's 4xx or 5xx goes out unchanged although the route wraps errors.
 
-        A session's 412 or 422 is an answer of the protocol; so is WHEP's 406 with a counter-offer.
+        A session's 412 or 422 is a part of the protocol, as is WHEP's 406 with a counter-offer.
         """
         if request.method != b"POST":
             return True
-        kinds = response.headers.getRawHeaders(b"content-type") or [b""]
-        return bool(kinds[0].partition(b";")[0].strip().lower() == OFFER.encode("ascii"))
+        types = response.headers.getRawHeaders(b"content-type") or [b""]
+        return bool(types[0].partition(b";")[0].strip().lower() == OFFER.encode("ascii"))
 
 
 def _user_of(request: IDownstreamRequest) -> str | None:

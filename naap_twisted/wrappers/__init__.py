@@ -1,5 +1,5 @@
-"""Resource wrappers: what needs no target and no user, done at the end of the request's headers.
+"""Resource wrappers: work at the end of a request's headers that needs no target and no user.
 
-Outermost first: RequestId, ServerNames, HttpsOnly, SecurityHeaders, Cors, RateLimited, Compression.
-ServerNames stands before HttpsOnly so that no redirect names a host that is not ours.
+From the outermost: RequestId, ServerNames, HttpsOnly, SecurityHeaders, Cors, RateLimited,
+Compression. ServerNames stands before HttpsOnly so that no redirect names a foreign host.
 """

@@ -1,4 +1,4 @@
-"""What every wrapper is: a leaf that does its part at the end of the headers and passes on."""
+"""The base of every wrapper: a leaf that acts at the end of a request's headers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from zope.interface import implementer
 from ..downstream.caller import NOBODY, TrustedProxies, came_over_tls
 from ..interfaces import IDownstreamRequest, IHeadResource
 
+#: A load balancer checks it by address and over plain http, however often it likes.
+HEALTH_PATH = b"/healthz"
+
 
 @implementer(IHeadResource)
 class Wrapper(Resource):
-    """One layer around *inner*. Subclasses say in :meth:`admit` whether the request goes on."""
+    """A layer around *inner*. Subclasses decide in :meth:`admit` whether the request goes on."""
 
     isLeaf = True
 
@@ -27,7 +30,7 @@ class Wrapper(Resource):
         layer: Wrapper = self
         while layer.admit(request):
             inner = layer.inner
-            # Layers in a row that only admit need no call each.
+            # Wrapper.render of the next layer would do no more than this loop: spare its call.
             if getattr(type(inner), "render", None) is not Wrapper.render:
                 request.render(inner)
                 break
@@ -35,17 +38,17 @@ class Wrapper(Resource):
         return NOT_DONE_YET
 
     def admit(self, request: IDownstreamRequest) -> bool:
-        """Do this layer's part. ``False``: the request has been answered here."""
+        """Act on the request; ``False`` if this layer answers it."""
         raise NotImplementedError
 
 
 def peer_of(request: IDownstreamRequest) -> str:
-    """The connection's own address; ``"unix"`` where it has none."""
+    """The address of the connection's other end; ``"unix"`` for a UNIX socket."""
     return getattr(request.getClientAddress(), "host", "unix")
 
 
 def is_https(request: IDownstreamRequest, trusted: TrustedProxies = NOBODY) -> bool:
-    """Whether the caller used https, here or as a trusted proxy tells."""
+    """Whether the request came by https, to this server or, as it tells, to a trusted proxy."""
     secure = bool(request.isSecure())
     if secure or not trusted:
         return secure

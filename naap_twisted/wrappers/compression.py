@@ -1,9 +1,9 @@
-"""gzip for answers that are ours. What is relayed keeps the bytes its upstream sent.
+"""gzip for responses of this server. A relayed response keeps the bytes that its upstream sent.
 
-Whether to compress can only be told when the head is about to go out, for only then status, type
-and length are known. So the wrapper leaves :func:`choose_encoder` in ``request.compression``, and
-the request calls it once, with its first *non-empty* piece of body, unless the answer is relayed.
-(An answer that ends without any body must stay uncompressed: an empty body is no gzip stream.)
+Status, type and length are known only when the head is about to go out. So the wrapper leaves
+:func:`choose_encoder` in ``request.compression``, and the request calls it with its first
+*non-empty* piece of body, unless the response is relayed. (An empty body is no gzip stream, so a
+response without a body must stay uncompressed.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from twisted.web.server import Request
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper
 
-#: Bytes below which gzip's own cost is not worth it.
+#: Bytes of body below which gzip saves less than it costs.
 SMALLEST = 1000
 _LEVEL = 6
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -30,9 +30,9 @@ _WEIGHT = re.compile(rb"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
 
 
 class GzipEncoder:
-    """twisted.web's request encoder: ``encode`` each piece, then ``finish``.
+    """An encoder as twisted.web requests use it: ``encode`` for each piece, then ``finish``.
 
-    :param flush: give every piece out at once: a body of unknown length may be a slow one.
+    :param flush: emit each piece at once, because a body of unknown length may come slowly.
     """
 
     def __init__(self, *, flush: bool = False) -> None:
@@ -40,19 +40,22 @@ class GzipEncoder:
         self._flush = flush
 
     def encode(self, data: bytes) -> bytes:
-        """What can be sent of *data* now."""
+        """The compressed bytes that can be sent now."""
         out = self._deflate.compress(data)
         return out + self._deflate.flush(zlib.Z_SYNC_FLUSH) if self._flush and data else out
 
     def finish(self) -> bytes:
-        """The rest, with the trailer."""
+        """The last compressed bytes, with gzip's trailer."""
         return self._deflate.flush()
 
 
 def accepts_gzip(values: Sequence[bytes]) -> bool:
-    """Whether Accept-Encoding lets us send gzip (RFC 9110 section 12.5.3).
+    """Whether the values of Accept-Encoding allow gzip (RFC 9110 section 12.5.3).
 
-    ``gzip`` by name goes before ``*``; a weight of 0, or one that is no number, is a no.
+    The name ``gzip`` takes precedence over ``*``; a weight of 0, or an invalid one, forbids it.
+
+    >>> accepts_gzip([b"br, gzip;q=0.5"]), accepts_gzip([b"*, gzip;q=0"])
+    (True, False)
     """
     verdicts: dict[bytes, bool] = {}
     for item in b",".join(values).lower().split(b","):
@@ -65,17 +68,17 @@ def accepts_gzip(values: Sequence[bytes]) -> bool:
 
 
 def choose_encoder(request: Request) -> GzipEncoder | None:
-    """The encoder for the answer whose head *request* is about to send, or ``None``.
+    """The encoder for the response whose head *request* is about to send, or ``None``.
 
-    With an encoder the head is changed to match: Content-Encoding set, Content-Length and
-    Accept-Ranges gone, a strong ETag made weak (its bytes are no longer these).
+    With an encoder, the head gets Content-Encoding, loses Content-Length and Accept-Ranges, and has
+    a strong ETag made weak, because the bytes are no longer those that it names.
     """
     headers = request.responseHeaders
     if not _compressible(request, headers):
         return None
     vary = headers.getRawHeaders(b"vary", [])
     if b"accept-encoding" not in b",".join(vary).lower():
-        # One line: some caches read only the first.
+        # The names share one line, because some caches read only the first.
         headers.setRawHeaders(b"Vary", [b", ".join([*vary, b"Accept-Encoding"])])
     if not accepts_gzip(request.requestHeaders.getRawHeaders(b"accept-encoding", [])):
         return None
@@ -88,7 +91,7 @@ def choose_encoder(request: Request) -> GzipEncoder | None:
 
 
 def _compressible(request: Request, headers: Headers) -> bool:
-    # HTTP/1.0 has no chunks: without its length an answer's end could not be told from a cut.
+    # HTTP/1.0 has no chunks, so the end of a response without a length would look like a cut.
     if request.method == b"HEAD" or request.clientproto != b"HTTP/1.1":
         return False
     if request.code < 200 or request.code in (204, 206, 304):
@@ -106,7 +109,7 @@ def _compressible(request: Request, headers: Headers) -> bool:
 
 
 def _weaken_etag(request: Request, headers: Headers) -> None:
-    # setETag() keeps the tag aside until the head is written.
+    # setETag() keeps the tag in an attribute until the head is written.
     if request.etag is not None and not request.etag.startswith(b"W/"):
         request.etag = b"W/" + request.etag
     for tag in headers.getRawHeaders(b"etag", []):
@@ -123,9 +126,9 @@ def _is_yes(parameter: bytes) -> bool:
 
 
 class Compression(Wrapper):
-    """Lets the request compress what *inner* answers, unless that is relayed."""
+    """Lets the request compress the response of *inner*, unless that is relayed."""
 
     def admit(self, request: IDownstreamRequest) -> bool:
-        """Always goes on."""
+        """Let every request go on."""
         request.compression = choose_encoder
         return True

@@ -1,8 +1,8 @@
-"""CORS (Fetch standard, "CORS protocol"): which pages may call us, and what they may read.
+"""CORS (Fetch standard, "CORS protocol"): which pages may call this server, and what they may read.
 
-A preflight is answered here, without auth and before the rate limit. An Origin that is not allowed
-goes no further, so that a refused page costs no upstream work. Private Network Access is never
-granted: a public page that asks for it gets an answer without it.
+The wrapper answers a preflight without authentication and before the rate limit. It refuses an
+Origin that is not allowed, so that a refused page costs no upstream work. It never grants Private
+Network Access: a public page that asks for it gets a response without it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .origins import Origins
 from .remedies import refusals
 from .server_names import LOOPBACK_NAMES, host_of
 
-#: More names than any page's preflight asks for.
+#: More names than any page's preflight requests.
 _MOST_REQUESTED = 64
-# Longer names are not worth a line of the log.
+# Bounds on the names in one log line: their length and their number.
 _LONGEST = 100
 _MOST_NAMED = 16
 _NO_ROUTE = RouteCors(methods=())
@@ -38,14 +38,14 @@ _EXPOSE = spelling(b"Access-Control-Expose-Headers")
 
 @frozen
 class Plan:
-    """What is constant for one route, ready for the wire.
+    """The CORS header values of one route, ready for the wire.
 
-    :ivar methods: the route's and OPTIONS.
+    :ivar methods: the route's methods and OPTIONS.
     :ivar headers: allowed request headers; *listed* holds them in lower case.
     :ivar patterns: prefixes by which further requested headers are allowed.
     :ivar expose: response headers that the page may read.
-    :ivar expose_options: the same for an OPTIONS answer: WHIP clients look for PATCH in its lists.
-    :ivar accepts: what an OPTIONS answer tells of media types, by header name.
+    :ivar expose_options: *expose* of a response to OPTIONS, where WHIP clients look for PATCH.
+    :ivar accepts: header names and media types that a response to OPTIONS announces.
     :ivar own_options: the route answers OPTIONS itself.
     """
 
@@ -62,17 +62,17 @@ class Plan:
     def compile(cls, route: RouteCors, extra: HeaderPatterns) -> Plan:
         """The plan of *route*, with *extra* names and patterns allowed on every route.
 
-        :raises ValueError: a pattern of the route that is none.
+        :raises ValueError: a pattern of the route is malformed.
         """
         own = HeaderPatterns(route.allow_patterns)
-        # The registry first: its spelling wins over a route's.
+        # The registry stands first, because the first spelling of a name is the one that stays.
         headers = _unique(CORS_ALLOWED_HEADERS, extra.names, route.allow_headers, own.names)
         expose = _unique(("X-Request-ID",), route.expose_headers)
         accepts = {"Accept-Post": route.accept_post, "Accept-Patch": route.accept_patch}
-        told = {
-            name: kinds
-            for name, kinds in accepts.items()
-            if kinds and name.removeprefix("Accept-").upper().encode() in route.methods
+        announced = {
+            name: types
+            for name, types in accepts.items()
+            if types and name.removeprefix("Accept-").upper().encode() in route.methods
         }
         return cls(
             methods=b", ".join(dict.fromkeys((*route.methods, b"OPTIONS"))),
@@ -80,15 +80,17 @@ class Plan:
             listed=frozenset(name.lower().encode("ascii") for name in headers),
             patterns=HeaderPatterns([f"{stem}*" for stem in (*extra.prefixes, *own.prefixes)]),
             expose=_join(expose),
-            expose_options=_join(_unique(expose, ("Allow", "Access-Control-Allow-Methods"), told)),
-            accepts=tuple((name.encode("ascii"), kinds) for name, kinds in told.items()),
+            expose_options=_join(
+                _unique(expose, ("Allow", "Access-Control-Allow-Methods"), announced)
+            ),
+            accepts=tuple((name.encode("ascii"), types) for name, types in announced.items()),
             own_options=b"OPTIONS" in route.methods,
         )
 
     def headers_for(self, requested: Sequence[bytes]) -> bytes:
         """Access-Control-Allow-Headers for the values of Access-Control-Request-Headers.
 
-        A requested name is given back only if a pattern allows it by that very name.
+        Of the requested names it holds those that a pattern allows, each as it was requested.
         """
         if not self.patterns or not requested:
             return self.headers
@@ -102,20 +104,20 @@ class Plan:
 
 
 class Cors(Wrapper):
-    """Answers preflights, refuses foreign origins, marks the rest of the answers.
+    """Answers preflights, refuses foreign origins, and adds CORS headers to other responses.
 
-    Listed origins are echoed, with credentials; every answer then has ``Vary: Origin``. Under
-    ``"*"`` every answer says ``*``, without credentials. ``null`` is never let in: any sandboxed
-    frame has it. A page of our own origin is always let in: its Origin is the Host that was asked,
-    and that is one of *own*. Whoever owns any other name can make it point here.
+    A listed origin is echoed, with credentials, and every response has ``Vary: Origin``. Under
+    ``"*"`` every response says ``*``, without credentials. ``null`` is never allowed, because every
+    sandboxed frame has it. A page of the server's own origin is always allowed: its Origin is the
+    request's Host, which has to be one of *own*, for anybody can point another name here.
 
     :param routes: the methods and headers of each path.
     :param origins: ``"*"``, or origins such as ``"https://app.example.org"``.
     :param extra_headers: ``cors_headers``: names and patterns allowed on every route.
-    :param max_age: seconds a browser may remember a preflight.
-    :param trusted: proxies whose X-Forwarded-Proto is believed when telling our own origin.
-    :param own: the names that are surely ours, as a Host header spells them.
-    :raises ValueError: an origin or a header pattern that is none.
+    :param max_age: seconds that a browser may remember a preflight.
+    :param trusted: proxies whose X-Forwarded-Proto is believed; it is a part of the own origin.
+    :param own: names of this server, as a Host header spells them.
+    :raises ValueError: an origin or a header pattern is malformed.
     """
 
     _log = Logger()
@@ -139,11 +141,11 @@ class Cors(Wrapper):
         self._trusted = trusted
         self._extra_headers = tuple(extra_headers)
         extra = HeaderPatterns(extra_headers)
-        # Routes are few and compare by value; the bound is for tables that make them up.
+        # Routes are few and compare by value; the bound serves a route table that makes them up.
         self._plan = lru_cache(maxsize=1024)(lambda route: Plan.compile(route, extra))
 
     def admit(self, request: IDownstreamRequest) -> bool:
-        """Goes on with actual requests of allowed origins, and with requests of no page."""
+        """Let actual requests of allowed origins go on, and requests without Origin."""
         response = request.responseHeaders
         if not self._origins.any:
             response.addRawHeader(b"Vary", b"Origin")
@@ -152,7 +154,7 @@ class Cors(Wrapper):
         if origins is None and not options and not self._origins.any:
             return True
         if origins is not None and not self._is_allowed(origins, request):
-            self._tell(origins)
+            self._log_origin(origins)
             request.refuse(OriginNotAllowed(reason="the origin is not in cors_origins"))
             return False
         route = self._routes.cors_for(request.path)
@@ -178,12 +180,12 @@ class Cors(Wrapper):
         return self._origins.allows(origin) or self._is_own(origin, request)
 
     def _is_own(self, origin: bytes, request: IDownstreamRequest) -> bool:
-        """Whether the page was served by this very scheme, host and port."""
+        """Whether *origin* has the scheme, host and port of this request."""
         host = host_of(request)
         if host is None or host.name not in self._own:
             return False
         if origin == b"https://" + host.authority:
-            # Browsers send no http request from an https page: somebody ends TLS in front of us.
+            # An https page can't make an http request, so TLS ended here or at a proxy before us.
             return True
         return origin == b"http://" + host.authority and not is_https(request, self._trusted)
 
@@ -194,7 +196,7 @@ class Cors(Wrapper):
         if self._origins.any:
             put_preset(headers, ((_ALLOW_ORIGIN, b"*"), (_EXPOSE, expose)))
         elif origins is not None:
-            # The origin is one of the list or our own, so it holds nothing that breaks a line.
+            # The origin equals a valid one, so it holds no byte that could break the line.
             allowed = (_ALLOW_ORIGIN, origins[0])
             put_preset(headers, (allowed, (_ALLOW_CREDENTIALS, b"true"), (_EXPOSE, expose)))
 
@@ -208,19 +210,19 @@ class Cors(Wrapper):
         put(b"Access-Control-Allow-Methods", [plan.methods])
         put(b"Access-Control-Allow-Headers", [allowed])
         if preflight:
-            self._tell_refused(request, route.route, plan.methods, requested, allowed)
+            self._log_refused(request, route.route, plan.methods, requested, allowed)
             put(b"Access-Control-Max-Age", self._max_age)
             headers.removeHeader(b"access-control-expose-headers")
         else:
             put(b"Allow", [plan.methods])
-            for name, kinds in plan.accepts:
-                put(name, [kinds])
+            for name, types in plan.accepts:
+                put(name, [types])
             if headers.hasHeader(b"access-control-expose-headers"):
                 put(b"Access-Control-Expose-Headers", [plan.expose_options])
         request.setResponseCode(204)
         request.finish()
 
-    def _tell_refused(
+    def _log_refused(
         self,
         request: IDownstreamRequest,
         route: str,
@@ -228,24 +230,24 @@ class Cors(Wrapper):
         requested: Sequence[bytes],
         allowed: bytes,
     ) -> None:
-        """Log why the page's browser will not go on: nobody else sees it from here."""
+        """Log why the browser will refuse to send the request, which only its user would see."""
         method = request.requestHeaders.getRawHeaders(b"access-control-request-method", [b""])[0]
         if len(method) > _LONGEST or not is_token(method):
-            return  # not quoted
+            return  # a log line must not quote it
         names = [name.strip() for name in b",".join(requested).split(b",")[:_MOST_REQUESTED]]
         listed = allowed.lower().split(b", ")
-        odd = [name for name in names if name.lower() not in listed and is_token(name)]
+        missing = [name for name in names if name.lower() not in listed and is_token(name)]
         problems = refusals(
             method.decode("ascii"),
-            [name.decode("ascii") for name in odd if len(name) <= _LONGEST][:_MOST_NAMED],
+            [name.decode("ascii") for name in missing if len(name) <= _LONGEST][:_MOST_NAMED],
             methods.decode("ascii").split(", "),
             (),
             self._extra_headers,
         )
         if not problems:
             return
-        # One line a preflight, however much it asks for, with all that it lacks.
-        lines = dict.fromkeys(each.line for each in problems if each.line is not None)
+        # A preflight gets one log line with all that it lacks, so that it can't flood the log.
+        lines = dict.fromkeys(problem.line for problem in problems if problem.line is not None)
         self._log.warn(
             "A preflight was refused{where}: {text}; {remedy}",
             where=f" on {route}" if route else "",
@@ -253,8 +255,8 @@ class Cors(Wrapper):
             remedy=f"to allow it: {' and '.join(lines)}" if lines else "no setting allows it",
         )
 
-    def _tell(self, values: Sequence[bytes]) -> None:
-        """Log the one line of config that would have let the page in."""
+    def _log_origin(self, values: Sequence[bytes]) -> None:
+        """Log the config line that would have allowed the page."""
         line = self._origins.line_allowing(values[0]) if len(values) == 1 else None
         if values == [b"null"]:
             self._log.warn(

@@ -1,9 +1,8 @@
-"""Plain http goes to https; https says that it stays so (HSTS, RFC 6797)."""
+"""Redirects plain http to https, and tells browsers to stay with https (HSTS, RFC 6797)."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Set
 
@@ -13,26 +12,23 @@ from twisted.web.resource import IResource
 from ..downstream.caller import NOBODY, TrustedProxies
 from ..errors import BadRequest, MisdirectedRequest
 from ..interfaces import IDownstreamRequest
-from .base import Wrapper, is_https
+from .base import HEALTH_PATH, Wrapper, is_https
 from .server_names import host_of
 
 _ORIGIN_FORM = re.compile(rb"/[\x21-\x7e]*")
 
 
 class HttpsOnly(Wrapper):
-    """Redirects plain-http requests and sets Strict-Transport-Security on secure answers.
+    """Redirects plain-http requests and sets Strict-Transport-Security on responses over https.
 
-    GET and HEAD get 301; other methods 308, which keeps method and body. A URL of https has to
-    name a host: one of *own*, never what a stranger wrote into Host; without the port, which speaks
-    plain http.
+    GET and HEAD get 301, other methods 308, which keeps method and body. The URL names the host of
+    the request, which has to be one of *own*, without its port, which speaks plain http.
 
     :param redirect: ``False`` lets plain http through.
-    :param hsts: seconds, or ``None`` for no header. Never sent over plain http (section 7.2).
+    :param hsts: seconds, or ``None`` for no header. It is never sent over plain http (section 7.2).
     :param trusted: proxies whose X-Forwarded-Proto is believed.
-    :param exempt: paths that answer over plain http too: the load balancer's health check.
-    :param https_port: where https is served, named in the URL if not 443.
-    :param own: the names that are surely ours; ``None``: whoever stands before has seen to that.
-    :raises ValueError: *hsts* is negative or not finite.
+    :param https_port: where https is served; the URL names it if it is not 443.
+    :param own: names of this server; with ``None`` an outer wrapper has checked the name.
     """
 
     _log = Logger()
@@ -44,32 +40,28 @@ class HttpsOnly(Wrapper):
         redirect: bool,
         hsts: float | None = None,
         trusted: TrustedProxies = NOBODY,
-        exempt: Set[bytes] = frozenset({b"/healthz"}),
         https_port: int = 443,
         own: Set[bytes] | None = None,
     ) -> None:
         super().__init__(inner)
-        if hsts is not None and (not math.isfinite(hsts) or hsts < 0):
-            raise ValueError("hsts must be zero seconds or more")
         self._redirect = redirect
         self._hsts = None if hsts is None else [b"max-age=%d" % hsts]
         self._trusted = trusted
-        self._exempt = exempt
         self._own = own
         self._port = b"" if https_port == 443 else b":%d" % https_port
 
     def admit(self, request: IDownstreamRequest) -> bool:
-        """Goes on over https, or where plain http is let through."""
+        """Let the request go on over https, or where plain http may."""
         if is_https(request, self._trusted):
             if self._hsts is not None:
                 request.responseHeaders.setRawHeaders(b"Strict-Transport-Security", self._hsts)
             return True
-        if not self._redirect or request.path in self._exempt:
+        if not self._redirect or request.path == HEALTH_PATH:
             return True
-        self._send_away(request)
+        self._redirect_to_https(request)
         return False
 
-    def _send_away(self, request: IDownstreamRequest) -> None:
+    def _redirect_to_https(self, request: IDownstreamRequest) -> None:
         host = host_of(request)
         if host is None or not _ORIGIN_FORM.fullmatch(request.uri):
             request.refuse(BadRequest(reason="no https URL for this Host and target"))

@@ -1,4 +1,4 @@
-"""The ``cors_origins`` setting: which Origin values it lets in. Pure."""
+"""The origins that ``cors_origins`` allows. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Sequence
 
-# An origin as browsers write it: no path, no user, no wildcard. Extensions and app shells have
-# schemes of their own.
+# An origin as browsers write it, without path, user or wildcard. Browser extensions and app shells
+# have schemes of their own.
 _ORIGIN = re.compile(
     r"([a-z][a-z0-9+.-]*)://((?:[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\]))"
     r"(?::([0-9]{1,5}))?"
@@ -17,7 +17,11 @@ _LONGEST = 300
 
 
 def parse_origin(text: str) -> str | None:
-    """*text* as a browser would serialize that origin (RFC 6454 section 6.2), or ``None``."""
+    """*text* as a browser serializes that origin (RFC 6454 section 6.2), or ``None``.
+
+    >>> parse_origin("HTTPS://App.example.org:443")
+    'https://app.example.org'
+    """
     match = _ORIGIN.fullmatch(text.lower()) if len(text) <= _LONGEST else None
     if match is None:
         return None
@@ -31,9 +35,9 @@ def parse_origin(text: str) -> str | None:
 class Origins:
     """``"*"``, or a list of origins.
 
-    :ivar any: every origin is let in, ``null`` excepted.
-    :ivar listed: the origins, where not.
-    :raises ValueError: a list with something that is no origin; ``*`` and ``null`` are none.
+    :ivar any: every origin but ``null`` is allowed.
+    :ivar listed: the allowed origins where *any* is false.
+    :raises ValueError: the list holds a text that is no origin, as ``*`` and ``null`` are none.
     """
 
     def __init__(self, origins: Sequence[str] | str) -> None:
@@ -51,13 +55,13 @@ class Origins:
         self.listed = tuple(origin.decode("ascii") for origin in self._listed)
 
     def allows(self, origin: bytes) -> bool:
-        """Whether a page of *origin*, the Origin header's value, may call us."""
+        """Whether a page of *origin*, the Origin header's value, may call this server."""
         return origin != b"null" if self.any else origin in self._listed
 
     def line_allowing(self, origin: bytes) -> str | None:
-        """The config line that would let *origin* in, or ``None`` where none can.
+        """The config line that would allow *origin*, or ``None`` where none can.
 
-        Safe to log: what is no origin is not quoted.
+        The line is safe to log, because it quotes nothing but a valid origin.
         """
         parsed = parse_origin(origin.decode("latin-1"))
         if parsed is None or self.any:

@@ -1,8 +1,6 @@
-"""The per-address limit: the first thing that costs a caller for every request."""
+"""The rate limit of an address, which counts every request before anything else costs work."""
 
 from __future__ import annotations
-
-from collections.abc import Set
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -15,37 +13,29 @@ from ..errors import RateLimited as OverLimit
 from ..interfaces import IDownstreamRequest, IRateLimiter
 from ..limits.announce import Announcement
 from ..model import RateDecision, RateLimit
-from .base import Wrapper
+from .base import HEALTH_PATH, Wrapper
 
 
 class RateLimited(Wrapper):
     """Counts each request of ``record.client`` and answers 429 with Retry-After past the limit.
 
-    A limiter that fails closes the door (503): a limit that can be switched off by breaking its
-    store is none.
+    Where the limiter fails, the answer is 503: else breaking its store would switch the limit off.
 
-    :param announced: the limit as the RateLimit headers tell it; ``None``: they don't.
-    :param exempt: paths that are never counted: the health check.
+    :param announced: the limit that the RateLimit headers announce; with ``None`` there are none.
     """
 
     _log = Logger()
 
     def __init__(
-        self,
-        inner: IResource,
-        limiter: IRateLimiter,
-        *,
-        announced: RateLimit | None = None,
-        exempt: Set[bytes] = frozenset({b"/healthz"}),
+        self, inner: IResource, limiter: IRateLimiter, *, announced: RateLimit | None = None
     ) -> None:
         super().__init__(inner)
         self._limiter = limiter
-        self._exempt = exempt
         self._announcement = None if announced is None else Announcement("address", announced)
 
     def admit(self, request: IDownstreamRequest) -> bool:
-        """Goes on at once, or by itself when a limiter that asks elsewhere has answered."""
-        if request.path in self._exempt:
+        """Let the request go on now, or later where the limiter answers with a Deferred."""
+        if request.path == HEALTH_PATH:
             return True
         try:
             decision = self._limiter.hit(rate_key(request.record.client))
@@ -96,13 +86,13 @@ class RateLimited(Wrapper):
 
 
 class Charge:
-    """Counts what can't be read as a request, with the requests of the same address.
+    """Counts bytes that are no request, together with the requests of the same address.
 
-    Who sent it is the connection's own address, for there is no header to go by. So a trusted proxy
-    is not charged, nor is what has no address: a UNIX socket's peer. Each speaks for everybody.
+    There is no header to read, so the sender is the connection's own address. A trusted proxy and
+    the peer of a UNIX socket are not charged, because they send for many callers.
 
-    :param limiter: the one that counts requests.
-    :param trusted: proxies whose address is nobody's.
+    :param limiter: the limiter that counts requests.
+    :param trusted: proxies that are not charged.
     """
 
     _log = Logger()
@@ -112,9 +102,9 @@ class Charge:
         self._trusted = trusted
 
     def __call__(self, peer: str) -> ProxyError | None:
-        """Count it; the refusal where *peer* is over the limit.
+        """Count one, and give the refusal where *peer* is over the limit.
 
-        A limiter that asks elsewhere is not waited for: what it says counts for the next one.
+        A limiter that answers with a Deferred is not waited for; its count takes effect next time.
         """
         address = parse_address(peer)
         if address is None or address in self._trusted:
@@ -132,5 +122,5 @@ class Charge:
         return OverLimit(decision.retry_after, reason=f"over {decision.limit} requests")
 
     def _failed(self, failure: Failure) -> None:
-        if not failure.check(ProxyError):  # else it is known, and told, that its store is gone
+        if not failure.check(ProxyError):  # that one says that the store is gone, which is logged
             self._log.failure("The rate limiter failed", failure)

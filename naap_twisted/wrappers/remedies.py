@@ -1,4 +1,4 @@
-"""Why a browser gives up on us, in its own words, and the one config line that would help. Pure."""
+"""Why a browser refuses a response, in the browser's words, and the line that would help. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from attrs import frozen
 
 from .origins import Origins, parse_origin
 
-#: Sent without being on any list (Fetch, "CORS-safelisted method").
-SAFE_METHODS = frozenset(("GET", "HEAD", "POST"))
-#: The methods that APIs have; a line with any other would hardly help.
+#: Methods that no preflight has to allow (Fetch, "CORS-safelisted method").
+SAFELISTED_METHODS = frozenset(("GET", "HEAD", "POST"))
+#: The methods that APIs have; a config line with any other would hardly help.
 PROXIED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 
 
@@ -19,8 +19,8 @@ PROXIED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"))
 class Problem:
     """One reason.
 
-    :ivar text: as a browser's console puts it.
-    :ivar line: the config line that would let it through; ``None`` where none can.
+    :ivar text: the reason as a browser's console words it.
+    :ivar line: the config line that would allow the request; ``None`` where none can.
     """
 
     text: str
@@ -34,22 +34,23 @@ def refusals(
     listed: Collection[str],
     cors_headers: Sequence[str],
 ) -> list[Problem]:
-    """What of a preflight's question its answer does not allow.
+    """The reasons why a preflight fails; empty where it passes.
 
-    Each header's line lists all that are missing: one edit, not one for each try.
+    Each header's line lists all headers that are missing, so that one edit mends all.
 
-    :param names: the headers asked for; compared in lower case with *listed*.
-    :param methods: those allowed.
-    :param cors_headers: the setting as it is.
+    :param names: the requested headers, in any case.
+    :param methods: the allowed methods.
+    :param listed: the allowed headers, in lower case.
+    :param cors_headers: the value of the option now.
     """
-    refused = method not in methods and method not in SAFE_METHODS
+    refused = method not in methods and method not in SAFELISTED_METHODS
     problems = [method_refused(method, methods)] if refused else []
     missing = [name for name in dict.fromkeys(names) if name.lower() not in listed]
     return problems + [header_refused(name, [*cors_headers, *missing]) for name in missing]
 
 
 def origin_refused(origins: Origins, origin: str) -> Problem:
-    """The page's origin is not let in."""
+    """The page's origin is not allowed."""
     return Problem(
         "Response to preflight request doesn't pass access control check:"
         " No 'Access-Control-Allow-Origin' header is present on the requested resource",
@@ -60,8 +61,8 @@ def origin_refused(origins: Origins, origin: str) -> Problem:
 def cross_site_refused(origins: Origins, page: str, *, sibling: bool) -> Problem:
     """Another site's page used a route with a key without CORS: an image, a link, a form, a frame.
 
-    :param page: its origin, as far as it is told.
-    :param sibling: it is of our own site, which a list of origins can name.
+    :param page: the page's origin, or as much as Referer tells of it.
+    :param sibling: the page is of this server's own site, which a list of origins can name.
     """
     parsed = parse_origin(page) if sibling else None
     return Problem(
@@ -72,7 +73,7 @@ def cross_site_refused(origins: Origins, page: str, *, sibling: bool) -> Problem
 
 
 def wildcard_with_credentials(origin: str) -> Problem:
-    """Cookies go along, and every origin is let in."""
+    """The page sends credentials, and ``cors_origins`` allows every origin."""
     return Problem(
         "The value of the 'Access-Control-Allow-Origin' header in the response must not be the"
         " wildcard '*' when the request's credentials mode is 'include'",
@@ -81,9 +82,9 @@ def wildcard_with_credentials(origin: str) -> Problem:
 
 
 def header_refused(name: str, cors_headers: Sequence[str]) -> Problem:
-    """A request header that the page wants to send is on no list.
+    """The preflight does not allow a request header that the page wants to send.
 
-    :param cors_headers: the setting as it would have to be.
+    :param cors_headers: the value of the option that would allow it.
     """
     return Problem(
         f"Request header field {name.lower()} is not allowed by Access-Control-Allow-Headers in"
@@ -94,9 +95,9 @@ def header_refused(name: str, cors_headers: Sequence[str]) -> Problem:
 
 def method_refused(method: str, methods: Sequence[str]) -> Problem:
     """The route does not answer the method."""
-    proxied = [each for each in methods if each not in ("OPTIONS", "HEAD")]
-    # Not "patch", above all: it is another method than "PATCH", and no route may list it.
-    line = f"methods = {json.dumps([*proxied, method])}" if method in PROXIED_METHODS else None
+    listed = [name for name in methods if name not in ("OPTIONS", "HEAD")]
+    # A page's fetch() may ask for "patch": that is another method than "PATCH", which no route has.
+    line = f"methods = {json.dumps([*listed, method])}" if method in PROXIED_METHODS else None
     return Problem(
         f"Method {method} is not allowed by Access-Control-Allow-Methods in preflight response",
         line,

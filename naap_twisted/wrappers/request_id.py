@@ -1,4 +1,4 @@
-"""Every exchange gets an id and its caller's address, before any other layer can refuse it."""
+"""Gives each exchange an id and its caller's address, before any other wrapper can refuse it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ..downstream.presets import put_preset, spelling
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper, peer_of
 
-# What a log line, a header and a URL take without quoting.
+# Characters that a log line, a header and a URL take without quoting.
 _SANE = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 _NAME = spelling(b"X-Request-ID")
 _SOURCES = (b"x-request-id", b"x-correlation-id")
 
 
 class RequestId(Wrapper):
-    """Fills ``record.request_id`` and ``record.client``; answers with ``X-Request-ID``.
+    """Fills ``record.request_id`` and ``record.client``, and sets ``X-Request-ID``.
 
-    The id is the caller's X-Request-ID, else its X-Correlation-ID, if it came once and holds 1 to
-    128 of ``A-Z a-z 0-9 . _ ~ -``; else 128 random bits in hex: a microsecond, and unlike a
-    counter it tells callers nothing about each other.
+    The id is the caller's X-Request-ID, else its X-Correlation-ID, if that came once and holds 1 to
+    128 of ``A-Z a-z 0-9 . _ ~ -``; else 128 random bits in hex, which unlike a counter tell callers
+    nothing about each other.
 
     :param trusted: proxies whose X-Forwarded-For is believed.
     """
@@ -35,14 +35,14 @@ class RequestId(Wrapper):
         self._used = 0
 
     def _random_id(self) -> str:
-        """128 fresh random bits; the system is asked for many at a time."""
+        """128 random bits in hex; one call to the system gets the bits of many ids."""
         if self._used >= len(self._random):
             self._random, self._used = secrets.token_bytes(16 * 256), 0
         self._used += 16
         return self._random[self._used - 16 : self._used].hex()
 
     def admit(self, request: IDownstreamRequest) -> bool:
-        """Always goes on."""
+        """Let every request go on."""
         headers = request.requestHeaders
         record = request.record
         record.client = effective_client(peer_of(request), headers, self._trusted)

@@ -1,4 +1,4 @@
-"""The Host header: read once, strictly, and compared with the names this server answers for."""
+"""Reads the Host header strictly, and refuses a request for a name that is not this server's."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from twisted.web.resource import IResource
 
 from ..errors import MisdirectedRequest
 from ..interfaces import IDownstreamRequest
-from .base import Wrapper
+from .base import HEALTH_PATH, Wrapper
 
-#: What every machine calls itself, as a Host header spells it.
+#: Names and addresses of every machine for itself, as a Host header spells them.
 LOOPBACK_NAMES = frozenset((b"localhost", b"127.0.0.1", b"[::1]"))
 
 _LONGEST = 262  # 255 of a DNS name, ":" and a port, one trailing dot
@@ -26,9 +26,9 @@ _HOST = re.compile(
 
 
 def came_on_loopback(request: IDownstreamRequest) -> bool:
-    """Whether the connection's own end is a loopback address; a UNIX socket has none."""
-    own = getattr(request.getHost(), "host", None)
-    return own is not None and ip_address(own.partition("%")[0]).is_loopback
+    """Whether this server's end of the connection is a loopback address; a UNIX socket has none."""
+    address = getattr(request.getHost(), "host", None)
+    return address is not None and ip_address(address.partition("%")[0]).is_loopback
 
 
 @frozen
@@ -36,7 +36,7 @@ class Host:
     """A valid Host value.
 
     :ivar name: lower-case, no trailing dot; an IPv6 literal keeps its brackets.
-    :ivar port: the digits given, or ``b""``.
+    :ivar port: its digits, or ``b""``.
     """
 
     name: bytes
@@ -48,10 +48,14 @@ class Host:
         return self.name + b":" + self.port if self.port else self.name
 
 
-# A server is asked by few names, at every request; strangers can only rotate a bounded table.
+# Requests name few hosts, and each request is looked up; strangers can't grow a bounded cache.
 @lru_cache(maxsize=1024)
 def parse_host(value: bytes) -> Host | None:
-    """``uri-host [":" port]`` (RFC 9110 section 7.2) with the characters of real names only."""
+    """Parse ``uri-host [":" port]`` (RFC 9110 section 7.2), with characters of real names only.
+
+    >>> parse_host(b"API.example.org.:8080")
+    Host(name=b'api.example.org', port=b'8080')
+    """
     match = _HOST.fullmatch(value) if len(value) <= _LONGEST else None
     if match is None:
         return None
@@ -67,25 +71,20 @@ def host_of(request: IDownstreamRequest) -> Host | None:
 class ServerNames(Wrapper):
     """Refuses a Host that is not one of *names*, whatever its port, with 421.
 
-    That is also what stops DNS rebinding: a page of ``evil.example`` whose name was made to point
-    here still sends ``Host: evil.example``. Ports are not compared: a container's may be mapped.
+    This stops DNS rebinding: a page of ``evil.example`` whose name was made to resolve to this
+    server still sends ``Host: evil.example``. Ports are not compared, because a container's port
+    may be mapped to another one.
 
     :param names: host names or address literals, without scheme and port. Where there are none,
-        only a Host that came in on loopback is judged: a page can't get to a UNIX socket.
+        only a request on a loopback address is judged: a page can't connect to a UNIX socket.
     :param also: further names, as a Host header spells them.
-    :param exempt: paths that answer to any Host, and to none: who checks health knows an address.
     :raises ValueError: a name that no Host header could hold.
     """
 
     _log = Logger()
 
     def __init__(
-        self,
-        inner: IResource,
-        names: Sequence[str],
-        *,
-        also: Set[bytes] = frozenset(),
-        exempt: Set[bytes] = frozenset({b"/healthz"}),
+        self, inner: IResource, names: Sequence[str], *, also: Set[bytes] = frozenset()
     ) -> None:
         super().__init__(inner)
         hosts = [(name, parse_host(name.encode("utf-8"))) for name in names]
@@ -94,28 +93,27 @@ class ServerNames(Wrapper):
                 raise ValueError(f"{name!r} is not a host name without port")
         self._listed = tuple(names)
         self._names = also | frozenset(host.name for _, host in hosts if host is not None)
-        self._exempt = exempt
 
     def admit(self, request: IDownstreamRequest) -> bool:
-        """Goes on if the Host is ours."""
+        """Let the request go on if its Host is one of this server's names."""
         host = host_of(request)
         if host is not None and host.name in self._names:
             return True
         headers = request.requestHeaders
-        # No page can leave the Host out. HTTP/1.0 without it names nobody.
+        # No page can leave the Host out, but HTTP/1.0 may.
         judged = self._listed or (headers.hasHeader(b"host") and came_on_loopback(request))
-        if request.path in self._exempt or not judged:
+        if request.path == HEALTH_PATH or not judged:
             return True
         from_page = headers.hasHeader(b"origin")
         if host is not None and (from_page or not self._listed):
-            self._tell(host)
+            self._log_remedy(host)
         request.refuse(MisdirectedRequest(reason="Host is not in server_names"))
         return False
 
-    def _tell(self, host: Host) -> None:
-        """Log the line that would let it ask here: a page's browser shows it a CORS error only.
+    def _log_remedy(self, host: Host) -> None:
+        """Log the config line that would allow the Host: a page's browser shows a CORS error only.
 
-        Where nothing is listed it may be a proxy that passes the outer Host on.
+        Where no name is listed, the request may come from a proxy that passes the outer Host on.
         """
         line = f"server_names = {json.dumps([*self._listed, host.name.decode('ascii')])}"
         self._log.warn("Refused a request for another Host; if that is ours too: {line}", line=line)

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.admin.hints import line_for
 from naap_twisted.model import Answer
-from naap_twisted.route.explain import explain, mounted
+from naap_twisted.route.explain import explain
 from naap_twisted.start.assembly import build_server
 from tests.config.support import config_of, proxy
 
@@ -28,7 +28,7 @@ class HintTests(SynchronousTestCase):
     def refused(self, url, address="93.184.216.34", **edits):
         """The first step that refuses, and its line; ``None`` if none does."""
         config = config_of(**edits)
-        route = mounted(build_server(config).routes()[0].proxy)
+        route = build_server(config).routes()[0].proxy
         asked = explain(route, url, Resolver(address), Clock())
         steps = self.successResultOf(Deferred.fromCoroutine(asked))
         found = [(step.name, line_for(route, step, url)) for step in steps if not step.passed]

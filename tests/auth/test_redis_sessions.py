@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
-from naap_twisted.auth.redis_sessions import RedisSessions
+from naap_twisted.auth.redis_sessions import RedisLoginSessions
 from naap_twisted.errors import InvalidToken
 from naap_twisted.limits.redis_address import RedisAddress
 from naap_twisted.limits.redis_link import RedisLink
@@ -27,7 +27,7 @@ DIGEST = hashlib.sha256(TOKEN).digest()
 URL = "http://localhost:3000/me"
 
 
-class RedisSessionsTests(TestCase):
+class RedisLoginSessionsTests(TestCase):
     skip = NO_REDIS
     timeout = 60
 
@@ -43,8 +43,8 @@ class RedisSessionsTests(TestCase):
         await until(lambda: link.up)
         return link
 
-    def of(self, link: RedisLink, name: str = "ai", url: str = URL) -> RedisSessions:
-        return RedisSessions(link, name=name, session_url=url)
+    def of(self, link: RedisLink, name: str = "ai", url: str = URL) -> RedisLoginSessions:
+        return RedisLoginSessions(link, name=name, session_url=url)
 
     async def stored(self) -> list[Any]:
         script = """

@@ -219,7 +219,7 @@ class StrangerTests(WhipTestCase):
         """After location_ttl it is over."""
         self.begin(location_ttl=60)
         now = [1_000_000.0]
-        self.running.server.routes()[0].proxy._sessions._clock = lambda: now[0]
+        self.running.server.routes()[0].proxy._webrtc._clock = lambda: now[0]
         location = await self.opened()
         now[0] += 60
         self.assert_no_upstream(await self.trickle(location))

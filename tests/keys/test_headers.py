@@ -7,9 +7,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import NoUserKey, Unauthorized
 from naap_twisted.keys.headers import UserKeyHeaders
-from naap_twisted.keys.memory import MemoryKeyStore
 from naap_twisted.model import User, UserKeyHeader
 from naap_twisted.secret import Secret
+from tests.keys.memory import MemoryKeyStore
 
 from ..support import FakeRequest
 

@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import User
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.keys.memory import MemoryKeyStore
 from naap_twisted.keys.routes import MOST_BODY
 from naap_twisted.secret import Secret
+from tests.keys.memory import MemoryKeyStore
 
 from ..spine import Answer, ask_site, make_server
 from .contract import NOW

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sql
 from twisted.internet import reactor
+from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
 
 from naap_twisted.errors import ConfigError, InternalError
@@ -22,6 +23,7 @@ from naap_twisted.storage.tables import USER_KEYS
 
 from ..servers import NO_POSTGRES, Postgres
 from .contract import KEY, NOW, OTHER, KeyStoreContract
+from .memory import MemoryKeyStore
 
 MASTER = new_master_key()
 NEWER = new_master_key()
@@ -50,6 +52,15 @@ store.check_master_key()
 reactor.callWhenRunning(lambda: Deferred.fromCoroutine(write(store)))
 reactor.run()
 """
+
+
+class MemoryKeyStoreTests(KeyStoreContract, TestCase):
+    """The store that other tests use in its place."""
+
+    def setUp(self) -> None:
+        clock = Clock()
+        clock.advance(NOW)
+        self.store = MemoryKeyStore(clock.seconds)
 
 
 class StoreTestCase(TestCase):

@@ -48,14 +48,14 @@ class DoorTests(SynchronousTestCase):
     def test_no_policy(self) -> None:
         """A door without policies is false, so that nobody need go through it."""
         self.assertFalse(Door())
-        self.assertTrue(Door().beside(Policy.of("user", LIMIT, Scripted(PASS))))
+        self.assertTrue(Door().beside(Policy("user", LIMIT, Scripted(PASS))))
 
     def test_who_is_counted(self) -> None:
         """A user by id, a stranger by network, or not at all; the two never meet."""
         route, user = Scripted(PASS), Scripted(succeed(PASS))
         policies = (
-            Policy.of("user", LIMIT, user, users_only=True),
-            Policy.of("route", LIMIT, route),
+            Policy("user", LIMIT, user, users_only=True),
+            Policy("route", LIMIT, route),
         )
         for name in ("ada", None, "2001:db8:1:2::/64"):
             user.answer = succeed(PASS)
@@ -66,7 +66,7 @@ class DoorTests(SynchronousTestCase):
     def test_refusal(self) -> None:
         """429 with Retry-After; the policies behind it are not asked, the headers tell of it."""
         behind = Scripted(PASS)
-        policies = (Policy.of("user", LIMIT, Scripted(STOP)), Policy.of("route", LIMIT, behind))
+        policies = (Policy("user", LIMIT, Scripted(STOP)), Policy("route", LIMIT, behind))
         request = self.request("ada")
         error = self.failureResultOf(self.admit(request, *policies), RateLimited).value
         self.assertIn((b"Retry-After", b"7"), error.headers)
@@ -75,7 +75,7 @@ class DoorTests(SynchronousTestCase):
 
     def test_with_the_embedded_store(self) -> None:
         """Each user has the limit for himself."""
-        policy = Policy.of("user", LIMIT, MemoryRateLimiter(LIMIT, Clock()))
+        policy = Policy("user", LIMIT, MemoryRateLimiter(LIMIT, Clock()))
         outcomes = []
         for name in ("ada", "ada", "bob", "ada"):
             admitted = self.admit(self.request(name), policy)
@@ -84,15 +84,15 @@ class DoorTests(SynchronousTestCase):
 
     def test_broken(self) -> None:
         """A limiter that fails closes the door; its own refusal passes as it is."""
-        broken = Policy.of("user", LIMIT, Scripted(ZeroDivisionError()))
+        broken = Policy("user", LIMIT, Scripted(ZeroDivisionError()))
         self.failureResultOf(self.admit(self.request("ada"), broken), Unavailable)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        gone = Policy.of("user", LIMIT, Scripted(Unavailable(reason="Redis")))
+        gone = Policy("user", LIMIT, Scripted(Unavailable(reason="Redis")))
         error = self.failureResultOf(self.admit(self.request("ada"), gone), Unavailable).value
         self.assertEqual(error.reason, "Redis")
 
     def test_the_browser_leaves(self) -> None:
         """Who waits for the limiter can be cancelled, which is no failure of it."""
-        admitted = self.admit(self.request(), Policy.of("route", LIMIT, Scripted(Deferred())))
+        admitted = self.admit(self.request(), Policy("route", LIMIT, Scripted(Deferred())))
         admitted.cancel()
         self.failureResultOf(admitted, CancelledError)

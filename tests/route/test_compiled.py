@@ -194,13 +194,13 @@ class Compiled(SynchronousTestCase):
         whip = route(**HOSTS, content_type="application/sdp", location_ttl="2h")
         self.assertEqual(whip.session_ttl, 7200.0)
         methods = (b"POST", b"PATCH", b"DELETE", b"GET", b"HEAD")
-        self.assertEqual((whip.methods, whip.direct), (methods, methods))
+        self.assertEqual((whip.methods, whip.own_methods), (methods, methods))
         both = ("application/sdp", "application/trickle-ice-sdpfrag")
         self.assertEqual(whip.body.content_types, both[:1])
         self.assertEqual(whip.patch.content_types, both)
         self.assertIn("If-Match", whip.cors.allow_headers)
         pinned = route(**PINNED, content_type="application/sdp")
-        self.assertEqual((pinned.methods, pinned.direct), (methods, (b"POST",)))
+        self.assertEqual((pinned.methods, pinned.own_methods), (methods, (b"POST",)))
 
     def test_methods(self):
         """POST by default; who may GET may ask for the head alone."""

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import BadGateway
 from naap_twisted.model import Answer
-from naap_twisted.route.explain import explain, mounted
+from naap_twisted.route.explain import explain
 from naap_twisted.start.assembly import build_server
 from tests.config.support import config_of, proxy
 
@@ -34,7 +34,7 @@ class ExplainTests(SynchronousTestCase):
 
     def start(self, url: str, **edits: str) -> Deferred:
         config = config_of(**edits)
-        route = mounted(build_server(config).routes()[0].proxy)
+        route = build_server(config).routes()[0].proxy
         steps = explain(route, url, self.resolver, self.clock)
         return Deferred.fromCoroutine(steps)
 
@@ -148,7 +148,7 @@ class ExplainTests(SynchronousTestCase):
             for url in ("https://api.openai.com/v1/x", "https://evil.com/", "/x", ""):
                 for address in ("93.184.216.34", "127.0.0.1", "127.0.0.2"):
                     self.resolver = Resolver(address)
-                    asked = explain(mounted(mount.proxy), url, self.resolver, self.clock)
+                    asked = explain(mount.proxy, url, self.resolver, self.clock)
                     found = self.successResultOf(Deferred.fromCoroutine(asked))
                     edits = {"proxy": route, "upstream": opened}
                     self.resolver = Resolver(address)

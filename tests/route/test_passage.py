@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
 
 from naap_twisted.errors import UpstreamCut
-from naap_twisted.framing.codings import Inflater, Unreadable
-from naap_twisted.route.passage import Beginning, Passage, discard
+from naap_twisted.framing.codings import Inflater
+from naap_twisted.route.passage import Passage
 from naap_twisted.route.scrub import Guard, Scrubber
 from naap_twisted.secret import Secret
 from tests.route.test_relay import Browser, Response
@@ -118,57 +118,3 @@ class Inflating(SynchronousTestCase):
         self.failureResultOf(done, CancelledError)
         self.response.end(ConnectionLost())
         self.assertFalse(self.browser.aborted)
-
-
-class Beginnings(SynchronousTestCase):
-    def begin(self, most, inflater=None):
-        self.response = Response()
-        taker = Beginning(most, inflater)
-        self.response.deliverBody(taker)
-        return taker
-
-    def test_whole(self):
-        """A body within the bound is told from one that was cut."""
-        for end, complete in ((ResponseDone(), True), (ConnectionLost(), False)):
-            taker = self.begin(5)
-            taker.dataReceived(b"ab")
-            taker.dataReceived(b"cd")
-            self.response.end(end)
-            self.assertEqual(self.successResultOf(taker.done), b"abcd")
-            self.assertEqual(taker.complete, complete)
-
-    def test_too_long(self):
-        """No more is waited for, nor kept."""
-        taker = self.begin(5)
-        taker.dataReceived(b"abcdefg")
-        self.assertEqual(self.successResultOf(taker.done), b"abcde")
-        self.assertEqual(self.response.said, ["lose"])
-        taker.dataReceived(b"late")
-        self.assertFalse(taker.complete)
-
-    def test_inflated(self):
-        """The bound counts bytes without the coding, and no more of a bomb is inflated."""
-        for size in (1, 1000):
-            taker = self.begin(5, Inflater(b"gzip"))
-            body = gzip.compress(b"abcde" + bytes(10_000_000))[:2000]
-            for at in range(0, len(body), size):
-                taker.dataReceived(body[at : at + size])
-            self.assertEqual(self.successResultOf(taker.done), b"abcde")
-
-    def test_unreadable(self):
-        """Told as such, and the rest is not waited for."""
-        taker = self.begin(5, Inflater(b"gzip"))
-        taker.dataReceived(b"evil")
-        self.failureResultOf(taker.done, Unreadable)
-        self.assertEqual(self.response.said, ["lose"])
-        taker.dataReceived(b"more")
-        self.response.end(ConnectionLost())
-
-
-class Discarded(SynchronousTestCase):
-    def test_discard(self):
-        """The exchange ends; what still comes goes nowhere."""
-        response = Response()
-        discard(response)
-        self.assertEqual(response.said, ["lose"])
-        response.body.dataReceived(b"late")

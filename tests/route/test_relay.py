@@ -14,7 +14,9 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 from naap_twisted.errors import UpstreamCut, UpstreamStatus
 from naap_twisted.model import Target
 from naap_twisted.route.relay import refuse_with, relay, response_fields
-from naap_twisted.route.rewrite import Guard, ResponseRewrite, injected_headers
+from naap_twisted.route.request_headers import injected_headers
+from naap_twisted.route.response_headers import ResponseRewrite
+from naap_twisted.route.scrub import Guard
 from tests.support import FakeRequest
 
 TARGET = Target("https", "api.example.com", 443, "/v1")

@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.route.request_headers import injected_headers
 from naap_twisted.route.scrub import Guard, Scrubber
 from naap_twisted.secret import Secret
+from tests.rewrite_vectors import CLEANED
 from tests.spelling_vectors import KEY as SPELLED_KEY
 from tests.spelling_vectors import SPELLINGS, VALUE, reveals
 
@@ -239,3 +241,26 @@ class PropertyTests(SynchronousTestCase):
         out = scrubber.feed(body[:cut]) + scrubber.feed(body[cut:]) + scrubber.end()
         self.assertFalse(reveals(out), out)
         self.assertEqual(out, guard.clean(body))
+
+
+class InjectedHeaders(SynchronousTestCase):
+    def guard(self, **values):
+        return Guard(injected_headers(values))
+
+    def test_clean(self):
+        """The whole value, and the token behind its scheme, wherever they stand."""
+        guard = self.guard(Authorization="Bearer sk-123456789", Key="abcdefgh")
+        for data, cleaned in CLEANED:
+            with self.subTest(data=data):
+                self.assertEqual(guard.clean(data), cleaned)
+
+    def test_longest_first(self):
+        """A secret that holds another one leaves no tail behind."""
+        guard = self.guard(A="abcdefgh", B="abcdefgh-and-more")
+        self.assertEqual(guard.clean(b"abcdefgh-and-more"), b"[redacted]")
+
+    def test_short_values_are_no_keys(self):
+        """``2023-06`` in every answer is a version, not a leak."""
+        guard = self.guard(A="2023-06", B="Bearer short")
+        self.assertEqual(guard.clean(b"2023-06 short"), b"2023-06 short")
+        self.assertEqual(guard.clean(b"Bearer short"), b"[redacted]")

@@ -11,7 +11,6 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from naap_twisted import RateLimit, User, create_plugin_server
 from naap_twisted.downstream.record import ExchangeRecord
 from naap_twisted.errors import ConfigError
-from naap_twisted.keys.memory import MemoryKeyStore
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.limits.redis import RedisRateLimiter
@@ -19,6 +18,7 @@ from naap_twisted.options.code import read_server
 from naap_twisted.secret import Secret
 from naap_twisted.server import stores as state
 from naap_twisted.server.stores import State
+from tests.keys.memory import MemoryKeyStore
 
 LIMIT = RateLimit(5, 60.0)
 

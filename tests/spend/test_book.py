@@ -14,7 +14,7 @@ from naap_twisted.model import User
 from naap_twisted.spend import book as module
 from naap_twisted.spend.book import UsageBook
 from naap_twisted.spend.counts import Counts, UsageKey
-from naap_twisted.spend.memory import MemoryUsageStore
+from tests.spend.memory import MemoryUsageStore
 
 KEY = UsageKey("ada", "/r", "2026-11")
 

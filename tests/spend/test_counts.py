@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.downstream.record import ExchangeRecord
-from naap_twisted.spend.counts import NAMES, Counts, UsageKey, as_json
+from naap_twisted.spend.counts import NAMES, Counts
 from naap_twisted.storage.tables import USAGE
 
 
@@ -29,25 +29,3 @@ class CountsTests(SynchronousTestCase):
     def test_columns(self) -> None:
         """Every number has its column."""
         self.assertEqual(set(USAGE.c.keys()), {"user_id", "route", "month", *NAMES})
-
-    def test_json(self) -> None:
-        """Latest month first, then by route."""
-        keys = [UsageKey("ada", r, m) for r, m in (("/b", "2026-09"), ("/b", "2026-10"))]
-        keys.append(UsageKey("ada", "/a", "2026-10"))
-        listed = as_json(dict.fromkeys(keys, Counts(*range(1, 12))))
-        self.assertEqual(
-            [(entry["month"], entry["route"]) for entry in listed],
-            [("2026-10", "/a"), ("2026-10", "/b"), ("2026-09", "/b")],
-        )
-        self.assertEqual(
-            listed[0],
-            {
-                "route": "/a",
-                "month": "2026-10",
-                "requests": 1,
-                "bytes_in": 2,
-                "bytes_out": 3,
-                "status": {"2xx": 4, "3xx": 5, "4xx": 6, "5xx": 7, "failed": 8},
-                "tokens": {"prompt": 9, "completion": 10, "total": 11},
-            },
-        )

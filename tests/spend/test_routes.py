@@ -9,8 +9,9 @@ from naap_twisted import User
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.record import ExchangeRecord
 from naap_twisted.spend.book import UsageBook
-from naap_twisted.spend.memory import MemoryUsageStore
-from naap_twisted.spend.routes import add_usage_route
+from naap_twisted.spend.counts import Counts, UsageKey
+from naap_twisted.spend.routes import add_usage_route, as_json
+from tests.spend.memory import MemoryUsageStore
 
 from ..spine import ask_site, make_server
 
@@ -38,3 +39,25 @@ class UsageRouteTests(SynchronousTestCase):
         self.assertEqual(listed["bob"], [])
         stranger = ask_site(server.site(), "GET", "/api/v1/usage")
         self.assertEqual(stranger.error, (401, "UNAUTHORIZED"))
+
+    def test_json(self) -> None:
+        """Latest month first, then by route."""
+        keys = [UsageKey("ada", r, m) for r, m in (("/b", "2026-09"), ("/b", "2026-10"))]
+        keys.append(UsageKey("ada", "/a", "2026-10"))
+        listed = as_json(dict.fromkeys(keys, Counts(*range(1, 12))))
+        self.assertEqual(
+            [(entry["month"], entry["route"]) for entry in listed],
+            [("2026-10", "/a"), ("2026-10", "/b"), ("2026-09", "/b")],
+        )
+        self.assertEqual(
+            listed[0],
+            {
+                "route": "/a",
+                "month": "2026-10",
+                "requests": 1,
+                "bytes_in": 2,
+                "bytes_out": 3,
+                "status": {"2xx": 4, "3xx": 5, "4xx": 6, "5xx": 7, "failed": 8},
+                "tokens": {"prompt": 9, "completion": 10, "total": 11},
+            },
+        )

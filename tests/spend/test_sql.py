@@ -11,6 +11,14 @@ from naap_twisted.storage.database import Database
 
 from ..servers import NO_POSTGRES, Postgres
 from .contract import UsageStoreContract
+from .memory import MemoryUsageStore
+
+
+class MemoryUsageStoreTests(UsageStoreContract, TestCase):
+    """The store that other tests use in its place."""
+
+    def setUp(self) -> None:
+        self.store = MemoryUsageStore()
 
 
 class SqliteTests(UsageStoreContract, TestCase):

@@ -9,7 +9,7 @@ from naap_twisted.errors import NotFound
 from naap_twisted.model import User
 from naap_twisted.whip.key import LocationKey
 from naap_twisted.whip.location import sign
-from naap_twisted.whip.sessions import Sessions
+from naap_twisted.whip.sessions import WebRtcSessions
 
 PATH = "/api/v1/whip"
 URL = b"https://media.example.com/session/7?t=1"
@@ -30,7 +30,7 @@ class SessionsTests(SynchronousTestCase):
     def setUp(self):
         self.key = LocationKey()
         self.now = 5000.0
-        self.sessions = Sessions(self.key, PATH, 60, clock=lambda: self.now)
+        self.sessions = WebRtcSessions(self.key, PATH, 60, clock=lambda: self.now)
 
     def test_round_trip(self):
         """What was signed for a user is found again for that user."""

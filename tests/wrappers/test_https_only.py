@@ -114,9 +114,3 @@ class HstsTests(SynchronousTestCase):
         """None says nothing; zero takes an earlier promise back."""
         self.assertIsNone(through(FakeRequest(secure=True)).sent(self.NAME))
         self.assertEqual(through(FakeRequest(secure=True), hsts=0).sent(self.NAME), "max-age=0")
-
-    def test_refuses(self) -> None:
-        """A promise for a negative or endless time is a mistake."""
-        for seconds in (-1.0, float("inf"), float("nan")):
-            with self.assertRaises(ValueError):
-                HttpsOnly(Answer(), redirect=False, hsts=seconds)

@@ -41,15 +41,6 @@ class SecurityHeadersTests(SynchronousTestCase):
         SecurityHeaders(Page()).render(request)
         self.assertEqual(request.sent("Content-Security-Policy"), "default-src 'self'")
 
-    def test_policy(self) -> None:
-        """The policy is an option; None leaves it out, and requests do not share values."""
-        request = FakeRequest()
-        SecurityHeaders(Answer(), policy=None).render(request)
-        self.assertIsNone(request.sent("Content-Security-Policy"))
-        request = FakeRequest()
-        SecurityHeaders(Answer(), policy="sandbox").render(request)
-        self.assertEqual(request.sent("Content-Security-Policy"), "sandbox")
-
     def test_requests_are_apart(self) -> None:
         """What one answer adds to a header does not reach the next one."""
         wrapper = SecurityHeaders(Answer())

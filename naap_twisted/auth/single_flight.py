@@ -1,4 +1,4 @@
-"""One call for everybody who asks the same at the same time."""
+"""One call for all requests that ask the same question at the same time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..errors import Unavailable
 T = TypeVar("T")
 
 
-class SharedCalls(Generic[T]):
+class SingleFlight(Generic[T]):
     """Calls in flight, by key.
 
-    Whoever stops waiting takes nothing away from the others: the call goes on to its end, which
-    its own deadline bounds.
+    A request that stops waiting cancels nothing for the others: the call goes on to its end, which
+    the call's own deadline bounds.
 
-    :param most: calls in flight at once.
+    :param most: how many calls may be in flight at once.
     """
 
     def __init__(self, most: int) -> None:
@@ -30,7 +30,7 @@ class SharedCalls(Generic[T]):
     def ask(self, key: bytes, call: Callable[[], Coroutine[Any, Any, T]]) -> Deferred[T]:
         """The outcome of the call for *key*; *call* begins one if none is in flight.
 
-        :raises Unavailable: there are too many.
+        :raises Unavailable: too many calls are in flight.
         """
         waiting = self._waiting.get(key)
         first = waiting is None

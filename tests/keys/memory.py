@@ -1,4 +1,4 @@
-"""A key store in this process's memory: for tests, and to try things without a disk."""
+"""A key store in memory, for tests that need no disk; it keeps the same contract."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, execute
 
-from ..errors import NoUserKey, TooManyKeys
-from ..model import KeyInfo
-from ..secret import Secret
-from .rules import MOST_KEYS
-from .vault import last4
+from naap_twisted.errors import NoUserKey, TooManyKeys
+from naap_twisted.keys.rules import MOST_KEYS
+from naap_twisted.keys.vault import last4
+from naap_twisted.model import KeyInfo
+from naap_twisted.secret import Secret
 
 
 class MemoryKeyStore:
@@ -49,9 +49,7 @@ class MemoryKeyStore:
 
     def delete(self, user_id: str, provider: str) -> Deferred[bool]:
         """See :class:`~naap_twisted.interfaces.IKeyStore`."""
-        return execute(
-            lambda: self._users.get(user_id, {}).pop(provider, None) is not None,
-        )
+        return execute(lambda: self._users.get(user_id, {}).pop(provider, None) is not None)
 
     def describe(self, user_id: str) -> Deferred[tuple[KeyInfo, ...]]:
         """See :class:`~naap_twisted.interfaces.IKeyStore`."""

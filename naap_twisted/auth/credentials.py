@@ -1,4 +1,4 @@
-"""Where a caller's token stands: in Authorization, or in the session cookie."""
+"""A caller's token, as a request carries it: in Authorization, or in the session cookie."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from collections.abc import Sequence
 
 from twisted.web.server import Request
 
-from ..errors import InvalidToken
+from ..errors import ConfigError, InvalidToken
 from ..headers import is_token
-from .cookies import OCTETS, plain, values_of
+from .cookies import OCTETS, percent_decoded, values_of
 from .csrf import check_csrf
 
-#: Bytes of one token.
+#: Bytes that a caller's token may have.
 MAX_TOKEN = 8 * 1024
 SESSION_COOKIE = "naap_auth_token"
 CSRF_COOKIE = "naap_csrf_token"
 
 
-class TokenReader:
-    """Takes the one token out of a request.
+class CredentialReader:
+    """Finds a caller's token in a request.
 
-    A request with an Authorization header is judged by that alone. A token from the cookie needs
-    the CSRF token beside it, because a browser sends cookies by itself.
+    Where there is an Authorization header, the cookies do not matter. A cookie's token needs the
+    CSRF token beside it, because a browser adds cookies to other sites' requests, too.
 
-    :param session_cookie: its name, compared exactly; ``""`` where only Authorization counts.
-    :param csrf_cookie: its name.
-    :raises ValueError: a name that no cookie can have (RFC 6265 section 4.1.1).
+    :param session_cookie: the cookie's name; with ``""`` only Authorization holds a token.
+    :param csrf_cookie: the name of the CSRF cookie.
+    :raises ConfigError: no cookie can have the name (RFC 6265 section 4.1.1), or both have one.
     """
 
     def __init__(
@@ -33,23 +33,25 @@ class TokenReader:
     ) -> None:
         for name in filter(None, (session_cookie, csrf_cookie)):
             if not is_token(name):
-                raise ValueError(f"{name!r} is not a cookie's name")
+                raise ConfigError(f"session_cookie: {name!r} is not a cookie's name")
         if session_cookie and (not csrf_cookie or csrf_cookie == session_cookie):
-            raise ValueError("the session cookie and the CSRF cookie need a name each")
+            raise ConfigError(
+                "session_cookie: the session cookie and the CSRF cookie need a name each"
+            )
         self._session = session_cookie.encode("ascii")
         self._csrf = csrf_cookie.encode("ascii")
 
     def read(self, request: Request) -> bytes | None:
         """The token, or ``None`` without credentials.
 
-        :raises InvalidToken: another scheme, a repeated header or cookie, over 8 KB, or characters
-            that no token has.
-        :raises CsrfFailed: a cookie, an unsafe method, and no matching X-CSRF-Token.
+        :raises InvalidToken: Authorization has another scheme, the header or the cookie is
+            repeated, or the token is over 8 kB or holds a character that no token has.
+        :raises CsrfFailed: a cookie comes with an unsafe method and no matching X-CSRF-Token.
         """
         headers = request.requestHeaders
         authorization = headers.getRawHeaders(b"authorization", ())
         if authorization:
-            return _bearer(authorization)
+            return _checked(bearer_token(authorization))
         lines = headers.getRawHeaders(b"cookie", ()) if self._session else ()
         cookies = values_of(lines, self._session) if lines else ()
         if not cookies:
@@ -58,14 +60,21 @@ class TokenReader:
             raise InvalidToken(reason="the session cookie is repeated")
         sent = headers.getRawHeaders(b"x-csrf-token", ())
         check_csrf(request.method, sent, values_of(lines, self._csrf))
-        return _checked(plain(cookies[0]))
+        return _checked(percent_decoded(cookies[0]))
 
 
-def _bearer(values: Sequence[bytes]) -> bytes:
+def bearer_token(values: Sequence[bytes]) -> bytes:
+    """The token in the *values* of Authorization (RFC 6750 section 2.1).
+
+    >>> bearer_token([b"Bearer abc"])
+    b'abc'
+
+    :raises InvalidToken: the header is repeated, or its scheme is another.
+    """
     scheme, _, token = values[0].strip(b" \t").partition(b" ")
     if len(values) > 1 or scheme.lower() != b"bearer":
         raise InvalidToken(reason="not one bearer token")
-    return _checked(token.strip(b" "))
+    return token.strip(b" ")
 
 
 def _checked(token: bytes) -> bytes:

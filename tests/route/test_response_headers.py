@@ -1,188 +1,36 @@
-"""Which headers pass, which way, under which name.
-
-(More than 300 lines. One test module mirrors one module: this one has both directions.)
-"""
+"""Which headers of an upstream come back, under which name, beside those of this server."""
 
 from __future__ import annotations
 
-from sys import getrefcount
-
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.http_headers import Headers
 
 from naap_twisted import create_external_proxy
+from naap_twisted.downstream.presets import put_fields
 from naap_twisted.errors import ConfigError
 from naap_twisted.model import ExposeHeader, Target
 from naap_twisted.policy.own_headers import is_never_relayed
 from naap_twisted.policy.usual_headers import PINNED_RELAY, SDP_RELAY
-from naap_twisted.route.rewrite import (
-    USER_AGENT,
-    Guard,
-    RequestRewrite,
+from naap_twisted.route.request_headers import injected_headers
+from naap_twisted.route.response_headers import (
     ResponseRewrite,
     absolute_location,
-    injected_headers,
+    beside_ours,
+    is_stream,
+    merged,
+    unheld,
 )
-from naap_twisted.secret import Secret
+from naap_twisted.route.scrub import Guard
 from tests.rewrite_vectors import (
-    CLEANED,
     LOCATIONS,
     NEVER_RELAYED,
-    NEVER_SENT,
     NO_GUARD,
-    NOT_INJECTED,
     REFUSED,
     RELAYED,
-    SENT,
     TARGET,
     apply,
-    outbound,
     values_of,
 )
-
-
-class Outbound(SynchronousTestCase):
-    def test_what_passes(self):
-        """Browser header x pass_headers: an allow-list, whatever the case of the name."""
-        for name, passed, goes in SENT:
-            with self.subTest(name=name, passed=passed):
-                sent = outbound({name: "value"}, passed=passed)
-                self.assertEqual("value" in values_of(sent, name), goes)
-
-    def test_accept_encoding(self):
-        """None, for what comes back is looked at; unless a page may ask, or the server does."""
-        for passed, injected, browser, sent in [
-            ((), {}, {}, ["identity"]),
-            ((), {}, {"Accept-Encoding": "br"}, ["identity"]),
-            (("Accept-*",), {}, {}, ["identity"]),
-            (("Accept-*",), {}, {"accept-encoding": "br"}, ["br"]),
-            (
-                ("Accept-*",),
-                {},
-                {"Accept-Encoding": "br", "Connection": "accept-encoding"},
-                ["identity"],
-            ),
-            (("Accept-*",), {"Accept-Encoding": "gzip"}, {"accept-encoding": "br"}, ["gzip"]),
-        ]:
-            with self.subTest(passed=passed, injected=injected, browser=browser):
-                out = outbound(browser, injected, passed=passed)
-                self.assertEqual(values_of(out, "accept-encoding"), sent)
-
-    def test_never_passes(self):
-        """What belongs to one connection does not pass even where ``pass_headers`` names it."""
-        for name in NEVER_SENT:
-            with self.subTest(name=name):
-                self.assertEqual(values_of(outbound({name: "x"}, passed=(name,)), name), [])
-
-    def test_connection_nominates(self):
-        """A header that Connection names is not forwarded (RFC 9110 section 7.6.1)."""
-        for connection in ("X-Hop", "close, x-hop", "X-HOP ,close", [b"close", b"x-hop"]):
-            for order in (1, -1):
-                with self.subTest(connection=connection, order=order):
-                    pairs = [("Connection", connection), ("X-Hop", "1"), ("X-End", "2")][::order]
-                    sent = outbound(pairs, passed=("X-*",))
-                    self.assertEqual(values_of(sent, "X-Hop"), [])
-                    self.assertEqual(values_of(sent, "X-End"), ["2"])
-
-    def test_injected_wins(self):
-        """No spelling of a browser header stands beside or instead of an injected key."""
-        for name in ("Authorization", "authorization", "AUTHORIZATION", "aUTHORIZATION"):
-            with self.subTest(name=name):
-                sent = outbound(
-                    {name: "Bearer browser"},
-                    {"AuthoriZation": "Bearer server"},
-                    passed=("Authorization",),
-                )
-                self.assertEqual(values_of(sent, "authorization"), ["Bearer server"])
-
-    def test_connection_cannot_remove_injected(self):
-        """Naming the key's header in Connection does not strip it."""
-        sent = outbound({"Connection": "authorization"}, {"Authorization": "Bearer server"})
-        self.assertEqual(values_of(sent, "authorization"), ["Bearer server"])
-
-    def test_injected_comes_last(self):
-        """Keys are the last lines of the head, in their own order."""
-        sent = outbound({"Accept": "*/*"}, {"X-B": "2", "X-A": "1"})
-        self.assertEqual(sent[-2:], [("X-B", "2"), ("X-A", "1")])
-
-    def test_underscores(self):
-        """CGI reads X_API_Key as X-API-Key: such a name could pose as a key."""
-        sent = outbound({"X_Api_Key": "1", "X-Api_Key": "2"}, passed=("X*", "X_Api_Key"))
-        self.assertEqual([pair for pair in sent if "_" in pair[0]], [])
-
-    def test_repeated_header(self):
-        """Repeated lines stay repeated and in order."""
-        sent = outbound([("If-Match", [b'"a"', b'"b"'])])
-        self.assertEqual(values_of(sent, "If-Match"), ['"a"', '"b"'])
-
-    def test_content_type(self):
-        """The body's type is sent once, as checked, whatever passes; an injected one wins."""
-        browser = {"Content-Type": "text/html"}
-        for content_type, injected, sent in [
-            (b"application/json", {}, ["application/json"]),
-            (None, {}, []),
-            (b"application/json", {"content-type": "application/x"}, ["application/x"]),
-        ]:
-            with self.subTest(content_type=content_type, injected=injected):
-                out = outbound(browser, injected, passed=("Content-*",), content_type=content_type)
-                self.assertEqual(values_of(out, "content-type"), sent)
-
-    def test_request_id(self):
-        """Ours is sent, never the browser's line; an injected one replaces it."""
-        sent = outbound({"X-Request-ID": "theirs"}, passed=("X-*",))
-        self.assertEqual(values_of(sent, "x-request-id"), ["id-1"])
-
-    def test_user_agent(self):
-        """Ours, unless the browser's passes or the server sets one."""
-        ours = USER_AGENT.decode()
-        for passed, injected, sent in [
-            ((), {}, [ours]),
-            (("User-Agent",), {}, ["browser"]),
-            ((), {"User-Agent": "set"}, ["set"]),
-            (("User-Agent",), {"user-agent": "set"}, ["set"]),
-        ]:
-            with self.subTest(passed=passed, injected=injected):
-                out = outbound({"User-Agent": "browser"}, injected, passed=passed)
-                self.assertEqual(values_of(out, "user-agent"), sent)
-
-
-class Injected(SynchronousTestCase):
-    def test_values(self):
-        """Text, bytes and secrets all become secrets."""
-        pairs = injected_headers({"A": "a", "B": b"b", "C": Secret("c")})
-        self.assertEqual([name for name, _ in pairs], [b"A", b"B", b"C"])
-        self.assertEqual([value.reveal() for _, value in pairs], [b"a", b"b", b"c"])
-        self.assertTrue(all(isinstance(value, Secret) for _, value in pairs))
-
-    def test_refused(self):
-        """Framing, names that are none and values that would break the line; never the value."""
-        for name, value in NOT_INJECTED:
-            with self.subTest(name=name), self.assertRaises(ValueError) as caught:
-                injected_headers({name: value})
-            self.assertNotIn("secret\r", str(caught.exception))
-
-
-class GuardTests(SynchronousTestCase):
-    def guard(self, **values):
-        return Guard(injected_headers(values))
-
-    def test_clean(self):
-        """The whole value, and the token behind its scheme, wherever they stand."""
-        guard = self.guard(Authorization="Bearer sk-123456789", Key="abcdefgh")
-        for data, cleaned in CLEANED:
-            with self.subTest(data=data):
-                self.assertEqual(guard.clean(data), cleaned)
-
-    def test_longest_first(self):
-        """A secret that holds another one leaves no tail behind."""
-        guard = self.guard(A="abcdefgh", B="abcdefgh-and-more")
-        self.assertEqual(guard.clean(b"abcdefgh-and-more"), b"[redacted]")
-
-    def test_short_values_are_no_keys(self):
-        """``2023-06`` in every answer is a version, not a leak."""
-        guard = self.guard(A="2023-06", B="Bearer short")
-        self.assertEqual(guard.clean(b"2023-06 short"), b"2023-06 short")
-        self.assertEqual(guard.clean(b"Bearer short"), b"[redacted]")
-
 
 OURS = [("Content-Type", "text/x"), ("Cache-Control", "private, no-store")]
 
@@ -337,21 +185,61 @@ class Location(SynchronousTestCase):
         self.assertEqual(absolute_location(b"/r", target), b"http://127.0.0.1:9100/r")
 
 
-class InjectedTests(SynchronousTestCase):
-    def test_nothing_of_a_user_is_kept(self):
-        """What a callable injected for one request is referred to by nothing afterwards."""
-        rewrite, headers = RequestRewrite(()), injected_headers({"X-Key": "ada's own key"})
-        before = getrefcount(headers)
-        rewrite.outbound((), headers, content_type=None, request_id="1")
-        self.assertEqual(getrefcount(headers), before)
+class SharedTests(SynchronousTestCase):
+    def test_merged(self) -> None:
+        """Each name once, the first spelling stays, a star is all; what is empty is nothing."""
+        for lists, one in (
+            ((b"Origin",), b"Origin"),
+            ((b"Origin", b"origin, Accept"), b"Origin, Accept"),
+            ((b"A,B", b" b ,, C "), b"A, B, C"),
+            ((b"A", b"B, *"), b"*"),
+            ((b"", b","), b""),
+        ):
+            self.assertEqual(merged(lists), one)
 
+    def test_vary(self) -> None:
+        """One line of both; without ours the upstream's alone."""
+        theirs = [(b"ETag", b"e"), (b"Vary", b"Accept"), (b"Vary", b"Origin")]
+        for ours, value in (({"Vary": ["Origin"]}, b"Origin, Accept"), ({}, b"Accept, Origin")):
+            found = beside_ours(Headers(ours), theirs, [b"Vary"])
+            self.assertEqual(found, ([(b"ETag", b"e"), (b"Vary", value)], [b"Vary"]))
 
-class Verdicts(SynchronousTestCase):
-    def test_strangers_do_not_fill_the_memory(self):
-        """Names that nobody sends again leave room for others."""
-        rewrite = RequestRewrite(("Accept",))
-        for at in range(512):
-            rewrite._verdict(b"X-Junk-%d" % at)
-        rewrite._verdict(b"Accept")
-        self.assertEqual(rewrite._verdicts.get(b"Accept"), b"accept")
-        self.assertLessEqual(len(rewrite._verdicts), 512)
+    def test_lines(self) -> None:
+        """A list that our side has begun goes on, line by line; one that nobody relays is ours."""
+        ours = Headers({"Link": ["<a, b>; rel=x"], "Server-Timing": ["db"]})
+        headers, _ = beside_ours(ours, [(b"Link", b"<c>"), (b"Link", b"<d>")], [b"Link"])
+        self.assertEqual([value for _, value in headers], [b"<a, b>; rel=x", b"<c>", b"<d>"])
+        put_fields(ours, headers)
+        self.assertEqual(ours.getRawHeaders("Link"), ["<a, b>; rel=x", "<c>", "<d>"])
+        self.assertEqual(ours.getRawHeaders("Server-Timing"), ["db"])
+
+    def test_limits(self) -> None:
+        """The upstream's have a name of their own beside ours, and theirs where there are none."""
+        theirs = [(b"Ratelimit", b"a"), (b"Ratelimit-Policy", b"b"), (b"Ratelimit-Reset", b"c")]
+        names = [name for name, _ in theirs]
+        self.assertEqual(beside_ours(Headers(), theirs, names), (theirs, names))
+        headers, exposed = beside_ours(Headers({"RateLimit": ["x"]}), theirs, names)
+        renamed = [b"X-Upstream-RateLimit", b"X-Upstream-RateLimit-Policy", b"Ratelimit-Reset"]
+        self.assertEqual([name for name, _ in headers], renamed)
+        self.assertEqual(exposed, renamed)
+
+    def test_streams(self) -> None:
+        """By media type, whatever its case and parameters."""
+        for kind in (b"text/event-stream", b"TEXT/Event-Stream;a=b", b"application/x-ndjson "):
+            self.assertTrue(is_stream(kind), kind)
+        for kind in (b"", b"text/event-streams", b"text/plain; text/event-stream", b"*/*"):
+            self.assertFalse(is_stream(kind), kind)
+
+    def test_unheld(self) -> None:
+        """What Cache-Control says stays, and is said once."""
+        for said, now in (
+            ([], b"no-transform"),
+            ([b"private"], b"private, no-transform"),
+            ([b"a", b"b"], b"a, b, no-transform"),
+            ([b"a, NO-transform"], b"a, NO-transform"),
+            ([b'a="no-transform"'], b'a="no-transform", no-transform'),
+        ):
+            headers = unheld([(b"X", b"1"), *((b"Cache-Control", value) for value in said)])
+            self.assertEqual(
+                headers, [(b"X", b"1"), (b"Cache-Control", now), (b"X-Accel-Buffering", b"no")]
+            )

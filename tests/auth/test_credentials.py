@@ -2,15 +2,15 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.auth.tokens import MAX_TOKEN, TokenReader
-from naap_twisted.errors import CsrfFailed, InvalidToken
+from naap_twisted.auth.credentials import MAX_TOKEN, CredentialReader
+from naap_twisted.errors import ConfigError, CsrfFailed, InvalidToken
 from tests.support import FakeRequest
 
 COOKIE = "naap_auth_token=c00kie"
 
 
 def read(headers, method=b"GET", **names):
-    return TokenReader(**names).read(FakeRequest(method, headers=headers))
+    return CredentialReader(**names).read(FakeRequest(method, headers=headers))
 
 
 class Bearer(SynchronousTestCase):
@@ -82,4 +82,4 @@ class Cookies(SynchronousTestCase):
     def test_impossible_names(self):
         """Refused where they are given."""
         for names in (("a b", "c"), ("a", "c;"), ("a", ""), ("a", "a")):
-            self.assertRaises(ValueError, TokenReader, *names)
+            self.assertRaises(ConfigError, CredentialReader, *names)

@@ -1,4 +1,4 @@
-"""Tests of naap_twisted.spend.tokens."""
+"""Tests of naap_twisted.spend.model_tokens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.spend.tokens import TokenMeter
+from naap_twisted.spend.model_tokens import ModelTokenMeter
 
 CHAT = {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
 RESPONSES = {"usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}}
@@ -17,7 +17,7 @@ EVENTS = (
 
 
 def read(body: bytes, content_type: bytes = b"application/json", step: int = 10**9, **more):
-    meter = TokenMeter(content_type, **more)
+    meter = ModelTokenMeter(content_type, **more)
     for at in range(0, len(body), step):
         meter.feed(body[at : at + step])
     return meter.end()
@@ -56,7 +56,7 @@ class JsonTests(SynchronousTestCase):
 
     def test_bounded(self) -> None:
         """Past 1 MB it is let go."""
-        meter = TokenMeter(b"application/json")
+        meter = ModelTokenMeter(b"application/json")
         for _ in range(20):
             meter.feed(b" " * 64 * 1024)
         self.assertIsNone(meter._pieces)
@@ -82,7 +82,7 @@ class StreamTests(SynchronousTestCase):
 
     def test_only_the_tail_is_kept(self) -> None:
         """However long the stream, at most 192 kB are held, and its end is read."""
-        meter = TokenMeter(b"text/event-stream")
+        meter = ModelTokenMeter(b"text/event-stream")
         held = 0
         for _ in range(1000):
             meter.feed(b'data: {"x": "' + b"y" * 8000 + b'"}\n\n')

@@ -1,11 +1,11 @@
-"""A usage store in this process's memory: for tests."""
+"""A usage store in memory, for tests that need no disk; it keeps the same contract."""
 
 from __future__ import annotations
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 
-from .counts import Counts, Usage, UsageKey
+from naap_twisted.spend.counts import Counts, Usage, UsageKey
 
 
 class MemoryUsageStore:

@@ -1,7 +1,7 @@
-"""Tokens that an OpenAI-shaped answer reports, read as its bytes pass. Pure.
+"""The model's tokens that an OpenAI-shaped answer reports, read while its bytes pass. Pure.
 
-A JSON answer is kept until its end, up to 1 MB; of an event stream only the last 64 kB are, where
-its ``usage`` chunk is. Nothing is looked at before the end; what passes is never changed or held.
+The meter keeps a JSON answer until its end, up to 1 MB; of an event stream it keeps the last 64 kB,
+where the ``usage`` chunk is. It parses nothing before the end and neither changes nor delays bytes.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-Tokens = tuple[int, int, int]
+#: Tokens of the prompt, of the completion, and in total.
+ModelTokens = tuple[int, int, int]
 
 _MOST_JSON = 1024 * 1024
 _MOST_TAIL = 64 * 1024
@@ -17,24 +18,24 @@ _MOST_TOKENS = 1 << 48
 _STREAM = b"text/event-stream"
 
 
-class TokenMeter:
+class ModelTokenMeter:
     """Reads along one answer.
 
-    :param content_type: of the answer; anything but JSON and event streams is not read.
-    :param encoded: it has a Content-Encoding: not read either.
+    :param content_type: the answer's; the meter reads JSON and event streams only.
+    :param encoded: the answer has a Content-Encoding, so the meter cannot read it.
     """
 
     def __init__(self, content_type: bytes, *, encoded: bool = False) -> None:
-        kind = content_type.partition(b";")[0].strip().lower()
-        self._stream = kind == _STREAM
+        media_type = content_type.partition(b";")[0].strip().lower()
+        self._stream = media_type == _STREAM
         self._most = _MOST_TAIL if self._stream else _MOST_JSON
         self._pieces: list[bytes] | None = None
         self._size = 0
-        if not encoded and (self._stream or kind == b"application/json"):
+        if not encoded and (self._stream or media_type == b"application/json"):
             self._pieces = []
 
     def feed(self, data: bytes) -> None:
-        """The next bytes of the body."""
+        """Take the next bytes of the body."""
         pieces = self._pieces
         if pieces is None:
             return
@@ -47,12 +48,12 @@ class TokenMeter:
         if not self._stream:
             self._pieces = None
         elif self._size > 2 * self._most:
-            # Joined once in a while: each byte is copied twice at most.
+            # The tail is cut at twice its length only, so that a byte is copied twice at most.
             tail = b"".join(self._pieces or ())[-self._most :]
             self._pieces, self._size = [tail], len(tail)
 
-    def end(self) -> Tokens | None:
-        """What the answer reported: tokens of the prompt, of the completion, in total."""
+    def end(self) -> ModelTokens | None:
+        """What the whole answer reported, or ``None`` where it reported nothing."""
         pieces, self._pieces = self._pieces, None
         if not pieces:
             return None
@@ -61,21 +62,19 @@ class TokenMeter:
             return _tokens(body)
         for line in reversed(body.splitlines()):
             if line.startswith(b"data:") and b'"usage"' in line:
-                found = _tokens(line[5:])
-                if found is not None:
-                    return found
+                reported = _tokens(line[5:])
+                if reported is not None:
+                    return reported
         return None
 
 
-def _tokens(text: bytes) -> Tokens | None:
+def _tokens(text: bytes) -> ModelTokens | None:
     try:
         document: Any = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(document, dict):
-        return None
-    usage = document.get("usage")
-    if usage is None and isinstance(document.get("response"), dict):
+    usage = document.get("usage") if isinstance(document, dict) else None
+    if usage is None and isinstance(document, dict) and isinstance(document.get("response"), dict):
         usage = document["response"].get("usage")  # the last event of the Responses API
     if not isinstance(usage, dict):
         return None

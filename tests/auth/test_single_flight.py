@@ -3,13 +3,13 @@
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.auth.shared import SharedCalls
+from naap_twisted.auth.single_flight import SingleFlight
 from naap_twisted.errors import InvalidToken, Unavailable
 
 
-class SharedCallsTests(SynchronousTestCase):
+class SingleFlightTests(SynchronousTestCase):
     def setUp(self):
-        self.calls = SharedCalls(2)
+        self.calls = SingleFlight(2)
         self.made = []
 
     def ask(self, key=b"k"):
