@@ -1,11 +1,10 @@
-"""One tree of errors: what the proxy itself answers, and why.
+"""The errors of this package, and the answer that the proxy gives for each of them.
 
-Every class is one row of the answer table (docs/errors.md): an HTTP status, a public code and a
-public message. The message is written for a stranger with a browser console: it never holds a
-secret, a network address or anything an upstream said. What the operator needs beside it travels
-in :attr:`ProxyError.reason` and goes to the log only.
-
-(More than 300 lines: it is one table, and is looked up as one.)
+Every subclass of :exc:`ProxyError` is one row of the answer table (docs/errors.md): an HTTP status,
+a public code and a public message. A class whose message says all has no docstring. A stranger with
+a browser console reads the message, so it never holds a secret, a network address or anything an
+upstream said. What the operator needs beside it stands in :attr:`ProxyError.reason` and goes to the
+log only.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ _TYPES = {
 
 
 class NaapError(Exception):
-    """The root of everything this package raises on purpose."""
+    """The base class of everything that this package raises on purpose."""
 
 
 class ConfigError(NaapError):
-    """A configuration that must not start.
+    """The configuration has problems, so no server may start from it.
 
-    :ivar problems: one line a problem, each opening with the key's path.
+    :ivar problems: one line for each problem, opening with the path of the option's key.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -38,11 +37,12 @@ class ConfigError(NaapError):
 
 
 class ProxyError(NaapError):
-    """A refusal or failure with a public face.
+    """A refusal or a failure that the browser gets as an answer.
 
-    :param message: public text; the class default when ``None``.
-    :param reason: for the log only: which rule said no.
-    :param headers: extra response headers, as ``(name, value)`` pairs.
+    :param message: the public text; the class's ``default`` when ``None``.
+    :param reason: the rule that said no, or the cause; for the log only.
+    :param headers: further response headers, as ``(name, value)`` pairs.
+    :param status: the HTTP status of the answer; the class's own when ``None``.
     """
 
     status: ClassVar[int] = 500
@@ -65,7 +65,7 @@ class ProxyError(NaapError):
 
     @property
     def type(self) -> str:
-        """The error family, in the words of the OpenAI API, so that its clients map it."""
+        """The error's family in the words of the OpenAI API, so that its clients map it."""
         return _TYPES.get(
             self.http_status, "api_error" if self.http_status >= 500 else "invalid_request_error"
         )
@@ -77,11 +77,11 @@ class ProxyError(NaapError):
 
 
 class InternalError(ProxyError):
-    """A bug of ours or of a plugin's handler."""
+    """This package, or a plugin's handler, has a bug."""
 
 
 class BadRequest(ProxyError):
-    """A request that is not well-formed HTTP for this server."""
+    """The request is not well-formed HTTP/1.1 as this server reads it."""
 
     status, code, default = 400, "BAD_REQUEST", "Malformed request"
 
@@ -93,38 +93,34 @@ class RequestTimeout(ProxyError):
 
 
 class NotFound(ProxyError):
-    """No route answers this path."""
-
     status, code, default = 404, "NOT_FOUND", "No such route"
 
 
 class MethodNotAllowed(ProxyError):
-    """The route exists, the method does not. Carries ``Allow`` (RFC 9110 section 15.5.6)."""
+    """The route does not take this method; ``Allow`` names its own (RFC 9110 section 15.5.6)."""
 
     status, code, default = 405, "METHOD_NOT_ALLOWED", "Method not allowed"
 
 
 class OriginNotAllowed(ProxyError):
-    """The Origin is not in ``cors_origins``."""
-
     status, code, default = 403, "ORIGIN_NOT_ALLOWED", "Origin is not allowed"
 
 
 class CrossSiteNotAllowed(ProxyError):
-    """A page of another site used a route with a key without CORS (W3C Fetch Metadata)."""
+    """A page of another site asked a route with a key, without CORS (W3C Fetch Metadata)."""
 
     status, code = 403, "CROSS_SITE_NOT_ALLOWED"
     default = "Pages of other sites may call this route with fetch() only"
 
 
 class MisdirectedRequest(ProxyError):
-    """The Host is not in ``server_names`` (RFC 9110 section 15.5.20)."""
+    """The request's Host is not in ``server_names`` (RFC 9110 section 15.5.20)."""
 
     status, code, default = 421, "MISDIRECTED_REQUEST", "This server does not answer for that host"
 
 
 class Unauthorized(ProxyError):
-    """No user behind the request."""
+    """The request carries no credentials of a user."""
 
     status, code, default = 401, "UNAUTHORIZED", "Missing or invalid authorization token"
 
@@ -135,27 +131,25 @@ class Unauthorized(ProxyError):
 
 
 class InvalidToken(Unauthorized):
-    """A token that does not verify."""
-
     code = "INVALID_TOKEN"
 
 
 class CsrfFailed(ProxyError):
-    """A cookie session without the matching X-CSRF-Token."""
+    """The request has a session cookie, but not the X-CSRF-Token that goes with it."""
 
     status, code, default = 403, "CSRF_FAILED", "Missing or invalid CSRF token"
 
 
 class Forbidden(ProxyError):
-    """``authorize`` said no, or raised."""
+    """The route's ``authorize`` said no, or raised."""
 
     status, code, default = 403, "FORBIDDEN", "Proxy request not authorized"
 
 
 class NoUserKey(ProxyError):
-    """A route needs the user's own key for a provider, and there is none.
+    """The route needs the user's own key for a provider, and the user keeps none here.
 
-    :param path: where keys are set, such as ``"/api/v1/keys"``.
+    :param path: the path at which users set keys, such as ``"/api/v1/keys"``.
     """
 
     status, code = 403, "NO_USER_KEY"
@@ -165,19 +159,17 @@ class NoUserKey(ProxyError):
 
 
 class InvalidKey(ProxyError):
-    """A key, or the name of its provider, that can't be kept."""
+    """The user's key, or the name of its provider, has a form that is not kept."""
 
     status, code, default = 400, "INVALID_KEY", "Not a key"
 
 
 class TooManyKeys(ProxyError):
-    """The user keeps as many keys as can be."""
-
     status, code, default = 409, "TOO_MANY_KEYS", "No more keys can be kept"
 
 
 class RateLimited(ProxyError):
-    """Over the limit.
+    """The caller is over a rate limit.
 
     :param retry_after: whole seconds until a request will be let through again.
     """
@@ -189,68 +181,50 @@ class RateLimited(ProxyError):
 
 
 class MissingTarget(ProxyError):
-    """The header that names the upstream URL is absent."""
-
     status, code, default = 400, "MISSING_TARGET", "Missing target URL header"
 
 
 class InvalidTarget(ProxyError):
-    """The header holds something that is not a URL we accept."""
-
     status, code, default = 400, "INVALID_TARGET", "Invalid target URL"
 
 
 class HostNotAllowed(ProxyError):
-    """The host is not on the route's list."""
-
     status, code, default = 400, "HOST_NOT_ALLOWED", "Host is not in the allowed list"
 
 
 class SchemeNotAllowed(ProxyError):
-    """The scheme is not on the route's list."""
-
     status, code, default = 400, "SCHEME_NOT_ALLOWED", "Scheme is not in the allowed list"
 
 
 class PortNotAllowed(ProxyError):
-    """The port is not on the route's list."""
-
     status, code, default = 400, "PORT_NOT_ALLOWED", "Port is not in the allowed list"
 
 
 class AddressNotAllowed(ProxyError):
-    """The host resolves to an address this server must not reach. Never names the address."""
+    """The host resolves to an address that this server must not reach, and never names."""
 
     status, code = 400, "ADDRESS_NOT_ALLOWED"
     default = "Host resolves to an address that is not allowed"
 
 
 class BodyRequired(ProxyError):
-    """The method needs a body and none came."""
-
     status, code, default = 400, "BODY_REQUIRED", "Request body is required"
 
 
 class InvalidJson(ProxyError):
-    """A JSON route got something else."""
-
     status, code, default = 400, "INVALID_JSON", "Request body is not valid JSON"
 
 
 class UnsupportedMediaType(ProxyError):
-    """The declared content type is not the route's."""
-
     status, code, default = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported content type"
 
 
 class BodyTooLarge(ProxyError):
-    """The body is over the route's limit."""
-
     status, code, default = 413, "BODY_TOO_LARGE", "Request body is too large"
 
 
 class HeadersTooLarge(ProxyError):
-    """The request's header block is over the server's limit (RFC 6585 section 5)."""
+    """The request's header section is over the server's limit (RFC 6585 section 5)."""
 
     status, code, default = 431, "HEADERS_TOO_LARGE", "Request headers are too large"
 
@@ -262,10 +236,10 @@ class UriTooLong(ProxyError):
 
 
 class UpstreamStatus(ProxyError):
-    """The upstream answered 4xx/5xx on a route with ``errors = "envelope"``.
+    """The upstream answered 4xx or 5xx on a route with ``errors = "envelope"``.
 
-    :param status: the upstream's status, which is passed on.
-    :param text: what it said, already capped and scrubbed.
+    :param status: the upstream's status, which the answer keeps.
+    :param text: the upstream's text, already capped and scrubbed of secrets.
     """
 
     code = "UPSTREAM_ERROR"
@@ -282,19 +256,22 @@ class UpstreamStatus(ProxyError):
 
 
 class BadGateway(ProxyError):
-    """No DNS answer, refused, TLS failure or bad framing."""
+    """DNS, TCP, TLS or HTTP failed on the way to the upstream's answer."""
 
     status, code, default = 502, "BAD_GATEWAY", "External proxy failed"
 
 
 class UpstreamTimeout(ProxyError):
-    """A deadline passed before the upstream's response head."""
+    """A deadline passed before the end of the upstream's response head."""
 
     status, code, default = 504, "UPSTREAM_TIMEOUT", "External API request timed out"
 
 
 class Unavailable(ProxyError):
-    """Shutting down, or no capacity. Carries ``Retry-After``."""
+    """The server is shutting down, or has no capacity left; ``Retry-After`` says when to ask again.
+
+    :param retry_after: whole seconds.
+    """
 
     status, code, default = 503, "UNAVAILABLE", "Server is busy or shutting down"
 
@@ -305,4 +282,8 @@ class Unavailable(ProxyError):
 
 
 class UpstreamCut(NaapError):
-    """The upstream's reply ended before it was complete. Has no HTTP face: the head is out."""
+    """The upstream's response ended before it was complete.
+
+    It is no :exc:`ProxyError`: the response head has gone to the browser, so nothing can be
+    answered any more, and the connection is cut.
+    """

@@ -70,16 +70,16 @@ class IDownstreamRequest(IRequest):
 
 
 class Sink(Protocol):
-    """Who takes a body."""
+    """A consumer of one request body."""
 
     def dataReceived(self, data: bytes) -> None:
-        """A piece."""
+        """Take a piece of the body."""
 
     def bodyEnded(self) -> None:
-        """All of it has been delivered."""
+        """The body has been delivered completely."""
 
     def bodyFailed(self, error: Exception) -> None:
-        """It will never be complete."""
+        """The body will never be complete."""
 
 
 class IRequestBody(Protocol):
@@ -100,8 +100,8 @@ class IRequestBody(Protocol):
         Unavailable where the server holds too many bytes of such bodies.
         """
 
-    def whole(self, limit: int) -> bytes | Deferred[bytes]:
-        """As collect, but the bytes themselves where all of them are here already."""
+    def read_all(self, limit: int) -> bytes | Deferred[bytes]:
+        """As collect, but the bytes themselves where all of them have been received."""
 
     def start(self, sink: Sink) -> None:
         """Deliver to *sink*: dataReceived(bytes)*, then bodyEnded() or bodyFailed(error)."""

@@ -1,8 +1,9 @@
-"""Frozen values: what the rooms of the house hand to one another.
+"""Frozen values that the rooms of the package hand to one another.
 
-A request changes type at each door. ``Target`` is a URL that parsed; ``VettedTarget`` is one that
-the egress policy let through, and only :mod:`naap_twisted.policy.egress` makes it;
-``OutboundRequest`` is what may go to the wire, and it takes nothing but a ``VettedTarget``.
+A request changes its type at each door, so that it cannot reach the wire unvetted. A ``Target`` is
+a URL that parsed. A ``VettedTarget`` is one that the egress policy let through, and only
+:mod:`naap_twisted.policy.egress` makes it. An ``OutboundRequest`` may go to the wire, and it
+takes nothing but a ``VettedTarget``.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from .secret import Secret
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 HeaderValue = bytes | Secret
-#: Header fields as they are sent, in order.
+#: A header list: names and values in the order in which they are sent.
 HeaderPairs = tuple[tuple[bytes, HeaderValue], ...]
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @frozen
 class User:
-    """Who calls.
+    """The user whom an authenticator found behind a request.
 
     :ivar id: the identity provider's stable id; never empty.
     """
@@ -56,12 +57,15 @@ class RateLimit:
 
 @frozen
 class Target:
-    """An absolute http(s) URL, parsed once; every later step uses these fields.
+    """An absolute http(s) URL, parsed once.
+
+    Every later step (policy, DNS, connect, Host, SNI, log) reads these fields and never the text
+    again, for a second parser might read another host out of it.
 
     :ivar scheme: ``"http"`` or ``"https"``.
     :ivar host: lower-case ASCII, without trailing dot; an IPv6 literal without its brackets.
     :ivar port: 1 to 65535, the scheme's own where the URL names none.
-    :ivar path: path and query exactly as received, opening with ``/``.
+    :ivar path_and_query: exactly as received, opening with ``/``.
     :ivar authority: the Host header's value: the port is named only where it is not the default.
     :ivar origin: scheme and authority; safe to log.
     """
@@ -69,12 +73,12 @@ class Target:
     scheme: str
     host: str
     port: int
-    path: str = field(repr=False)
+    path_and_query: str = field(repr=False)
     authority: str = field(init=False, repr=False, eq=False)
     origin: str = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        # Made once: a target is kept for all requests that name it.
+        # Written here once, because one target serves every request that names it.
         host = f"[{self.host}]" if ":" in self.host else self.host
         named = self.port != DEFAULT_PORTS[self.scheme]
         authority = f"{host}:{self.port}" if named else host
@@ -83,13 +87,13 @@ class Target:
 
     @property
     def url(self) -> str:
-        """The whole URL. Its query may hold a token: not for logs."""
-        return self.origin + self.path
+        """The whole URL. Its query may hold a key, so it never goes to a log."""
+        return self.origin + self.path_and_query
 
 
 @frozen
 class AllowedNetwork:
-    """One entry of ``allow_networks``: private addresses that may be reached.
+    """One entry of ``allow_networks``: addresses that are not public and may be reached.
 
     :ivar port: the only port, or ``None`` for every port.
     """
@@ -100,12 +104,14 @@ class AllowedNetwork:
 
 @frozen
 class VettedTarget:
-    """A target the egress policy let through.
+    """A target that the egress policy let through.
 
-    :ivar rule: the allow-list entry that matched, for ``explain`` and the log.
+    :ivar rule: the ``allowed_hosts`` entry that matched, for ``explain`` and the log.
     :ivar allow_networks: non-public networks whose addresses may be connected to.
-    :ivar realm: which policy let it through; connections are not shared between policies.
-    :ivar listed_only: no other addresses may be: a key would cross the net in plain text.
+    :ivar listed_only: only addresses in *allow_networks* may be connected to, because a key would
+        cross any other network in plain text.
+    :ivar realm: the number of the policy that let it through; no connection is shared between two
+        policies.
     """
 
     target: Target
@@ -117,9 +123,9 @@ class VettedTarget:
 
 @frozen
 class Answer:
-    """What a name resolved to.
+    """The addresses of a name.
 
-    :ivar ttl: seconds the answer may be kept; 0 where that is not known.
+    :ivar ttl: seconds for which the answer may be kept; 0 where that is not known.
     """
 
     addresses: tuple[Address, ...]
@@ -128,12 +134,12 @@ class Answer:
 
 @frozen
 class Timeouts:
-    """Absolute deadlines per phase, in seconds. ``None`` is no limit.
+    """Seconds that each phase of an exchange may take. ``None`` sets no limit.
 
-    :ivar connect: DNS, TCP and TLS together.
-    :ivar head: from sending until the response head.
-    :ivar idle: between two pieces of the response body, or of the request body.
-    :ivar total: the whole exchange.
+    :ivar connect: for DNS, TCP and TLS together.
+    :ivar head: from the request's last byte to the end of the response head.
+    :ivar idle: between two pieces of the request body, or of the response body.
+    :ivar total: for the whole exchange.
     """
 
     connect: float = 10.0
@@ -144,14 +150,14 @@ class Timeouts:
 
 @frozen
 class OutboundRequest:
-    """What is sent upstream.
+    """A request to an upstream.
 
-    :ivar headers: name and value in order, Host, Content-Length and Transfer-Encoding excluded:
-        framing belongs to the connection. A value may be a :class:`~naap_twisted.secret.Secret`.
-    :ivar body: whole bytes, a producer that streams, or ``None``.
-    :ivar caller: for whom, as limits count callers; ``""`` for the server itself.
-    :ivar identity: whose own key its headers may hold; a connection that has carried one user's is
-        never another's. ``None``: the key, if there is one, is the route's.
+    :ivar headers: the header list without Host, Content-Length and Transfer-Encoding, which the
+        connection writes itself. A value may be a :class:`~naap_twisted.secret.Secret`.
+    :ivar body: all of its bytes, a producer that streams them, or ``None``.
+    :ivar caller: the name under which limits count the caller; ``""`` for the server itself.
+    :ivar identity: the user whose own key the headers may hold; a connection that has carried one
+        user's key serves no other user. ``None`` where the key, if there is one, is the route's.
     """
 
     method: bytes
@@ -163,18 +169,20 @@ class OutboundRequest:
     identity: str | None = field(default=None, repr=False)
 
 
-@frozen(cache_hash=True)  # it is a cache key for every request
+@frozen(cache_hash=True)  # the CORS wrapper looks it up in a table at every request
 class RouteCors:
     """What a preflight for one path may allow.
 
     :ivar methods: the route's methods, OPTIONS excluded, such as ``(b"POST",)``.
-    :ivar allow_headers: header names the route itself needs (its ``target_url_header``).
+    :ivar allow_headers: header names that the route itself needs (its ``target_url_header``).
     :ivar allow_patterns: patterns such as ``X-Stainless-*``; a requested header that matches is
         allowed by its own name.
-    :ivar expose_headers: response header names the page may read, X-Request-ID excluded.
-    :ivar accept_post: media types that a POST may have, for an OPTIONS answer; ``b""``: untold.
+    :ivar expose_headers: response header names that the page may read, X-Request-ID excluded.
+    :ivar accept_post: media types that a POST may have, which Accept-Post names in an answer to
+        OPTIONS; ``b""`` leaves the header out.
     :ivar accept_patch: the same for PATCH (RFC 5789 section 3.1).
-    :ivar route: where the proxy route is mounted, for the log; ``""``: no such route.
+    :ivar route: the path at which the proxy route is mounted, for the log; ``""`` for a path
+        below which no proxy route is.
     """
 
     methods: tuple[bytes, ...]
@@ -188,10 +196,11 @@ class RouteCors:
 
 @frozen
 class RateDecision:
-    """One answer of a rate limiter.
+    """One verdict of a rate limiter.
 
-    :ivar retry_after: whole seconds until the next request will pass; 0 when allowed.
+    :ivar limit: requests that the window takes.
     :ivar remaining: requests left in the window.
+    :ivar retry_after: whole seconds until the next request will pass; 0 when this one is allowed.
     :ivar reset: whole seconds until the oldest counted request is forgotten.
     """
 
@@ -206,7 +215,9 @@ class RateDecision:
 class UserKeyHeader:
     """A header value that holds the user's own key: ``"Bearer ${user_key:daydream}"``.
 
-    :ivar before: plain text in front of the key; *after*: behind it.
+    :ivar provider: the name under which the user keeps the key.
+    :ivar before: plain text in front of the key.
+    :ivar after: plain text behind the key.
     """
 
     provider: str
@@ -215,15 +226,15 @@ class UserKeyHeader:
 
     @property
     def source(self) -> str:
-        """As :attr:`Secret.source <naap_twisted.secret.Secret>` has it."""
+        """The name that may be shown in place of the key, as :class:`Secret` has one."""
         return f"user_key:{self.provider}"
 
 
 @frozen
 class KeyInfo:
-    """What may be told of a user's key.
+    """What the server tells of a key that a user keeps here.
 
-    :ivar last4: its last four characters; ``""`` for a short key.
+    :ivar last4: the key's last four characters; ``""`` for a short key.
     :ivar updated_at: seconds since 1970.
     """
 

@@ -1,30 +1,45 @@
-"""A value that must not be seen: API keys and everything that holds one.
+"""Secrets have a type, so that no log line, traceback or pickle shows an API key by accident.
 
-``repr``, ``str``, ``format``, logging and pickle give a placeholder. :meth:`Secret.reveal` is
-called where bytes go to the wire and nowhere else; tests/test_house.py lists the callers.
+``repr``, ``str`` and ``format`` give a placeholder, and pickling fails. :meth:`Secret.reveal` is
+called where bytes go to the wire; tests/test_house.py lists the modules that may.
+
+:func:`misread` finds a value that the operator did not mean: a variable's name that no shell has
+replaced, quotes or a ``\\n`` that the reader of an .env file has left, a dash that a word processor
+has put in. A server with such a value would start, and every request would fail at the upstream.
 """
 
 from __future__ import annotations
 
 import hmac
 import os
+import re
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from .errors import ConfigError
-from .misread import misread, misread_header
 
 REDACTED = "[redacted]"
+
+# An authentication scheme such as "Bearer " may stand before the value that is judged.
+_SCHEME = rb"(?:[A-Za-z][A-Za-z0-9-]* +)?"
+_VARIABLE = re.compile(_SCHEME + rb"\$(?:env:)?[A-Za-z_][A-Za-z0-9_]*")
+_REFERENCE = re.compile(rb"\$\{[^}]*\}")
+_QUOTED = re.compile(_SCHEME + rb"""(?:"[^"]*"|'[^']*')""")
+_LINE_ENDS = (b"\\n", b"\\r")
 
 
 class Secret:
     """One secret byte string.
 
     :param value: the secret; text is encoded as UTF-8.
-    :param source: where it came from (``"env:OPENAI_API_KEY"``), which may be shown.
-    :param parts: what of *value* is secret by itself, where text stands around it.
-    :raises ValueError: the value is empty, or holds CR, LF, NUL or another control byte, so that
-        it could not stand in a header (RFC 9110 section 5.5).
+    :param source: the place that the secret came from (``"env:OPENAI_API_KEY"``); it may be shown.
+    :param parts: the pieces of *value* that are secret by themselves, where plain text such as
+        ``"Bearer "`` stands around them.
+    :raises ValueError: *value* is empty, or holds CR, LF, NUL or another control byte, so that it
+        could not stand in a header (RFC 9110 section 5.5).
+
+    >>> str(Secret("sk-1", "env:OPENAI_API_KEY"))
+    '[redacted]'
     """
 
     __slots__ = ("_parts", "_value", "source")
@@ -45,9 +60,9 @@ class Secret:
 
     @classmethod
     def from_env(cls, name: str, prefix: str = "") -> Secret:
-        """The environment variable *name*, with *prefix* (such as ``"Bearer "``) before it.
+        """The value of the environment variable *name*, with *prefix* (``"Bearer "``) before it.
 
-        :raises ConfigError: it is not set, empty or unfit for a header.
+        :raises ConfigError: the variable is not set, is empty, or can not stand in a header.
         """
         source = f"env:{name}"
         value = os.environ.get(name)
@@ -59,7 +74,7 @@ class Secret:
             raise ConfigError(f"{name}: {error}") from None
 
     def between(self, before: str, after: str = "") -> Secret:
-        """This secret with text around it, such as ``"Bearer "`` before.
+        """This secret with plain text before and after it.
 
         :raises ValueError: the text holds a control character.
         """
@@ -67,30 +82,31 @@ class Secret:
         return Secret(value, self.source, parts=self._parts or (self._value,))
 
     def refuse_mistakes(self, *, in_header: bool = False) -> None:
-        """Refuse what is not the secret that was meant: a variable's name, a value in quotes.
+        """Refuse a value that is not the secret that was meant, such as a variable's name.
 
-        Asked where options are read, and not of each request's values.
+        Options are judged so once, at the start; values that are made for one request are not.
 
-        :raises ValueError: why; with the source, and nothing of the value.
+        :param in_header: the secret is to stand in a header.
+        :raises ValueError: the text gives the source and the reason, and nothing of the value.
         """
-        reason = (misread_header if in_header else misread)(self._value)
+        reason = misread(self._value, in_header=in_header)
         if reason is not None:
             raise ValueError(f"secret from {self.source} {reason}")
 
     @property
     def has_password(self) -> bool:
-        """Whether it is a URL that holds one: without, a URL tells a place, and no secret."""
+        """Whether this is a URL with a password in it. A URL without one is no secret."""
         try:
             return urlsplit(self._value).password is not None
         except ValueError:
             return True
 
     def reveal(self) -> bytes:
-        """The bytes themselves. Only the wire may have them."""
+        """The bytes themselves, for the wire only."""
         return self._value
 
     def reveal_parts(self) -> tuple[bytes, ...]:
-        """What in it is secret by itself, for whoever looks for it in what comes back."""
+        """The pieces that are secret by themselves, for the scrubbing of what comes back."""
         return self._parts
 
     def __repr__(self) -> str:
@@ -118,3 +134,28 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+def misread(value: bytes, *, in_header: bool = False) -> str | None:
+    """The reason why *value* is no secret, without any of its bytes, or ``None``.
+
+    :param in_header: the value is to stand in a header, which is US-ASCII (RFC 9110 section 5.5).
+
+    >>> misread(b"'sk-1'")
+    'still has its quotes; take them away'
+    """
+    if in_header and not value.isascii():
+        return (
+            "holds a character outside ASCII, which no key does: perhaps a dash, a quote or a space"
+            " that was copied from a text"
+        )
+    if _VARIABLE.fullmatch(value) or _REFERENCE.search(value):
+        return (
+            "is a variable's name where its value is meant; write ${env:NAME} in a config file,"
+            ' Secret.from_env("NAME") in Python'
+        )
+    if _QUOTED.fullmatch(value):
+        return "still has its quotes; take them away"
+    if value.endswith(_LINE_ENDS):
+        return "ends in a line end that was written out; take it away"
+    return None

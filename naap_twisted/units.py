@@ -1,4 +1,4 @@
-"""Sizes and durations as people write them (``"1mb"``, ``"15m"``) to bytes and seconds. Pure."""
+"""Sizes and durations as people write them, read as bytes and seconds. Pure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse_size(value: object) -> int:
-    """Bytes from ``1048576``, ``"500kb"`` or ``"1mb"`` (1 kb = 1024 bytes).
+    """The bytes that *value* means, a number of them or text with a unit.
 
-    :raises ValueError: not a size, zero or negative.
+    :raises ValueError: *value* is not a size, or not above zero.
+
+    >>> parse_size("1.5kb"), parse_size(1000)
+    (1536, 1000)
     """
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         raise ValueError('expected bytes as a whole number, or text such as "500kb" or "1mb"')
@@ -34,9 +37,12 @@ def parse_size(value: object) -> int:
 
 
 def parse_duration(value: object) -> float:
-    """Seconds from ``30``, ``2.5``, ``"500ms"``, ``"30s"``, ``"15m"``.
+    """The seconds that *value* means, a number of them or text with a unit.
 
-    :raises ValueError: not a duration, zero, negative or not finite.
+    :raises ValueError: *value* is not a duration, not above zero, or not finite.
+
+    >>> parse_duration("15m"), parse_duration("500ms")
+    (900.0, 0.5)
     """
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError('expected seconds as a number, or text such as "500ms", "30s", "15m"')

@@ -1,7 +1,7 @@
 """Tables of both header rewrites, and how to run them."""
 
+from naap_twisted.headers import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from naap_twisted.model import Target
-from naap_twisted.policy.usual_headers import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from naap_twisted.route.request_headers import RequestRewrite, injected_headers
 from naap_twisted.route.response_headers import ResponseRewrite
 from naap_twisted.route.scrub import Guard

@@ -24,7 +24,7 @@ class Thing:
 class Ticking(SynchronousTestCase):
     def setUp(self):
         self.clock = Clock()
-        self.ticker = Ticker(self.clock, tick=0.1)
+        self.ticker = Ticker(self.clock)
 
     def later(self, seconds):
         for _ in range(round(seconds * 10)):

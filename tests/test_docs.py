@@ -79,6 +79,20 @@ class ReadmeTests(SynchronousTestCase):
                 self.assertTrue((document.parent / link).exists(), f"{document.name}: {link}")
 
 
+class DocstringTests(SynchronousTestCase):
+    def test_examples(self) -> None:
+        """Every example in a docstring of the package gives what it says, and some are there."""
+        finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False)
+        for path in sorted((ROOT / "naap_twisted").rglob("*.py")):
+            if ">>>" in path.read_text(encoding="utf-8"):
+                parts = path.relative_to(ROOT).with_suffix("").parts
+                for example in finder.find(importlib.import_module(".".join(parts))):
+                    said: list[str] = []
+                    failed = runner.run(example, out=said.append).failed
+                    self.assertEqual(failed, 0, "".join(said))
+        self.assertGreater(runner.tries, 0)
+
+
 def named(pattern: str, *globs: str) -> list[tuple[Path, str]]:
     """What *pattern* finds in the files of *globs*, each with its file."""
     files = sorted({file for glob in globs for file in ROOT.glob(glob)})

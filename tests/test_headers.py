@@ -7,9 +7,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.headers import (
     CORS_ALLOWED_HEADERS,
     HOP_BY_HOP,
+    PINNED_PASS,
+    PINNED_RELAY,
+    SDP_RELAY,
     HeaderPatterns,
     is_token,
 )
+from naap_twisted.policy.own_headers import why_not_relayed
 
 
 class RegistryTests(SynchronousTestCase):
@@ -83,3 +87,20 @@ class HeaderPatternsTests(SynchronousTestCase):
         for pattern in ("*", "", "**", "X-**", "*-Id", "X-*-Id", "a b", "a:", "X-\n*", "é"):
             with self.assertRaises(ValueError, msg=repr(pattern)):
                 HeaderPatterns(["Accept", pattern])
+
+
+class UsualHeadersTests(SynchronousTestCase):
+    """The headers that usual clients send and read."""
+
+    def test_sent(self) -> None:
+        """What passes upstream describes the request: no credential, nothing of one connection."""
+        passed = HeaderPatterns(PINNED_PASS)
+        for name in (*HOP_BY_HOP, b"authorization", b"cookie", b"host", b"content-length"):
+            self.assertFalse(passed.match(name), name)
+        for name in (b"accept", b"if-none-match", b"idempotency-key", b"x-stainless-lang"):
+            self.assertTrue(passed.match(name), name)
+
+    def test_read(self) -> None:
+        """What is relayed is nothing that an upstream may never set here."""
+        for name in (*PINNED_RELAY, *SDP_RELAY):
+            self.assertEqual(why_not_relayed(name), "", name)

@@ -1,5 +1,5 @@
-"""The browser's side: accepts connections, frames requests, carries answers back.
+"""The browser's side: connections are accepted, requests framed, answers carried back.
 
-:mod:`.site` is the factory, :mod:`.channel` one connection, :mod:`.request` one exchange on it and
-:mod:`.body` the request body as a stream with back-pressure.
+:mod:`.site` is the factory of connections, :mod:`.channel` one connection, :mod:`.request` one
+exchange on it, and :mod:`.body` its request body as a stream with back-pressure.
 """

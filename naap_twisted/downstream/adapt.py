@@ -1,7 +1,7 @@
-"""Our resources on anybody's ``Site``: a stock request made to look like ours.
+"""The server's resources on any ``twisted.web.server.Site``: its requests are adapted to ours.
 
-A stock site hands a request on when its body is in, so nothing streams upwards here; everything
-else is the same.
+A stock site hands a request on only when its body is complete, so no request body streams here.
+Everything else works as on our own site.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OWN = frozenset(("_original", "body", "record", "relayed", "compression"))
 
 
 class AdaptedRequest:
-    """Delegates to a stock request what it does not know itself."""
+    """A stock request with what ``IDownstreamRequest`` adds; the rest is delegated to it."""
 
     def __init__(self, original: Request) -> None:
         self._original = original
@@ -49,7 +49,7 @@ class AdaptedRequest:
             setattr(self._original, name, value)
 
     def render(self, resource: IResource) -> None:
-        """Our resources get this request, others the one they know."""
+        """Let *resource* answer: a head resource gets this request, any other the stock one."""
         if not IHeadResource.providedBy(resource):
             _keep_host_out_of(self._original)
             self._original.render(resource)  # type: ignore[attr-defined]
@@ -57,12 +57,12 @@ class AdaptedRequest:
             raise RuntimeError("a head resource answers through the request")
 
     def write(self, data: bytes) -> None:
-        """Also counts."""
+        """Write a piece of the answer and count its bytes for the log."""
         self.record.bytes_out += len(data)
         self._original.write(data)
 
     def finish(self) -> None:
-        """Never raises for a browser that left."""
+        """End the answer; a no-op once the browser has left, where Twisted's raises."""
         if not self._original._disconnected and not self._original.finished:
             self._original.finish()
 
@@ -90,7 +90,7 @@ class AdaptedRequest:
         return reason
 
     def abort(self) -> None:
-        """Reset the connection."""
+        """Reset the connection, so that the browser sees the answer as incomplete."""
         transport: Any = self._original.transport
         if transport is not None:
             transport.abortConnection()
@@ -98,7 +98,7 @@ class AdaptedRequest:
 
 @implementer(IHeadResource)
 class AnySite(Resource):
-    """*root*, a head resource, for any ``Site``; on ours it loses nothing."""
+    """Makes *root*, a head resource, work on any ``Site`` and below any path."""
 
     isLeaf = True
 
@@ -107,8 +107,8 @@ class AnySite(Resource):
         self._root = root
 
     def render(self, request: Any) -> Any:
-        """Adapt the request unless it is ours, with its body still to be read."""
-        # Wherever this hangs in somebody's tree, a server's paths are whole ones.
+        """Adapt the request, unless it is one of ours whose body is still to be read."""
+        # The server routes by the request's full path, wherever it hangs in a tree of resources.
         request.prepath = []
         request.postpath = list(map(unquote, request.path[1:].split(b"/")))
         ours = IDownstreamRequest.providedBy(request) and request.content is None
@@ -116,7 +116,7 @@ class AnySite(Resource):
 
 
 def _keep_host_out_of(original: Request) -> None:
-    """As our own requests do before the first byte of an answer; a stock one has no hook."""
+    """Apply :func:`keep_host_out` at the first byte of an answer, for which Twisted has no hook."""
     write = original.write
 
     def first(data: bytes) -> None:

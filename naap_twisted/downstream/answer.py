@@ -1,4 +1,4 @@
-"""A refusal as an answer: the contract's JSON, readable by the page that caused it."""
+"""Answers of this server itself: refusals as JSON, and redirects without a host in them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,34 @@ from typing import Any
 
 from ..errors import ProxyError
 
-#: Reason phrases; Twisted's table ends at RFC 2616.
+#: Reason phrases by status. Twisted's own table ends at RFC 2616.
 PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 _ABSOLUTE = re.compile(rb"((https?)://([^/?#\\]*))(.*)", re.IGNORECASE | re.DOTALL)
 _EXPOSE = b"Access-Control-Expose-Headers"
 
 
+def refusal_fields(error: ProxyError, payload: bytes) -> tuple[tuple[bytes, bytes], ...]:
+    """The header list of the answer that *error* is, with *payload* as its body."""
+    return (
+        (b"Content-Type", b"application/json"),
+        (b"Content-Length", b"%d" % len(payload)),
+        (b"X-Content-Type-Options", b"nosniff"),
+        (b"Cache-Control", b"no-store"),
+        *error.headers,
+    )
+
+
 def send_refusal(request: Any, error: ProxyError) -> None:
-    """Send *error* as the whole answer of *request*, whose head is not out yet."""
+    """Answer *request*, whose response head is not out yet, with *error* as JSON."""
     payload = error.to_json()
     request.setResponseCode(error.http_status)
     headers = request.responseHeaders
-    headers.setRawHeaders(b"Content-Type", [b"application/json"])
-    headers.setRawHeaders(b"Content-Length", [b"%d" % len(payload)])
-    headers.setRawHeaders(b"X-Content-Type-Options", [b"nosniff"])
-    headers.setRawHeaders(b"Cache-Control", [b"no-store"])
-    for name, value in error.headers:
+    for name, value in refusal_fields(error, payload):
         headers.setRawHeaders(name, [value])
     exposed = headers.getRawHeaders(_EXPOSE)
     if exposed and error.headers:
-        # A page that is told to wait must be able to read for how long.
+        # A page on another origin reads only exposed headers, and has to read its Retry-After.
         names = (exposed[0], *(name for name, _ in error.headers))
         headers.setRawHeaders(_EXPOSE, [b", ".join(names)])
     request.write(payload)
@@ -36,28 +43,28 @@ def send_refusal(request: Any, error: ProxyError) -> None:
 
 
 def keep_host_out(request: Any, data: bytes) -> bytes:
-    """Make the Location of *request*'s answer relative, if it names the very host that was asked.
+    """Make the Location of *request*'s answer relative if it names the host that was asked.
 
-    Klein, for one, makes such URLs of the Host header and the port that we listen on: behind a
-    proxy that is nobody's address, and a stranger's words are no part of our answers.
+    Klein makes such URLs of the Host header and the port that we listen on. Behind another proxy
+    that is no address of the server, and the Host header is text that the caller chose.
 
-    :param data: the first piece of the body; what is returned goes out in its place.
+    :param data: the first piece of the body; the result goes out in its place.
     """
     headers = request.responseHeaders
     location = headers.getRawHeaders(b"location")
     match = _ABSOLUTE.fullmatch(location[0]) if location and len(location) == 1 else None
     if match is None or (match[2].lower() == b"https") is not bool(request.isSecure()):
         return data
-    name, own = request.getRequestHostname(), request.getHost()
-    ours = {name, b"%s:%d" % (name, getattr(own, "port", 0)), request.getHeader(b"host") or b""}
-    if match[3].lower() not in {spelling.lower() for spelling in ours}:
+    name, port = request.getRequestHostname(), getattr(request.getHost(), "port", 0)
+    asked = {name, b"%s:%d" % (name, port), request.getHeader(b"host") or b""}
+    if match[3].lower() not in {authority.lower() for authority in asked}:
         return data
     rest = match[4] if match[4][:1] in (b"/", b"\\") else b"/" + match[4]
     # "//evil.example" would be another host (RFC 3986 section 4.2); "/.//" is a path.
     headers.setRawHeaders(b"Location", [b"/." + rest if rest[1:2] in (b"/", b"\\") else rest])
-    kept = data.replace(match[1], b"")  # a page that shows the link
+    relative = data.replace(match[1], b"")  # the body may be a page that shows the link
     length = headers.getRawHeaders(b"content-length", [b""])[0]
     if length.isdigit():
-        left = int(length) - len(data) + len(kept)
-        headers.setRawHeaders(b"Content-Length", [b"%d" % left])
-    return kept
+        length = b"%d" % (int(length) - len(data) + len(relative))
+        headers.setRawHeaders(b"Content-Length", [length])
+    return relative

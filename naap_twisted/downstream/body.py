@@ -1,4 +1,4 @@
-"""A request body as a stream: read when somebody asks for it, and no faster than it is taken."""
+"""A request body as a stream with back-pressure: it is read from the browser on demand only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..errors import BodyTooLarge, ProxyError
 from ..interfaces import IRequestBody, Sink
 from .held import Hold
 
-#: Bytes of a body that is here at once and not counted as held: no more than its connection costs.
+#: A complete body of up to so many bytes is not counted as held: its connection costs as much.
 UNCOUNTED = 4096
 
 
@@ -21,21 +21,22 @@ class Tap(Protocol):
     """What the channel offers a body: the handle on reading from the browser."""
 
     def want_body(self, body: RequestBody) -> None:
-        """Read: somebody is there to take it."""
+        """Read from the browser: the body's sink takes what comes."""
 
     def pause_body(self, body: RequestBody) -> None:
-        """Stop reading: nobody takes it now."""
+        """Stop reading from the browser: the body's sink takes nothing now."""
 
     def open_hold(self) -> Hold:
-        """An empty part of the server's account of bodies that are held whole."""
+        """An empty entry in the server's account of bodies that are held in memory."""
 
 
 class RequestBody:
-    """One request's body.
+    """The body of one request.
 
-    :ivar length: bytes declared by Content-Length, ``None`` for a chunked body.
-    :ivar received: bytes taken from the wire so far.
-    :ivar complete: all of it has been received.
+    :param tap: ``None`` where the body does not come from one of our channels.
+    :ivar length: bytes that Content-Length declares, ``None`` for a chunked body.
+    :ivar received: bytes received from the browser so far.
+    :ivar complete: all of the body has been received.
     """
 
     def __init__(self, tap: Tap | None, length: int | None) -> None:
@@ -47,15 +48,17 @@ class RequestBody:
         self._waiting: list[bytes] = []
         self._paused = False
         self._failure: Exception | None = None
-        self._told = False
+        self._delivered = False  # the sink has heard the end, or the body is discarded
         self._hold: Hold | None = None
-        self._over = False
+        self._exchange_over = False
 
     # The channel's side.
 
     def feed(self, data: bytes) -> None:
-        """A piece from the wire."""
+        """Take a piece that the channel has read."""
         self.received += len(data)
+        if self._delivered:
+            return
         if self._sink is None or self._paused:
             self._waiting.append(data)
             if self._tap is not None:
@@ -64,69 +67,68 @@ class RequestBody:
             self._sink.dataReceived(data)
 
     def end(self) -> None:
-        """The wire says that this was all."""
+        """The channel has read the body's last byte."""
         self.complete = True
-        self._tell()
+        self._deliver_end()
 
     def fail(self, error: Exception) -> None:
-        """The wire says that there will be no more: the browser left, or its framing broke."""
-        if self.complete or self._failure is not None:
-            return
-        self._failure = error
-        self._tell()
+        """The body will never be complete: the browser left, or its framing broke."""
+        if not self.complete and self._failure is None:
+            self._failure = error
+            self._deliver_end()
 
     # The reader's side.
 
     def start(self, sink: Sink) -> None:
-        """Begin delivery; a body is read once.
+        """Begin to deliver the body to *sink*.
 
-        :raises RuntimeError: it was started before.
+        :raises RuntimeError: the body was started or discarded before.
         """
-        if self._sink is not None:
+        if self._sink is not None or self._delivered:
             raise RuntimeError("a request body is read once")
         self._sink = sink
         self._flush()
 
     def pause(self) -> None:
-        """Deliver nothing until :meth:`resume`, and stop reading soon."""
+        """Deliver nothing until :meth:`resume`, and stop reading from the browser."""
         self._paused = True
         if self._tap is not None and not self.complete:
             self._tap.pause_body(self)
 
     def resume(self) -> None:
-        """Go on."""
+        """Deliver again what was kept back and what comes."""
         self._paused = False
         self._flush()
 
     def discard(self) -> None:
-        """Nobody will read this any more: drop what is here and what comes."""
+        """Drop what has been received and what comes: the body is not needed any more."""
         self._waiting.clear()
-        self._sink = _NOWHERE
-        self._told = True
+        self._sink = None
+        self._delivered = True
 
     def hold(self, size: int) -> None:
-        """Count *size* bytes that the reader keeps, until :meth:`release`.
+        """Count *size* bytes that the sink keeps in memory, until :meth:`release`.
 
-        :raises Unavailable: the server, or this caller, holds too much.
-        :raises BrowserGone: the exchange is over; nobody would ever give them back.
+        :raises Unavailable: the server, or this caller, holds too many bytes.
+        :raises BrowserGone: the exchange is over, so that no :meth:`release` would follow.
         """
         account = self._account()
         if account is not None:
             account.take(size)
 
     def release(self) -> None:
-        """The exchange is over: what was held is given back, and nothing is held again."""
-        self._over = True
+        """The exchange is over: no bytes count as held any more, and none will be."""
+        self._exchange_over = True
         if self._hold is not None:
             self._hold.release()
 
-    def whole(self, limit: int) -> bytes | Deferred[bytes]:
-        """As :meth:`collect`, but the bytes themselves where all of them are here already.
+    def read_all(self, limit: int) -> bytes | Deferred[bytes]:
+        """As :meth:`collect`, but the bytes themselves where all of them have been received.
 
-        :raises Unavailable: they are, and the server holds too many.
+        :raises Unavailable: they have been, and the server holds too many bytes.
         """
-        here = self.complete and self._sink is None and self._failure is None
-        if here and self.received <= limit:
+        untouched = self._sink is None and not self._delivered
+        if self.complete and untouched and self.received <= limit:
             if self.received > UNCOUNTED:
                 self.hold(self.received)
             data, self._waiting = b"".join(self._waiting), []
@@ -135,21 +137,21 @@ class RequestBody:
         return self.collect(limit)
 
     def collect(self, limit: int) -> Deferred[bytes]:
-        """The whole body, once it is in.
+        """The bytes of the body, once it is complete.
 
-        Fails with :exc:`BodyTooLarge` past *limit* bytes, and with :exc:`Unavailable` where the
-        server holds too many: at once where the length is declared.
+        The Deferred fails with :exc:`BodyTooLarge` past *limit* bytes, and with
+        :exc:`Unavailable` where the server holds too many. A declared length decides both at once.
         """
         collector = _Collector(self, limit)
         try:
-            self._foresee(limit)
+            self._check_declared(limit)
         except ProxyError as error:
             collector.bodyFailed(error)
         else:
             self.start(collector)
         return collector.done
 
-    def _foresee(self, limit: int) -> None:
+    def _check_declared(self, limit: int) -> None:
         if self.length:
             if self.length > limit:
                 raise too_large(limit)
@@ -158,7 +160,7 @@ class RequestBody:
                 account.check(self.length)
 
     def _account(self) -> Hold | None:
-        if self._over:
+        if self._exchange_over:
             raise BrowserGone()
         if self._hold is None and self._tap is not None:
             self._hold = self._tap.open_hold()
@@ -170,29 +172,18 @@ class RequestBody:
         if not self._paused and not self._waiting:
             if not self.complete and self._failure is None and self._tap is not None:
                 self._tap.want_body(self)
-            self._tell()
+            self._deliver_end()
 
-    def _tell(self) -> None:
-        if self._told or self._sink is None:
+    def _deliver_end(self) -> None:
+        if self._delivered or self._sink is None:
             return
         if self._failure is not None:
-            self._told = True
+            self._delivered = True
             self._waiting.clear()
             self._sink.bodyFailed(self._failure)
         elif self.complete and not self._waiting and not self._paused:
-            self._told = True
+            self._delivered = True
             self._sink.bodyEnded()
-
-
-class _Nowhere:
-    def dataReceived(self, data: bytes) -> None:
-        """Dropped."""
-
-    bodyEnded = lambda self: None  # noqa: E731
-    bodyFailed = lambda self, error: None  # noqa: E731
-
-
-_NOWHERE = _Nowhere()
 
 
 def too_large(limit: int) -> BodyTooLarge:
@@ -205,7 +196,7 @@ class _Collector:
         self.done: Deferred[bytes] = Deferred(lambda _: body.discard())
         self._body = body
         self._limit = limit
-        self._data = bytearray()  # a list would cost 40 bytes more a piece
+        self._data = bytearray()  # a list would take 40 bytes more for each piece
 
     def dataReceived(self, data: bytes) -> None:
         try:
@@ -231,9 +222,9 @@ class _Collector:
 
 @implementer(IBodyProducer)
 class StreamedBody:
-    """A request body as Twisted's :class:`IBodyProducer`: what an upstream connection pulls from.
+    """A request body as the ``IBodyProducer`` that an upstream connection reads from.
 
-    :param limit: bytes; one more and the exchange fails with :exc:`BodyTooLarge`.
+    :param limit: bytes; one more, and the exchange fails with :exc:`BodyTooLarge`.
     """
 
     def __init__(self, body: IRequestBody, limit: int) -> None:
@@ -279,6 +270,6 @@ class StreamedBody:
 
 
 class BrowserGone(ProxyError):
-    """The browser left before its request was complete. Nobody reads the answer."""
+    """The browser left before its exchange was over, so no answer is sent."""
 
     status, code, default = 499, "CLIENT_GONE", "The client closed the connection"

@@ -1,4 +1,4 @@
-"""Who really calls: address and scheme of the client behind trusted proxies, its rate key. Pure.
+"""The caller behind trusted proxies: its address, its scheme and its rate-limit key. Pure.
 
 ``X-Forwarded-*`` is text that anybody can send. It is read only when the connection itself comes
 from a trusted proxy, and then from the right, because each proxy appends what it saw.
@@ -23,8 +23,9 @@ _BRACKETED = re.compile(r"\[([^\]]+)\](?::[0-9]{1,5})?")
 class TrustedProxies:
     """The networks of ``trusted_proxies``.
 
-    :param cidrs: such as ``"10.0.0.0/8"``, ``"::1"``.
-    :raises ValueError: not a network, host bits set, or a /0, which would believe everybody.
+    :param cidrs: networks and addresses, such as ``"10.0.0.0/8"`` and ``"::1"``.
+    :raises ValueError: an entry is no network, has host bits set, or is a /0, which would trust
+        every caller.
     """
 
     __slots__ = ("_networks",)
@@ -47,7 +48,11 @@ NOBODY = TrustedProxies()
 
 @lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
-    """An address, or ``None``. ``::ffff:192.0.2.1`` is the IPv4 host that it is; no zone id."""
+    """The address that *text* spells, or ``None``, without zone and as IPv4 if it is IPv4-mapped.
+
+    >>> parse_address("::ffff:192.0.2.1")
+    IPv4Address('192.0.2.1')
+    """
     try:
         address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -64,10 +69,10 @@ def _spelled(peer: str) -> str:
 def effective_client(peer: str, headers: Headers, trusted: TrustedProxies = NOBODY) -> str:
     """The caller's address: *peer*, or the rightmost X-Forwarded-For hop that is not trusted.
 
-    Where every hop is trusted the leftmost is the caller. A hop that is no address ends the walk:
-    nothing left of it can be believed.
+    Where every hop is trusted, the leftmost is the caller. A hop that is no address ends the walk,
+    because nothing left of it can be believed.
 
-    :param peer: the connection's own address, or any word where it has none (a UNIX socket).
+    :param peer: the connection's own address, or any text where it has none (a UNIX socket).
     """
     if not trusted:
         return _spelled(peer)
@@ -87,10 +92,11 @@ def effective_client(peer: str, headers: Headers, trusted: TrustedProxies = NOBO
 def came_over_tls(
     secure: bool, peer: str, headers: Headers, trusted: TrustedProxies = NOBODY
 ) -> bool:
-    """Whether the caller used https: *secure* is the connection's own word.
+    """Whether the caller used https: on this connection, or by a trusted proxy's word.
 
-    A trusted proxy may say so in X-Forwarded-Proto; of several values the last is the one that the
-    proxy next to us wrote.
+    Of several values in X-Forwarded-Proto the last is the one that the nearest proxy wrote.
+
+    :param secure: this connection is TLS.
     """
     if secure or not trusted:
         return secure
@@ -102,9 +108,12 @@ def came_over_tls(
 
 
 def rate_key(client: str) -> str:
-    """What a rate limit counts by: an IPv4 address, or an IPv6 /64.
+    """The key under which limits count *client*: an IPv4 address, or an IPv6 /64.
 
-    One IPv6 subscriber has a whole /64 (RFC 6177), so a single address of it limits nobody.
+    One IPv6 subscriber has at least a /64 (RFC 6177), so a limit on a single address has no effect.
+
+    >>> rate_key("2001:db8::1:2")
+    '2001:db8::/64'
     """
     return _v6_network(client) if ":" in client else client
 

@@ -1,19 +1,19 @@
-"""One browser connection: bytes to requests, answers to bytes (RFC 9112).
+"""One browser connection: its bytes become requests, and answers become bytes (RFC 9112).
 
-The rules of its states:
+The states of a connection:
 
-- HEAD: waiting for, or inside, a request head. Nothing is in flight.
-- BODY: a request is in flight and its body is still coming in.
-- ANSWER: the body is in; the answer is not out. Reading goes on, bounded, so that a browser that
-  leaves is noticed; what arrives waits for its turn.
-- LINGER: the last answer is out and said ``Connection: close``; the unread rest of the request is
-  drained so that a reset does not destroy the answer on its way.
-- CLOSED.
+- HEAD: it waits for a request head, or is inside one. No exchange is in flight.
+- BODY: an exchange is in flight, and its request body is still coming in.
+- ANSWER: the request body is complete, and the answer is not. Reading goes on, within a bound, so
+  that a browser that leaves is noticed; pipelined requests wait for their turn.
+- LINGER: the last answer is out and said ``Connection: close``. The unread rest of the request is
+  drained, because a reset would destroy the answer on its way (RFC 9112 section 9.6).
+- CLOSED: nothing is read or written any more.
 
 A request is handed on at the end of its *head*.
 
-(More than 400 lines, for the states share one deadline and are only right when read together; what
-does not touch them is in :mod:`.outflow`.)
+(More than 400 lines: the states share one deadline and are only right when read together. Writing,
+which does not touch them, is in :mod:`.outflow`.)
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, Ur
 from ..framing.body import LEAST_CHARGE, BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge, KnownLines
 from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_request
-from .answer import PHRASES
+from .answer import PHRASES, refusal_fields
 from .body import BrowserGone, RequestBody
 from .caller import rate_key
 from .held import Hold
@@ -42,7 +42,7 @@ _LIVENESS_INTERVAL = 0.5
 
 
 class State(enum.Enum):
-    """See the module's docstring."""
+    """The states that the module's docstring describes."""
 
     HEAD = 0
     BODY = 1
@@ -52,7 +52,7 @@ class State(enum.Enum):
 
 
 class Channel(Outflow):
-    """One connection. Also what ``twisted.web.http.Request`` calls its channel."""
+    """One connection, which ``twisted.web.http.Request`` calls its channel."""
 
     site: Serving
 
@@ -68,16 +68,16 @@ class Channel(Outflow):
         self._body = RequestBody(None, 0)
         self._decoder: BodyDecoder | None = None
         self._pipelined = b""
-        self._turn: Any = None  # the call that goes on with what is pipelined
+        self._turn: Any = None  # the delayed call that goes on with pipelined requests
         self._advancing = False
         self._close_after = False
-        self._owes_continue = False
+        self._owes_continue = False  # the browser waits for 100 before it sends the body
         self._reading = True
-        self._lingered = 0
+        self._lingered = 0  # bytes that were drained
         self._closing = False
         self._stray = 0  # bytes of a CRLF before a request
-        self._crumbs = 0
-        self._body_clock = 0.0
+        self._crumbs = 0  # reads of a few bytes within one request
+        self._body_clock = 0.0  # the moment from which the body's minimum rate counts
         self.deadline = NEVER
 
     # The transport's side.
@@ -124,7 +124,7 @@ class Channel(Outflow):
             while data and self._state is not State.CLOSED:
                 data = self._step(data)
                 if self._state is State.HEAD and (data or self._pipelined):
-                    # Others first: a packet may hold a thousand requests.
+                    # Other connections come first: one packet may hold a thousand requests.
                     data, self._pipelined = b"", data + self._pipelined
                     self._read(False)
                     self._turn = self.site.reactor.callLater(0, self._next_turn)
@@ -164,26 +164,24 @@ class Channel(Outflow):
             self._stray = 0
             self.deadline = self.site.ticker.now() + self._limits.head_timeout
         try:
-            found = self._head.feed(data)
-            if found is None:
+            block_and_rest = self._head.feed(data)
+            if block_and_rest is None:
                 line = self._head.first_line()
                 if line is not None:
                     check_request_line(line)
                 return b""
-            head = parse_request(found[0], self._limits.head, self._known)
-            if len(head.target) > self._limits.uri:
-                raise HeadTooLarge("request target too long")
-        except HeadTooLarge as error:
-            uri = "target" in str(error)
-            self._refuse((UriTooLong if uri else HeadersTooLarge)(reason=str(error)))
-            return b""
+            head = parse_request(block_and_rest[0], self._limits.head, self._known)
         except FramingError as error:
-            self._refuse(BadRequest(reason=str(error)))
+            kind = HeadersTooLarge if isinstance(error, HeadTooLarge) else BadRequest
+            self._refuse(kind(reason=str(error)))
             return b""
-        return self._begin(head, found[1])
+        if len(head.target) > self._limits.uri:
+            self._refuse(UriTooLong(reason="request target too long"))
+            return b""
+        return self._begin(head, block_and_rest[1])
 
     def _skip_crlf(self, data: bytes) -> bytes:
-        """One CRLF between requests is forgiven (RFC 9112 section 2.2); it buys no time."""
+        """Skip one CRLF between requests (RFC 9112 section 2.2), which moves no deadline."""
         data = b"\r\n"[: self._stray] + data
         if b"\r\n".startswith(data):
             self._stray = len(data)
@@ -192,7 +190,7 @@ class Channel(Outflow):
 
     def _begin(self, head: RequestHead, rest: bytes) -> bytes:
         self._close_after = not head.keep_alive or head.minor == 0 or self.site.draining
-        length = None if head.body == CHUNKED else head.body
+        length = None if head.body_length == CHUNKED else head.body_length
         body = self._body = RequestBody(self, length)
         self._owes_continue = head.expect_continue and not body.complete
         self.deadline = NEVER
@@ -201,14 +199,14 @@ class Channel(Outflow):
             self._decoder = None
         else:
             self._state = State.BODY
-            self._decoder = body_decoder(head.body, self._limits.chunk_framing)
+            self._decoder = body_decoder(head.body_length, self._limits.chunk_framing)
             self._body_clock = self.site.ticker.now()
             if rest:
-                # What came with the head is fed first: most bodies are then complete, and an
-                # early refusal needs no closed connection.
+                # The bytes that came with the head are fed first: most bodies are complete then,
+                # so that a refusal of the request needs no closed connection.
                 rest = self._read_body(rest)
                 if self._state not in (State.BODY, State.ANSWER):
-                    return b""  # refused already
+                    return b""  # the body's framing was refused
             if not body.complete:
                 self.pause_body(body)
         request = self._request = self.site.requestFactory(self, head, body)
@@ -217,7 +215,7 @@ class Channel(Outflow):
 
     def _read_body(self, data: bytes) -> bytes:
         if self._decoder is None:
-            return b""  # broken before: nothing after it has a meaning
+            return b""  # the framing broke before, so no later byte has a meaning
         self._owes_continue = False
         body = self._body
         try:
@@ -226,7 +224,7 @@ class Channel(Outflow):
             self._break_body(BadRequest(reason=str(error)))
             return b""
         if rest is not None:
-            # Known before the last piece is handed on, so that its reader sees a complete body.
+            # The state changes before the last piece is fed, so that its sink sees a complete body.
             body.complete = True
             self._state = State.ANSWER
             self._decoder = None
@@ -240,16 +238,16 @@ class Channel(Outflow):
         return rest
 
     def _break_body(self, refusal: BadRequest) -> None:
-        """What comes of the body has no meaning any more."""
+        """Fail the body: its further bytes have no meaning any more."""
         self._close_after = True
         self._decoder = None
-        handed_on = self._request is not None  # it may be answered and gone in a moment
+        handed_on = self._request is not None  # fail() may let it be answered and forgotten
         self._body.fail(refusal)
         if not handed_on:
             self._refuse(refusal)
 
     def _refuse_crumbs(self) -> None:
-        """More tiny reads than a request may have: each costs as much as a large one.
+        """Refuse a request that came in too many tiny reads, each of which costs as a large one.
 
         A TLS record is a read of its own, so a single packet can hold thousands.
         """
@@ -262,31 +260,31 @@ class Channel(Outflow):
             self._break_body(refusal)
 
     def want_body(self, body: RequestBody) -> None:
-        """Somebody takes the body: read on, and say 100 if the browser waits for it."""
+        """Read the body on for its sink, and send 100 if the browser waits for it."""
         if body is not self._body or self._state is not State.BODY:
             return
         if self._owes_continue:
             self._owes_continue = False
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not self._reading:
-            # The clock of the minimum rate stands still while we are the ones who wait.
+            # The clock of the minimum rate stands still while back-pressure stops the browser.
             self._body_clock = self.site.ticker.now() - body.received / self._limits.body_rate
         self._read(True)
         if not self._blocked:
             self.deadline = self._body_due()
 
     def pause_body(self, body: RequestBody) -> None:
-        """Nobody takes the body now."""
+        """Stop reading the body while its sink takes nothing."""
         if body is self._body and self._state is State.BODY:
             self._read(False)
-            if not self._blocked:  # else the write deadline stands
+            if not self._blocked:  # otherwise the write deadline goes on
                 self.deadline = self.site.ticker.now() + _LIVENESS_INTERVAL
 
     def open_hold(self) -> Hold:
-        """Part of the server's account, under the name that the rate limit has for this caller."""
+        """An entry in the server's account, under the key that rate limits have for the caller."""
         request = self._request
         client = request.record.client if request is not None else ""
-        return self.site.held.open(rate_key(client or getattr(self._peer, "host", "")))
+        return Hold(self.site.held, rate_key(client or getattr(self._peer, "host", "")))
 
     def _body_due(self) -> float:
         limits = self._limits
@@ -303,7 +301,7 @@ class Channel(Outflow):
     # Deadlines.
 
     def deadline_passed(self) -> None:
-        """The ticker's call: what was due is not there."""
+        """Act on a deadline, whose meaning depends on the state."""
         now = self.site.ticker.now()
         if self._blocked:
             self.abort()
@@ -321,14 +319,14 @@ class Channel(Outflow):
         elif self._state is State.HEAD and self._head:
             self._refuse(RequestTimeout(reason="head too slow"))
         elif self._state is State.LINGER and not self._closing:
-            self.loseConnection()  # a reset would take back what the kernel still delivers
+            self.loseConnection()  # a reset would destroy what the kernel still has to deliver
         else:
             self.abort()
 
     # The request's side: what twisted.web.http.Request asks of its channel.
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
-        """Write a response head. The version is ours, whatever the request's was."""
+        """Keep a response head until :meth:`write`; its version is 1.1 whatever *version* says."""
         if not self._body.complete or self.site.draining:
             self._close_after = True
         parts = [b"HTTP/1.1 ", code, b" ", reason, b"\r\n"]
@@ -336,11 +334,10 @@ class Channel(Outflow):
             for value in values:
                 parts += (name, b": ", value, b"\r\n")
         parts.append(b"Connection: close\r\n\r\n" if self._close_after else b"\r\n")
-        # Held until the first piece of body, so that a small answer is one write.
-        self._held = b"".join(parts)
+        self._unsent_head = b"".join(parts)
 
     def requestDone(self, request: DownstreamRequest) -> None:
-        """The answer is out: go on to the next request, or close."""
+        """The answer is out: go on to the next request, or close the connection."""
         if request is not self._request:
             return
         self._request = None
@@ -361,7 +358,7 @@ class Channel(Outflow):
 
     def _linger(self) -> None:
         self._state = State.LINGER
-        self._crumbs = 0  # of an answer that still has to arrive
+        self._crumbs = 0  # the count starts anew, for the answer still has to reach the browser
         limits = self._limits
         wait = limits.write_timeout if self._blocked else limits.linger_timeout
         self.deadline = self.site.ticker.now() + wait
@@ -371,33 +368,31 @@ class Channel(Outflow):
             self.transport.loseWriteConnection()
 
     def _refuse(self, error: ProxyError) -> None:
-        """Answer bytes that never became a request; the connection can't be trusted afterwards."""
+        """Answer bytes that never became a request; what follows them can't be framed either."""
         error, request_id = self.site.refused(self, error)
         payload = error.to_json()
         self._state = State.LINGER
+        status = error.http_status
         self.transport.write(
-            b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
-            b"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nX-Request-ID: %s\r\n"
-            b"%sConnection: close\r\n\r\n%s"
+            b"HTTP/1.1 %d %s\r\n%sX-Request-ID: %s\r\nConnection: close\r\n\r\n%s"
             % (
-                error.http_status,
-                PHRASES.get(error.http_status, b"Unknown"),
-                len(payload),
+                status,
+                PHRASES.get(status, b"Unknown"),
+                b"".join(b"%s: %s\r\n" % field for field in refusal_fields(error, payload)),
                 request_id.encode("ascii"),
-                b"".join(b"%s: %s\r\n" % pair for pair in error.headers),
                 payload,
             )
         )
         self._linger()
 
     def _respondToBadRequestAndDisconnect(self) -> None:
-        """Twisted's word for a form that does not parse."""
+        """Refuse a form that Twisted could not parse."""
         if self._request is not None:
             self._close_after = True
             self._request.refuse(BadRequest(reason="malformed form"))
 
     def loseConnection(self) -> None:
-        """Close once everything written is out; a reader that takes nothing is cut off."""
+        """Close once everything written is out; a browser that reads nothing is cut off."""
         if self._state is not State.LINGER:
             self.transport.unregisterProducer()
         self._state = State.LINGER
@@ -407,21 +402,19 @@ class Channel(Outflow):
         self.transport.loseConnection()
 
     def abort(self) -> None:
-        """Reset the connection: whatever was in flight is visibly incomplete."""
+        """Reset the connection, so that the browser sees the answer as incomplete."""
         self._state = State.CLOSED
         self.closed = True
         self.transport.abortConnection()
 
-    def abortConnection(self) -> None:
-        """The transport's word for :meth:`abort`."""
-        self.abort()
+    abortConnection = abort  # the name that Twisted's transports have for it
 
     @property
     def idle(self) -> bool:
-        """Between requests: closing now loses nothing."""
+        """The connection is between two requests, so that a close loses nothing."""
         return self._state is State.HEAD and not self._head
 
-    # What the outflow tells.
+    # The outflow's side.
 
     def stalled(self) -> None:
         self.deadline = self.site.ticker.now() + self._limits.write_timeout

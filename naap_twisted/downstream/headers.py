@@ -1,29 +1,33 @@
-"""Twisted's ``Headers`` with a short way for what happens fourteen times a request.
+"""Twisted's ``Headers``, a header table, with a short way for what every request does to it.
 
-The short way is taken for one bytes value under a bytes name that has been seen before, and gives
-what Twisted's own code gives; everything else goes there.
+The short way serves one bytes value under a bytes name, and gives what Twisted's own code gives;
+everything else goes to Twisted's code. An exchange takes it fourteen times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from twisted.web.http_headers import Headers
 
 from ..framing.fields import Fields
-from .presets import Preset
 
-# Names as Twisted spells them, in any spelling seen so far; bounded, for peers choose names.
-_SPELLED: dict[Any, bytes] = {}
+#: Constant headers, with the names that :func:`spelled` gives.
+Preset = tuple[tuple[bytes, bytes], ...]
+
+# Names as Twisted spells them, by every spelling seen so far. Peers choose names, so it is bounded.
+_SPELLED: dict[bytes, bytes] = {}
 _MOST_SPELLED = 2048
-_OWN: dict[Any, bytes] = {}
 
 
 def spelled(name: bytes) -> bytes:
     """*name* in the spelling that Twisted's ``Headers`` keeps it under.
 
-    :raises twisted.web.http_headers.InvalidHeaderName: it is no token.
+    :raises twisted.web.http_headers.InvalidHeaderName: *name* is no token.
+
+    >>> spelled(b"x-request-id"), spelled(b"etag")
+    (b'X-Request-Id', b'ETag')
     """
     known = _SPELLED.get(name)
     if known is None:
@@ -31,21 +35,19 @@ def spelled(name: bytes) -> bytes:
         probe.setRawHeaders(name, [b""])
         known = next(iter(probe.getAllRawHeaders()))[0]
         if len(_SPELLED) >= _MOST_SPELLED:
-            # One caller's odd names must not slow all others down for good.
-            _SPELLED.clear()
-            _SPELLED.update(_OWN)
+            _SPELLED.clear()  # one caller's odd names must not slow all others down for good
         _SPELLED[name] = known
     return known
 
 
 class LeanHeaders(Headers):
-    """See the module's docstring."""
+    """The header table of our own requests and answers."""
 
     __slots__ = ()
 
     @classmethod
     def of(cls, fields: Fields) -> LeanHeaders:
-        """From fields that passed the framing gate, which lets no line break through."""
+        """A table of a header list that passed the framing checks, so that no line breaks out."""
         headers = cls()
         raw = headers._rawHeaders
         for name, value in fields:
@@ -57,26 +59,25 @@ class LeanHeaders(Headers):
                 values.append(value)
         return headers
 
-    def preset(self, pairs: Preset) -> None:
+    def preset(self, preset: Preset) -> None:
         """Set constant headers, each to its one value."""
         raw = self._rawHeaders
-        for key, value in pairs:
+        for key, value in preset:
             raw[key] = [value]
 
     def setRawHeaders(self, name: str | bytes, values: Sequence[str | bytes]) -> None:
-        key = _SPELLED.get(name)
-        if key is not None and len(values) == 1:
+        if type(name) is bytes and len(values) == 1:
             value = values[0]
             if type(value) is bytes and b"\n" not in value and b"\r" not in value:
-                self._rawHeaders[key] = [value]
+                self._rawHeaders[_SPELLED.get(name) or spelled(name)] = [value]
                 return
         super().setRawHeaders(name, values)
 
-    def relay(self, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        """Set fields that passed the framing gate, or Twisted's: repeated names stay repeated."""
+    def relay(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """Set *fields*, which passed the framing checks; repeated names stay repeated."""
         raw = self._rawHeaders
         seen = set()
-        for name, value in pairs:
+        for name, value in fields:
             if name in seen:
                 raw[spelled(name)].append(value)
             else:
@@ -94,21 +95,27 @@ class LeanHeaders(Headers):
         return super().getRawHeaders(name, default)
 
 
-for _name in (
-    b"Access-Control-Allow-Credentials",
-    b"Access-Control-Allow-Origin",
-    b"Access-Control-Expose-Headers",
-    b"Cache-Control",
-    b"Content-Length",
-    b"Content-Security-Policy",
-    b"Content-Type",
-    b"Cross-Origin-Resource-Policy",
-    b"Date",
-    b"Referrer-Policy",
-    b"Vary",
-    b"X-Content-Type-Options",
-    b"X-Frame-Options",
-    b"X-Request-ID",
-):
-    spelled(_name)
-_OWN.update(_SPELLED)
+def make_preset(headers: Mapping[bytes, bytes]) -> Preset:
+    """*headers* as a preset."""
+    return tuple((spelled(name), value) for name, value in headers.items())
+
+
+def put_preset(headers: Headers, preset: Preset) -> None:
+    """Set *preset* on our header table, or on Twisted's where a stock site serves."""
+    if isinstance(headers, LeanHeaders):
+        headers.preset(preset)
+    else:
+        for name, value in preset:
+            headers.setRawHeaders(name, [value])
+
+
+def put_fields(headers: Headers, fields: Iterable[tuple[bytes, bytes]]) -> None:
+    """Set *fields* on our header table or on Twisted's; repeated names stay repeated."""
+    if isinstance(headers, LeanHeaders):
+        headers.relay(fields)
+        return
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        values.setdefault(name, []).append(value)
+    for name, together in values.items():
+        headers.setRawHeaders(name, together)

@@ -1,11 +1,13 @@
-"""Bytes of request bodies that are held whole: one bound for all of them, one for each caller.
+"""The account of request bodies in memory: one bound for all of them, and one for each caller.
 
-The number of connections times the size of a body is more memory than any machine has. What is
-counted is what is here, not what a head announces: an announcement costs its sender nothing, and
-must not take the room of those who send.
+The number of connections times the size of a body is more memory than any machine has. The account
+counts received bytes and not announced ones: an announcement costs a caller nothing, and must not
+take the room of callers who send.
 """
 
 from __future__ import annotations
+
+from collections import Counter
 
 from ..errors import Unavailable
 
@@ -13,90 +15,77 @@ from ..errors import Unavailable
 class HeldBytes:
     """The account of one server.
 
-    A body that is alone, on the server or of its caller, always has room: how large one may be is
-    its route's to say.
+    A body that is alone, on the server or of its caller, always has room: the size of one body is
+    bounded by its route.
 
     :param most: bytes at once.
     :param most_per_key: bytes at once of one caller.
     :ivar total: bytes held now.
-    :ivar refused: bodies that found no room.
+    :ivar by_key: the same for each caller that holds some, by its rate-limit key.
+    :ivar refused: how many bodies found no room.
     """
 
     def __init__(self, most: int, most_per_key: int) -> None:
         self._most = most
         self._most_per_key = most_per_key
         self.total = 0
+        self.by_key: Counter[str] = Counter()
         self.refused = 0
-        self._by_key: dict[str, int] = {}
-
-    def __len__(self) -> int:
-        """How many callers hold something."""
-        return len(self._by_key)
-
-    def of(self, key: str) -> int:
-        """Bytes that *key* holds."""
-        return self._by_key.get(key, 0)
-
-    def open(self, key: str) -> Hold:
-        """One body's part of the account, empty yet."""
-        return Hold(self, key)
 
     def check(self, key: str, size: int, own: int) -> None:
-        """Whether *size* bytes more have room, for a body that holds *own* already.
+        """Check that *size* bytes more have room, for a body that holds *own* already.
 
         :raises Unavailable: they have none.
         """
-        total, held = self.total, self._by_key.get(key, 0)
+        held = self.by_key[key]
+        reason = ""
         if held + size > self._most_per_key and held > own:
-            self._refuse(f"one caller's bodies hold {held} bytes")
-        if total + size > self._most and total > own:
-            self._refuse(f"bodies hold {total} bytes")
-
-    def _refuse(self, reason: str) -> None:
-        self.refused += 1
-        raise Unavailable(reason=reason)
+            reason = f"one caller's bodies hold {held} bytes"
+        elif self.total + size > self._most and self.total > own:
+            reason = f"bodies hold {self.total} bytes"
+        if reason:
+            self.refused += 1
+            raise Unavailable(reason=reason)
 
     def add(self, key: str, size: int) -> None:
-        """Count *size* bytes more, or less, of *key*."""
+        """Add *size* bytes, which may be negative, to what *key* holds."""
         self.total += size
-        held = self._by_key.get(key, 0) + size
-        if held:
-            self._by_key[key] = held
-        else:
-            self._by_key.pop(key, None)
+        self.by_key[key] += size
+        if not self.by_key[key]:
+            del self.by_key[key]
 
 
 class Hold:
-    """What one body holds.
+    """The entry of one body in the account.
 
-    :ivar size: bytes.
+    :ivar size: bytes that the body holds.
     """
 
-    __slots__ = ("_key", "_ledger", "size")
+    __slots__ = ("_account", "_key", "size")
 
-    def __init__(self, ledger: HeldBytes, key: str) -> None:
-        self._ledger = ledger
+    def __init__(self, account: HeldBytes, key: str) -> None:
+        self._account = account
         self._key = key
         self.size = 0
 
     def check(self, size: int) -> None:
-        """Ask whether *size* bytes more would have room now; takes none.
+        """Check that *size* bytes more would have room now, and take none.
 
         :raises Unavailable: they would not.
         """
-        self._ledger.check(self._key, size, self.size)
+        self._account.check(self._key, size, self.size)
 
     def take(self, size: int) -> None:
         """Hold *size* bytes more.
 
-        :raises Unavailable: there is no room; what is held already stays so.
+        :raises Unavailable: they have no room; the bytes held before stay held.
         """
-        self._ledger.check(self._key, size, self.size)
-        self._ledger.add(self._key, size)
+        self.check(size)
+        self._account.add(self._key, size)
         self.size += size
 
     def release(self) -> None:
-        """Give everything back; a second call has nothing to give."""
+        """Give all bytes back; a second call is a no-op."""
         size, self.size = self.size, 0
         if size:
-            self._ledger.add(self._key, -size)
+            self._account.add(self._key, -size)

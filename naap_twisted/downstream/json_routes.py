@@ -1,10 +1,10 @@
-"""What the server's own JSON routes share: who asks, how they answer."""
+"""The frame of the server's own JSON routes: their user and the form of their answers."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from twisted.web.server import NOT_DONE_YET
@@ -17,9 +17,9 @@ Handler = Callable[..., Awaitable[Any]]
 
 
 def signed_in(request: Any) -> User:
-    """Who asks.
+    """The user who sent *request*.
 
-    :raises Unauthorized: nobody known; also on a server that does not require auth.
+    :raises Unauthorized: no user is known, even on a server that does not require auth.
     """
     user: User | None = request.record.user
     if user is None:
@@ -28,9 +28,9 @@ def signed_in(request: Any) -> User:
 
 
 def own_route(handler: Handler) -> Handler:
-    """A Klein handler that returns a document: sent as JSON, never cached; ``None`` is a 204.
+    """Make *handler* a Klein handler whose document is sent as JSON and never cached.
 
-    A :class:`ProxyError` becomes the contract's answer whatever site the server hangs in.
+    ``None`` is sent as a 204, and a :class:`ProxyError` as its answer, whatever site serves it.
     """
 
     @wraps(handler)
@@ -38,11 +38,8 @@ def own_route(handler: Handler) -> Handler:
         try:
             document = await handler(request, *arguments, **named)
         except ProxyError as error:
-            refuse = getattr(request, "refuse", None)
-            if refuse is None:
-                send_refusal(request, error)
-            else:
-                refuse(error)
+            # The request of a stock site can't refuse by itself.
+            getattr(request, "refuse", partial(send_refusal, request))(error)
             return NOT_DONE_YET
         request.setHeader(b"Cache-Control", b"no-store")
         if document is None:

@@ -1,4 +1,4 @@
-"""The browser side's bounds, in one place. docs/limits.md is written from here."""
+"""The bounds of the browser's side; docs/limits.md shows these defaults."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from ..framing.fields import HeadLimits
 
 @frozen
 class DownstreamLimits:
-    """Bounds for one listening site; times in seconds, sizes in bytes.
+    """The bounds of one listening site; times in seconds, sizes in bytes.
 
-    :ivar head: request line and header fields.
+    :ivar head: the request line and the header section.
     :ivar uri: the request target.
     :ivar head_timeout: from the connection's or the request's first byte to the end of its head.
     :ivar keep_alive: between two requests on a connection.
-    :ivar body_grace: a body may stall or trickle this long ...
-    :ivar body_rate: ... beyond what this many bytes a second would have brought.
-    :ivar chunk_framing: framing bytes of a chunked body beyond those that its payload pays for: a
-        chunk is charged its framing, eight bytes at least.
+    :ivar body_grace: how long a body may stall or trickle ...
+    :ivar body_rate: ... beyond the time that it would take at so many bytes a second.
+    :ivar chunk_framing: framing bytes of a chunked body beyond those that its payload pays for; a
+        chunk is charged its framing, and eight bytes at least.
     :ivar crumbs: reads of fewer than eight bytes within one request, be they packets or TLS
         records; ...
-    :ivar bytes_per_crumb: ... each so many bytes of its body buy one more.
-    :ivar write_timeout: a reader that takes nothing for this long is cut off.
+    :ivar bytes_per_crumb: ... each so many bytes of the request's body allow one more.
+    :ivar write_timeout: how long a browser may take nothing of its answer before it is cut off.
     :ivar pipelined: bytes that may wait behind a request in progress.
-    :ivar linger: bytes and
-    :ivar linger_timeout: seconds an unread body is drained after an early answer, so that the
-        answer is not lost to a reset (RFC 9112 section 9.6).
-    :ivar form: body bytes of a stock (not proxied) resource.
-    :ivar held: bytes of bodies that are held whole at once, in total: those of JSON routes, of
-        stock resources, and those that a redirect may need again.
+    :ivar linger: bytes of an unread body that are drained after an early answer, so that a reset
+        does not destroy the answer (RFC 9112 section 9.6).
+    :ivar linger_timeout: how long that may take.
+    :ivar form: the request body of a stock resource, which is not proxied.
+    :ivar held: bytes of request bodies in memory at once, in total: those of JSON routes, of stock
+        resources, and those that a redirect may need again.
     :ivar held_per_address: the same from one address.
-    :ivar callable_timeout: an authenticator, ``authorize`` or ``forward_headers`` answers in it.
+    :ivar callable_timeout: how long an authenticator, ``authorize`` or ``forward_headers`` may
+        take.
     :ivar connections: open at once, in total.
     :ivar connections_per_address: open at once, from one address.
     """

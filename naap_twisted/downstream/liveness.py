@@ -1,7 +1,7 @@
-"""Noticing that a browser left while its socket is not being read.
+"""The look at a socket that is not being read: has its browser left?
 
-Back-pressure stops reading, and with it Twisted stops hearing of a close. The kernel knows: a FIN
-that has arrived moves the socket to CLOSE_WAIT even while data waits before it.
+Back-pressure stops reading, and then the reactor hears of no close. The kernel knows it all the
+same: a FIN that has arrived moves the socket to CLOSE_WAIT even while data waits before it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _CLOSED_STATES = frozenset((7, 8))  # CLOSE, CLOSE_WAIT
 
 
 def peer_closed(transport: object) -> bool:
-    """Whether the other end of a TCP or TLS transport has closed; False where unknown."""
+    """Whether the other end of a TCP or TLS transport has closed; ``False`` where unknown."""
     inner = transport
     for _ in range(4):  # TLS wraps at most a few transports around the TCP one
         handle = getattr(inner, "socket", None)

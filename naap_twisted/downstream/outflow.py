@@ -1,4 +1,4 @@
-"""The answers' side of a connection: bytes to the browser, no faster than it takes them."""
+"""The writing side of a connection: answers go out no faster than the browser takes them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ..direct import send_now
 
 @implementer(IPushProducer)
 class Outflow(Protocol):
-    """Writes, and passes the transport's back-pressure on to whoever produces the answer.
+    """Writes, and passes the transport's back-pressure on to the producer of the answer.
 
-    It is the transport's one producer for the connection's whole life; the producers of single
+    It is the transport's only producer as long as the connection lives. The producers of single
     answers register with it.
 
     :ivar closed: nothing is written any more.
@@ -28,8 +28,8 @@ class Outflow(Protocol):
         self._blocked = False
         self._producer: Any = None
         self._pull = False
-        # A response head, until the first piece of its body: a small answer is one write.
-        self._held = b""
+        # A head waits for the first piece of its body, so that a small answer is one write.
+        self._unsent_head = b""
 
     def connectionMade(self) -> None:
         self._peer: IAddress = self.transport.getPeer()
@@ -43,20 +43,20 @@ class Outflow(Protocol):
         raise NotImplementedError
 
     def flowing(self) -> None:
-        """It has taken all of it."""
+        """The browser has taken all that was written."""
         raise NotImplementedError
 
     def write(self, data: bytes) -> None:
-        if self._held:
-            data, self._held = self._held + data, b""
+        if self._unsent_head:
+            data, self._unsent_head = self._unsent_head + data, b""
         send_now(self.transport, data)
 
     def writeSequence(self, iovec: list[bytes]) -> None:
         self.write(b"".join(iovec))
 
     def flush(self) -> None:
-        """Send a head that waits for a body."""
-        if self._held:
+        """Send a response head that waits for the first piece of its body."""
+        if self._unsent_head:
             self.write(b"")
 
     def getPeer(self) -> IAddress:
@@ -69,7 +69,7 @@ class Outflow(Protocol):
         return self._secure
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Whoever produces the answer's body."""
+        """Begin to pass back-pressure on to *producer*, which produces the answer's body."""
         if self._producer is not None:
             raise RuntimeError("a producer is already registered")
         self._producer = producer
@@ -81,7 +81,7 @@ class Outflow(Protocol):
             producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
-        """The answer's body is produced."""
+        """Pass no more back-pressure on: the answer's body has been produced."""
         producer, self._producer = self._producer, None
         if producer is not None and self._pull and not self.closed:
             self.transport.unregisterProducer()
@@ -106,6 +106,6 @@ class Outflow(Protocol):
         self.flowing()
 
     def stopProducing(self) -> None:
-        """The transport is gone; connectionLost follows."""
+        """The transport is closed; ``connectionLost`` follows."""
         if self._producer is not None:
             self._producer.stopProducing()

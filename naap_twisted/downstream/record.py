@@ -1,4 +1,4 @@
-"""What an exchange leaves behind: the fields of its log line. Never header, query or body."""
+"""The record of an exchange, which becomes its log line. No header, query or body gets into it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ from .caller import rate_key
 
 @define
 class ExchangeRecord:
-    """Filled in as the request goes along; written as one log line at its end.
+    """The record of one exchange: each step fills its part in, and its end logs it.
 
-    :ivar request_id: ours or the caller's sane one.
+    :ivar request_id: the caller's own where it is well-formed, else one of ours.
     :ivar client: the caller's address as the rate limit sees it.
-    :ivar route: the mount's path, never the raw request path of a branch.
+    :ivar route: the mount's path, never the raw request path below it.
     :ivar target: scheme and authority of the upstream, never path or query.
-    :ivar phases: seconds spent per phase of the spine, in order.
-    :ivar status: what the browser got; 0 when it left before the head.
-    :ivar upstream_status: what the upstream answered; 0 when it was not asked.
     :ivar outcome: ``"ok"``, an error code, ``"client_gone"`` or ``"upstream_cut"``.
-    :ivar reason: the operator's side of a refusal.
-    :ivar tokens: of prompt, completion and both, where the route counts them and the answer tells.
+    :ivar reason: the part of a refusal that only the operator reads.
+    :ivar status: the status that the browser got; 0 when it left before the response head.
+    :ivar upstream_status: the status that the upstream answered; 0 when it was not asked.
+    :ivar model_tokens: a language model's tokens of prompt, of completion and of both, where the
+        route counts them and the answer reports them.
+    :ivar bytes_in: bytes of the request body.
+    :ivar bytes_out: bytes of the answer's body.
+    :ivar started: the beginning in seconds of the site's clock.
+    :ivar phases: seconds spent in each phase of the spine, in order.
     """
 
     request_id: str = ""
@@ -35,7 +39,7 @@ class ExchangeRecord:
     reason: str = ""
     status: int = 0
     upstream_status: int = 0
-    tokens: tuple[int, int, int] | None = None
+    model_tokens: tuple[int, int, int] | None = None
     bytes_in: int = 0
     bytes_out: int = 0
     started: float = 0.0
@@ -44,14 +48,14 @@ class ExchangeRecord:
 
     @property
     def caller(self) -> str:
-        """Whom limits count: the user, else the address (of IPv6 the /64).
+        """The name under which limits count the caller: the user, else the address (or its /64).
 
-        A user is never counted as an address that happens to be spelled alike.
+        The prefix keeps a user apart from an address that is spelled alike.
         """
         return f"u:{self.user.id}" if self.user is not None else f"a:{rate_key(self.client)}"
 
     def mark(self, phase: str) -> None:
-        """*phase* ends now; it began where the one before it ended."""
+        """Note that *phase* ends now; it began when the phase before it ended."""
         now = perf_counter()
         self.phases[phase] = now - self._marked
         self._marked = now

@@ -28,13 +28,13 @@ from .seams import Connection, Serving
 
 @implementer(IDownstreamRequest)
 class DownstreamRequest(Request):
-    """A browser's request.
+    """A browser's request and its answer.
 
-    :ivar body: the body as a stream; :attr:`content` and :attr:`args` are filled from it for
-        resources that are not :class:`~naap_twisted.interfaces.IHeadResource`.
-    :ivar record: what the log line will say.
-    :ivar relayed: the answer is an upstream's; its bytes must not be touched.
-    :ivar compression: asked for an encoder right before the head of an answer of our own.
+    :ivar body: the request body as a stream; :attr:`content` and :attr:`args` are filled from it
+        for resources that are not :class:`~naap_twisted.interfaces.IHeadResource`.
+    :ivar record: the record that the log line is made of.
+    :ivar relayed: the answer is an upstream's, so its bytes are not touched.
+    :ivar compression: gives the encoder of an answer of our own, right before its head goes out.
     """
 
     _log = Logger()
@@ -46,7 +46,8 @@ class DownstreamRequest(Request):
     _when_gone: Callable[[], object] | None = None
 
     def __init__(self, channel: Connection, head: RequestHead, body: RequestBody) -> None:
-        # What Twisted's two __init__ set, without making what is replaced below; a test compares.
+        # Twisted's two __init__ would make objects that are replaced below, so this one sets what
+        # they set; a test compares the attributes.
         self.notifications = []
         self.channel = channel  # type: ignore[assignment]
         self.client = channel.getPeer()
@@ -70,9 +71,9 @@ class DownstreamRequest(Request):
         self.record = ExchangeRecord(started=site.ticker.now())
 
     def process(self) -> None:
-        """Hand the request to the site's resources. Called at the end of the head."""
+        """Hand the request to the site's resources, at the end of its head."""
         if self._awaiting is not None:
-            # Called by requestReceived, the second time, with content and args in place.
+            # This is the second call, by requestReceived, with content and args in place.
             super().render(self._awaiting)  # type: ignore[no-untyped-call]
             return
         self.prepath = []
@@ -86,7 +87,7 @@ class DownstreamRequest(Request):
             self.processingFailed(Failure())
 
     def render(self, resource: IResource) -> None:
-        """Let *resource* answer: at once, or, for any but a head resource, when the body is in."""
+        """Let *resource* answer: a head resource at once, any other when the body is complete."""
         if IHeadResource.providedBy(resource):
             if resource.render(self) is not NOT_DONE_YET:
                 raise RuntimeError("a head resource answers through the request")
@@ -101,7 +102,7 @@ class DownstreamRequest(Request):
         def ready(content: bytes) -> None:
             self.content = BytesIO(content)
             self.content.seek(0, SEEK_END)
-            # Twisted's own reading of forms, so that request.args is what its users know.
+            # Twisted reads forms here, so that plugins find request.args as they know it.
             self.requestReceived(self.method, self.uri, self.clientproto)  # type: ignore[no-untyped-call]
 
         def failed(failure: Failure) -> None:
@@ -110,11 +111,11 @@ class DownstreamRequest(Request):
         self.body.collect(self.site.limits.form).addCallback(ready).addErrback(failed)
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
-        """With the phrase of RFC 9110 and its successors; Twisted's table ends at 2616."""
+        """Set the status with its phrase, also those that are newer than Twisted's table."""
         super().setResponseCode(code, message or PHRASES.get(code, b"Unknown"))
 
     def refuse(self, error: ProxyError) -> None:
-        """Send *error* as this request's answer; once a head is out, cut the connection."""
+        """Answer with *error*; once the response head is out, reset the connection instead."""
         self.record.outcome = error.code
         self.record.reason = error.reason
         if self._disconnected or self.finished or isinstance(error, BrowserGone):
@@ -143,7 +144,7 @@ class DownstreamRequest(Request):
             self.channel.flush()  # type: ignore[attr-defined]
 
     def _pass_on(self, data: bytes) -> None:
-        """Twisted's ``write`` for an answer whose headers are complete but for our cookies."""
+        """Twisted's ``write``, for an answer whose headers are complete but for our cookies."""
         if self._disconnected or self.finished:
             return
         channel: Connection = self.channel  # type: ignore[assignment]
@@ -155,7 +156,7 @@ class DownstreamRequest(Request):
                 self.chunked = not headers.hasHeader(b"Content-Length")
                 if self.chunked:
                     headers.setRawHeaders(b"Transfer-Encoding", [b"chunked"])
-            if self.cookies:  # of our own side, a sliding session's say; an upstream's never pass
+            if self.cookies:  # an authenticator may have set some; an upstream's are never relayed
                 headers.setRawHeaders(b"Set-Cookie", self.cookies)
             channel.writeHeaders(b"HTTP/1.1", b"%d" % self.code, self.code_message, headers)
         if data and not self._bodiless:
@@ -174,7 +175,7 @@ class DownstreamRequest(Request):
 
     def finish(self) -> None:
         if self._disconnected:
-            # Twisted raises here; a handler that raced with a leaving browser did nothing wrong.
+            # Twisted's finish raises here, though a handler can't know that the browser has left.
             return
         if self.finished:
             warnings.warn("request.finish called twice", stacklevel=2)
@@ -203,7 +204,7 @@ class DownstreamRequest(Request):
         self._when_gone = callback
 
     def processingFailed(self, reason: Failure) -> Failure:
-        """A handler raised: log it, answer with a fixed text."""
+        """Log a handler's exception and answer with a fixed text; a ProxyError is an answer."""
         if isinstance(reason.value, ProxyError):
             self.refuse(reason.value)
             return reason
@@ -214,5 +215,5 @@ class DownstreamRequest(Request):
         return reason
 
     def __repr__(self) -> str:
-        # Twisted's shows the query string, and reprs end up in logs.
+        # Twisted's repr shows the query string, which may hold a key, and reprs get into logs.
         return f"<{type(self).__name__} {self.method.decode('ascii')} {self.record.route!r}>"

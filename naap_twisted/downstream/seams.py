@@ -1,4 +1,7 @@
-"""What a request asks of its connection, and both of their site: the seams between them."""
+"""The Protocols by which requests, their connection and their site know each other.
+
+They keep :mod:`.request`, :mod:`.channel` and :mod:`.site` from importing each other in a circle.
+"""
 
 from __future__ import annotations
 
@@ -15,35 +18,30 @@ from .limits import DownstreamLimits
 
 
 class Connection(Protocol):
-    """A connection to a browser, as its requests and its site see it."""
+    """A connection to a browser, as its requests see it; :class:`~.channel.Channel` is one."""
 
     transport: Any
 
     @property
-    def site(self) -> Serving:
-        """Whose connection it is."""
+    def site(self) -> Serving: ...
 
-    def getPeer(self) -> IAddress:
-        """The other end."""
+    def getPeer(self) -> IAddress: ...
 
-    def getHost(self) -> IAddress:
-        """This end."""
+    def getHost(self) -> IAddress: ...
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
-        """Write a response head; it is held until the first piece of body, or :meth:`flush`."""
+        """Keep a response head until the first piece of its body, or :meth:`flush`."""
 
     def write(self, data: bytes) -> None:
         """Write a piece of an answer's body, framing included."""
 
-    def flush(self) -> None:
-        """Send a head that waits for a body."""
+    def flush(self) -> None: ...
 
-    def abort(self) -> None:
-        """Reset the connection: whatever was in flight is visibly incomplete."""
+    def abort(self) -> None: ...
 
 
 class Serving(Protocol):
-    """A site, as its connections and their requests see it."""
+    """A site, as its connections and requests see it; :class:`~.site.DownstreamSite` is one."""
 
     limits: DownstreamLimits
     ticker: Ticker
@@ -52,23 +50,16 @@ class Serving(Protocol):
     draining: bool
     requestFactory: Any
 
-    def connection_opened(self, channel: Any) -> None:
-        """Count it."""
+    def connection_opened(self, channel: Any) -> None: ...
 
-    def connection_closed(self, channel: Any) -> None:
-        """Forget it."""
+    def connection_closed(self, channel: Any) -> None: ...
 
-    def refused(self, channel: Any, error: ProxyError) -> tuple[ProxyError, str]:
-        """What to answer to bytes that never became a request, and the id of its log line."""
+    def refused(self, channel: Any, error: ProxyError) -> tuple[ProxyError, str]: ...
 
-    def broken_off(self, channel: Any) -> None:
-        """Count a head that its sender did not end."""
+    def broken_off(self, channel: Any) -> None: ...
 
-    def http_date(self) -> bytes:
-        """The Date header's value."""
+    def http_date(self) -> bytes: ...
 
-    def getResourceFor(self, request: Any) -> IResource:
-        """The resource that answers *request*."""
+    def getResourceFor(self, request: Any) -> IResource: ...
 
-    def exchange_ended(self, request: Any) -> None:
-        """An answer is out, or its browser left."""
+    def exchange_ended(self, request: Any) -> None: ...

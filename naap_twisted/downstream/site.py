@@ -1,9 +1,10 @@
-"""The listening side: a ``twisted.web.server.Site`` whose connections are ours."""
+"""The factory of browser connections: a ``twisted.web.server.Site`` with our own channel."""
 
 from __future__ import annotations
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -25,19 +26,19 @@ from .request import DownstreamRequest
 class DownstreamSite(Site):
     """Serves *resource* over HTTP/1.1 and hands requests on at the end of their head.
 
-    :param resource: the root; any ``IResource`` works.
+    :param resource: the root of any tree of ``IResource``.
     :param limits: bounds of connections and requests.
-    :param observer: called with every finished :class:`DownstreamRequest`.
+    :param observer: called with every :class:`DownstreamRequest` whose exchange is over.
     :param exempt: proxies that may have any number of connections open.
-    :param charge: called with the address of who sent bytes that are no request; what it returns is
-        answered in place of what was wrong with them.
-    :ivar draining: set while shutting down: answers say ``Connection: close``.
+    :param charge: called with the address that sent bytes which are no request. An error that it
+        returns is the answer, in place of the one about those bytes.
+    :ivar draining: the server shuts down, so that answers say ``Connection: close``.
     :ivar open: the connections that are open now.
-    :ivar held: the account of request bodies that are held whole.
+    :ivar held: the account of request bodies in memory.
     """
 
     _log = Logger()
-    noisy = False  # the server says in one line what it listens on
+    noisy = False  # the server's own line in the log says where it listens
     requestFactory: Any = DownstreamRequest
 
     def __init__(
@@ -55,7 +56,7 @@ class DownstreamSite(Site):
         self.ticker = Ticker(self.reactor)
         self.draining = False
         self.open: set[Channel] = set()
-        self._per_address: dict[str, int] = {}
+        self._per_address: Counter[str] = Counter()
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
         self._observer = observer
         self._exempt = exempt
@@ -65,7 +66,7 @@ class DownstreamSite(Site):
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
     ) -> Channel | None:
-        """A connection, or ``None`` (closed at once) over the bounds."""
+        """A new connection, or ``None`` over the bounds, whereupon Twisted closes it."""
         host = getattr(addr, "host", "")
         if len(self.open) >= self.limits.connections or self._is_crowded(host):
             self._log.warn("connection refused: too many are open", peer=host)
@@ -73,36 +74,33 @@ class DownstreamSite(Site):
         return Channel(self)
 
     def _is_crowded(self, host: str) -> bool:
-        if self._per_address.get(host, 0) < self.limits.connections_per_address:
+        if self._per_address[host] < self.limits.connections_per_address:
             return False
         address = parse_address(host)
         return address is None or address not in self._exempt
 
     def connection_opened(self, channel: Channel) -> None:
-        """Count it."""
+        """Count *channel*, a new connection."""
         self.open.add(channel)
-        host = getattr(channel.getPeer(), "host", "")
-        self._per_address[host] = self._per_address.get(host, 0) + 1
+        self._per_address[getattr(channel.getPeer(), "host", "")] += 1
 
     def connection_closed(self, channel: Channel) -> None:
-        """Forget it."""
+        """Count *channel* no more."""
         if channel not in self.open:
             return
         self.open.discard(channel)
         host = getattr(channel.getPeer(), "host", "")
-        left = self._per_address.get(host, 1) - 1
-        if left:
-            self._per_address[host] = left
-        else:
-            self._per_address.pop(host, None)
+        self._per_address[host] -= 1
+        if not self._per_address[host]:
+            del self._per_address[host]
 
     def exchange_ended(self, request: DownstreamRequest) -> None:
-        """An answer is out, or its browser left."""
+        """Tell the observer that *request* is answered, or that its browser left."""
         if self._observer is not None:
             self._observer(request)
 
     def refused(self, channel: Channel, error: ProxyError) -> tuple[ProxyError, str]:
-        """Log *error*, for bytes that never became a request; what to answer, the line's id."""
+        """Log *error*, about bytes that never became a request: its answer and the line's id."""
         peer = getattr(channel.getPeer(), "host", "")
         if self._charge is not None:
             error = self._charge(peer) or error
@@ -128,21 +126,21 @@ class DownstreamSite(Site):
         return self._date[1]
 
     def drain(self) -> None:
-        """Close idle connections and let no other be reused."""
+        """Close idle connections; the others close after the answer that they are at."""
         self.draining = True
         for channel in list(self.open):
             if channel.idle:
                 channel.loseConnection()
 
     def startFactory(self) -> None:
-        """No access log file of Twisted's: the observer writes the log."""
+        """Open no access log of Twisted's: the observer writes the log."""
 
     def stopFactory(self) -> None:
-        """Nothing of Twisted's to close."""
+        """Close no access log of Twisted's."""
 
     def log(self, request: Any) -> None:
-        """Twisted's hook at the end of an answer; ours is :meth:`exchange_ended`."""
+        """Do nothing, at the end of an answer of ours: :meth:`exchange_ended` does it."""
 
     def acceptableProtocols(self) -> list[bytes]:
-        """ALPN: HTTP/1.1 only."""
+        """The protocols that TLS may negotiate (ALPN, RFC 7301)."""
         return [b"http/1.1"]

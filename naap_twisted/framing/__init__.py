@@ -1,6 +1,7 @@
-"""HTTP/1.1 framing without I/O, for both wings (RFC 9112).
+"""HTTP/1.1 framing without I/O, for downstream and upstream alike (RFC 9112).
 
-Bytes in, values out: :mod:`.fields` reads header blocks, :mod:`.head` request and response heads,
-:mod:`.body` bodies. Everything here rejects and never repairs: what two parsers could read in two
-ways is an error, because a proxy is exactly the place where that difference is an attack.
+:mod:`.fields` reads header sections, :mod:`.head` request and response heads, :mod:`.body` bodies,
+and :mod:`.codings` undoes content codings. All of them reject and never repair: what two parsers
+could read in two ways is an error, because behind a proxy that difference is an attack (request
+smuggling).
 """

@@ -1,4 +1,4 @@
-"""Message bodies: by length, chunked, or until close (RFC 9112 sections 6 and 7)."""
+"""Decoders of message bodies: by length, chunked, or until close (RFC 9112 sections 6 and 7)."""
 
 from __future__ import annotations
 
@@ -9,69 +9,71 @@ from typing import Protocol
 from .fields import FramingError, HeadTooLarge, parse_fields
 from .head import CHUNKED, UNTIL_CLOSE
 
-# Size in hex, then an optional extension, which is ignored but bounded and kept printable.
+# The size in hex, then perhaps an extension, which is ignored, but has to be short and printable.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]{0,16};[\t\x20-\x7e\x80-\xff]{0,255})?)\r\n")
 _MAX_CHUNK_LINE = 300
 _MAX_TRAILERS = 8 * 1024
 _MAX_TRAILER_LINES = 20
-#: What a chunk is charged at least, in bytes: the shortest framing has five.
+#: The bytes that a chunk is charged at least; the shortest framing has five.
 LEAST_CHARGE = 8
 
 CHUNKED_END = b"0\r\n\r\n"
 
 
 def chunk(data: bytes) -> bytes:
-    """One chunk (RFC 9112 section 7.1)."""
+    """*data* as one chunk (RFC 9112 section 7.1).
+
+    >>> chunk(b"hello")
+    b'5\\r\\nhello\\r\\n'
+    """
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 class BodyDecoder(Protocol):
-    """One body's worth of bytes."""
+    """Takes the framing off one body."""
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
-        """Payload pieces in *data*, and what follows the body once it has ended, else ``None``.
+        """The payload pieces in *data*, and the bytes that follow the body once it has ended.
+
+        The second is ``None`` while the body has not ended.
 
         :raises FramingError: the bytes are not a body of this kind.
         """
 
     def eof(self) -> bool:
-        """Whether a close here ends the body completely."""
+        """Whether the body is complete if the peer closes the connection now."""
 
 
-def body_decoder(announced: int, free: int | None = None) -> BodyDecoder:
-    """The decoder for what a head announced: bytes, CHUNKED or UNTIL_CLOSE.
+def body_decoder(body_length: int, free: int | None = None) -> BodyDecoder:
+    """The decoder for the body that a head announced.
 
+    :param body_length: a number of bytes, ``CHUNKED`` or ``UNTIL_CLOSE``.
     :param free: see :class:`ChunkedDecoder`.
     """
-    if announced == CHUNKED:
+    if body_length == CHUNKED:
         return ChunkedDecoder(free)
-    if announced == UNTIL_CLOSE:
-        return CloseDecoder()
-    return LengthDecoder(announced)
+    return CloseDecoder() if body_length == UNTIL_CLOSE else LengthDecoder(body_length)
 
 
 class LengthDecoder:
-    """Content-Length."""
+    """The decoder for a body with a Content-Length."""
 
     def __init__(self, length: int) -> None:
         self.left = length
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
-        size = len(data)
-        if size < self.left:
-            self.left -= size
+        if len(data) < self.left:
+            self.left -= len(data)
             return [data], None
-        cut, self.left = self.left, 0
-        if size == cut:
-            return ([data] if data else []), b""
-        return ([data[:cut]] if cut else []), data[cut:]
+        left, self.left = self.left, 0
+        return ([data[:left]] if left else []), data[left:]
 
     def eof(self) -> bool:
         return self.left == 0
 
 
 class CloseDecoder:
-    """Until the peer closes: only a response may be framed so."""
+    """The decoder for a response body that ends when the upstream closes the connection."""
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         return ([data] if data else []), None
@@ -81,20 +83,20 @@ class CloseDecoder:
 
 
 class ChunkedDecoder:
-    """Chunked transfer coding. Trailer fields are checked, bounded and dropped.
+    """The decoder for the chunked transfer coding. It checks, bounds and drops trailer fields.
 
-    A chunk is work whatever it carries, so a body made of nothing but framing costs a sender
-    little and the reader much. Each chunk is therefore charged its framing, and
-    :data:`LEAST_CHARGE` bytes at least; its payload pays for it.
+    Each chunk is work for the reader whatever it carries, so a body of many tiny chunks costs its
+    sender little and the reader much. The decoder therefore charges each chunk its framing, or
+    :data:`LEAST_CHARGE` bytes, and its payload pays for it.
 
-    :param free: bytes of framing that a body may have beyond what its payload pays for;
-        ``None``: no bound. An upstream's stream of one-byte events is legal, and nobody can make
-        it longer than the upstream that the owner chose.
+    :param free: bytes of framing that a body may have beyond what its payload pays for. ``None``
+        sets no bound, for upstreams: a stream of one-byte events is legal, and only the upstream
+        that the operator chose can send it.
     """
 
     def __init__(self, free: int | None = None) -> None:
         self._buffer = b""
-        self._left = 0  # payload bytes left in the current chunk
+        self._left = 0  # payload bytes that the current chunk still has
         self._need_crlf = False
         self._in_trailers = False
         self._done = False
@@ -123,16 +125,17 @@ class ChunkedDecoder:
                 position += 2
                 self._need_crlf = False
             else:
-                position = self._whole_chunks(data, position, pieces)
+                position = self._complete_chunks(data, position, pieces)
                 if not self._left and not self._in_trailers:
-                    break  # all of it, or inside a size line
+                    break  # *data* is used up, or ends inside a size line
         self._buffer = data[position:]
         return pieces, None
 
-    def _whole_chunks(self, data: bytes, position: int, pieces: list[bytes]) -> int:
-        """Read the chunks that lie whole in *data*; where the first that does not, begins.
+    def _complete_chunks(self, data: bytes, position: int, pieces: list[bytes]) -> int:
+        """Read the chunks that *data* holds completely, from *position* on.
 
-        Of that one the size line is read, too, if it is there; what is left of it is in the state.
+        The result is the position at which reading goes on. Of the chunk that *data* cuts off the
+        size line is read, too, if it is complete; the state then holds how much is left.
         """
         read_line, credit, size = _CHUNK_LINE.match, self._credit, len(data)
         while position < size:
@@ -159,7 +162,10 @@ class ChunkedDecoder:
         return position
 
     def _trailers(self, data: bytes, held: int) -> bytes | None:
-        """Read them to their end; the first *held* bytes of *data* were looked at before."""
+        """The bytes behind the trailer section, or ``None`` while its end is not here.
+
+        :param held: how many bytes of *data* an earlier call has looked at.
+        """
         if data.startswith(b"\r\n"):
             self._done = True
             return data[2:]

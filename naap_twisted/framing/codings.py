@@ -1,7 +1,8 @@
-"""Content codings that are undone to look into a body (RFC 9110 section 8.4.1). Pure.
+"""Content codings (RFC 9110 section 8.4.1), undone so that secrets in a body can be found. Pure.
 
-An upstream is asked for none. One that encodes all the same, or that a page may ask for it, hides
-what it repeats; bounds of size and ratio keep a small body from becoming all memory and time.
+The proxy asks upstreams for none. An upstream that encodes its answer all the same, or because the
+page was let to ask, could repeat a key unseen. Bounds of size and ratio keep a small body from
+filling the memory (a "zip bomb").
 """
 
 from __future__ import annotations
@@ -10,12 +11,12 @@ import zlib
 
 from .fields import Fields
 
-#: Of a body that is looked at as a whole, as it came and as it is without its coding.
+#: Bytes of a body that is searched in one piece, both with and without its coding.
 MOST_WHOLE = 1024 * 1024
-#: A body may become this many times as long, past the first bytes: zeros do, in any number.
+#: Past its first bytes a body may become this many times as long; one of zeros becomes 1,000 times.
 MOST_RATIO = 100
 _FREE_OF_RATIO = 64 * 1024
-#: RFC 1952 lets a body be a chain of gzip members; nobody sends many, for each costs time.
+#: RFC 1952 lets a body be a chain of gzip members. Real ones have few, and each costs time.
 MOST_MEMBERS = 64
 
 _GZIP = frozenset((b"gzip", b"x-gzip"))
@@ -23,11 +24,15 @@ _PLAIN = frozenset((b"", b"identity"))
 
 
 class Unreadable(Exception):
-    """A body that can't be looked into: its coding is unknown or broken, or it is past a bound."""
+    """The coding of a body is unknown or broken, or the body is past a bound."""
 
 
 def coding_of(fields: Fields) -> bytes:
-    """The content coding of an answer in lower case, several with commas; ``b""``: none."""
+    """The content codings of an answer in lower case, joined with commas; ``b""`` for none.
+
+    >>> coding_of([(b"content-encoding", b"GZIP, identity")])
+    b'gzip'
+    """
     codings = [
         coding.strip().lower()
         for name, value in fields
@@ -38,10 +43,10 @@ def coding_of(fields: Fields) -> bytes:
 
 
 class Inflater:
-    """Undoes one coding, as much at a time as is asked for.
+    """Undoes one content coding, a bounded piece at a time.
 
-    :param coding: as :func:`coding_of` says it.
-    :raises Unreadable: it is neither gzip nor deflate.
+    :param coding: the result of :func:`coding_of`.
+    :raises Unreadable: *coding* is neither gzip nor deflate.
     """
 
     def __init__(self, coding: bytes) -> None:
@@ -56,20 +61,20 @@ class Inflater:
         self._put = self._taken = 0
 
     def put(self, data: bytes) -> None:
-        """The next bytes of the body."""
+        """Add the next bytes of the body."""
         self._put += len(data)
         self._waiting += data
         self._empty = self._empty and not data
 
     @property
     def waits(self) -> bool:
-        """Whether :meth:`take` may have more to give of what was put."""
+        """Whether :meth:`take` may still give some of the bytes that were put."""
         return bool(self._waiting) or self._full
 
     def take(self, most: int) -> bytes:
         """Up to *most* bytes without the coding.
 
-        :raises Unreadable: not the coding it claims to be, or past a bound.
+        :raises Unreadable: the bytes are not in the coding that was declared, or past a bound.
         """
         pieces, room = [], most
         while room and self.waits:
@@ -85,9 +90,9 @@ class Inflater:
         return b"".join(pieces)
 
     def end(self) -> None:
-        """The body is over, and everything taken.
+        """The body is over, and all of it has been taken.
 
-        :raises Unreadable: in the middle of its coding. No body at all is none that is broken.
+        :raises Unreadable: the coding breaks off. An empty body, as of a HEAD, is not broken.
         """
         if not self._empty and (self._engine is None or not self._engine.eof):
             raise Unreadable("a content coding that breaks off")
@@ -103,12 +108,12 @@ class Inflater:
             self._engine = engine = zlib.decompressobj(wbits=31)
         piece = engine.decompress(self._waiting, room)
         self._waiting = engine.unused_data if engine.eof else engine.unconsumed_tail
-        # What fills all the room may not be all there is, though every byte was read.
+        # zlib may hold more output back when a piece fills all the room.
         self._full = len(piece) == room and not engine.eof
         return piece
 
     def _window(self) -> int:
-        """Of a deflate body: zlib's own format, as the standard says, or bare as some send it."""
+        """zlib's window bits: "deflate" means zlib's format, but some servers send it bare."""
         first = self._waiting[:2]
         zlib_header = first[0] & 15 == 8 and (
             len(first) < 2 or (first[0] << 8 | first[1]) % 31 == 0
@@ -117,9 +122,9 @@ class Inflater:
 
 
 def inflated(inflater: Inflater, body: bytes) -> bytes:
-    """A whole *body* without its coding.
+    """A complete *body* without its coding.
 
-    :raises Unreadable: it is broken, or more than :data:`MOST_WHOLE` bytes.
+    :raises Unreadable: the coding is broken, or the result has over :data:`MOST_WHOLE` bytes.
     """
     inflater.put(body)
     text = inflater.take(MOST_WHOLE)

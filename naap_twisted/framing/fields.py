@@ -1,4 +1,4 @@
-"""Header blocks: finding their end, splitting them, refusing what is none (RFC 9112 section 5)."""
+"""Header sections: their end is found, their lines are split and checked (RFC 9112 section 5)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import re
 
 from attrs import frozen
 
+#: A header list as it was read: lower-case names and values, in order.
 Fields = list[tuple[bytes, bytes]]
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-#: What may not stand in a line (RFC 9110 section 5.5): NUL, DEL, the other control bytes but TAB.
-#: CR and LF are counted.
+#: Bytes that no header line holds (RFC 9110 section 5.5): control bytes without TAB. CR and LF are
+#: missing here, because the reader counts them.
 CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
-# Names seen before, in lower case: few, but peers choose them, so bounded in number and length.
-_NAMES: dict[bytes, bytes] = {}
-_MOST_NAMES = 2048
-_LONGEST_NAME = 256  # Twisted's Headers remember names, too, 10,000 of them
+_LONGEST_NAME = 256  # Twisted's Headers remember 10,000 names of any length
 _END = b"\r\n\r\n"
 _MOST_LINES = 64
 _LONGEST_LINE = 256
-# Lines that repeat and are nobody's credentials: those live no longer than their request.
+# Only lines of these names are remembered. They repeat, and none holds a credential, which must not
+# outlive its request.
 _KEPT = frozenset(
     (
         *(b"accept", b"accept-encoding", b"accept-language", b"access-control-allow-origin"),
@@ -33,19 +32,19 @@ _KEPT = frozenset(
 
 
 class FramingError(Exception):
-    """Bytes that are not the HTTP/1.1 we accept. The text is for the log, not for the peer."""
+    """The peer's bytes are not HTTP/1.1 as this proxy accepts it. The text is for the log only."""
 
 
 class HeadTooLarge(FramingError):
-    """The head is over its bound in bytes or lines."""
+    """A head or a trailer section is over its bound in bytes or lines."""
 
 
 @frozen
 class HeadLimits:
-    """Bounds of one head.
+    """The bounds of one head.
 
-    :ivar size: bytes of start line and fields together.
-    :ivar lines: number of field lines.
+    :ivar size: bytes of start line and header section together.
+    :ivar lines: number of header lines.
     """
 
     size: int = 32 * 1024
@@ -53,17 +52,17 @@ class HeadLimits:
 
 
 class KnownLines(dict[bytes, tuple[bytes, bytes]]):
-    """Field lines that one connection has sent before, as they were read then.
+    """Header lines that one connection has sent before, with the pair that each was read as.
 
-    Most lines of a head repeat those of the one before it; one that passed every check once needs
-    none of them again. Not shared between connections: what one caller sent must not change
-    how long another's takes.
+    Most lines of a head repeat those of the head before it, and a line that has passed every check
+    needs none of them again. Connections do not share their lines, so that the time that one
+    caller's request takes tells nothing about another caller's.
     """
 
     __slots__ = ()
 
     def keep(self, line: bytes, pair: tuple[bytes, bytes]) -> None:
-        """Remember *line*, within the bounds; a full memory starts anew."""
+        """Remember *line* if it may be remembered; a full memory is emptied before."""
         if pair[0] in _KEPT and len(line) <= _LONGEST_LINE:
             if len(self) >= _MOST_LINES:
                 self.clear()
@@ -71,17 +70,20 @@ class KnownLines(dict[bytes, tuple[bytes, bytes]]):
 
 
 def parse_fields(block: bytes, max_lines: int, known: KnownLines | None = None) -> Fields:
-    """Split a field block (each line with its CRLF) into ``(lower-case name, value)`` pairs.
+    """Split a header section, each line with its CRLF, into lower-case names and values.
 
-    :param known: lines that passed before; those of this block are added.
+    :param known: the lines that passed before, to which those of *block* are added.
     :raises FramingError: a line is not ``name: value`` CRLF.
-    :raises HeadTooLarge: more than *max_lines* lines.
+    :raises HeadTooLarge: there are more than *max_lines* lines.
+
+    >>> parse_fields(b"Accept: a\\r\\nX-B:c \\r\\n", 100)
+    [(b'accept', b'a'), (b'x-b', b'c')]
     """
     count = block.count(b"\n")
     if count > max_lines:
         raise HeadTooLarge(f"more than {max_lines} header lines")
     lines = block.split(b"\r\n")
-    # Every CR and LF is half of a line's end, and the last line has one: no bare ones, no rest.
+    # Every CR and every LF has to be half of a line's CRLF, and the last line needs a CRLF, too.
     if len(lines) - 1 != count or block.count(b"\r") != count or lines.pop():
         raise FramingError("malformed header line")
     if known is None:
@@ -99,39 +101,30 @@ def parse_fields(block: bytes, max_lines: int, known: KnownLines | None = None) 
 def _read_line(line: bytes) -> tuple[bytes, bytes]:
     if len(line.translate(None, CONTROLS)) != len(line):
         raise FramingError("control character in a header")
-    # A folded line, or a space before the colon, fails here: neither makes a token.
     name, colon, value = line.partition(b":")
-    lower = _NAMES.get(name) or _lower(name)
-    if not colon:
-        raise FramingError("header line without a colon")
-    return lower, value.strip(b" \t")
-
-
-def _lower(name: bytes) -> bytes:
     if len(name) > _LONGEST_NAME:
         raise HeadTooLarge(f"header name over {_LONGEST_NAME} bytes")
+    # A folded line, or a space before the colon, fails here: neither makes a token.
     if _TOKEN.fullmatch(name) is None:
         raise FramingError("malformed header name")
-    lower = name.lower()
-    if len(_NAMES) >= _MOST_NAMES:
-        _NAMES.clear()  # one caller's odd names must not slow all others down for good
-    _NAMES[name] = lower
-    return lower
+    if not colon:
+        raise FramingError("header line without a colon")
+    return name.lower(), value.strip(b" \t")
 
 
 class HeadBuffer:
-    """Collects bytes until a head is complete, within its bound."""
+    """Collects a peer's bytes until a head is complete, or over its bound."""
 
     def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
-        self._buffer = bytearray()  # a head may come byte by byte: each costs the same
+        self._buffer = bytearray()  # appending a byte costs the same however long the head is
         self._in_first_line = True
 
     def __len__(self) -> int:
         return len(self._buffer)
 
     def first_line(self) -> bytes | None:
-        """An unfinished head's first line, told once: as soon as its end is here."""
+        """The first line of an unfinished head, once; ``None`` before its end and afterwards."""
         if not self._in_first_line:
             return None
         end = self._buffer.find(b"\n")
@@ -141,9 +134,9 @@ class HeadBuffer:
         return bytes(self._buffer[: end + 1])
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Add *data*; once the head ends, return it (with its last CRLF) and what follows.
+        """Add *data*. Once the head ends: the head with its last CRLF, and the bytes behind it.
 
-        :raises HeadTooLarge: the bound was passed without an end.
+        :raises HeadTooLarge: the head passed its bound before it ended.
         """
         held = self._buffer
         if held:
@@ -154,7 +147,7 @@ class HeadBuffer:
             end = data.find(_END)
             if end < 0:
                 held += data
-        # Up to three bytes of the ending may be here before the head is known to fit.
+        # Three bytes of the ending may stand behind a head that just fits.
         if end > self._limits.size or (end < 0 and len(held) > self._limits.size + 3):
             held.clear()
             raise HeadTooLarge(f"head over {self._limits.size} bytes")
@@ -167,8 +160,8 @@ class HeadBuffer:
         return data[: end + 2], data[end + 4 :]
 
 
-class Index:
-    """Look-ups in a head's fields by lower-case name."""
+class FieldIndex:
+    """The fields of one head by their lower-case names."""
 
     __slots__ = ("_fields", "_last", "_repeats")
 
@@ -178,30 +171,27 @@ class Index:
         self._repeats = len(self._last) != len(fields)
 
     def any_of(self, names: frozenset[bytes]) -> bool:
-        """Whether one of *names* is there."""
+        """Whether the head has a field of one of *names*."""
         return not names.isdisjoint(self._last)
 
-    def one(self, name: bytes) -> bytes | None:
-        """The value of a field that may stand once.
+    def single(self, name: bytes) -> bytes | None:
+        """The value of a field that may stand only once, or ``None``.
 
-        :raises FramingError: it stands more than once.
+        :raises FramingError: the field stands more than once.
         """
         value = self._last.get(name)
         if self._repeats and sum(key == name for key, _ in self._fields) > 1:
             raise FramingError(f"repeated {name.decode('ascii')}")
         return value
 
-    def tokens(self, name: bytes) -> tuple[bytes, ...]:
-        """Lower-case members of a comma-separated list field, over all its lines."""
-        last = self._last.get(name)
-        if last is None:
+    def members(self, name: bytes) -> tuple[bytes, ...]:
+        """The members of a comma-separated field in lower case, from all of its lines."""
+        if name not in self._last:
             return ()
-        if not self._repeats and b"," not in last:
-            return (last.lower(),) if last else ()
         return tuple(
-            part
+            member
             for key, value in self._fields
             if key == name
             for piece in value.split(b",")
-            if (part := piece.strip(b" \t").lower())
+            if (member := piece.strip(b" \t").lower())
         )

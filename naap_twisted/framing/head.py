@@ -1,4 +1,8 @@
-"""Request and response heads, and the body length they announce (RFC 9112 sections 3, 4 and 6)."""
+"""Request and response heads, and the body length they announce (RFC 9112 sections 3, 4 and 6).
+
+A head whose framing is in doubt is refused, because the next hop might resolve the doubt otherwise
+and take the rest of a body for a request of its own (request smuggling).
+"""
 
 from __future__ import annotations
 
@@ -6,54 +10,42 @@ import re
 
 from attrs import field, frozen
 
-from .fields import Fields, FramingError, HeadLimits, Index, KnownLines, parse_fields
+from .fields import FieldIndex, Fields, FramingError, HeadLimits, KnownLines, parse_fields
 
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
 )
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
-# RFC 3986 host and port, by alphabet; what a name means is decided elsewhere.
+# The alphabet of a host and port (RFC 3986); wrappers/server_names.py judges the name itself.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
-# Never a protocol switch; and no name that a server behind CGI-like glue takes for one of framing,
-# identity or ours: it maps "-" and "_" to the same thing.
+# No connection switches its protocol. A server behind CGI-like glue maps "-" and "_" to the same
+# variable, so it would take a field spelled with "_" for one of framing or of identity.
 _REFUSED_FIELDS = frozenset(
     (
-        b"upgrade",
-        b"http2-settings",
-        *(
-            name.replace(b"-", b"_")
-            for name in (
-                b"content-length",
-                b"content-type",
-                b"transfer-encoding",
-                b"proxy-authorization",
-                b"x-forwarded-for",
-                b"x-forwarded-host",
-                b"x-forwarded-proto",
-                b"x-real-ip",
-                b"x-request-id",
-                b"x-csrf-token",
-                b"x-target-url",
-                b"x-whip-url",
-            )
-        ),
+        *(b"upgrade", b"http2-settings"),
+        *(b"content_length", b"content_type", b"transfer_encoding", b"proxy_authorization"),
+        *(b"x_forwarded_for", b"x_forwarded_host", b"x_forwarded_proto", b"x_real_ip"),
+        *(b"x_request_id", b"x_csrf_token", b"x_target_url", b"x_whip_url"),
     )
 )
 _BODILESS_STATUS = frozenset((204, 304))
 
+#: Body lengths that are no number of bytes.
 CHUNKED = -1
 UNTIL_CLOSE = -2
 
 
 @frozen
 class RequestHead:
-    """A request head that passed the gate.
+    """A request head that passed every check.
 
-    :ivar target: origin-form or ``*``, as received.
+    :ivar target: the request target in origin-form, or ``*``, as received.
     :ivar minor: the minor version of HTTP/1.
-    :ivar body: bytes announced, or :data:`CHUNKED`.
+    :ivar host: the value of Host; ``b""`` where an HTTP/1.0 request has none.
+    :ivar body_length: the bytes that Content-Length announces, or :data:`CHUNKED`.
     :ivar keep_alive: the connection may serve another request (RFC 9112 section 9.3).
+    :ivar expect_continue: the client waits for 100 before it sends the body.
     """
 
     method: bytes
@@ -61,28 +53,29 @@ class RequestHead:
     minor: int
     fields: Fields = field(repr=False)
     host: bytes
-    body: int
+    body_length: int
     keep_alive: bool
     expect_continue: bool
 
 
 @frozen
 class ResponseHead:
-    """A response head that passed the gate.
+    """A response head that passed every check.
 
-    :ivar body: bytes announced, :data:`CHUNKED` or :data:`UNTIL_CLOSE`.
+    :ivar body_length: bytes, :data:`CHUNKED` or :data:`UNTIL_CLOSE`; 0 where the method or the
+        status leaves no room for a body, whatever the head says.
     """
 
     status: int
     fields: Fields = field(repr=False)
-    body: int
+    body_length: int
     keep_alive: bool
 
 
 def check_request_line(line: bytes) -> None:
-    """Refuse early what can no longer become a request head.
+    """Refuse a complete first line early, before the rest of a head is waited for.
 
-    :raises FramingError: the first line, complete, is not a request line (HTTP/0.9, TLS).
+    :raises FramingError: *line* is not a request line (HTTP/0.9, TLS).
     """
     if _REQUEST_LINE.fullmatch(line) is None:
         raise FramingError("malformed request line")
@@ -91,24 +84,22 @@ def check_request_line(line: bytes) -> None:
 def parse_request(block: bytes, limits: HeadLimits, known: KnownLines | None = None) -> RequestHead:
     """Read one request head.
 
-    :param known: lines that the same connection sent before.
-
-    :raises FramingError: anything two parsers could disagree about.
+    :param known: the header lines that the same connection sent before.
+    :raises FramingError: two parsers could disagree about the head.
     """
     match = _REQUEST_LINE.match(block)
     if match is None:
         raise FramingError("malformed request line")
     method, target, minor = match.groups()
     fields = parse_fields(block[match.end() :], limits.lines, known)
-    index = Index(fields)
-    host = index.one(b"host")
+    index = FieldIndex(fields)
+    host = index.single(b"host")
     if index.any_of(_REFUSED_FIELDS):
         raise FramingError("a header that is not accepted: Upgrade, or one spelled with _")
     if method == b"CONNECT":
         raise FramingError("CONNECT is not served")
     if not (target.startswith(b"/") or (target == b"*" and method == b"OPTIONS")):
-        # Absolute-form is legal for proxies of the other kind; here it only invites confusion
-        # between it and Host.
+        # Absolute-form is for forward proxies; here its authority could contradict Host.
         raise FramingError("request target is not in origin-form")
     if host is None:
         if minor == b"1":
@@ -116,50 +107,49 @@ def parse_request(block: bytes, limits: HeadLimits, known: KnownLines | None = N
         host = b""
     elif _HOST.fullmatch(host) is None:
         raise FramingError("malformed Host header")
-    body = _announced(index, minor)
-    if body == UNTIL_CLOSE:
-        body = 0
+    body_length = _announced(index, minor)
+    if body_length == UNTIL_CLOSE:
+        body_length = 0
     return RequestHead(
         method=method,
         target=target,
         minor=int(minor),
         fields=fields,
         host=host,
-        body=body,
+        body_length=body_length,
         keep_alive=_keep_alive(index, minor),
-        expect_continue=minor == b"1" and b"100-continue" in index.tokens(b"expect"),
+        expect_continue=minor == b"1" and b"100-continue" in index.members(b"expect"),
     )
 
 
 def parse_response(
     block: bytes, method: bytes, limits: HeadLimits, known: KnownLines | None = None
 ) -> ResponseHead:
-    """Read one response head to a request with *method*.
+    """Read the head of a response to a request with *method*.
 
-    :param known: lines that the same connection sent before.
-
-    :raises FramingError: anything two parsers could disagree about.
+    :param known: the header lines that the same connection sent before.
+    :raises FramingError: two parsers could disagree about the head.
     """
     match = _STATUS_LINE.match(block)
     if match is None:
         raise FramingError("malformed status line")
     minor, status = match[1], int(match[2])
     fields = parse_fields(block[match.end() :], limits.lines, known)
-    index = Index(fields)
-    body = _announced(index, minor)
+    index = FieldIndex(fields)
+    body_length = _announced(index, minor)
     if method == b"HEAD" or status in _BODILESS_STATUS or status < 200:
-        if body == CHUNKED and status != 304 and method != b"HEAD":
+        if body_length == CHUNKED and status != 304 and method != b"HEAD":
             raise FramingError(f"Transfer-Encoding on a {status}")
-        if body > 0 and status == 204:
+        if body_length > 0 and status == 204:
             raise FramingError("Content-Length on a 204")
-        body = 0
-    keep_alive = _keep_alive(index, minor) and body != UNTIL_CLOSE
-    return ResponseHead(status=status, fields=fields, body=body, keep_alive=keep_alive)
+        body_length = 0
+    keep_alive = _keep_alive(index, minor) and body_length != UNTIL_CLOSE
+    return ResponseHead(status, fields, body_length, keep_alive)
 
 
-def _announced(index: Index, minor: bytes) -> int:
-    length = index.one(b"content-length")
-    encoding = index.one(b"transfer-encoding")
+def _announced(index: FieldIndex, minor: bytes) -> int:
+    length = index.single(b"content-length")
+    encoding = index.single(b"transfer-encoding")
     if encoding is not None:
         if length is not None:
             raise FramingError("both Content-Length and Transfer-Encoding")
@@ -175,8 +165,8 @@ def _announced(index: Index, minor: bytes) -> int:
     return int(length)
 
 
-def _keep_alive(index: Index, minor: bytes) -> bool:
-    options = index.tokens(b"connection")
+def _keep_alive(index: FieldIndex, minor: bytes) -> bool:
+    options = index.members(b"connection")
     if b"close" in options:
         return False
     return minor == b"1" or b"keep-alive" in options

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from twisted.web.http_headers import Headers
 
-from ..downstream.presets import put_preset, spelling
+from ..downstream.headers import put_preset, spelled
 from ..model import RateDecision, RateLimit
 
 LIMIT, POLICY = b"RateLimit", b"RateLimit-Policy"
-_EXPOSE = spelling(b"Access-Control-Expose-Headers")
-_LIMIT_SPELLED, _POLICY_SPELLED = spelling(LIMIT), spelling(POLICY)
+_EXPOSE = spelled(b"Access-Control-Expose-Headers")
+_LIMIT_SPELLED, _POLICY_SPELLED = spelled(LIMIT), spelled(POLICY)
 
 
 class Announcement:

@@ -10,9 +10,9 @@ from twisted.logger import Logger
 
 from ..auth.gate import Authorize
 from ..errors import ConfigError
+from ..headers import DEFAULT_PASS, PINNED_PASS
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
-from ..policy.usual_headers import DEFAULT_PASS, PINNED_PASS
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http

@@ -1,1 +1,1 @@
-"""What may be asked, and why not: pure decisions about URLs, hosts and addresses."""
+"""Pure decisions about URLs, hosts, addresses and headers: what is allowed, and why not."""

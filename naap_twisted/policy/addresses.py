@@ -1,22 +1,21 @@
-"""Which addresses this server may connect to. Our own table, because ``is_global`` is too kind.
+"""The classifier of addresses: which of them this server may connect to. Pure.
 
-IPv4: everything but the special-purpose blocks of the IANA registry (RFC 6890, as of 2025),
-multicast and cloud metadata. IPv6: only 2000::/3 minus its own special blocks; an IPv4 address
-inside an IPv6 one is taken out and judged. Python 3.11 calls 64:ff9b::7f00:1, 2002:7f00:1::,
-fec0::1, multicast and two metadata services global. Pure.
+Of IPv4 it allows everything but the special-purpose blocks of the IANA registry (RFC 6890, as of
+2025), multicast and cloud metadata. Of IPv6 it allows 2000::/3 without its own special blocks, and
+it takes an IPv4 address inside an IPv6 one out and judges it. The tables are our own, because
+``is_global`` of Python 3.11 calls 64:ff9b::7f00:1, 2002:7f00:1::, fec0::1, multicast and two
+metadata services global.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from attrs import frozen
 
 from ..model import Address, AllowedNetwork
-
-Row = tuple[int, int, str]
 
 SPECIAL_V4 = (
     ("255.255.255.255/32", "limited broadcast (RFC 8190)"),
@@ -45,7 +44,7 @@ SPECIAL_V4 = (
     ("224.0.0.0/4", "multicast (RFC 5771)"),
     ("240.0.0.0/4", "reserved class E (RFC 1112)"),
 )
-"""IPv4 blocks that are not public, the narrower before the wider."""
+"""IPv4 blocks that are not public, a narrower one before the wider one that holds it."""
 
 SPECIAL_V6 = (
     ("::/128", "unspecified (RFC 4291)"),
@@ -71,7 +70,7 @@ SPECIAL_V6 = (
     ("ff00::/8", "multicast (RFC 4291)"),
     ("fc00::/7", "unique local (RFC 4193)"),
 )
-"""IPv6 blocks that are not public and carry no IPv4 address, the narrower before the wider."""
+"""IPv6 blocks that are not public and carry no IPv4 address, ordered in the same way."""
 
 METADATA = (
     ("169.254.169.254/32", "AWS, GCP, Azure, OpenStack"),
@@ -88,7 +87,7 @@ METADATA = (
     ("fd00:42::42/128", "Scaleway"),
     ("fe80::a9fe:a9fe/128", "OpenStack"),
 )
-"""Services that hand the machine's own credentials to whoever asks. Nothing opens them."""
+"""Services that hand the machine's own credentials to whoever asks. No option opens them."""
 
 MIN_PREFIX = {4: 8, 6: 16}
 """The widest network, by IP version, that ``allow_networks`` takes."""
@@ -96,10 +95,10 @@ MIN_PREFIX = {4: 8, 6: 16}
 
 @frozen
 class AddressVerdict:
-    """May this address be connected to?
+    """Whether an address may be connected to, and why.
 
-    :ivar reason: the row of the table that decided, such as ``private use (RFC 1918)``; it
-        never holds the address.
+    :ivar reason: the row of the table that decided, such as ``private use (RFC 1918)``, without
+        the address itself.
     :ivar opened_by: the ``allow_networks`` entry that let a non-public address through.
     """
 
@@ -113,9 +112,12 @@ def judge(
 ) -> AddressVerdict:
     """Judge one address that a connection is about to be made to, or was made to.
 
-    An entry of *allow_networks* opens its own addresses and nothing that merely carries them: an
-    IPv4 entry also covers the IPv4-mapped form, which is the same peer (RFC 4291 section
-    2.5.5.2), but not the NAT64 form, which is the translator's idea of that address.
+    An entry of *allow_networks* opens its own addresses and none that merely carries one of them.
+    An IPv4 entry also covers the IPv4-mapped form, which is the same peer (RFC 4291 section
+    2.5.5.2), but not the NAT64 form, which leads to whatever the translator makes of it.
+
+    >>> judge(IPv4Address("10.0.0.1"), 443).reason
+    'private use (RFC 1918)'
     """
     if isinstance(address, IPv6Address):
         if address.scope_id is not None:
@@ -138,11 +140,12 @@ def judge(
 
 
 def parse_allow_network(text: str) -> AllowedNetwork:
-    """One entry of ``allow_networks``: a network or an address, and optionally its only port.
+    """Read one entry of ``allow_networks``: a network or an address, perhaps with its only port.
 
-    ``10.0.0.0/8``, ``127.0.0.1/32:9100``, ``127.0.0.1``, ``::1/128``, ``[::1]/128:9100``.
+    :raises ValueError: *text* is no such entry, or is wider than :data:`MIN_PREFIX`.
 
-    :raises ValueError: not such an entry, or wider than :data:`MIN_PREFIX`.
+    >>> [format_allow_network(parse_allow_network(text)) for text in ("10.0.0.0/8", "[::1]:9100")]
+    ['10.0.0.0/8', '[::1]/128:9100']
     """
     match = _ENTRY.fullmatch(text)
     if match is None:
@@ -171,7 +174,7 @@ def parse_allow_network(text: str) -> AllowedNetwork:
 
 
 def format_allow_network(entry: AllowedNetwork) -> str:
-    """The entry as :func:`parse_allow_network` reads it."""
+    """*entry* as :func:`parse_allow_network` reads it."""
     if entry.port is None:
         return str(entry.network)
     base, prefix = entry.network.network_address, entry.network.prefixlen
@@ -190,23 +193,16 @@ _ENTRY = re.compile(
 )
 
 
-def _rows(table: Iterable[tuple[str, str]]) -> tuple[Row, ...]:
-    """Networks as first and last integer: ``in`` on a network object costs ten times as much."""
-    networks = ((ip_network(text), reason) for text, reason in table)
-    return tuple((int(network[0]), int(network[-1]), reason) for network, reason in networks)
-
-
-_V4_ROWS = _rows(SPECIAL_V4)
-_V6_ROWS = _rows(SPECIAL_V6)
-_METADATA_V4 = {int(IPv4Address(a[:-3])): who for a, who in METADATA if ":" not in a}
-_METADATA_V6 = {int(IPv6Address(a[:-4])): who for a, who in METADATA if ":" in a}
-
-
 def _span(text: str) -> tuple[int, int]:
+    """A network as first and last integer: ``in`` on a network object takes ten times as long."""
     network = ip_network(text)
     return int(network[0]), int(network[-1])
 
 
+_V4_ROWS = tuple((*_span(text), reason) for text, reason in SPECIAL_V4)
+_V6_ROWS = tuple((*_span(text), reason) for text, reason in SPECIAL_V6)
+_METADATA_V4 = {int(IPv4Address(a[:-3])): who for a, who in METADATA if ":" not in a}
+_METADATA_V6 = {int(IPv6Address(a[:-4])): who for a, who in METADATA if ":" in a}
 _NAT64 = _span("64:ff9b::/96")
 _NAT64_LOCAL = _span("64:ff9b:1::/48")
 _COMPATIBLE = _span("::/96")
@@ -219,8 +215,7 @@ _LOW32 = 0xFFFFFFFF
 
 def opens(entry: AllowedNetwork, address: Address, port: int) -> bool:
     """Whether *entry* of ``allow_networks`` covers *address* and *port*."""
-    network: IPv4Network | IPv6Network = entry.network
-    return (entry.port is None or entry.port == port) and address in network
+    return (entry.port is None or entry.port == port) and address in entry.network
 
 
 def _special_v4(value: int) -> str | None:
@@ -239,8 +234,8 @@ def _special_v6(value: int) -> str | None:
         inner = next(filter(None, map(_special_v4, embedded)), None)
         if inner is not None:
             return f"{carrier} carrying {inner}"
-        # Behind DNS64 every IPv4-only API has such an address. The other carriers lead to
-        # whoever runs the nearest relay, and no API lives there.
+        # Behind DNS64 every IPv4-only API has a NAT64 address. The other carriers lead to
+        # whoever runs the nearest relay, and no API has such an address.
         return None if _NAT64[0] <= value <= _NAT64[1] else carrier
     if _IETF[0] <= value <= _IETF[1]:
         return "IETF protocol assignments (RFC 2928)"
@@ -250,12 +245,12 @@ def _special_v6(value: int) -> str | None:
 
 
 def _embedded(value: int) -> tuple[str | None, tuple[int, ...]]:
-    """The transition mechanism that *value* belongs to, and each IPv4 address inside."""
+    """The transition mechanism that *value* belongs to, and each IPv4 address inside it."""
     low = value & _LOW32
     if _NAT64[0] <= value <= _NAT64[1]:
         return "NAT64 (RFC 6052)", (low,)
     if _NAT64_LOCAL[0] <= value <= _NAT64_LOCAL[1]:
-        # The operator chose where the address stands (RFC 6052 section 2.2): try each place.
+        # The operator chose where the address stands (RFC 6052 section 2.2), so each place counts.
         at_48 = (value >> 64 & 0xFFFF) << 16 | (value >> 40 & 0xFFFF)
         at_56 = (value >> 64 & 0xFF) << 24 | (value >> 32 & 0xFFFFFF)
         return "local NAT64 (RFC 8215)", (low, at_48, at_56, value >> 24 & _LOW32)

@@ -1,8 +1,8 @@
-"""Where a route may connect: hosts, schemes, ports. The one place that makes a ``VettedTarget``.
+"""The egress policy: which hosts, schemes and ports a route may reach. Pure.
 
-A decision is a value with a reason: :meth:`EgressPolicy.vet` raises from it and
-``naap-proxy explain`` prints it. The rules are read in :mod:`.host_rules`, addresses are judged in
-:mod:`.addresses` once the name is resolved. Pure.
+This module alone makes a ``VettedTarget``. A decision is a value with a reason:
+:meth:`EgressPolicy.vet` raises from it, and ``naap-proxy explain`` prints it. :mod:`.host_rules`
+reads the rules; :mod:`.addresses` judges the addresses once the name is resolved.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .host_rules import HostRule, parse_host_rule
 
 @frozen
 class Decision:
-    """What the policy says to one target.
+    """The policy's verdict on one target.
 
-    :ivar allowed: may it go on to address checks?
+    :ivar allowed: the target may go on to the address checks.
     :ivar rule: the ``allowed_hosts`` entry that matched, as written; ``""`` if none did.
     :ivar step: the check that said no, ``"host"``, ``"scheme"`` or ``"port"``; ``""`` if allowed.
-    :ivar reason: the same in words, for the operator. It may name host, scheme and port, never
-        path or query.
+    :ivar reason: the same in words for the operator, who may read host, scheme and port in it, but
+        no path and no query.
     """
 
     allowed: bool
@@ -35,15 +35,16 @@ class Decision:
     reason: str
 
 
+#: Each policy has a number of its own, by which connections to one origin are kept apart.
 _REALMS = itertools.count(1)
 
 
 class EgressPolicy:
-    """A route's allow list.
+    """The allow list of one route.
 
     :param allowed_hosts: exact hosts, or ``.example.org`` / ``*.example.org`` for every name
         below ``example.org``, itself excluded.
-    :param allowed_schemes: of ``"https"`` and ``"http"``.
+    :param allowed_schemes: some of ``"https"`` and ``"http"``.
     :param allowed_ports: ``None`` for the scheme's own port.
     :param allow_networks: non-public networks that may be connected to; they also admit IP
         addresses inside them, and ``localhost``, as hosts.
@@ -66,19 +67,18 @@ class EgressPolicy:
         self._realm = next(_REALMS)
         problems: list[str] = []
         rules = _read_hosts(allowed_hosts, self.allow_networks, problems)
-        _check_schemes(allowed_schemes, problems)
-        _check_ports(allowed_ports, problems)
+        problems += _scheme_problems(allowed_schemes) + _port_problems(allowed_ports or ())
         if problems:
             raise ConfigError(*problems)
         self.rules = tuple(rules)
         self.schemes = tuple(allowed_schemes)
         self.ports = None if allowed_ports is None else tuple(allowed_ports)
-        # Made once: the usual answer on the hot path is one look-up of a finished decision.
+        # The usual verdict on the hot path is one look-up of a decision that is made here.
         self._exact = {rule.host: _allow(rule) for rule in rules if not rule.below}
         self._below = {rule.host: _allow(rule) for rule in rules if rule.below}
 
     def decide(self, target: Target) -> Decision:
-        """Host first, then scheme, then port. Never raises."""
+        """The verdict on *target*: its host is checked first, then its scheme, then its port."""
         allow = self._exact.get(target.host) or self._match_below(target.host)
         if allow is None:
             return Decision(False, "", "host", f"host {target.host} matches no allowed_hosts entry")
@@ -97,29 +97,28 @@ class EgressPolicy:
         return allow
 
     def vet(self, target: Target) -> VettedTarget:
-        """The target, fit to be sent once its addresses pass.
+        """*target*, which may be sent to once its addresses pass :func:`check_address`.
 
         :raises HostNotAllowed: no entry matches.
-        :raises SchemeNotAllowed: an entry matches, the scheme is not listed.
-        :raises PortNotAllowed: host and scheme are fine, the port is not listed.
+        :raises SchemeNotAllowed: an entry matches, and the scheme is not listed.
+        :raises PortNotAllowed: an entry matches, the scheme is listed, and the port is not.
         """
         decision = self.decide(target)
         if decision.allowed:
             plain_key = self._carries_key and target.scheme != "https"
             return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
-        if decision.step == "host":
-            message = f'Host "{target.host}" is not in the allowed list'
-            raise HostNotAllowed(message, reason=decision.reason)
-        if decision.step == "scheme":
-            message = f'Scheme "{target.scheme}" is not in the allowed list'
-            raise SchemeNotAllowed(message, reason=decision.reason)
-        message = f"Port {target.port} is not in the allowed list"
-        raise PortNotAllowed(message, reason=decision.reason)
+        kind, part = {
+            "host": (HostNotAllowed, f'Host "{target.host}"'),
+            "scheme": (SchemeNotAllowed, f'Scheme "{target.scheme}"'),
+            "port": (PortNotAllowed, f"Port {target.port}"),
+        }[decision.step]
+        raise kind(f"{part} is not in the allowed list", reason=decision.reason)
 
     def _match_below(self, host: str) -> Decision | None:
-        """The rule of the nearest parent. Whole labels: ``evilexample.org`` is not a subdomain."""
-        if not self._below:
-            return None
+        """The rule of the nearest parent domain.
+
+        It goes from label to label: ``evilexample.org`` is no subdomain of ``example.org``.
+        """
         parent = host.partition(".")[2]
         while parent:
             allow = self._below.get(parent)
@@ -130,12 +129,10 @@ class EgressPolicy:
 
 
 class AnyHost:
-    """The policy of the server's own calls, whose URL its code chooses: every host and port.
+    """The policy of the server's own calls, whose URLs its code chooses: every host and port.
 
-    What the addresses say holds as for a route: no address that is not public, but those in
-    *allow_networks*; and plain http to those only, for such a call may carry a key.
-
-    :param allow_networks: as for :class:`EgressPolicy`.
+    The address checks hold as for a route: an address that is not public has to be in
+    *allow_networks*. Plain http goes to those networks only, because such a call may carry a key.
     """
 
     def __init__(self, allow_networks: Sequence[AllowedNetwork] = ()) -> None:
@@ -143,16 +140,13 @@ class AnyHost:
         self._realm = next(_REALMS)
 
     def vet(self, target: Target) -> VettedTarget:
-        """The target, fit to be sent once its addresses pass."""
+        """*target*, which may be sent to once its addresses pass :func:`check_address`."""
         plain = target.scheme != "https"
         return VettedTarget(target, "", self._allow_networks, plain, self._realm)
 
 
 def check_address(vetted: VettedTarget, address: Address) -> AddressVerdict:
-    """Whether a request to *vetted* may go to *address*, one of its host's.
-
-    Part of the policy, asked once the addresses are known: see :func:`~.addresses.judge`.
-    """
+    """Whether a request to *vetted* may go to *address*, one that its host resolved to."""
     port = vetted.target.port
     verdict = judge(address, port, vetted.allow_networks)
     listed = any(opens(entry, address, port) for entry in vetted.allow_networks)
@@ -168,9 +162,6 @@ def _allow(rule: HostRule) -> Decision:
 def _read_hosts(
     entries: Sequence[str], allow_networks: Sequence[AllowedNetwork], problems: list[str]
 ) -> list[HostRule]:
-    if not _is_list(entries):
-        problems.append('allowed_hosts: expected a list of hosts, such as ["api.openai.com"]')
-        return []
     if not entries:
         problems.append("allowed_hosts: is empty; name each host that may be reached")
     rules = []
@@ -182,26 +173,17 @@ def _read_hosts(
     return rules
 
 
-def _check_schemes(schemes: Sequence[str], problems: list[str]) -> None:
-    if not _is_list(schemes) or not schemes:
-        problems.append('allowed_schemes: expected a list of "https" and "http"')
-        return
-    for index, scheme in enumerate(schemes):
-        if not isinstance(scheme, str) or scheme not in DEFAULT_PORTS:
-            problems.append(f'allowed_schemes[{index}]: {scheme!r} is not "https" or "http"')
+def _scheme_problems(schemes: Sequence[str]) -> list[str]:
+    return [
+        f'allowed_schemes[{index}]: {scheme!r} is not "https" or "http"'
+        for index, scheme in enumerate(schemes)
+        if scheme not in DEFAULT_PORTS
+    ]
 
 
-def _check_ports(ports: Sequence[int] | None, problems: list[str]) -> None:
-    if ports is None:
-        return
-    if not _is_list(ports) or not ports:
-        problems.append("allowed_ports: expected a list of ports; leave it out for the scheme's")
-        return
-    for index, port in enumerate(ports):
-        # bool is an int in Python, and true is a likely slip in TOML.
-        if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-            problems.append(f"allowed_ports[{index}]: {port!r} is not a port from 1 to 65535")
-
-
-def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+def _port_problems(ports: Sequence[int]) -> list[str]:
+    return [
+        f"allowed_ports[{index}]: {port!r} is not a port from 1 to 65535"
+        for index, port in enumerate(ports)
+        if not 1 <= port <= 65535
+    ]

@@ -1,7 +1,7 @@
-"""One entry of ``allowed_hosts``: what it means, and why most of what people try is refused.
+"""The reader of ``allowed_hosts``: what an entry means, or why it is refused. Pure.
 
-The seed's own warning is the list ``[".com"]``. An entry must name something that one party
-holds: a host, or a domain below which strangers can't register. Pure.
+An entry must name something that one party holds: a host, or a domain below which strangers can't
+register. The seed warns of the list ``[".com"]``, which opens a route to every name below .com.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _WITH_PREFIX = re.compile(r"[0-9A-Fa-f:.\[\]]+/[0-9]+")
 
 @frozen
 class HostRule:
-    """A parsed entry.
+    """A parsed entry of ``allowed_hosts``.
 
     :ivar text: the entry as written.
     :ivar host: the normalised host or domain.
-    :ivar below: every name below ``host`` instead of ``host`` itself.
+    :ivar below: the entry allows every name below ``host``, and not ``host`` itself.
     """
 
     text: str
@@ -40,11 +40,12 @@ class HostRule:
 def parse_host_rule(entry: str, allow_networks: Sequence[AllowedNetwork] = ()) -> HostRule:
     """Read one entry of ``allowed_hosts``.
 
-    :raises ValueError: refused; the text says why and what to write instead. An entry that may
-        hold a password (a URL) is not repeated.
+    :raises ValueError: the text says why the entry is refused and what to write instead. It does
+        not repeat an entry that may hold a password, such as a URL.
+
+    >>> parse_host_rule("*.Example.org")
+    HostRule(text='*.Example.org', host='example.org', below=True)
     """
-    if not isinstance(entry, str):
-        raise ValueError("expected a host name as text")
     _check_shape(entry)
     if entry.startswith(("*.", ".")):
         domain = entry.removeprefix("*").removeprefix(".")
@@ -115,7 +116,7 @@ def _check_covered(
         raise ValueError(
             f'"{entry}" is an IP address; name the host, or cover the address in allow_networks'
         )
-    # Any port will do: which ports are open is said per connection.
+    # The first entry's port stands for all of them: each connection is judged by its own port.
     verdict = judge(address, covering[0].port or 443, covering)
     if not verdict.allowed:
         raise ValueError(f'"{entry}" is closed: {verdict.reason}')
@@ -129,6 +130,6 @@ def _parse(host: str, entry: str) -> str:
 
 
 def _quote(entry: str) -> str:
-    """The entry for a one-line message, control characters escaped."""
+    """*entry* for a message of one line, with its control characters escaped."""
     shown = entry if len(entry) <= 80 else entry[:80] + "..."
     return '"' + shown.encode("unicode_escape").decode("ascii") + '"'

@@ -1,8 +1,9 @@
-"""One host grammar, for the URLs of browsers and for the allow lists of operators. Pure.
+"""The grammar of hosts in the URLs of browsers and in the allow lists of operators. Pure.
 
-A host is a name of LDH labels (RFC 1123 section 2.1) with valid A-labels (RFC 5890), a strictly
-dotted-quad IPv4 address, or a bracketed IPv6 address without zone. Everything else is refused:
-what two parsers could read in two ways has no place in a decision about where to connect.
+A host is a name of LDH labels (RFC 1123 section 2.1) with valid A-labels (RFC 5890), an IPv4
+address in strict dotted-quad form, or an IPv6 address in brackets without a zone. The grammar
+refuses everything else: what two parsers could read in two ways has no place in a decision about
+where to connect.
 """
 
 from __future__ import annotations
@@ -20,19 +21,22 @@ MAX_LABEL = 63
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 _DOTTED_QUAD = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}")
-# What inet_aton() and the WHATWG URL parser take for the last part of an IPv4 address.
+# A last label that inet_aton() and the WHATWG URL parser take for a part of an IPv4 address.
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _IPV6 = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\]")
 _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 
 
-# A server meets few hosts and each of them often; strangers can only rotate a bounded table.
+# A server meets few hosts, and each of them often. Callers choose hosts, so the table is bounded.
 @lru_cache(maxsize=1024)
 def parse_host(text: str) -> str:
-    """The one spelling of a host: lower case, no trailing dot, IPv6 compressed, no brackets.
+    """The one spelling of a host: in lower case, without trailing dot and brackets, compressed.
 
     :param text: a name, an IPv4 address or an IPv6 address in brackets.
-    :raises ValueError: not a host; the text is the reason and holds nothing of *text*.
+    :raises ValueError: *text* is not a host; the error gives the reason without any of *text*.
+
+    >>> parse_host("API.example.com."), parse_host("[2001:DB8:0::1]")
+    ('api.example.com', '2001:db8::1')
     """
     if text.startswith("["):
         return _parse_ipv6(text)
@@ -48,7 +52,7 @@ def parse_host(text: str) -> str:
     for label in labels:
         _check_label(label)
     if _NUMERIC.fullmatch(labels[-1]):
-        # A trailing dot makes it a name to some resolvers and an address to others.
+        # With a trailing dot "127.0.0.1." is a name to some resolvers and an address to others.
         if lowered.endswith(".") or not _DOTTED_QUAD.fullmatch(host):
             raise ValueError("numeric-looking host that is not a dotted-quad IPv4 address")
         return host
@@ -58,17 +62,14 @@ def parse_host(text: str) -> str:
 
 
 def address_of(host: str) -> IPv4Address | IPv6Address | None:
-    """The address that a parsed host spells, or ``None`` for a name that must be resolved."""
+    """The address that a parsed *host* spells, or ``None`` for a name that must be resolved."""
     if ":" in host:
         return IPv6Address(host)
     return IPv4Address(host) if _DOTTED_QUAD.fullmatch(host) else None
 
 
 def a_label_form(text: str) -> str | None:
-    """The ASCII spelling of an internationalised name (RFC 5891), to propose in a message.
-
-    ``None`` where there is none.
-    """
+    """The ASCII spelling of an internationalised name (RFC 5891), or ``None``, for a message."""
     try:
         return parse_host(idna.encode(text, uts46=True).decode("ascii"))
     except (idna.IDNAError, ValueError):
@@ -85,7 +86,7 @@ def _parse_ipv6(text: str) -> str:
         raise ValueError("malformed IPv6 literal")
     if address.ipv4_mapped is None:
         return address.compressed
-    # Python 3.13 began to print these with a dotted quad; one spelling on every version.
+    # Python 3.13 prints IPv4-mapped addresses with a dotted quad, and older versions in hex.
     low = int(address.ipv4_mapped)
     return f"::ffff:{low >> 16:x}:{low & 0xFFFF:x}"
 
@@ -100,7 +101,7 @@ def _check_label(label: str) -> None:
 
 
 def _check_a_labels(labels: list[str]) -> None:
-    """Refuse what does not decode, or what a browser would refuse in such company (RFC 5893)."""
+    """Refuse A-labels that do not decode, or that break the rule of direction (RFC 5893)."""
     try:
         decoded = [idna.ulabel(label) if label.startswith("xn--") else label for label in labels]
         if any(unicodedata.bidirectional(c) in _RIGHT_TO_LEFT for c in "".join(decoded)):

@@ -1,11 +1,11 @@
-"""Response headers that an upstream never sets here: the one list that every option asks. Pure.
+"""Response headers that are never relayed from an upstream, whatever an option says. Pure.
 
-What is relayed leaves under *our* origin. There a browser takes ``Service-Worker-Allowed`` or
-``Clear-Site-Data`` for this server's word, a cache in front of us takes ``CDN-Cache-Control`` for
-it, and nginx serves the file that ``X-Accel-Redirect`` names. The list holds every response field
-on which a browser, a cache or a proxy is known to act beyond the answer itself. It was drawn up
-from IANA's "HTTP Field Name Registry", MDN's reference of headers, and names that proxies and CDNs
-use.
+A relayed answer leaves under this server's own origin. There a browser would take the upstream's
+``Service-Worker-Allowed`` or ``Clear-Site-Data`` for this server's word, a cache in front would
+take its ``CDN-Cache-Control`` for it, and nginx would serve the file that its ``X-Accel-Redirect``
+names. The list holds every response field on which a browser, a cache or a proxy is known to act
+beyond the answer itself, by IANA's "HTTP Field Name Registry", MDN's reference of headers, and the
+names that proxies and CDNs use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _READERS = "only this server says who may read its answers"
 _FRONT = "it steers the proxy or the cache in front of this server"
 _OURS = "this server sets it itself"
 
-#: Why an upstream's field of such a name stays behind, by lower-case names.
+#: Lower-case names that are never relayed, by the reason.
 _NAMES = {
     _CONNECTION: (
         *(name.decode("ascii") for name in HOP_BY_HOP),
@@ -28,14 +28,14 @@ _NAMES = {
         "http2-settings",
     ),
     _ORIGIN: (
-        # What a browser keeps for the whole origin, or sends on its behalf from then on.
+        # A browser keeps these for the whole origin, or acts on them for it from then on.
         *("set-cookie", "set-cookie2", "set-login", "clear-site-data", "service-worker-allowed"),
         *("strict-transport-security", "public-key-pins", "public-key-pins-report-only"),
         *("expect-ct", "alt-svc", "nel", "report-to", "reporting-endpoints"),
         *("origin-agent-cluster", "origin-trial", "accept-ch", "accept-ch-lifetime"),
         *("critical-ch", "use-as-dictionary", "no-vary-search", "activate-storage-access"),
         *("observe-browsing-topics", "x-robots-tag"),
-        # What the page or frame may do that shows the answer, and where it goes next.
+        # These say what a page or frame that shows the answer may do, and where it goes next.
         *("refresh", "content-security-policy", "content-security-policy-report-only"),
         *("x-content-security-policy", "x-webkit-csp", "x-frame-options"),
         *("x-content-type-options", "x-xss-protection", "x-dns-prefetch-control"),
@@ -45,7 +45,7 @@ _NAMES = {
         *("document-isolation-policy", "document-isolation-policy-report-only"),
         *("integrity-policy", "integrity-policy-report-only", "referrer-policy"),
         *("supports-loading-mode", "speculation-rules", "sourcemap", "x-sourcemap"),
-        # A password asked for in our name, or the end of a login that never was.
+        # These would ask for a password in this server's name, or end a login that never was.
         *("www-authenticate", "optional-www-authenticate", "authentication-info"),
         *("authentication-control", "proxy-authentication-info"),
     ),
@@ -73,8 +73,8 @@ _PREFIXES_BYTES = tuple(prefix.encode("ascii") for prefix in _PREFIXES)
 _NEVER = frozenset(name.encode("ascii") for name in _REASONS)
 _REQUEST_ID = "x-request-id"
 
-#: What browsers, caches and clients read these for. Each may be relayed as what it is; no other
-#: field becomes one of them, and ours are never an upstream's.
+#: Names to which browsers and caches give a meaning. An upstream's own field of such a name may be
+#: relayed, but ``expose_headers`` may give no other field one of these names.
 _MEANING = frozenset(
     (
         *("accept-ranges", "age", "allow", "cache-control", "content-disposition"),
@@ -86,12 +86,12 @@ _MEANING = frozenset(
 
 
 def is_never_relayed(name: bytes) -> bool:
-    """Whether no option makes an upstream's field of this (lower-case) name pass as it is."""
+    """Whether no option lets an upstream's field of this lower-case name pass under it."""
     return name in _NEVER or name == b"x-request-id" or name.startswith(_PREFIXES_BYTES)
 
 
 def why_not_taken(name: str) -> str:
-    """Why no option takes a field of this name from an upstream; ``""``: one may.
+    """Why no option takes a field of this name from an upstream, or ``""`` where one may.
 
     :param name: a header name, or a pattern that ends in ``*``.
     """
@@ -103,13 +103,13 @@ def why_not_taken(name: str) -> str:
 
 
 def why_not_relayed(name: str) -> str:
-    """Why an upstream's field of this name is not relayed under it; ``""``: it may be.
+    """Why an upstream's field is not relayed under this name, or ``""`` where it may be.
 
     :param name: a header name, or a pattern that ends in ``*``.
     """
     stem = name.removesuffix("*")
     if "*" in stem or not is_token(stem):
-        # Not quoted: people put keys in the wrong place.
+        # The name is not quoted, because people put keys in the wrong place.
         return 'is not a header name, nor a pattern such as "X-RateLimit-*"'
     if name.lower() == _REQUEST_ID:
         return (
@@ -120,10 +120,10 @@ def why_not_relayed(name: str) -> str:
 
 
 def why_not_renamed(from_: str, to: str) -> list[tuple[str, str]]:
-    """What is wrong with relaying a field under another name: at which end, and why."""
+    """Why the field *from_* is not relayed under the name *to*: pairs of the key and a reason."""
     ends = (("from", from_, why_not_taken), ("to", to, _why_no_alias))
-    found = [(end, _why_no_name(name) or why_not(name)) for end, name, why_not in ends]
-    return [(end, reason) for end, reason in found if reason]
+    reasons = [(end, _why_no_name(name) or why_not(name)) for end, name, why_not in ends]
+    return [(end, reason) for end, reason in reasons if reason]
 
 
 def _why_no_name(name: str) -> str:

@@ -1,16 +1,17 @@
-"""Where a request wants to go: header bytes, or a pinned base and a path -> ``model.Target``.
+"""The parser of target URLs: a header's value, or what follows a pinned base. Pure.
 
-The grammar only rejects; it never repairs. It is a subset of RFC 3986 in ASCII in which every URL
-means the same to every parser: no userinfo, no backslash, no fragment, no dot segments, one
-spelling of a port. Case and the host's trailing dot are normalised here, once. Pure.
+The grammar rejects and never repairs. It is a subset of RFC 3986 in ASCII in which every URL means
+the same to every parser: no userinfo, no backslash, no fragment, no dot segments, one spelling of a
+port. It normalises the case of scheme and host and the host's trailing dot, and nothing else.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ..errors import ConfigError, InvalidTarget
 from ..model import DEFAULT_PORTS, Target
@@ -22,7 +23,7 @@ MAX_URL = 4096
 _PCHAR = rb"A-Za-z0-9\-._~!$&'()*+,;=:@"
 _ESCAPED = rb"%[0-9A-Fa-f]{2}"
 _PATH = rb"(?:/(?:[/" + _PCHAR + rb"]++|" + _ESCAPED + rb")*+)?"
-# RFC 3986 wants brackets escaped in a query; browsers leave them and stock SDKs write "a[]=b".
+# RFC 3986 wants brackets escaped in a query, but browsers leave them and SDKs write "a[]=b".
 _QUERY = rb"(?:\?(?:[/?\[\]" + _PCHAR + rb"]++|" + _ESCAPED + rb")*+)?"
 _TARGET = re.compile(
     rb"([Hh][Tt][Tt][Pp][Ss]?)://"
@@ -32,11 +33,11 @@ _TARGET = re.compile(
 )
 _REMAINDER = re.compile(rb"(" + _PATH + rb")(" + _QUERY + rb")")
 
-# "/..;x" counts: some servers cut the parameter first and then climb.
+# "/..;x" is a dot segment, too: some servers cut the parameter off first and then climb.
 _DOT_SEGMENT = re.compile(rb"/(?:\.|%2e){1,2}(?=[/;]|%3b|\Z)", re.IGNORECASE)
 _SECOND_URL = re.compile(rb",https?://", re.IGNORECASE)
 
-# In a configured base each of these is more likely a slip than meant.
+# In the path of a configured base each of these is more likely a slip than meant.
 _ODD_IN_BASE = re.compile(
     rb"(?P<dot>/(?:\.|%2e){1,2}(?=[/;]|%3b|\Z))"
     rb"|(?P<empty>//)"
@@ -47,9 +48,9 @@ _ODD_IN_BASE = re.compile(
     rb"|(?P<overlong>%c[01]|%e0%[89]|%f0%8)",
     re.IGNORECASE,
 )
-# Below a pinned base the path is the boundary, so nothing may climb, however often a server decodes
-# and whatever it then drops or cuts: blanks and controls (WHATWG), parameters (Tomcat's "/..;x"),
-# all behind a "?" or "#", all behind a NUL. Read on each level of decoding.
+# Below a pinned base the path is the boundary, so no path may climb, however often an upstream
+# decodes it and whatever it then drops: blanks and controls (WHATWG), parameters (Tomcat's
+# "/..;x"), all that follows a "?", a "#" or a NUL. Every level of decoding is searched.
 _BLANKS = rb"[\x00-\x20\x7f]*"
 _CLIMBS = re.compile(
     rb"(?P<dot>/" + _BLANKS + rb"\." + _BLANKS + rb"(?:\." + _BLANKS + rb")?(?=[/;?#]|\Z))"
@@ -70,7 +71,8 @@ _REASONS = {
     "overlong": "overlong UTF-8 in the path",
 }
 
-# Only to word a refusal that _TARGET or _REMAINDER has already made; first match wins.
+# These only word a refusal that _TARGET or _REMAINDER has already made; the first match counts.
+_PERCENT_FAULT = (re.compile(rb"%(?![0-9A-Fa-f]{2})"), "malformed percent encoding")
 _CHARACTER_FAULTS = (
     (re.compile(rb"[\x80-\xff]"), "non-ASCII character"),
     (re.compile(rb"[\x00-\x1f\x7f]"), "control character"),
@@ -78,7 +80,14 @@ _CHARACTER_FAULTS = (
     (re.compile(rb"\\"), "backslash"),
     (re.compile(rb"#"), "fragment"),
 )
+_REMAINDER_FAULTS = (
+    *_CHARACTER_FAULTS,
+    (re.compile(rb"\A[^/?]"), "does not continue the route's path with / or ?"),
+    _PERCENT_FAULT,
+)
 _URL_FAULTS = (
+    *_CHARACTER_FAULTS,
+    (re.compile(rb"\A\Z"), "empty"),
     (re.compile(rb"\A(?!https?://)", re.IGNORECASE), "scheme is not http:// or https://"),
     (re.compile(rb"\A[^/]*//[^/?]*@"), "userinfo"),
     (re.compile(rb"\A[^/]*//[^/?]*%"), "percent sign in the host"),
@@ -86,27 +95,28 @@ _URL_FAULTS = (
     (re.compile(rb"\A[^/]*//(?:[/?:]|\Z)"), "empty host"),
     (re.compile(rb"\A[^/]*//\[(?![0-9A-Fa-f:.]+\](?:[:/?]|\Z))"), "malformed IPv6 literal"),
     (
-        re.compile(
-            rb"\A[^/]*//(?:\[[^\]]*\]|[^\[/?:]*):(?![1-9][0-9]{0,4}(?:[/?]|\Z))",
-        ),
+        re.compile(rb"\A[^/]*//(?:\[[^\]]*\]|[^\[/?:]*):(?![1-9][0-9]{0,4}(?:[/?]|\Z))"),
         "malformed port",
     ),
     (
         re.compile(rb"\A[^/]*//[^\[/?:]*[^0-9A-Za-z.\-/?:]"),
         "host label is not letters, digits and inner hyphens",
     ),
+    _PERCENT_FAULT,
 )
-_PERCENT_FAULT = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 
 def parse_target(raw: bytes, header: str = "X-Target-URL") -> Target:
-    """The URL in a request header, as the one object that later steps use.
+    """The URL that a request header names.
 
-    A header given twice is the caller's to refuse; a list in one header is refused here.
+    A list of URLs in one header is refused here; a header that stands twice, the caller refuses.
 
     :param raw: the header's value, at most :data:`MAX_URL` bytes.
-    :param header: its name, for the public message.
+    :param header: the header's name, for the public message.
     :raises InvalidTarget: the reason is precise, and holds no byte of *raw*.
+
+    >>> parse_target(b"HTTPS://API.example.com:443/v1?a=b").url
+    'https://api.example.com/v1?a=b'
     """
     try:
         return _parse(raw)
@@ -116,38 +126,30 @@ def parse_target(raw: bytes, header: str = "X-Target-URL") -> Target:
 
 @frozen
 class PinnedBase:
-    """A configured base URL; whatever a client adds stays below it.
+    """A route's configured base URL, which nothing that a client adds can leave.
 
-    :ivar base: the base itself; its path as configured.
+    :ivar base: the base as a target, its path as configured.
     """
 
     base: Target
-    _prefix: str = field(init=False, repr=False)
-    _room: int = field(init=False, repr=False)
 
-    @_prefix.default
-    def _path_without_slash(self) -> str:
-        return self.base.path.removesuffix("/")
-
-    @_room.default
-    def _bytes_left(self) -> int:
-        return MAX_URL - len(self.base.origin) - len(self._prefix)
+    @property
+    def _prefix(self) -> str:
+        return self.base.path_and_query.removesuffix("/")
 
     @classmethod
     def parse(cls, url: str) -> PinnedBase:
-        """From a config's ``target``, such as ``"https://api.openai.com/v1"``.
+        """Read the option ``target``, such as ``"https://api.openai.com/v1"``.
 
         :raises ConfigError: one problem that opens with ``target: `` and doesn't show the URL,
             because people write keys there.
         """
-        if not isinstance(url, str):
-            raise ConfigError("target: expected a URL as text")
         try:
             base = _parse(url.encode("utf-8", "replace"))
-            path, mark, _ = base.path.partition("?")
+            path, mark, _ = base.path_and_query.partition("?")
             if mark:
                 raise ValueError("a base URL has no query")
-            _check(_ODD_IN_BASE, path.encode("ascii"))
+            _refuse_fault(_ODD_IN_BASE, path.encode("ascii"))
         except ValueError as fault:
             raise ConfigError(f"target: {fault}{_a_label_hint(url)}") from None
         return cls(base)
@@ -155,31 +157,31 @@ class PinnedBase:
     def join(self, remainder: bytes) -> Target:
         """The target that *remainder* names below the base.
 
-        :param remainder: the raw request target after the mount path: empty, or opening with
-            ``/`` or ``?``. Its query is passed on as it came.
-        :raises InvalidTarget: illegal characters, or a path that could leave the base.
+        :param remainder: the bytes that follow the mount path in the browser's request target:
+            none, or a path, a query or both. The query is passed on as it came.
+        :raises InvalidTarget: it has illegal characters, or a path that could leave the base.
         """
-        if len(remainder) > self._room:
+        base, prefix = self.base, self._prefix
+        if len(base.origin) + len(prefix) + len(remainder) > MAX_URL:
             raise InvalidTarget(reason=f"longer than {MAX_URL} bytes")
         match = _REMAINDER.fullmatch(remainder)
         if match is None:
-            raise InvalidTarget(reason=_why_not_remainder(remainder))
+            raise InvalidTarget(reason=_why_refused(remainder, _REMAINDER_FAULTS))
         path, query = match.groups()
         try:
             _check_below(path)
         except ValueError as fault:
             raise InvalidTarget(reason=str(fault)) from None
-        base = self.base
-        below = self._prefix + path.decode("ascii") if path else base.path
+        below = prefix + path.decode("ascii") if path else base.path_and_query
         return Target(base.scheme, base.host, base.port, below + query.decode("ascii"))
 
     def within(self, target: Target) -> Target:
-        """*target* again, which names the base or something below it.
+        """*target* again, provided that it is the base or lies below it.
 
-        :raises InvalidTarget: it does not, or has a path that could leave the base.
+        :raises InvalidTarget: it does not, or its path could leave the base.
         """
-        rest = target.path.removeprefix(self._prefix)
-        inside = target.path.startswith(self._prefix) and (not rest or rest[0] in "/?")
+        rest = target.path_and_query.removeprefix(self._prefix)
+        inside = target.path_and_query.startswith(self._prefix) and (not rest or rest[0] in "/?")
         if target.origin != self.base.origin or not inside:
             raise InvalidTarget(
                 reason=f"this route is pinned to {self.base.url}; it reaches nothing outside"
@@ -188,12 +190,11 @@ class PinnedBase:
 
 
 def _parse(raw: bytes) -> Target:
-    """:raises ValueError: the reason."""
     if len(raw) > MAX_URL:
         raise ValueError(f"longer than {MAX_URL} bytes")
     match = _TARGET.fullmatch(raw)
     if match is None:
-        raise ValueError(_why_not_url(raw))
+        raise ValueError(_why_refused(raw, _URL_FAULTS))
     scheme_bytes, host, port_bytes, path, query = match.groups()
     if _DOT_SEGMENT.search(path):
         raise ValueError("dot segment in the path")
@@ -203,14 +204,14 @@ def _parse(raw: bytes) -> Target:
     port = int(port_bytes) if port_bytes else DEFAULT_PORTS[scheme]
     if port > 65535:
         raise ValueError("port over 65535")
-    local = (path or b"/") + query
-    return Target(scheme, parse_host(host.decode("ascii")), port, local.decode("ascii"))
+    path_and_query = ((path or b"/") + query).decode("ascii")
+    return Target(scheme, parse_host(host.decode("ascii")), port, path_and_query)
 
 
 def _check_below(path: bytes) -> None:
-    """:raises ValueError: some server might leave the base by *path*."""
+    """Raise ValueError for a *path* by which some upstream might leave the base."""
     for _ in range(_MOST_DECODINGS):
-        _check(_CLIMBS, path)
+        _refuse_fault(_CLIMBS, path)
         decoded = unquote_to_bytes(path)
         if decoded == path:
             return
@@ -218,34 +219,15 @@ def _check_below(path: bytes) -> None:
     raise ValueError("too many encodings in the path")
 
 
-def _check(faults: re.Pattern[bytes], path: bytes) -> None:
+def _refuse_fault(faults: re.Pattern[bytes], path: bytes) -> None:
     fault = faults.search(path)
     if fault is not None and fault.lastgroup is not None:
         raise ValueError(_REASONS[fault.lastgroup])
 
 
-def _why_not_url(raw: bytes) -> str:
-    if not raw:
-        return "empty"
-    for pattern, reason in _CHARACTER_FAULTS + _URL_FAULTS:
-        if pattern.search(raw):
-            return reason
-    return _why_not_characters(raw)
-
-
-def _why_not_remainder(raw: bytes) -> str:
-    for pattern, reason in _CHARACTER_FAULTS:
-        if pattern.search(raw):
-            return reason
-    if not raw.startswith((b"/", b"?")):
-        return "does not continue the route's path with / or ?"
-    return _why_not_characters(raw)
-
-
-def _why_not_characters(raw: bytes) -> str:
-    if _PERCENT_FAULT.search(raw):
-        return "malformed percent encoding"
-    return "character outside RFC 3986 in the path or query"
+def _why_refused(raw: bytes, faults: Sequence[tuple[re.Pattern[bytes], str]]) -> str:
+    reasons = (reason for pattern, reason in faults if pattern.search(raw))
+    return next(reasons, "character outside RFC 3986 in the path or query")
 
 
 def _a_label_hint(url: str) -> str:

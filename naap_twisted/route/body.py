@@ -63,7 +63,7 @@ class BodyPolicy:
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable):
             return StreamedBody(body, self.limit), content_type
-        data = body.whole(self.limit)
+        data = body.read_all(self.limit)
         if not isinstance(data, bytes):
             data = await data
         if not data:

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
 from ..errors import ConfigError
+from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
 from ..model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, UserKeyHeader
@@ -18,7 +19,6 @@ from ..options.route import RouteOptions, passed_headers, with_sessions
 from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
-from ..policy.usual_headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..secret import Secret
 from ..whip import rules as whip
 from .body import ANY_TYPE, BodyPolicy

@@ -62,7 +62,7 @@ async def explain(
         target = target_of(proxy.route, url)
     except InvalidTarget as error:
         return (Step("parse", False, error.reason, error),)
-    steps = [Step("parse", True, f"{target.origin}{target.path}")]
+    steps = [Step("parse", True, f"{target.origin}{target.path_and_query}")]
     steps += policy_steps(proxy.egress, target)
     if not steps[-1].passed:
         return tuple(steps)

@@ -92,7 +92,7 @@ class Passage(Protocol):
         request = self._request
         request.record.mark("relay")
         if self._meter is not None:
-            request.record.tokens = self._meter.end()
+            request.record.model_tokens = self._meter.end()
         if reason.check(ResponseDone, PotentialDataLoss):
             if self._scrubber is not None:
                 request.write(self._scrubber.end())

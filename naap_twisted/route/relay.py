@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
-from ..downstream.presets import make_preset, put_fields, put_preset
+from ..downstream.headers import make_preset, put_fields, put_preset
 from ..errors import BadGateway, UpstreamStatus
 from ..framing.codings import MOST_WHOLE, Inflater, Unreadable, coding_of, inflated
 from ..framing.fields import Fields
@@ -93,12 +93,12 @@ async def relay(
     if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
         length = b"%d" % response.length
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
-    body = getattr(response, "whole", None)
+    body = getattr(response, "complete_body", None)
     if body is not None and scrubber is None and not count_tokens:
         _finish(request, body)
         return
     passage = Passage(request, scrubber, _meter(request) if count_tokens else None, inflater)
-    if not getattr(response, "more", False):
+    if not getattr(response, "body_follows", False):
         # The head goes out now, because a stream's first event may come minutes later.
         request.write(b"")
     response.deliverBody(passage)

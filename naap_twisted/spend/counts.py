@@ -42,8 +42,9 @@ class Counts:
             setattr(counts, by_class, 1)
         else:
             counts.failed = 1
-        if record.tokens is not None:
-            counts.prompt_tokens, counts.completion_tokens, counts.total_tokens = record.tokens
+        tokens = record.model_tokens
+        if tokens is not None:
+            counts.prompt_tokens, counts.completion_tokens, counts.total_tokens = tokens
         return counts
 
     def add(self, other: Counts) -> None:

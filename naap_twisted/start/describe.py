@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from ..auth import fetch
 from ..config import AuthOptions, Config, RouteOptions
+from ..headers import PINNED_RELAY, SDP_RELAY
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.route import passed_headers
 from ..options.rules import effective_authorize
 from ..policy.addresses import format_allow_network
-from ..policy.usual_headers import PINNED_RELAY, SDP_RELAY
 from ..server.own_names import own_names
 from ..whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
 

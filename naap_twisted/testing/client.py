@@ -171,8 +171,8 @@ class RawClient(Watchable):
         headers = Headers()
         for name, value in head.fields:
             headers.addRawHeader(name, value)
-        body, complete = bytearray(), head.body == 0
-        decoder = body_decoder(head.body)
+        body, complete = bytearray(), head.body_length == 0
+        decoder = body_decoder(head.body_length)
         while not complete:
             pieces, rest = decoder.feed(self._take(len(self.buffer)))
             body += b"".join(pieces)

@@ -162,7 +162,7 @@ class _Scripted(Protocol):
             if found is None:
                 return b""
             received.head = parse_request(found[0], _LIMITS)
-            self._decoder = body_decoder(received.head.body)
+            self._decoder = body_decoder(received.head.body_length)
             data = found[1]
             if self._upstream.eager:
                 self._begin()

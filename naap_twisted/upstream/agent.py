@@ -1,11 +1,11 @@
-"""The same way out behind Twisted's and treq's interfaces.
+"""Adapters between our upstream client and the interfaces of Twisted and treq.
 
-- :class:`VettedAgent` is an ``IAgent``: a plugin's own calls get the egress policy, address checks
-  and deadlines of a proxy route.
+- :class:`VettedAgent` is an ``IAgent``: a plugin's own calls get the egress policy, the address
+  checks and the deadlines of a proxy route.
 - :class:`GuardedHTTPClient` is treq's ``HTTPClient`` over it, without what must not happen in a
-  service: one cookie jar for everybody and redirects that take custom headers along.
-- :class:`TreqUpstream` is the other direction: any treq client as a proxy's way out, so that
-  ``treq.testing.StubTreq`` can stand in for an upstream; :func:`as_upstream` makes it of one.
+  service: one cookie jar for all users, and redirects that take custom headers along.
+- :class:`TreqUpstream` adapts in the other direction: a route sends through any treq client, so
+  that ``treq.testing.StubTreq`` can stand in for an upstream. :func:`as_upstream` makes one.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ from ..model import HeaderPairs, OutboundRequest, Target, Timeouts, VettedTarget
 from ..policy.target import parse_target
 from ..secret import Secret
 
-_OURS = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection"))
+_FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection"))
 
 
 class Policy(Protocol):
-    """What lets a target through: a route's egress policy, or that of the server's own calls."""
+    """An egress policy: that of a route, or that of the server's own calls."""
 
     def vet(self, target: Target) -> VettedTarget:
-        """The target, let through. Raises a ProxyError that says why not."""
+        """*target* as a vetted one; raises a :exc:`ProxyError` that says why it is none."""
 
 
 @implementer(IAgent)
 class VettedAgent:
-    """Twisted's agent over an upstream: parses, vets, sends. No redirects, cookies or decoding.
+    """Twisted's agent over an upstream. It follows no redirect, keeps no cookie, decodes nothing.
 
-    :param policy: which URLs may be asked.
-    :param injected: headers that are added to each request, in place of the caller's own. Encoded
-        answers are not asked for then: what may repeat a secret has to be readable.
+    :param policy: decides which URLs may be asked.
+    :param injected: headers that are added to each request, in place of the caller's own. The
+        agent then asks for no encoded answer, because what may repeat a secret has to be readable.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class VettedAgent:
         self._policy = policy
         self._timeouts = timeouts or Timeouts()
         self._injected = (*injected, (b"Accept-Encoding", b"identity")) if injected else ()
-        self._ours = _OURS.union(name.lower() for name, _ in self._injected)
+        self._replaced = _FRAMING.union(name.lower() for name, _ in self._injected)
 
     def request(
         self,
@@ -76,7 +76,7 @@ class VettedAgent:
                 (name, value)
                 for name, values in (headers or Headers()).getAllRawHeaders()
                 for value in values
-                if name.lower() not in self._ours
+                if name.lower() not in self._replaced
             )
             headers_out = (*pairs, *self._injected)
             return self._upstream.send(
@@ -87,7 +87,7 @@ class VettedAgent:
 
 
 class GuardedHTTPClient(HTTPClient):
-    """treq's client without a memory: no cookie is kept, no redirect followed unless asked for."""
+    """treq's client without a cookie jar, which follows redirects only when it is asked to."""
 
     def __init__(self, agent: IAgent) -> None:
         jar = IndexableCookieJar(DefaultCookiePolicy(allowed_domains=[]))
@@ -102,7 +102,7 @@ class GuardedHTTPClient(HTTPClient):
 class TreqUpstream:
     """Sends through a treq client; for tests (``treq.testing``) more than for service.
 
-    :param client: its cookie jar is everybody's; only a :class:`GuardedHTTPClient` keeps none.
+    :param client: all users share its cookie jar; only a :class:`GuardedHTTPClient` has none.
     """
 
     def __init__(self, client: Any) -> None:
@@ -122,31 +122,31 @@ class TreqUpstream:
             unbuffered=True,
             cookies=CookieJar(),
         )
-        return answer.addErrback(_in_our_words)
+        return answer.addErrback(_as_upstream_failure)
 
     def close(self) -> Deferred[None]:
-        """Nothing is kept open."""
+        """Do nothing: no connection is kept open here."""
         return succeed(None)
 
 
-def as_upstream(given: object) -> IUpstream:
-    """The way out that *given* is, or makes: an ``IUpstream``, or a treq client.
+def as_upstream(client: object) -> IUpstream:
+    """*client* itself where it is an ``IUpstream``, or an ``IUpstream`` that sends through it.
 
-    :raises ConfigError: it is neither.
+    :raises ConfigError: it is neither an ``IUpstream`` nor a treq client.
     """
-    if not isinstance(given, type):
-        if isinstance(given, IUpstream):
-            return given
-        if callable(getattr(given, "request", None)):
-            return TreqUpstream(given)
+    if not isinstance(client, type):
+        if isinstance(client, IUpstream):
+            return client
+        if callable(getattr(client, "request", None)):
+            return TreqUpstream(client)
     raise ConfigError(
         "upstream: expected a treq client, such as treq.testing.StubTreq(resource), or an"
-        f" IUpstream, not {type(given).__name__}"
+        f" IUpstream, not {type(client).__name__}"
     )
 
 
-def _in_our_words(failure: Failure) -> Failure:
-    """Twisted's failures as those of ``IUpstream``; a bug stays what it is."""
+def _as_upstream_failure(failure: Failure) -> Failure:
+    """A failure of Twisted's agent as one of ``IUpstream``; a bug's exception stays as it is."""
     causes: list[Failure] = getattr(failure.value, "reasons", [])
     for cause in causes:
         if cause.check(ProxyError, CancelledError):

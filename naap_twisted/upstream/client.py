@@ -1,4 +1,4 @@
-"""The upstream side's front: sends an outbound request, on a pooled connection or a new one."""
+"""The entry to the upstream side: a request goes out on a pooled connection or on a new one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from .pool import Pool, PoolLimits
 from .resolver import SystemResolver
 from .tls import TlsContexts
 
-# RFC 9110 section 9.2.1. Only these may be sent twice: a stale connection does not tell whether
-# the upstream saw the first.
+# Safe methods (RFC 9110 section 9.2.1). Only these may be sent again when a reused connection
+# closes, because the upstream may have seen the first request.
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
 
 class UpstreamClient:
-    """Connections to upstreams, shared by the routes of one server.
+    """Sends outbound requests to upstreams, for all routes of one server.
 
-    :param ca_file: PEM file of further trust anchors.
-    :ivar resolver: asked for every host name.
+    :param ca_file: a PEM file of trust anchors beside the system's.
     """
 
     def __init__(
@@ -83,14 +82,17 @@ class UpstreamClient:
             return await self._send_on_new(outbound, key, total_at)
 
     def close(self) -> Deferred[None]:
-        """Drop idle connections."""
+        """Close idle connections."""
         self.pool.close()
         return succeed(None)
 
 
 def pool_key(outbound: OutboundRequest) -> PoolKey:
-    """What a connection may be reused for: one origin, under one route's egress policy, and there
-    one user's own key or the route's."""
+    """The key under which a connection may be reused for *outbound*.
+
+    Connections to one origin are not shared between two egress policies, nor between two users
+    whose own keys they carry.
+    """
     vetted = outbound.target
     target = vetted.target
     return (target.scheme, target.host, target.port, vetted.realm), outbound.identity

@@ -1,7 +1,7 @@
-"""One connection to an upstream: one exchange at a time (RFC 9112).
+"""One connection to an upstream, with one exchange at a time (RFC 9112).
 
-Whether it goes back to the pool is the word of :mod:`.states`, and of nothing else. The head of the
-answer is handed on as soon as it is complete.
+:mod:`.states` alone decides whether a connection goes back to the pool. The head of an answer is
+handed on as soon as it is complete.
 """
 
 from __future__ import annotations
@@ -39,31 +39,31 @@ PoolKey = tuple[Hashable, str | None]
 
 
 class StaleConnection(BadGateway):
-    """A reused connection closed before a byte of the answer: the request may be sent again."""
+    """A reused connection closed before a byte of the answer: a safe request may be sent again."""
 
 
 class Keeper(Protocol):
-    """Who keeps connections: the pool, as they see it."""
+    """The pool, as its connections see it."""
 
     def made(self, connection: UpstreamConnection) -> None:
-        """It is open."""
+        """*connection* is open."""
 
     def released(self, connection: UpstreamConnection) -> None:
-        """It may be reused."""
+        """*connection* may be reused."""
 
     def withdrawn(self, connection: UpstreamConnection) -> None:
-        """It waited for reuse, and may not be reused any more."""
+        """*connection* is idle and may not be reused any more."""
 
     def lost(self, connection: UpstreamConnection) -> None:
-        """It is closed."""
+        """*connection* is closed."""
 
 
 @implementer(IHandshakeListener)
 class UpstreamConnection(Sender):
-    """Speaks HTTP/1.1 as a client.
+    """A connection that speaks HTTP/1.1 as a client.
 
-    :param keeper: told when it is open, may be reused, or is lost.
-    :param key: what it may be reused for.
+    :param keeper: is told when the connection is open, may be reused, or is lost.
+    :param key: the key under which it may be reused.
     :ivar ready: fires with the connection once TCP and TLS are up.
     :ivar reused: it has served an exchange before.
     """
@@ -94,16 +94,16 @@ class UpstreamConnection(Sender):
             self.handshakeCompleted()
 
     def handshakeCompleted(self) -> None:
-        """TLS is up and the certificate fits the name, or there is none."""
+        """TLS is up and the certificate is verified, or the connection is plain TCP."""
         if not self.ready.called:
             self.ready.callback(self)
 
     def usable(self) -> bool:
-        """Whether it may take a request now; it is closed where it may not.
+        """Whether the connection may take a request now; it is closed where it may not.
 
-        The socket is looked at, because the reactor may not have come to it yet: an answer that
-        nobody asked for would be the next one's. On TLS any record counts, also one that TLS would
-        keep to itself: nothing has to come on a waiting connection.
+        The socket itself is asked, because the reactor may not have read it yet: an unsolicited
+        answer there would be taken for the next request's. On TLS any record counts, even one
+        without data, since an idle connection has to be silent.
         """
         below = self._below
         if self.state is states.IDLE and (below is None or not unread(below)):
@@ -114,16 +114,16 @@ class UpstreamConnection(Sender):
     # Sending.
 
     def exchange(self, outbound: OutboundRequest, total_at: float) -> Deferred[IResponse]:
-        """Send *outbound*; fires at the head of its answer.
+        """Send *outbound*; the Deferred fires at the head of its answer.
 
-        :param total_at: the exchange's last deadline, a point on the clock.
+        :param total_at: the point on the ticker's clock at which the exchange has to be over.
         """
         if self.state is not states.IDLE:
             return fail(BadGateway(reason=f"asked on a connection that is {self.state.name}"))
         try:
             head = serialise_head(outbound)
         except ValueError:
-            self.abort()  # it is in nobody's hands: not the pool's, not an exchange's
+            self.abort()  # neither the pool nor an exchange would ever close it
             raise
         self._outbound = outbound
         self._total_at = total_at
@@ -151,11 +151,11 @@ class UpstreamConnection(Sender):
         if outbound is None or self.state.answer is not states.AWAITED:
             raise FramingError("bytes that answer nothing")
         while self.state.answer is states.AWAITED:
-            found = self._head.feed(data)
-            if found is None:
+            block_and_rest = self._head.feed(data)
+            if block_and_rest is None:
                 return
-            head = parse_response(found[0], outbound.method, _LIMITS, self._known)
-            data = found[1]
+            block, data = block_and_rest
+            head = parse_response(block, outbound.method, _LIMITS, self._known)
             if head.status < 200:
                 self._interim += 1
                 if head.status == 101 or self._interim > _MAX_INTERIM:
@@ -169,37 +169,37 @@ class UpstreamConnection(Sender):
             if self.state is states.OVERTAKEN and head.status >= 400:
                 self._refused()
             response = UpstreamResponse(head, self._flow, self.abort)
-            if head.body == len(data):
+            if head.body_length == len(data):
                 self._complete(response, data)
                 return
             self._response = response
-            self._decoder = body_decoder(head.body)
-            response.more = bool(data) and head.body != 0
+            self._decoder = body_decoder(head.body_length)
+            response.body_follows = bool(data) and head.body_length != 0
             self._due(outbound.timeouts.idle)
             answer, self._answer = self._answer, None
             if answer is not None:
                 answer.callback(response)
             if not response.taken:
                 self._read(False)
-        if head.body == 0:
+        if head.body_length == 0:
             self._finish(data)
         elif data and not self.closed:
             self._read_body(data)
 
     def _complete(self, response: UpstreamResponse, body: bytes) -> None:
-        """The usual small answer, in one piece: its exchange is over before anybody hears of it."""
+        """Take a small answer in one piece: its exchange is over before the relay hears of it."""
         answer, self._answer = self._answer, None
         self._end(states.ON_END)
         response.complete(body)
         if self.state is states.IDLE:
             self._release()
         if answer is not None:
-            answer.callback(response)  # a connector may still ask a closing one for its TLS session
+            answer.callback(response)  # before the abort: the connector asks for a TLS session
         if self.state is states.CLOSED:
             self.transport.abortConnection()
 
     def _release(self) -> None:
-        # Pooled before the relay is told, so that the next request in line finds it.
+        # The pool has it before the relay hears of the end, so that a next request finds it there.
         self._read(True)
         self.reused = True
         self._keeper.released(self)
@@ -246,7 +246,7 @@ class UpstreamConnection(Sender):
         if wanted:
             self._due(self._outbound.timeouts.idle if self._outbound else None)
         else:
-            # The browser's reading is the channel's to time.
+            # Back-pressure stopped the upstream; the channel's write deadline times the browser.
             self.deadline = self._total_at
 
     def _read(self, wanted: bool) -> None:
@@ -264,14 +264,14 @@ class UpstreamConnection(Sender):
         self._ticker.watch(self)
 
     def deadline_passed(self) -> None:
-        """The ticker's call."""
+        """Close an idle connection, or fail the exchange with :exc:`UpstreamTimeout`."""
         if self.state is states.IDLE:
             self.abort()
         else:
             self._fail(Failure(UpstreamTimeout(reason="upstream deadline passed")))
 
     def abort(self) -> None:
-        """Reset the connection; whoever waits for an answer is told by connectionLost."""
+        """Reset the connection; ``connectionLost`` fails the exchange."""
         if self.state is states.IDLE:
             self._keeper.withdrawn(self)
         self.state = states.ON_BROKEN[self.state]

@@ -1,4 +1,8 @@
-"""A vetted target to a connection: resolve once, judge every address, connect to one."""
+"""The way from a vetted target to a connection: resolve once, judge every address, connect to one.
+
+The address that was judged is the one that is connected to, so that no second answer of the DNS can
+lead elsewhere (DNS rebinding).
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,10 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..deadlines import Ticker
-from ..errors import (
-    AddressNotAllowed,
-    BadGateway,
-    ProxyError,
-    UpstreamTimeout,
-)
+from ..errors import AddressNotAllowed, BadGateway, ProxyError, UpstreamTimeout
 from ..model import Address, Target, VettedTarget
 from ..policy.egress import check_address
 from .attempts import cancelled_next_turn
@@ -33,12 +31,10 @@ _MOST_ADDRESSES = 64
 
 
 class Connector:
-    """Opens connections.
+    """Opens connections to vetted targets.
 
     :param reactor: ``IReactorTCP`` and ``IReactorTime``.
     """
-
-    _log = Logger()
 
     def __init__(
         self, reactor: Any, lookups: SharedLookups, tls: TlsContexts, ticker: Ticker
@@ -51,17 +47,19 @@ class Connector:
     def connect(
         self, vetted: VettedTarget, keeper: Pool, key: PoolKey, timeout: float, caller: str = ""
     ) -> Deferred[UpstreamConnection]:
-        """A connection that is up, TLS included.
+        """A connection on which TCP and TLS are up.
+
+        The Deferred fails with :exc:`AddressNotAllowed`, :exc:`BadGateway`, :exc:`Unavailable` or
+        :exc:`UpstreamTimeout`.
 
         :param timeout: seconds for DNS, TCP and TLS together.
-        :param caller: whose share of the look-ups it takes from, beside the route's.
-        Fails with :exc:`AddressNotAllowed`, :exc:`BadGateway` or :exc:`UpstreamTimeout`.
+        :param caller: the caller whose share of the DNS look-ups counts it, beside the route's.
         """
         attempt: Deferred[UpstreamConnection] = Deferred.fromCoroutine(
             self._connect(vetted, keeper, key, caller)
         )
         attempt.addTimeout(timeout, self._reactor)
-        attempt.addErrback(_as_ours, vetted.target.origin)
+        attempt.addErrback(_as_upstream_failure, vetted.target.origin)
         return attempt
 
     async def _connect(
@@ -90,17 +88,18 @@ class Connector:
             raise
 
     def remember(self, connection: UpstreamConnection, target: Target) -> None:
-        """*connection* has brought an answer: its TLS session may be resumed by the next one.
+        """Let the next connection resume the TLS session of *connection*, which had an answer.
 
-        Not earlier: in TLS 1.3 what makes it resumable comes after the handshake.
+        In TLS 1.3 the ticket that makes a session resumable comes after the handshake, so that a
+        connection without an answer may have none yet (RFC 8446 section 4.6.1).
         """
         if target.scheme == "https":
             self._tls.for_host(target.host).remember(connection.transport.getHandle())
 
     async def vetted_addresses(self, vetted: VettedTarget, caller: str = "") -> tuple[Address, ...]:
-        """Every address of the target's host, each of which may be reached.
+        """Every address of the target's host, all of which may be reached.
 
-        :raises AddressNotAllowed: one of them may not.
+        :raises AddressNotAllowed: one of them may not be reached.
         """
         target = vetted.target
         try:
@@ -123,7 +122,8 @@ def race(
 ) -> Deferred[Any]:
     """Happy eyeballs (RFC 8305 section 5): attempts in order, a quarter second apart.
 
-    Fires with the first connection, the others cancelled; fails with the last attempt's failure.
+    The Deferred fires with the first connection, and the other attempts are cancelled. It fails
+    with the failure of the last attempt.
     """
     waiting = list(addresses)
     running: list[Deferred[Any]] = []
@@ -138,7 +138,7 @@ def race(
 
     def cancel_all(_: object = None) -> None:
         nonlocal over
-        over = True  # first: cancelled attempts report in before this returns
+        over = True  # cancelled attempts call lost() before cancel() returns
         stop_timer()
         waiting.clear()
         for attempt in list(running):
@@ -177,8 +177,8 @@ def race(
     return result
 
 
-def _as_ours(failure: Failure, origin: str) -> Failure:
-    """Foreign failures in our words; the browser's leaving stays what it is."""
+def _as_upstream_failure(failure: Failure, origin: str) -> Failure:
+    """A failure of Twisted's as one of ``IUpstream``; a cancel (the browser left) stays one."""
     if failure.check(TimeoutError):
         return Failure(UpstreamTimeout(reason=f"connecting to {origin} took too long"))
     if failure.check(ProxyError, CancelledError):

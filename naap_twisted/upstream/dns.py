@@ -21,7 +21,7 @@ _MOST_RECORDS = 256
 
 @frozen
 class Record:
-    """One answer record, as far as addresses go.
+    """An A, AAAA or CNAME record of a DNS answer.
 
     :ivar value: an address, or the next name of a CNAME.
     :ivar ttl: seconds.
@@ -33,9 +33,10 @@ class Record:
 
 
 def addresses_in(host: str, records: Sequence[Record]) -> Answer | None:
-    """The addresses that *host* has in *records*, CNAMEs followed.
+    """The addresses that *host* has in *records*, through its CNAMEs.
 
-    :returns: ``None`` where there are none, the chain is too long, or there are too many to judge.
+    :returns: ``None`` where there are none, where there are too many to judge, or where the chain
+        of CNAMEs is too long or a circle.
     """
     names = {host}
     ttls: list[int] = []
@@ -51,24 +52,23 @@ def addresses_in(host: str, records: Sequence[Record]) -> Answer | None:
         names.add(name)
     else:
         return None
-    found: list[Address] = []
+    addresses: dict[Address, None] = {}
     for record in records:
         if record.name == name and not isinstance(record.value, str):
             ttls.append(record.ttl)
-            if record.value not in found:
-                found.append(record.value)
-    if not found or len(found) > _MOST_RECORDS:
+            addresses[record.value] = None
+    if not addresses or len(addresses) > _MOST_RECORDS:
         return None
-    return Answer(tuple(found), max(0, min(ttls)))
+    return Answer(tuple(addresses), max(0, min(ttls)))
 
 
 class DnsResolver:
-    """Asks *servers* for A and AAAA; both must answer, for an unseen family can't be judged.
+    """Asks *servers* for A and AAAA records. Both must come, for a missing one can't be judged.
 
     Each query has a random id and leaves from a random port of its own (RFC 5452 section 9.2), so
-    that a forged answer has to guess both. Twisted's own sharing of equal queries is passed by: a
-    query that could not be sent (no descriptor was left) would stay in its table for ever, and
-    every later look-up of that name would wait behind it.
+    that a forged answer has to guess both. Twisted's sharing of equal queries is not used: a query
+    that could not be sent (no descriptor was left) would stay in its table for ever, and every
+    later look-up of that name would wait for it.
 
     :param servers: ``"9.9.9.9"`` or ``"127.0.0.1:5353"``.
     :param reactor: ``IReactorUDP`` and ``IReactorTime``.
@@ -113,34 +113,34 @@ class DnsResolver:
 
 
 def _records(headers: Sequence[Any]) -> list[Record]:
-    found: list[Record] = []
+    records: list[Record] = []
     for header in headers[: _MOST_RECORDS * 2]:
         name = str(header.name).lower().rstrip(".")
         payload = header.payload
         if header.type == dns.A:
-            found.append(Record(name, IPv4Address(payload.address), header.ttl))
+            records.append(Record(name, IPv4Address(payload.address), header.ttl))
         elif header.type == dns.AAAA:
-            found.append(Record(name, IPv6Address(payload.address), header.ttl))
+            records.append(Record(name, IPv6Address(payload.address), header.ttl))
         elif header.type == dns.CNAME:
-            found.append(Record(name, str(payload.name).lower().rstrip("."), header.ttl))
-    return found
+            records.append(Record(name, str(payload.name).lower().rstrip("."), header.ttl))
+    return records
 
 
 def check_server(text: str) -> tuple[str, int]:
-    """``"9.9.9.9"``, ``"127.0.0.1:5353"`` or ``"[::1]:53"`` as address and port.
+    """Read an entry of ``dns_servers`` as address and port.
 
-    :raises ValueError: it is none of these.
+    :raises ValueError: *text* is no address, perhaps with a port.
+
+    >>> check_server("9.9.9.9"), check_server("[::1]:5353")
+    (('9.9.9.9', 53), ('::1', 5353))
     """
-    host, port = _server(text)
+    host, port_text = text, ""
+    if text.startswith("["):
+        host, _, port_text = text[1:].partition("]")
+    elif text.count(":") == 1:
+        host, _, port_text = text.partition(":")
+    port = int(port_text.lstrip(":") or dns.PORT)
     ip_address(host)
     if not 1 <= port <= 65535:
         raise ValueError(f"{text!r} has no port from 1 to 65535")
     return host, port
-
-
-def _server(text: str) -> tuple[str, int]:
-    if text.startswith("["):
-        host, _, port = text[1:].partition("]")
-        return host, int(port.lstrip(":") or dns.PORT)
-    host, _, port = text.partition(":") if text.count(":") == 1 else (text, "", "")
-    return host, int(port or dns.PORT)

@@ -1,4 +1,4 @@
-"""The system's own names: hosts(5), read again when the file changes."""
+"""The hosts file, hosts(5), which is read again when it changes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ Names = dict[bytes, tuple[Address, ...]]
 
 
 class HostsFile:
-    """Asked from any thread; a file that is not there, or can't be read, knows no name."""
+    """The names in a hosts file, for any thread. A file that can't be read has no names."""
 
     def __init__(self, path: str) -> None:
         self._path = path
-        # Replaced as a whole, so that a thread never sees half of a reading.
+        # One assignment replaces version and names, so that no thread sees them of two readings.
         self._read: tuple[tuple[int, ...], Names] = ((), {})
 
     def addresses(self, host: str) -> tuple[Address, ...]:
-        """Every address of *host*, in the file's order; none where it does not stand there."""
+        """Every address of *host*, in the file's order."""
         return self._names().get(host.lower().encode("ascii"), ())
 
     def _names(self) -> Names:
@@ -30,14 +30,18 @@ class HostsFile:
                 if version != self._read[0]:
                     self._read = (version, parse_hosts(file.read()))
         except OSError:
-            # getaddrinfo takes it in the same way: the next source is asked.
+            # getaddrinfo does the same: it asks the next source.
             return {}
         return self._read[1]
 
 
 def parse_hosts(raw: bytes) -> Names:
-    """An address, then its names, on each line; ``#`` begins a comment."""
-    found: dict[bytes, dict[Address, None]] = {}
+    """The addresses of each name in *raw*, which has an address and its names on each line.
+
+    >>> parse_hosts(b"127.0.0.1 localhost # a comment")
+    {b'localhost': (IPv4Address('127.0.0.1'),)}
+    """
+    names_in_file: dict[bytes, dict[Address, None]] = {}
     for line in raw.splitlines():
         address_text, *names = line.partition(b"#")[0].split() or [b""]
         try:
@@ -45,5 +49,5 @@ def parse_hosts(raw: bytes) -> Names:
         except ValueError:
             continue
         for name in names:
-            found.setdefault(name.lower().rstrip(b"."), {})[address] = None
-    return {name: tuple(addresses) for name, addresses in found.items()}
+            names_in_file.setdefault(name.lower().rstrip(b"."), {})[address] = None
+    return {name: tuple(addresses) for name, addresses in names_in_file.items()}

@@ -1,8 +1,9 @@
-"""Look-ups shared, remembered for their TTL, and bounded for each route and each caller."""
+"""DNS look-ups that callers share: answers live for their TTL, and every caller has a bound."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 
 from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, TimeoutError, fail, maybeDeferred, succeed
@@ -16,12 +17,12 @@ from .places import PlaceLimits, Places, Share
 from .resolver import NoAddress
 
 _LONGEST_TTL = 300.0
-# How long a name without an address is not asked about again.
-_REFUSAL_TTL = 1.0
-_NOBODY = Share()
+# Seconds for which a name without an address is not asked about again.
+_NO_ADDRESS_TTL = 1.0
+_SERVER_ITSELF = Share()
 
-PLACES = PlaceLimits(total=100, reserve=10, route=50, caller=60, both=40)
-PLACES_LEFT_BEHIND = PlaceLimits(total=200, reserve=20, route=100, caller=120, both=80)
+WAITED = PlaceLimits(total=100, reserve=10, route=50, caller=60, both=40)
+RUNNING = PlaceLimits(total=200, reserve=20, route=100, caller=120, both=80)
 
 Waiter = Deferred[Answer]
 
@@ -30,24 +31,25 @@ Waiter = Deferred[Answer]
 class LookupLimits:
     """How many look-ups there may be at a time.
 
-    :ivar waited: those that somebody waits for.
+    :ivar waited: those that a caller waits for.
     :ivar running: those, and those whose callers have left. A thread inside ``getaddrinfo`` can't
-        be stopped: it holds nobody's place, but there is an end to how many one may leave behind.
+        be stopped, so there is a bound on how many a caller may leave behind.
     :ivar names: answers remembered.
     """
 
-    waited: PlaceLimits = PLACES
-    running: PlaceLimits = PLACES_LEFT_BEHIND
+    waited: PlaceLimits = WAITED
+    running: PlaceLimits = RUNNING
     names: int = 1024
 
 
 @define(eq=False)
 class _LookUp:
-    """One name that is being asked for.
+    """One name that the inner resolver is asked for.
 
-    :ivar begun_by: whose place among the running ones it has.
-    :ivar waited_by: whose place among those waited for it has; ``None`` while nobody waits.
-    :ivar fresh: who waits and has met no failure yet; *failed*: who has met one.
+    :ivar begun_by: the share that counts it among the running look-ups.
+    :ivar waited_by: the share that counts it among those waited for; ``None`` while nobody waits.
+    :ivar fresh: callers that wait and have met no failure yet.
+    :ivar failed: callers that wait and have met one.
     """
 
     host: str
@@ -61,16 +63,14 @@ class _LookUp:
 
 
 class SharedLookups:
-    """In front of another resolver: one look-up a name at a time.
+    """A resolver in front of another one: each name has one look-up at a time.
 
-    An answer is kept for its TTL, at most five minutes; one without a TTL is not kept. What is
-    kept is the answer, never a verdict on it: every connection judges the addresses anew. That
-    there is no address is an answer, too, and kept for a second.
+    An answer is kept for its TTL, at most five minutes; one without a TTL is not kept. Only the
+    answer is kept, and no verdict on it: every connection judges the addresses anew. That a name
+    has no address is an answer, too, and kept for a second.
 
-    A look-up that fails is not an answer: everybody who waited for it gets one look-up more, so
-    that nobody fails by what befell another's.
-
-    :ivar asking: how many look-ups are running, those that nobody waits for included.
+    A failed look-up is no answer: every caller that waited for it gets one look-up more, so that
+    none fails by what befell a look-up that another caller began.
     """
 
     def __init__(
@@ -86,12 +86,13 @@ class SharedLookups:
 
     @property
     def asking(self) -> int:
+        """How many look-ups are running, including those whose callers have left."""
         return len(self._running)
 
-    def resolve(self, host: str, share: Share = _NOBODY) -> Deferred[Answer]:
+    def resolve(self, host: str, share: Share = _SERVER_ITSELF) -> Deferred[Answer]:
         """See :class:`~naap_twisted.interfaces.IResolver`.
 
-        :param share: whose place it takes; a name that is known takes none.
+        :param share: counts the look-up, unless the answer is remembered.
         :raises Unavailable: *share* has no place left.
         """
         known = self._answers.get(host)
@@ -105,30 +106,27 @@ class SharedLookups:
         lookup = self._waiting.get(host)
         if not lookup and self._waited.full(share):
             raise Unavailable(reason="too many DNS look-ups in flight")
+        begun = lookup is not None
         if lookup is None:
             if self._running.full(share):
                 raise Unavailable(reason="too many DNS look-ups left behind")
             lookup = self._waiting[host] = _LookUp(host, share)
             self._running.take(share)
-            return self._join(lookup, share, begin=True)
-        return self._join(lookup, share)
-
-    def _join(self, lookup: _LookUp, share: Share, *, begin: bool = False) -> Waiter:
         if lookup.waited_by is None:
             self._waited.take(share)
             lookup.waited_by = share
-        waiter: Waiter = Deferred(lambda gone: self._forget(lookup, gone))
+        waiter: Waiter = Deferred(partial(self._forget, lookup))
         lookup.fresh.append(waiter)
-        if begin:
+        if not begun:
             self._ask(lookup)
         return waiter
 
     def _ask(self, lookup: _LookUp) -> None:
-        # What raises at once must not leave the name waiting for ever.
+        # A resolver that raises at once must not leave its callers waiting for ever.
         maybeDeferred(self._inner.resolve, lookup.host).addBoth(self._done, lookup)
 
     def _forget(self, lookup: _LookUp, gone: Waiter) -> None:
-        # The look-up itself goes on: its answer serves whoever asks next.
+        # The look-up itself goes on, and its answer serves the next caller.
         for waiters in (lookup.fresh, lookup.failed):
             if gone in waiters:
                 waiters.remove(gone)
@@ -155,7 +153,7 @@ class SharedLookups:
             if waiter.called:
                 continue  # cancelled by what one before it did with the outcome
             if isinstance(outcome, Failure):
-                waiter.errback(_in_our_words(outcome, lookup.host))
+                waiter.errback(_as_resolver_failure(outcome, lookup.host))
             else:
                 waiter.callback(outcome)
 
@@ -169,7 +167,7 @@ class SharedLookups:
         if isinstance(outcome, Answer):
             kept, seconds = outcome, min(outcome.ttl, _LONGEST_TTL)
         elif isinstance(outcome.value, NoAddress):
-            kept, seconds = outcome.value, _REFUSAL_TTL
+            kept, seconds = outcome.value, _NO_ADDRESS_TTL
         else:
             return
         if seconds <= 0:
@@ -179,8 +177,8 @@ class SharedLookups:
             self._answers.popitem(last=False)
 
 
-def _in_our_words(failure: Failure, host: str) -> Failure:
-    """A resolver's foreign failure, by its kind; never its text, which may be anything."""
+def _as_resolver_failure(failure: Failure, host: str) -> Failure:
+    """A foreign failure as one of ``IResolver``, with its type's name and without its text."""
     if failure.check(ProxyError):
         return failure
     if failure.check(TimeoutError):

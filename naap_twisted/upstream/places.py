@@ -1,4 +1,4 @@
-"""Places that many hold at once: bounded for each route, for each caller, and in all."""
+"""Counted places: bounded for each route, for each caller, and in all."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from attrs import frozen
 
 @frozen
 class Share:
-    """Whom a place is counted for.
+    """The route and the caller for which a place is counted.
 
-    :ivar route: the realm of its egress policy; 0 is no route's.
-    :ivar caller: a user or an address, as rate limits count them; ``""`` is the server itself.
+    :ivar route: the realm of its egress policy; 0 for no route.
+    :ivar caller: a user or an address, as rate limits count them; ``""`` for the server itself.
     """
 
     route: int = 0
@@ -21,12 +21,13 @@ class Share:
 
 @frozen
 class PlaceLimits:
-    """How many places there are. Whoever reaches a bound leaves something to everybody else.
+    """How many places there are; a route or caller at its bound leaves places to the others.
 
-    :ivar total: in all, but for *reserve*.
-    :ivar reserve: what each route may hold even so: no other route can take it away.
+    :ivar total: in all, without those of *reserve*.
+    :ivar reserve: the places of each route that no other route can take.
     :ivar route: the most that one route may hold.
-    :ivar caller: the most that one caller may hold; *both*: of one route's.
+    :ivar caller: the most that one caller may hold.
+    :ivar both: the most that one caller may hold on one route.
     """
 
     total: int
@@ -37,7 +38,7 @@ class PlaceLimits:
 
 
 class Places:
-    """Counts; whoever takes a place gives it back."""
+    """Counts the places that are held, each until it is left."""
 
     def __init__(self, limits: PlaceLimits) -> None:
         self._limits = limits

@@ -1,7 +1,8 @@
-"""Idle upstream connections, bounded and short-lived."""
+"""The pool of idle upstream connections, which are bounded in number and short-lived."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable
 
 from attrs import frozen
@@ -11,15 +12,15 @@ from .connection import PoolKey, UpstreamConnection
 
 @frozen
 class PoolLimits:
-    """Bounds of the pool.
+    """The bounds of the pool.
 
-    :ivar idle: seconds a connection waits for reuse; shorter than common servers' own (Node closes
-        after 5), so that it is we who close and no request races a close.
-    :ivar per_key: idle connections per origin and policy, and there per user with a key of their
-        own.
+    :ivar idle: seconds that a connection waits for reuse. Common servers wait longer (Node closes
+        after 5), so that the proxy closes first and no request meets a closing connection.
+    :ivar per_key: idle connections to one origin under one policy, and for one user's own key.
     :ivar total: idle connections in all.
-    :ivar open_per_key: open connections per origin and policy, idle or not; more are refused.
-    :ivar open_total: the same over all of them.
+    :ivar open_per_key: open connections to one origin under one policy, idle or not; a request
+        that needs one more is refused.
+    :ivar open_total: open connections in all.
     """
 
     idle: float = 4.0
@@ -30,22 +31,24 @@ class PoolLimits:
 
 
 class Pool:
-    """Keeps idle connections by key; hands out the one used last that is fit for it."""
+    """Keeps idle connections by key, and hands out the one that was used last and is usable.
+
+    :ivar opened: connections that are open, idle ones included.
+    """
 
     def __init__(self, limits: PoolLimits | None = None) -> None:
         self._limits = limits or PoolLimits()
         self._idle: dict[PoolKey, list[UpstreamConnection]] = {}
-        # By origin and policy: users with keys of their own share the bound of their upstream.
-        self._open: dict[Hashable, int] = {}
+        # The count is by origin and policy, for users with keys of their own share one bound.
+        self._open: Counter[Hashable] = Counter()
         self._size = 0
-        #: Connections that are open, idle ones included.
         self.opened = 0
 
     def __len__(self) -> int:
         return self._size
 
     def take(self, key: PoolKey) -> UpstreamConnection | None:
-        """An idle connection that may be used now, or ``None``; those that may not are closed."""
+        """An idle connection that is usable, or ``None``; unusable ones are closed on the way."""
         waiting = self._idle.get(key)
         while waiting:
             connection = waiting.pop()
@@ -57,18 +60,17 @@ class Pool:
         return None
 
     def may_open(self, key: PoolKey) -> bool:
-        """Whether one more connection for *key* stays within the bounds."""
+        """Whether a new connection for *key* stays within the bounds."""
         limits = self._limits
-        return self.opened < limits.open_total and self._open.get(key[0], 0) < limits.open_per_key
+        return self.opened < limits.open_total and self._open[key[0]] < limits.open_per_key
 
     def made(self, connection: UpstreamConnection) -> None:
-        """Count an open connection."""
-        origin = connection.key[0]
-        self._open[origin] = self._open.get(origin, 0) + 1
+        """Count *connection*, a new one."""
+        self._open[connection.key[0]] += 1
         self.opened += 1
 
     def released(self, connection: UpstreamConnection) -> None:
-        """Keep *connection* for reuse, or close it over the bounds."""
+        """Keep *connection* for reuse, or close it where the bounds are reached."""
         waiting = self._idle.get(connection.key, [])
         if len(waiting) >= self._limits.per_key or self._size >= self._limits.total:
             connection.abort()
@@ -78,18 +80,16 @@ class Pool:
         connection.wait_idle(self._limits.idle)
 
     def lost(self, connection: UpstreamConnection) -> None:
-        """Forget a connection that closed, waiting or not."""
+        """Forget *connection*, which is closed, whether it was idle or not."""
         self.opened -= 1
         origin = connection.key[0]
-        left = self._open.get(origin, 0) - 1
-        if left > 0:
-            self._open[origin] = left
-        else:
-            self._open.pop(origin, None)
+        self._open[origin] -= 1
+        if not self._open[origin]:
+            del self._open[origin]
         self.withdrawn(connection)
 
     def withdrawn(self, connection: UpstreamConnection) -> None:
-        """Hand *connection* out no more, if it waits here: it is about to close."""
+        """Hand *connection*, which is about to close, out no more if it is idle here."""
         waiting = self._idle.get(connection.key)
         if waiting and connection in waiting:
             waiting.remove(connection)

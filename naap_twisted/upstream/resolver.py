@@ -1,4 +1,4 @@
-"""Host names to every address they have, through the system's resolver."""
+"""The system's resolver: the hosts file, and then ``getaddrinfo`` in threads of our own."""
 
 from __future__ import annotations
 
@@ -26,22 +26,23 @@ _NO_SUCH_NAME = frozenset(
 
 
 class NoAddress(BadGateway):
-    """The name has no address that could be used: an answer, where other failures are none."""
+    """The name has no address. This is an answer, which other failures are not."""
 
 
 _Question = tuple[str, Deferred[Answer]]
 
 
 class SystemResolver:
-    """The hosts file, then ``getaddrinfo``, which asks what the system is set up to ask.
+    """Asks the hosts file, and then ``getaddrinfo``, which asks the system's own sources.
 
-    ``getaddrinfo`` can't be stopped. In the reactor's own pool of ten threads, ten names whose
-    servers are silent would hold up every other look-up, and whatever else asks for a thread of
-    that pool. Here no look-up ever waits for another's thread. How many there may be for whom is
-    for :class:`~naap_twisted.upstream.lookups.SharedLookups` to say; *most* is the end of it. A
-    few threads wait for the next name when they are done: to start one costs more than a look-up.
+    ``getaddrinfo`` can't be stopped. In the reactor's pool of ten threads, ten names whose servers
+    are silent would hold up every other look-up and all else that needs a thread of that pool.
+    Here each look-up has its own thread; a few threads wait for a next one, since starting a
+    thread takes longer than a look-up. :class:`~naap_twisted.upstream.lookups.SharedLookups`
+    bounds the look-ups of each caller, and *most* bounds all of them.
 
-    :param hosts: in the form of hosts(5).
+    :param hosts: the path of a file in the form of hosts(5).
+    :param most: threads at once.
     """
 
     def __init__(
@@ -57,14 +58,14 @@ class SystemResolver:
         self._getaddrinfo = getaddrinfo
         self._most = most
         self._running = 0
-        # As many threads as *_idle* wait here, each for one entry; ``None`` ends one of them.
+        # *_idle* threads wait here, each for one entry; a ``None`` ends the thread that gets it.
         self._names: SimpleQueue[_Question | None] = SimpleQueue()
         self._idle = 0
 
     def resolve(self, host: str) -> Deferred[Answer]:
         """See :class:`~naap_twisted.interfaces.IResolver`.
 
-        :raises Unavailable: there are *most* threads.
+        :raises Unavailable: *most* threads are busy.
         """
         if self._running >= self._most:
             raise Unavailable(reason="too many threads that look up names")
@@ -73,14 +74,14 @@ class SystemResolver:
             self._idle -= 1
             self._names.put((host, done))
         else:
-            # A daemon: the end of the process does not wait for a silent DNS server.
+            # A daemon thread does not keep the process alive when a DNS server is silent.
             first = (host, done)
             Thread(target=self._answer, args=(first,), daemon=True, name="naap-look-up").start()
         self._running += 1
         return done
 
     def _answer(self, question: _Question | None) -> None:
-        """In a thread, until it is told to end."""
+        """Answer one question after another, in a thread, until one is ``None``."""
         while question is not None:
             host, done = question
             try:
@@ -102,13 +103,12 @@ class SystemResolver:
             done.callback(outcome)
 
     def _addresses(self, host: str) -> tuple[Address, ...]:
-        """In a thread. What the hosts file says of a name is all that is said of it."""
-        found = self._hosts.addresses(host)
-        if found:
-            return found
-        # The closing dot makes the name absolute, a single label too: no search domain of this
-        # machine may answer for somebody else's name. The hosts file never matches such a name,
-        # which is why it was asked before.
+        """The addresses of *host*, in a thread. A name in the hosts file has no others."""
+        addresses = self._hosts.addresses(host)
+        if addresses:
+            return addresses
+        # The closing dot makes the name absolute, so that no search domain of this machine answers
+        # for it. getaddrinfo never finds such a name in the hosts file, which is asked before.
         try:
             rows = self._getaddrinfo(host.encode("ascii") + b".", None, type=socket.SOCK_STREAM)
         except socket.gaierror as error:
@@ -116,9 +116,9 @@ class SystemResolver:
                 raise NoAddress(reason=f"no address for {host}") from None
             reason = f"the system could not look {host} up: {error.strerror}"
             raise BadGateway(reason=reason) from None
-        # A scope id ("fe80::1%eth0") never stands for a public address; it is judged as it is.
+        # An address with a scope id ("fe80::1%eth0") is never public, and is judged without it.
         texts = (row[4][0].partition("%")[0] for row in rows)
-        found = tuple(dict.fromkeys(map(ip_address, texts)))
-        if not found:
+        addresses = tuple(dict.fromkeys(map(ip_address, texts)))
+        if not addresses:
             raise NoAddress(reason=f"no address for {host}")
-        return found
+        return addresses

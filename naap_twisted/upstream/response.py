@@ -1,4 +1,4 @@
-"""An upstream's answer, as Twisted's ``IResponse`` with the raw fields beside it."""
+"""An upstream's response, as Twisted's ``IResponse`` with its header list beside it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _DONE = Failure(ResponseDone())
 
 @implementer(IResponse, IPushProducer)
 class UpstreamResponse:
-    """A response whose body is still coming.
+    """A response whose body may still be coming.
 
     It is also the transport of the protocol that takes the body: pausing it stops reading from
-    the upstream, :meth:`abortConnection` ends the exchange. The protocol's ``connectionLost`` gets
-    ``ResponseDone`` for a body that is complete and ``UpstreamCut`` for one that is not.
+    the upstream, and :meth:`abortConnection` ends the exchange. The protocol's ``connectionLost``
+    gets ``ResponseDone`` for a complete body and ``UpstreamCut`` for one that broke off.
 
-    :ivar fields: ``(lower-case name, value)`` pairs in the upstream's order.
-    :ivar more: bytes of the body came with the head and follow at once.
-    :ivar whole: the body, where all of it came with the head; the exchange is over then.
-    :ivar length: bytes announced, or ``UNKNOWN_LENGTH``.
+    :ivar fields: the header list, with lower-case names in the upstream's order.
+    :ivar length: bytes that the head announced, or ``UNKNOWN_LENGTH``.
+    :ivar body_follows: bytes of the body came with the head and are delivered at once.
+    :ivar complete_body: the body, where all of it came with the head; the exchange is over then.
     """
 
     version = (b"HTTP", 1, 1)
@@ -43,9 +43,9 @@ class UpstreamResponse:
     ) -> None:
         self.code = head.status
         self.fields: Fields = head.fields
-        self.length: Any = head.body if head.body >= 0 else UNKNOWN_LENGTH
-        self.more = False
-        self.whole: bytes | None = None
+        self.length: Any = head.body_length if head.body_length >= 0 else UNKNOWN_LENGTH
+        self.body_follows = False
+        self.complete_body: bytes | None = None
         self._flow = flow
         self._abort = abort
         self._protocol: IProtocol | None = None
@@ -54,7 +54,7 @@ class UpstreamResponse:
 
     @property
     def headers(self) -> Headers:
-        """The fields as Twisted's Headers."""
+        """The header list as Twisted's header table."""
         headers = Headers()
         for name, value in self.fields:
             headers.addRawHeader(name, value)
@@ -62,11 +62,11 @@ class UpstreamResponse:
 
     @property
     def taken(self) -> bool:
-        """Whether somebody takes the body."""
+        """Whether a protocol takes the body."""
         return self._protocol is not None
 
     def deliverBody(self, protocol: IProtocol) -> None:
-        """Give the body to *protocol*, what is here already at once."""
+        """Give the body to *protocol*: at once what has come, and then piece by piece."""
         self._protocol = protocol
         protocol.makeConnection(self)  # type: ignore[arg-type]
         waiting, self._waiting = self._waiting, []
@@ -84,21 +84,21 @@ class UpstreamResponse:
     # The connection's side.
 
     def complete(self, body: bytes) -> None:
-        """All of the body is here, before anybody took it."""
-        self.more = True
-        self.whole = body
+        """Take all of the body at once, before a protocol takes it."""
+        self.body_follows = True
+        self.complete_body = body
         self._waiting = [body] if body else []
         self._end = _DONE
 
     def feed(self, data: bytes) -> None:
-        """A piece of the body."""
+        """Take a piece of the body."""
         if self._protocol is not None:
             self._protocol.dataReceived(data)
         else:
             self._waiting.append(data)
 
     def end(self, reason: Failure = _DONE) -> None:
-        """The body is over; *reason* says how."""
+        """End the body; *reason* is ``ResponseDone`` or ``UpstreamCut``."""
         if self._end is not None:
             return
         self._end = reason
@@ -113,19 +113,13 @@ class UpstreamResponse:
             self._flow(False)
 
     def resumeProducing(self) -> None:
-        """Go on."""
+        """Read from the upstream again."""
         if self._end is None:
             self._flow(True)
 
-    def stopProducing(self) -> None:
-        """Nobody wants the rest."""
-        self.abortConnection()
-
-    def loseConnection(self) -> None:
-        """Nobody wants the rest."""
-        self.abortConnection()
-
     def abortConnection(self) -> None:
-        """End the exchange now; the connection is not used again."""
+        """End the exchange, whose rest is not needed; its connection is closed."""
         if self._end is None:
             self._abort()
+
+    stopProducing = loseConnection = abortConnection

@@ -18,18 +18,18 @@ from . import states
 from .response import UpstreamResponse
 from .states import State
 
-# What leaves in one flight without the peer's word: ten segments of 1,460 bytes (RFC 6928).
+# Bytes that leave before the peer acknowledges any: ten segments of 1,460 bytes (RFC 6928).
 _ONE_FLIGHT = 14_600
 
 
 @implementer(IConsumer)
 class Upload:
-    """One request body on its way out: the consumer that its producer writes to.
+    """The consumer that the producer of one request body writes to.
 
-    Each body has its own, so that what a producer writes after its end goes nowhere, also where the
-    connection serves another request by then.
+    Each body has one of its own, so that bytes which a producer writes after its end are dropped,
+    even where the connection serves another request by then.
 
-    :ivar left: bytes of the announced length that are still to come; ``None``: chunked.
+    :ivar left: bytes of the announced length that are still to come; ``None`` for a chunked body.
     """
 
     def __init__(self, sender: Sender, producer: IBodyProducer) -> None:
@@ -38,20 +38,20 @@ class Upload:
         self.left = None if producer.length is UNKNOWN_LENGTH else int(producer.length)
 
     def write(self, data: bytes) -> None:
-        """A piece of the body."""
+        """Send a piece of the body."""
         self._sender.take_piece(self, data)
 
     def registerProducer(self, producer: object, streaming: bool) -> None:
-        """Not used: the producer is the outbound request's own."""
+        """Do nothing: the connection registers the outbound request's producer itself."""
 
     def unregisterProducer(self) -> None:
-        """Not used."""
+        """Do nothing, as above."""
 
 
 class Sender(Protocol):
-    """Sends the bodies of one exchange after another; what comes back is a subclass's.
+    """The sending half of an upstream connection; its subclass reads the answers.
 
-    :ivar state: where the connection stands.
+    :ivar state: the connection's state, which both halves move.
     """
 
     transport: Any
@@ -64,15 +64,15 @@ class Sender(Protocol):
 
     @property
     def closed(self) -> bool:
-        """It is never used again."""
+        """Whether the connection is closed, for good."""
         return self.state is states.CLOSED
 
     def _due(self, seconds: float | None) -> None:
-        """The next thing has to happen within *seconds*."""
+        """Set the deadline of the present phase to *seconds* from now."""
         raise NotImplementedError
 
     def _fail(self, failure: Failure) -> None:
-        """The exchange is broken."""
+        """End the exchange with *failure*, and close the connection."""
         raise NotImplementedError
 
     def _send(self, head: bytes, body: bytes | IBodyProducer | None) -> None:
@@ -96,10 +96,10 @@ class Sender(Protocol):
         )
 
     def take_piece(self, upload: Upload, data: bytes) -> None:
-        """Send a piece of the body that is being sent.
+        """Send a piece of the body that *upload* is.
 
-        One that goes past its announced length ends the exchange: the surplus would be read as the
-        beginning of the next request.
+        A piece past the announced length fails the exchange, because the upstream would read the
+        surplus as the beginning of the next request.
         """
         if upload is not self._upload or not data:
             return
@@ -112,21 +112,22 @@ class Sender(Protocol):
             upload.left -= len(data)
         if self._response is None:
             self._due(self._outbound.timeouts.idle if self._outbound else None)
-        # Not by Twisted's queue where the kernel takes it: a write that fails there would close the
-        # connection before an answer that is here already is read.
+        # A write that fails in Twisted's queue would close the connection before an answer that has
+        # come already is read, so the piece goes to the kernel itself where that takes it.
         send_now(self.transport, data)
 
     def _cease(self) -> None:
-        """Stop the body's producer, if it is not done."""
+        """Stop the producer of the request body, if it is not done."""
         upload, self._upload = self._upload, None
         if upload is not None:
             self.transport.unregisterProducer()
             upload.producer.stopProducing()
 
     def _refused(self) -> None:
-        """The upstream does not want the rest (RFC 9112 section 9.5).
+        """Send no more of a request body that the upstream has refused (RFC 9112 section 9.5).
 
-        Where it has closed, one more write would reset the connection before its answer is read.
+        If the upstream has closed its side, one more write would make its kernel reset the
+        connection before the answer is read.
         """
         self._cease()
         stop_writing(self.transport)
@@ -135,7 +136,7 @@ class Sender(Protocol):
         if upload is not self._upload:
             return
         if upload.left:
-            # The next request would be taken for the rest of this body.
+            # The upstream would take the next request for the rest of this body.
             self._fail(Failure(InternalError(reason="a request body short of its length")))
             return
         self._upload = None

@@ -1,18 +1,18 @@
-"""Where an upstream connection stands between one request and the next: states, events, a table.
+"""The states of an upstream connection between one request and the next, as a table.
 
-Whether a connection may serve another user is decided here and nowhere else. The rules:
+This table alone decides whether a connection may serve another user. The rules:
 
 1. One exchange at a time: a request begins on an idle connection only.
-2. A request is whole once its last byte has left this machine, not once somebody has written it:
+2. A request is complete once its last byte has left this machine, and not once it was written:
    bytes that wait here would be the beginning of the next request, or would hold it up.
-3. The head of an answer has to come after its request is whole. An answer that overtakes its
-   request is relayed as any other, but it is the last one on its connection: nobody can tell
-   whether the upstream will read the rest as a body, as a request, or drop the next request with
-   it (RFC 9112 section 9.3 asks for a body that is read to its end, or for a close).
+3. The head of an answer has to come after its request is complete. An answer that overtakes its
+   request is relayed as any other, but it is the last one on its connection: the upstream may
+   read the rest as a body, read it as a request, or drop the next request with it (RFC 9112
+   section 9.3 asks for a body that is read to its end, or for a close).
 4. An answer that says ``close``, or that ends by a close, is the last one on its connection.
 5. Not a byte follows an answer, and none comes on an idle connection.
 6. A closed connection stays closed.
-7. What the table does not name closes the connection.
+7. An event that the table does not name for a state closes the connection.
 
 Only :attr:`State.IDLE` may wait in the pool, and :attr:`Event.END` in :attr:`State.READING` is the
 only way back to it.
@@ -45,7 +45,7 @@ class Answer(enum.Enum):
 
 
 class State(enum.Enum):
-    """Each pair that can be. There is no other: ``State((Request.NONE, Answer.BODY))`` fails."""
+    """Every possible pair; another one, such as ``State((Request.NONE, Answer.BODY))``, fails."""
 
     IDLE = (Request.NONE, Answer.NONE)
     SENDING = (Request.PART, Answer.AWAITED)
@@ -56,7 +56,7 @@ class State(enum.Enum):
     OVERTAKEN = (Request.OVERTAKEN, Answer.LAST)
     CLOSED = (Request.OVER, Answer.OVER)
 
-    # Enum's own hash is a function in Python, which the hot path would pay for at each event.
+    # Enum's own hash is a Python function, which would run at each event of the hot path.
     __hash__ = object.__hash__
 
     def __init__(self, request: Request, answer: Answer) -> None:
@@ -73,7 +73,7 @@ class Event(enum.Enum):
     HEAD = "the final head of an answer after which the connection may go on"
     LAST_HEAD = "the final head of an answer after which it may not"
     END = "an answer is here to its last byte, and nothing behind it"
-    BROKEN = "surplus or stray bytes, a cut, a deadline, somebody who gave up"
+    BROKEN = "surplus or stray bytes, a cut, a deadline, a cancelled exchange"
 
 
 _NAMED: dict[State, dict[Event, State]] = {
@@ -100,8 +100,8 @@ NEXT: dict[tuple[State, Event], State] = {
     (state, event): _NAMED[state].get(event, State.CLOSED) for state in State for event in Event
 }
 
-# The same by event, and the members that are asked for: to look a member up in its enum would cost
-# the hot path more than everything else here.
+# The same by event, and members as names of the module: to look a member up in its enum would take
+# the hot path longer than everything else here.
 (
     ON_BEGUN,
     ON_WRITTEN,

@@ -16,7 +16,7 @@ from ..errors import ConfigError
 
 @implementer(IOpenSSLTrustRoot)
 class TrustRoots:
-    """The system's trust anchors, and those of one file more.
+    """The system's trust anchors, and those of one more file.
 
     :param ca_file: a PEM file, or ``""``.
     """
@@ -39,10 +39,10 @@ class TrustRoots:
 
 @implementer(IOpenSSLClientConnectionCreator)
 class Resuming:
-    """One host's TLS context, and the session that the next handshake may resume (RFC 8446 2.2).
+    """The TLS context of one host, with the session that the next handshake may resume.
 
-    A resumed session was verified by name when it began, and is compared with the name again:
-    OpenSSL keeps the certificate with it.
+    A session (RFC 8446 section 2.2) was verified by name when it began. The name is compared again
+    when it is resumed, because OpenSSL keeps the certificate with the session.
     """
 
     def __init__(self, creator: Any) -> None:
@@ -50,21 +50,21 @@ class Resuming:
         self._session: SSL.Session | None = None
 
     def clientConnectionForTLS(self, tls_protocol: Any) -> SSL.Connection:
-        """For ``wrapClientTLS``."""
+        """A TLS connection for ``wrapClientTLS``, which resumes the remembered session."""
         connection: SSL.Connection = self._creator.clientConnectionForTLS(tls_protocol)
         if self._session is not None:
             connection.set_session(self._session)
         return connection
 
     def remember(self, connection: SSL.Connection) -> None:
-        """Keep the session of *connection*, which has brought an answer."""
+        """Keep the session of *connection*, on which an answer has come."""
         self._session = connection.get_session()
 
 
 class TlsContexts:
-    """One client context per host name, so that handshakes need not build one each.
+    """A TLS context for each host, so that no handshake has to build one.
 
-    :param most: contexts kept.
+    :param most: contexts kept; the one used longest ago goes first.
     """
 
     def __init__(self, ca_file: str = "", most: int = 256) -> None:
@@ -73,7 +73,7 @@ class TlsContexts:
         self._by_host: OrderedDict[str, Resuming] = OrderedDict()
 
     def for_host(self, host: str) -> Resuming:
-        """The connection creator that verifies *host* (RFC 9525), name or address."""
+        """The connection creator that verifies the certificate for *host* (RFC 9525)."""
         creator = self._by_host.get(host)
         if creator is None:
             creator = Resuming(

@@ -1,4 +1,4 @@
-"""An outbound request as bytes. The one place where secrets become bytes. Pure."""
+"""The head of an outbound request as bytes; here the secrets of its headers become bytes. Pure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
 
 
 def serialise_head(outbound: OutboundRequest) -> bytes:
-    """Request line and fields, framing included (RFC 9112 sections 3, 6).
+    """Request line and header section, framing included (RFC 9112 sections 3 and 6).
 
-    :raises ValueError: a name, value or path would break out of its line.
+    :raises ValueError: a name, a value or the path would break out of its line.
     """
     target = outbound.target.target
     lines = [
-        b"%s %s HTTP/1.1" % (outbound.method, target.path.encode("ascii")),
+        b"%s %s HTTP/1.1" % (outbound.method, target.path_and_query.encode("ascii")),
         b"Host: " + target.authority.encode("ascii"),
     ]
     for name, value in outbound.headers:
@@ -37,7 +37,7 @@ def serialise_head(outbound: OutboundRequest) -> bytes:
     head = b"\r\n".join(lines)
     breaks = len(lines) - 1
     broken = head.count(b"\n") != breaks or head.count(b"\r") != breaks
-    # A stock site's parser lets control bytes through.
+    # The parser of a stock site, whose requests may be relayed, lets control bytes through.
     if broken or head != head.translate(None, CONTROLS):
         raise ValueError("a header would break out of its line")
     return head + b"\r\n\r\n"

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from ..downstream.caller import NOBODY, TrustedProxies
-from ..downstream.presets import put_preset, spelling
+from ..downstream.headers import put_preset, spelled
 from ..errors import NotFound, OriginNotAllowed
 from ..headers import CORS_ALLOWED_HEADERS, HeaderPatterns, is_token
 from ..interfaces import IDownstreamRequest, IRouteTable
@@ -31,9 +31,9 @@ _MOST_REQUESTED = 64
 _LONGEST = 100
 _MOST_NAMED = 16
 _NO_ROUTE = RouteCors(methods=())
-_ALLOW_ORIGIN = spelling(b"Access-Control-Allow-Origin")
-_ALLOW_CREDENTIALS = spelling(b"Access-Control-Allow-Credentials")
-_EXPOSE = spelling(b"Access-Control-Expose-Headers")
+_ALLOW_ORIGIN = spelled(b"Access-Control-Allow-Origin")
+_ALLOW_CREDENTIALS = spelled(b"Access-Control-Allow-Credentials")
+_EXPOSE = spelled(b"Access-Control-Expose-Headers")
 
 
 @frozen

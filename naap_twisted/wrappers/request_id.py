@@ -8,13 +8,13 @@ import secrets
 from twisted.web.resource import IResource
 
 from ..downstream.caller import NOBODY, TrustedProxies, effective_client
-from ..downstream.presets import put_preset, spelling
+from ..downstream.headers import put_preset, spelled
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper, peer_of
 
 # Characters that a log line, a header and a URL take without quoting.
 _SANE = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
-_NAME = spelling(b"X-Request-ID")
+_NAME = spelled(b"X-Request-ID")
 _SOURCES = (b"x-request-id", b"x-correlation-id")
 
 

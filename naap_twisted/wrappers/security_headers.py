@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..downstream.presets import make_preset, put_preset
+from ..downstream.headers import make_preset, put_preset
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper
 

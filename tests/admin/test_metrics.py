@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client.parser import text_string_to_metric_families
 
 from naap_twisted import RateLimit, create_external_proxy
+from naap_twisted.downstream.held import Hold
 from naap_twisted.testing import CLOSE, PAUSE, ScriptedUpstream
 
 from .support import JSON, PATH, AdminTestCase
@@ -78,7 +79,7 @@ class MetricsTests(AdminTestCase):
         """What is held now, and who found no room."""
         self.start()
         account = self.server.site().held
-        account.open("192.0.2.1").take(5000)
+        Hold(account, "192.0.2.1").take(5000)
         account.refused = 3
         found = await self.scrape()
         self.assertEqual(found["naap_held_body_bytes",], 5000)

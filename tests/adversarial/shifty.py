@@ -118,10 +118,10 @@ class _Connection(Protocol):
         self._mood, self.number, self._method = mood.decode(), number, head.method
         self._factory.asked.append(number)
         self._factory.changed()
-        self._decoder = body_decoder(head.body)
+        self._decoder = body_decoder(head.body_length)
         if self._mood.startswith("early"):
             self._early()
-        if head.body == 0:
+        if head.body_length == 0:
             self._finish()
             return rest
         if self._swallows:

@@ -86,7 +86,7 @@ class HeldBodiesTests(IntegrationTestCase):
                     while self.waiting:
                         await self.waiting.pop().stop()
                     await eventually(lambda: not self.account.total, 2.0)
-                    self.assertEqual(len(self.account), 0)
+                    self.assertEqual(len(self.account.by_key), 0)
 
     async def others_are_served(self):
         """Another address, large bodies too; and this one with what needs no room."""
@@ -115,7 +115,7 @@ class HeldBodiesTests(IntegrationTestCase):
             client.send(request_bytes("POST", PATH, headers, DOCUMENT)[:-1])
             clients.append(client)
         await eventually(lambda: self.account.total == 14 * (SIZE - 1), 5.0)
-        self.assertEqual((self.account.refused, len(self.account)), (0, 14))
+        self.assertEqual((self.account.refused, len(self.account.by_key)), (0, 14))
         for client in clients:
             client.send(DOCUMENT[-1:])
             self.assertEqual((await client.answer("POST")).status, 200)

@@ -58,7 +58,7 @@ def accepted(url):
         target = parse_target(url.encode("utf-8", "surrogatepass"))
     except InvalidTarget:
         return None
-    return target.scheme, target.host, target.port, target.path.partition("?")[0]
+    return target.scheme, target.host, target.port, target.path_and_query.partition("?")[0]
 
 
 def as_ours(protocol, hostname, port, path):

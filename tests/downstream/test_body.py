@@ -5,7 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from naap_twisted.downstream.body import UNCOUNTED, BrowserGone, RequestBody, StreamedBody
-from naap_twisted.downstream.held import HeldBytes
+from naap_twisted.downstream.held import HeldBytes, Hold
 from naap_twisted.errors import BodyTooLarge, Unavailable
 
 from .support import Sink
@@ -25,7 +25,7 @@ class Tap:
         self.asked.append("pause")
 
     def open_hold(self):
-        return self.account.open("a")
+        return Hold(self.account, "a")
 
 
 class Delivery(SynchronousTestCase):
@@ -179,14 +179,14 @@ class Held(SynchronousTestCase):
     def test_no_room_for_what_is_announced(self):
         """Refused before a byte is asked for."""
         tap = Tap(most=10)
-        tap.account.open("b").take(5)
+        Hold(tap.account, "b").take(5)
         self.failureResultOf(RequestBody(tap, 6).collect(6), Unavailable)
         self.assertEqual((tap.asked, tap.account.refused), ([], 1))
 
     def test_no_room_on_the_way(self):
         """What did not say how long it is is refused in the middle."""
         tap = Tap(most=10)
-        tap.account.open("b").take(5)
+        Hold(tap.account, "b").take(5)
         body = RequestBody(tap, None)
         done = body.collect(100)
         body.feed(b"abcde")
@@ -214,16 +214,16 @@ class Held(SynchronousTestCase):
             body = RequestBody(tap, size)
             body.feed(b"a" * size)
             body.end()
-            self.assertEqual(body.whole(size), b"a" * size)
+            self.assertEqual(body.read_all(size), b"a" * size)
             self.assertEqual(tap.account.total, size if counted else 0)
-            tap.account.open("b").take(100_000 - tap.account.total)
+            Hold(tap.account, "b").take(100_000 - tap.account.total)
             other = RequestBody(tap, None)
             other.feed(b"a" * size)
             other.end()
             if counted:
-                self.assertRaises(Unavailable, other.whole, size)
+                self.assertRaises(Unavailable, other.read_all, size)
             else:
-                self.assertEqual(len(other.whole(size)), size)
+                self.assertEqual(len(other.read_all(size)), size)
 
     def test_streamed_ones_are_not_held(self):
         """What goes on as it comes takes no room."""

@@ -282,7 +282,7 @@ class HeldBodies(SynchronousTestCase):
         for number, browser in enumerate(browsers):
             if number not in gone:
                 browser.leave()
-        self.assertEqual((account.total, len(account)), (0, 0))
+        self.assertEqual((account.total, len(account.by_key)), (0, 0))
 
     def test_given_back_with_the_answer(self):
         """Not with the connection, which serves on; and there was something to give back."""

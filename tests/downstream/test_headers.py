@@ -2,7 +2,13 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers, InvalidHeaderName
 
 from naap_twisted.downstream import headers as module
-from naap_twisted.downstream.headers import LeanHeaders, spelled
+from naap_twisted.downstream.headers import (
+    LeanHeaders,
+    make_preset,
+    put_fields,
+    put_preset,
+    spelled,
+)
 
 NAMES = (b"content-type", b"ETag", b"WWW-Authenticate", b"x-ReQuest-ID", b"dnt", b"X-Request-ID")
 
@@ -31,12 +37,13 @@ class LeanHeadersTests(SynchronousTestCase):
         self.assertEqual(headers.getRawHeaders(b"x-one"), [b"1", b"2"])
 
     def test_strangers_do_not_fill_the_memory(self) -> None:
-        """Names that nobody uses again leave room for others; those that we set stay."""
-        self.patch(module, "_SPELLED", dict(module._OWN))
+        """Names that nobody uses again leave room for others, and for those that we set."""
+        self.patch(module, "_SPELLED", {})
         for at in range(module._MOST_SPELLED):
             spelled(b"x-junk-%d" % at)
         spelled(b"x-fresh")
         self.assertEqual(module._SPELLED.get(b"x-fresh"), b"X-Fresh")
+        LeanHeaders().setRawHeaders(b"Content-Type", [b"a/b"])
         self.assertEqual(module._SPELLED[b"Content-Type"], b"Content-Type")
         self.assertLessEqual(len(module._SPELLED), module._MOST_SPELLED)
 
@@ -60,3 +67,42 @@ class LeanHeadersTests(SynchronousTestCase):
         for name in (b"etag", b"ETag", "Etag"):
             self.assertTrue(headers.hasHeader(name))
         self.assertFalse(headers.hasHeader(b"dnt"))
+
+
+CONSTANT = {b"x-request-id": b"1", b"Content-Security-Policy": b"a; b"}
+
+
+class PresetTests(SynchronousTestCase):
+    def test_the_same_on_both(self) -> None:
+        """Our headers and Twisted's say the same afterwards; one value each, the old one gone."""
+        preset = make_preset(CONSTANT)
+        for headers in (LeanHeaders(), Headers()):
+            headers.setRawHeaders(b"X-Request-ID", [b"old", b"older"])
+            put_preset(headers, preset)
+            for name, value in CONSTANT.items():
+                self.assertEqual(headers.getRawHeaders(name), [value])
+
+    def test_values_are_not_shared(self) -> None:
+        """What one answer adds to a constant header is not in the next."""
+        preset = make_preset(CONSTANT)
+        first, second = LeanHeaders(), LeanHeaders()
+        put_preset(first, preset)
+        first.addRawHeader(b"Content-Security-Policy", b"c")
+        put_preset(second, preset)
+        self.assertEqual(second.getRawHeaders(b"Content-Security-Policy"), [b"a; b"])
+
+    def test_fields(self) -> None:
+        """The same on both: what was set is replaced, a repeated name stays repeated."""
+        for headers in (LeanHeaders(), Headers()):
+            headers.setRawHeaders(b"Link", [b"old"])
+            put_fields(headers, [(b"Link", b"1"), (b"ETag", b"2"), (b"Link", b"3")])
+            self.assertEqual(headers.getRawHeaders(b"link"), [b"1", b"3"])
+            self.assertEqual(headers.getRawHeaders(b"etag"), [b"2"])
+
+    def test_spelled(self) -> None:
+        """A preset's name is the one under which Twisted's headers find it."""
+        headers = LeanHeaders()
+        put_preset(headers, ((spelled(b"x-request-id"), b"1"),))
+        self.assertEqual(
+            Headers(dict(headers.getAllRawHeaders())).getRawHeaders("X-Request-ID"), ["1"]
+        )

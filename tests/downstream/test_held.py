@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.downstream.held import HeldBytes
+from naap_twisted.downstream.held import HeldBytes, Hold
 from naap_twisted.errors import Unavailable
 
 
@@ -14,20 +14,20 @@ class Bounds(SynchronousTestCase):
     def test_of_one_caller(self):
         """Its bodies together have a bound; another's have their own."""
         account = HeldBytes(1000, 100)
-        first, second, other = (account.open(key) for key in ("a", "a", "b"))
+        first, second, other = (Hold(account, key) for key in ("a", "a", "b"))
         first.take(60)
         second.take(40)
         self.assertRaises(Unavailable, second.take, 1)
         other.take(100)
-        self.assertEqual((account.total, account.refused, account.of("a")), (200, 1, 100))
+        self.assertEqual((account.total, account.refused, account.by_key["a"]), (200, 1, 100))
         first.release()
         second.take(60)
 
     def test_of_all(self):
         """So have those of all callers."""
         account = HeldBytes(100, 100)
-        account.open("a").take(60)
-        mine = account.open("b")
+        Hold(account, "a").take(60)
+        mine = Hold(account, "b")
         mine.take(40)
         error = self.assertRaises(Unavailable, mine.take, 1)
         self.assertEqual(error.headers, ((b"Retry-After", b"1"),))
@@ -36,31 +36,31 @@ class Bounds(SynchronousTestCase):
     def test_alone(self):
         """How large a single body may be is not decided here, but it leaves no room for others."""
         account = HeldBytes(100, 50)
-        alone = account.open("a")
+        alone = Hold(account, "a")
         for size in (40, 40, 400):
             alone.take(size)
-        self.assertRaises(Unavailable, account.open("a").take, 1)
-        self.assertRaises(Unavailable, account.open("b").take, 1)
+        self.assertRaises(Unavailable, Hold(account, "a").take, 1)
+        self.assertRaises(Unavailable, Hold(account, "b").take, 1)
 
     def test_foreseen(self):
         """To ask takes no room, and a refusal is counted."""
         account = HeldBytes(100, 100)
-        account.open("a").take(60)
+        Hold(account, "a").take(60)
         for key in ("a", "b"):
-            hold = account.open(key)
+            hold = Hold(account, key)
             hold.check(40)
             self.assertRaises(Unavailable, hold.check, 41)
-        self.assertEqual((account.total, account.refused, len(account)), (60, 2, 1))
+        self.assertEqual((account.total, account.refused, len(account.by_key)), (60, 2, 1))
 
     def test_given_back_once(self):
         """A second release gives nothing back that belongs to others."""
         account = HeldBytes(100, 100)
-        first, second = account.open("a"), account.open("a")
+        first, second = Hold(account, "a"), Hold(account, "a")
         first.take(10)
         second.take(20)
         for _ in range(2):
             first.release()
-            self.assertEqual((account.total, account.of("a")), (20, 20))
+            self.assertEqual((account.total, account.by_key["a"]), (20, 20))
 
 
 class AnyOrder(SynchronousTestCase):
@@ -76,7 +76,7 @@ class AnyOrder(SynchronousTestCase):
     def test_sums(self, steps):
         """What the account says is what its bodies hold, within its bounds or one body's own."""
         account = HeldBytes(150, 80)
-        holds = [account.open("abc"[n % 3]) for n in range(6)]
+        holds = [Hold(account, "abc"[n % 3]) for n in range(6)]
         for number, step, size in steps:
             hold = holds[number]
             try:
@@ -87,8 +87,8 @@ class AnyOrder(SynchronousTestCase):
             self.assertTrue(account.total <= 150 or account.total == max(h.size for h in holds))
             for key in "abc":
                 sizes = [each.size for each in holds["abc".index(key) :: 3]]
-                self.assertEqual(account.of(key), sum(sizes))
+                self.assertEqual(account.by_key.get(key, 0), sum(sizes))
                 self.assertTrue(sum(sizes) <= 80 or sum(sizes) == max(sizes))
         for hold in holds:
             hold.release()
-        self.assertEqual((account.total, len(account)), (0, 0))
+        self.assertEqual((account.total, len(account.by_key)), (0, 0))

@@ -48,11 +48,11 @@ class OutflowTests(SynchronousTestCase):
 
     def test_held_head(self) -> None:
         """A head waits for its first piece of body, or for a flush."""
-        self.side._held = b"head "
+        self.side._unsent_head = b"head "
         self.assertEqual(self.transport.value(), b"")
         self.side.writeSequence([b"bo", b"dy"])
         self.assertEqual(self.transport.value(), b"head body")
-        self.side._held = b" next"
+        self.side._unsent_head = b" next"
         self.side.flush()
         self.side.flush()
         self.assertEqual(self.transport.value(), b"head body next")

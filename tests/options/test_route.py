@@ -3,9 +3,9 @@
 from attrs import fields
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.headers import DEFAULT_PASS, PINNED_PASS
 from naap_twisted.model import ExposeHeader
 from naap_twisted.options.route import RouteOptions, with_sessions
-from naap_twisted.policy.usual_headers import DEFAULT_PASS, PINNED_PASS
 
 
 def options(**given):

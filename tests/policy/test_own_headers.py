@@ -6,14 +6,13 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ExposeHeader, create_external_proxy
 from naap_twisted.errors import ConfigError
-from naap_twisted.headers import HOP_BY_HOP
+from naap_twisted.headers import HOP_BY_HOP, PINNED_RELAY, SDP_RELAY
 from naap_twisted.policy.own_headers import (
     is_never_relayed,
     why_not_relayed,
     why_not_renamed,
     why_not_taken,
 )
-from naap_twisted.policy.usual_headers import PINNED_RELAY, SDP_RELAY
 from tests.config.support import problems_of, proxy
 
 NAMES = ("Set-Cookie", "refresh", "Cross-Origin-Opener-Policy", "X-ACCEL-Expires", "SEC-a", "Via")

@@ -177,7 +177,7 @@ class Relay(RelayCase):
                 response.end(ResponseDone())
                 self.successResultOf(done)
                 self.assertEqual(b"".join(browser.written), body)
-                self.assertEqual(browser.record.tokens, tokens)
+                self.assertEqual(browser.record.model_tokens, tokens)
 
     def test_redacted(self):
         """Of good answers what is text, in any of its names, where asked for; of errors all."""

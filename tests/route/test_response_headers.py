@@ -6,11 +6,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from naap_twisted import create_external_proxy
-from naap_twisted.downstream.presets import put_fields
+from naap_twisted.downstream.headers import put_fields
 from naap_twisted.errors import ConfigError
+from naap_twisted.headers import PINNED_RELAY, SDP_RELAY
 from naap_twisted.model import ExposeHeader, Target
 from naap_twisted.policy.own_headers import is_never_relayed
-from naap_twisted.policy.usual_headers import PINNED_RELAY, SDP_RELAY
 from naap_twisted.route.request_headers import injected_headers
 from naap_twisted.route.response_headers import (
     ResponseRewrite,

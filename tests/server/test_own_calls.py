@@ -38,7 +38,7 @@ class Agent:
 
 class ScrubbingTests(SynchronousTestCase):
     def answer(self, *fields):
-        head = ResponseHead(status=401, fields=list(fields), body=99, keep_alive=True)
+        head = ResponseHead(status=401, fields=list(fields), body_length=99, keep_alive=True)
         self.upstream = UpstreamResponse(head, lambda _: None, lambda: None)
         agent = ScrubbingAgent(Agent(self.upstream), INJECTED)
         verifyObject(IAgent, agent)

@@ -21,7 +21,7 @@ class CountsTests(SynchronousTestCase):
 
     def test_tokens(self) -> None:
         """Where the answer told of any."""
-        counts = Counts.of(ExchangeRecord(upstream_status=200, tokens=(1, 2, 3)))
+        counts = Counts.of(ExchangeRecord(upstream_status=200, model_tokens=(1, 2, 3)))
         self.assertEqual(
             (counts.prompt_tokens, counts.completion_tokens, counts.total_tokens), (1, 2, 3)
         )

@@ -24,7 +24,7 @@ class UsageRouteTests(SynchronousTestCase):
         book = UsageBook(MemoryUsageStore(), MemoryReactorClock(), now=lambda: 1_795_000_000)
         add_usage_route(server.router, book)
         record = ExchangeRecord(user=User("ada"), route="/r", phases={"headers": 0.1})
-        record.upstream_status, record.tokens = 200, (1, 2, 3)
+        record.upstream_status, record.model_tokens = 200, (1, 2, 3)
         book.ended(record)
         listed = {}
         for user in ("ada", "bob"):

@@ -38,7 +38,7 @@ class Recorder:
     def send(self, request):
         self.sent.append(request)
         status, fields, body = self._answer
-        head = ResponseHead(status=status, fields=fields, body=len(body), keep_alive=True)
+        head = ResponseHead(status=status, fields=fields, body_length=len(body), keep_alive=True)
         response = UpstreamResponse(head, lambda _: None, lambda: None)
         response.feed(body)
         response.end()
@@ -65,7 +65,7 @@ class Vetted(Case):
         done = agent.request(b"POST", b"https://api.example.com/a?b=c", headers)
         self.assertEqual(self.successResultOf(done).code, 200)
         (sent,) = self.upstream.sent
-        self.assertEqual((sent.method, sent.target.target.path), (b"POST", "/a?b=c"))
+        self.assertEqual((sent.method, sent.target.target.path_and_query), (b"POST", "/a?b=c"))
         self.assertEqual(
             [(n.lower(), v) for n, v in sent.headers], [(b"x-a", b"1"), (b"x-a", b"2")]
         )

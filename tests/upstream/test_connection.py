@@ -62,7 +62,9 @@ class CompleteAnswers(Case):
         seen = []
         self.up.exchange(deliver=False)
         self.up.answer.addCallback(
-            lambda response: seen.append((response.whole, list(self.up.keeper.released_ones)))
+            lambda response: seen.append(
+                (response.complete_body, list(self.up.keeper.released_ones))
+            )
         )
         self.up.reply(LENGTH)
         self.assertEqual(seen, [(b"hello", [self.up.connection])])

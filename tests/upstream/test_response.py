@@ -21,7 +21,7 @@ class Response(SynchronousTestCase):
         self.response = self.make(5)
 
     def make(self, announced):
-        head = ResponseHead(status=201, fields=FIELDS, body=announced, keep_alive=True)
+        head = ResponseHead(status=201, fields=FIELDS, body_length=announced, keep_alive=True)
         return UpstreamResponse(head, self.flow.append, lambda: self.aborts.append(1))
 
     def test_interfaces(self):
