@@ -1,10 +1,29 @@
-"""Every interface of the house, in one file: the seams along which it is taken apart and tested."""
+"""Every interface of the house, in one file: the seams along which it is taken apart and tested.
+
+What Twisted looks for at run time is a zope interface; everything else is a ``Protocol``, so that a
+class fits by its methods and type checkers see both sides.
+"""
 
 from __future__ import annotations
 
-from twisted.web.iweb import IRequest
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IPushProducer
+from twisted.python.failure import Failure
+from twisted.web.iweb import IRequest, IResponse
 from twisted.web.resource import IResource
-from zope.interface import Attribute, Interface
+from zope.interface import Attribute
+
+from .errors import ProxyError
+from .model import Answer, KeyInfo, OutboundRequest, RateDecision, RouteCors, User
+from .secret import Secret
+
+if TYPE_CHECKING:
+    from twisted.web.server import Request
+
+Usage = TypeVar("Usage")
 
 
 class IHeadResource(IResource):
@@ -19,131 +38,158 @@ class IHeadResource(IResource):
 class IDownstreamRequest(IRequest):
     """The browser's request on our site: a ``twisted.web.server.Request`` with some more things."""
 
-    body = Attribute("The request body as a stream: an IRequestBody.")
+    body: IRequestBody = Attribute("The request body as a stream: an IRequestBody.")
     record = Attribute("The naap_twisted.downstream.record.ExchangeRecord of this exchange.")
     finished = Attribute("True once the answer is out, whoever gave it.")
     relayed = Attribute("True once the answer is an upstream's: its bytes must not be touched.")
     compression = Attribute("Callable[[request], encoder | None] for an answer of ours, or None.")
 
-    def render(resource):  # type: ignore[no-untyped-def]
+    def render(resource: IResource) -> None:
         """Let *resource* answer: at once if it is an IHeadResource, else when the body is in."""
 
-    def refuse(error):  # type: ignore[no-untyped-def]
+    def refuse(error: ProxyError) -> None:
         """Send a ProxyError as the contract's JSON answer and finish. No-op once a head is out."""
 
-    def notifyFinish():  # type: ignore[no-untyped-def]
+    def notifyFinish() -> Deferred[None]:
         """Deferred that fires with None when the answer is out, and fails when the browser left."""
 
-    def processingFailed(reason):  # type: ignore[no-untyped-def]
+    def processingFailed(reason: Failure) -> Failure:
         """Log a Failure of a handler and answer with a fixed text."""
 
-    def registerProducer(producer, streaming):  # type: ignore[no-untyped-def]
+    def registerProducer(producer: IPushProducer, streaming: bool) -> None:
         """Flow control of the answer's body, as twisted.web.http.Request has it."""
 
-    def unregisterProducer():  # type: ignore[no-untyped-def]
+    def unregisterProducer() -> None:
         """The answer's body is complete, or over."""
 
-    def when_gone(callback):  # type: ignore[no-untyped-def]
+    def when_gone(callback: Callable[[], object]) -> None:
         """Call *callback*, without arguments, if the browser leaves before the answer is out."""
 
-    def abort():  # type: ignore[no-untyped-def]
+    def abort() -> None:
         """Cut the connection: an answer that began can not be completed."""
 
 
-class IRequestBody(Interface):
-    """A request body on its way in, with back-pressure to the browser's socket."""
+class Sink(Protocol):
+    """A consumer of one request body."""
 
-    length = Attribute("Declared bytes (Content-Length), or None for a chunked body.")
-    received = Attribute("Bytes taken from the wire so far.")
+    def dataReceived(self, data: bytes) -> None:
+        """Take a piece of the body."""
 
-    def collect(limit):  # type: ignore[no-untyped-def]
-        """Deferred[bytes] of the whole body; BodyTooLarge past *limit*, at once if declared.
+    def bodyEnded(self) -> None:
+        """The body has been delivered completely."""
+
+    def bodyFailed(self, error: Exception) -> None:
+        """The body will never be complete."""
+
+
+class IRequestBody(Protocol):
+    """A request body on its way in, with back-pressure to the browser's socket.
+
+    :ivar length: declared bytes (Content-Length), or ``None`` for a chunked body.
+    :ivar received: bytes taken from the wire so far.
+    :ivar complete: all of it has been received.
+    """
+
+    length: int | None
+    received: int
+    complete: bool
+
+    def collect(self, limit: int) -> Deferred[bytes]:
+        """The whole body; fails with BodyTooLarge past *limit*, at once if declared.
 
         Unavailable where the server holds too many bytes of such bodies.
         """
 
-    def read_all(limit):  # type: ignore[no-untyped-def]
+    def read_all(self, limit: int) -> bytes | Deferred[bytes]:
         """As collect, but the bytes themselves where all of them have been received."""
 
-    def start(sink):  # type: ignore[no-untyped-def]
+    def start(self, sink: Sink) -> None:
         """Deliver to *sink*: dataReceived(bytes)*, then bodyEnded() or bodyFailed(error)."""
 
-    def pause():  # type: ignore[no-untyped-def]
+    def discard(self) -> None:
+        """Nobody will read this any more."""
+
+    def pause(self) -> None:
         """Stop delivery soon: stop reading from the browser."""
 
-    def resume():  # type: ignore[no-untyped-def]
+    def resume(self) -> None:
         """Go on."""
 
 
-class IRouteTable(Interface):
+class IRouteTable(Protocol):
     """What the CORS wrapper may know of the routes behind it."""
 
-    def cors_for(path):  # type: ignore[no-untyped-def]
-        """A model.RouteCors for the raw request path (bytes), or None when no route is there."""
+    def cors_for(self, path: bytes) -> RouteCors | None:
+        """What a preflight for a raw request path may allow; None where no route is."""
 
 
-class IAuthenticator(Interface):
+@runtime_checkable
+class IAuthenticator(Protocol):
     """Request -> user. The seam that session, JWT and users' own authentication stand behind."""
 
-    def authenticate(request):  # type: ignore[no-untyped-def]
-        """A model.User, None without credentials, or a Deferred or coroutine of one of these.
+    def authenticate(self, request: Request) -> User | Awaitable[User | None] | None:
+        """The user, or None without credentials; or a Deferred or coroutine of one of these.
 
         Raises errors.InvalidToken for credentials that do not verify, errors.Unavailable when
         that can't be told now.
         """
 
 
-class ISessionStore(Interface):
+class ISessionStore(Protocol):
     """Sessions that several processes remember together. It fails with nothing: it may forget."""
 
-    def get(digest):  # type: ignore[no-untyped-def]
-        """Awaitable of (model.User, seconds left) for a token's SHA-256 digest, or of None."""
+    def get(self, digest: bytes) -> Awaitable[tuple[User, float] | None]:
+        """The user and the seconds left for a token's SHA-256 digest, or None."""
 
-    def put(digest, user, seconds):  # type: ignore[no-untyped-def]
-        """Keep *user* for at most *seconds*; awaitable of None."""
+    def put(self, digest: bytes, user: User, seconds: float) -> Coroutine[Deferred[Any], Any, None]:
+        """Keep *user* for at most *seconds*."""
 
 
-class IRateLimiter(Interface):
+class IRateLimiter(Protocol):
     """Counts requests against a RateLimit; one instance per limit."""
 
-    def hit(key):  # type: ignore[no-untyped-def]
-        """Count one request of *key* (str) and return a model.RateDecision, or a Deferred of it."""
+    def hit(self, key: str) -> RateDecision | Deferred[RateDecision]:
+        """Count one request of *key*."""
 
 
-class IKeyStore(Interface):
+@runtime_checkable
+class IKeyStore(Protocol):
     """Users' own API keys. Each method's Deferred may also fail with errors.Unavailable."""
 
-    def get(user_id, provider):  # type: ignore[no-untyped-def]
-        """Deferred[Secret] of the user's key; fails with errors.NoUserKey where there is none."""
+    def get(self, user_id: str, provider: str) -> Deferred[Secret]:
+        """The user's key; fails with errors.NoUserKey where there is none."""
 
-    def put(user_id, provider, key):  # type: ignore[no-untyped-def]
-        """Keep *key* (a Secret); Deferred[model.KeyInfo] once it is safe.
+    def put(self, user_id: str, provider: str, key: Secret) -> Deferred[KeyInfo]:
+        """Keep *key*; fires once it is safe.
 
         Fails with errors.TooManyKeys.
         """
 
-    def delete(user_id, provider):  # type: ignore[no-untyped-def]
-        """Deferred[bool]: whether there was one."""
+    def delete(self, user_id: str, provider: str) -> Deferred[bool]:
+        """Whether there was one."""
 
-    def describe(user_id):  # type: ignore[no-untyped-def]
-        """Deferred[tuple[model.KeyInfo, ...]] of the user's keys, by provider."""
-
-
-class IUsageStore(Interface):
-    """Sums of what users used. Each method's Deferred may fail with errors.Unavailable."""
-
-    def add(usage):  # type: ignore[no-untyped-def]
-        """Add a mapping of usage.counts.UsageKey to Counts; Deferred[None] once it is safe."""
-
-    def read(user_id):  # type: ignore[no-untyped-def]
-        """Deferred of such a mapping: everything of this user."""
+    def describe(self, user_id: str) -> Deferred[tuple[KeyInfo, ...]]:
+        """The user's keys, by provider."""
 
 
-class IResolver(Interface):
+class IUsageStore(Protocol[Usage]):
+    """Sums of what users used: mappings of spend.counts.UsageKey to Counts.
+
+    Each method's Deferred may fail with errors.Unavailable.
+    """
+
+    def add(self, usage: Usage) -> Deferred[None]:
+        """Add *usage* to the sums; fires once it is safe."""
+
+    def read(self, user_id: str) -> Deferred[Usage]:
+        """Everything of this user."""
+
+
+class IResolver(Protocol):
     """Host name to addresses."""
 
-    def resolve(host):  # type: ignore[no-untyped-def]
-        """Deferred[upstream.resolver.Answer] of every A and AAAA record, at least one.
+    def resolve(self, host: str) -> Deferred[Answer]:
+        """Every A and AAAA record, at least one.
 
         Fails with upstream.resolver.NoAddress, a BadGateway, where the name has none, and with
         Unavailable where nothing can be asked now. Any other failure is no answer: while somebody
@@ -151,16 +197,17 @@ class IResolver(Interface):
         """
 
 
-class IUpstream(Interface):
+@runtime_checkable
+class IUpstream(Protocol):
     """The API side: sends what was vetted, and only that."""
 
-    def send(outbound):  # type: ignore[no-untyped-def]
-        """Deferred[twisted.web.iweb.IResponse] at the response head of a model.OutboundRequest.
+    def send(self, outbound: OutboundRequest) -> Deferred[IResponse]:
+        """The response, at the end of its head.
 
         Cancelling it, or ``abort()`` of the body's transport, ends the upstream exchange at once.
         Fails with errors.BadGateway, UpstreamTimeout, AddressNotAllowed or Unavailable.
         The request body's own failure (a browser that left, BodyTooLarge) passes through unchanged.
         """
 
-    def close():  # type: ignore[no-untyped-def]
-        """Drop idle connections. Returns a Deferred that fires when they are gone."""
+    def close(self) -> Deferred[None]:
+        """Drop idle connections; fires when they are gone."""

@@ -8,13 +8,14 @@ takes nothing but a ``VettedTarget``.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from attrs import field, frozen
 from twisted.web.iweb import IBodyProducer
 
 from .secret import Secret
 
+Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 HeaderValue = bytes | Secret
 #: A header list: names and values in the order in which they are sent.
@@ -118,6 +119,17 @@ class VettedTarget:
     allow_networks: tuple[AllowedNetwork, ...] = ()
     listed_only: bool = False
     realm: int = field(default=0, eq=False)
+
+
+@frozen
+class Answer:
+    """The addresses of a name.
+
+    :ivar ttl: seconds for which the answer may be kept; 0 where that is not known.
+    """
+
+    addresses: tuple[Address, ...]
+    ttl: float = 0.0
 
 
 @frozen

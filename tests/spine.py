@@ -243,7 +243,6 @@ def make_spine(
     return Spine(upstream, plugin, proxy, stock=stock)
 
 
-@implementer(IUpstream)
 class Scripted:
     """An upstream that ends in a given way, and remembers what it was sent."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from typing import Any
 
@@ -108,6 +109,25 @@ class FakeRequest(DummyRequest):
         """A comma-separated response header as a list."""
         value = self.sent(name)
         return [] if not value else [part.strip() for part in value.split(",")]
+
+
+def verify_protocol(protocol: type, found: object) -> None:
+    """Refuse a class or an object that lacks what *protocol* names, or calls arguments otherwise.
+
+    What ``zope.interface.verify`` is for interfaces. An attribute need not be there on a class.
+
+    :raises AssertionError: what is not as it has to be.
+    """
+    whose = found if isinstance(found, type) else type(found)
+    for name in inspect.get_annotations(protocol):
+        assert isinstance(found, type) or hasattr(found, name), f"{whose} has no {name}"
+    for name, method in vars(protocol).items():
+        if not name.startswith("_"):
+            assert callable(getattr(found, name, None)), f"{whose} has no {name}()"
+            wanted, has = (
+                list(inspect.signature(f).parameters) for f in (method, getattr(whose, name))
+            )
+            assert has == wanted, f"{whose}.{name} takes {has}, not {wanted}"
 
 
 class Answer(Resource):

@@ -20,11 +20,9 @@ from collections import Counter
 from twisted.internet import reactor
 from twisted.internet.threads import blockingCallFromThread, deferToThread
 from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from naap_twisted import RateLimit, User, create_external_proxy, create_plugin_server
 from naap_twisted.auth.session import SessionAuthenticator
-from naap_twisted.interfaces import ISessionStore
 
 # Each per request.
 MOST_CALLS = 710
@@ -99,7 +97,6 @@ def upstream_loop(listener):
         threading.Thread(target=serve, args=(connection,), daemon=True).start()
 
 
-@implementer(ISessionStore)
 class Everybody:
     """Knows every session; nothing is asked."""
 

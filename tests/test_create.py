@@ -8,6 +8,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, PluginServer, RateLimit, create_plugin_server
+from naap_twisted.auth.static import StaticTokens
 from naap_twisted.keys.vault import new_master_key
 from tests.keys.memory import MemoryKeyStore
 
@@ -28,6 +29,17 @@ class CreateTests(SynchronousTestCase):
             [line.partition(":")[0] for line in lines],
             ["port", "rate_limit.requests", "user_rate_limit.window", "on_redis_loss"],
         )
+
+    def test_seams(self) -> None:
+        """What stands for a protocol has its methods, and is no class whose instance was meant."""
+        for option, value in (
+            ("authenticator", StaticTokens),
+            ("authenticator", lambda request: None),
+            ("keys", MemoryKeyStore),
+            ("keys", {}),
+        ):
+            (line,) = self.problems(**{option: value})
+            self.assertTrue(line.startswith(f"{option}: expected an I"), line)
 
     def test_state(self) -> None:
         """What the stores need, and what can't be beside one another."""

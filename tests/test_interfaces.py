@@ -1,4 +1,4 @@
-"""Whoever says that it implements an interface does."""
+"""What stands at a seam has all that the other side asks for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
+from zope.interface.interface import InterfaceClass
 from zope.interface.verify import verifyClass, verifyObject
 
 from naap_twisted import RateLimit, User
@@ -47,7 +48,7 @@ from naap_twisted.wrappers.base import Wrapper
 from tests.keys.memory import MemoryKeyStore
 from tests.spend.memory import MemoryUsageStore
 from tests.spine import connect, make_server, make_spine
-from tests.support import FakeRequest
+from tests.support import FakeRequest, verify_protocol
 
 
 class Classes(SynchronousTestCase):
@@ -82,7 +83,10 @@ class Classes(SynchronousTestCase):
             (IUpstream, UpstreamClient),
         ]:
             with self.subTest(interface=interface, implementer=implementer):
-                self.assertTrue(verifyClass(interface, implementer, tentative=False))
+                if isinstance(interface, InterfaceClass):
+                    self.assertTrue(verifyClass(interface, implementer, tentative=False))
+                else:
+                    verify_protocol(interface, implementer)
 
 
 class Objects(SynchronousTestCase):
@@ -108,7 +112,28 @@ class Objects(SynchronousTestCase):
             (IUpstream, UpstreamClient(reactor)),
         ]:
             with self.subTest(interface=interface, provider=provider):
-                self.assertTrue(verifyObject(interface, provider))
+                if isinstance(interface, InterfaceClass):
+                    self.assertTrue(verifyObject(interface, provider))
+                else:
+                    verify_protocol(interface, provider)
+
+    def test_the_check_itself(self):
+        """What lacks a method or an attribute, or names an argument otherwise, is refused."""
+
+        class Body(RequestBody):
+            def collect(self, most):
+                return super().collect(most)
+
+        without = RequestBody(None, 0)
+        del without.received
+        for interface, provider in [
+            (IUpstream, StaticTokens({"token": User("ada")})),
+            (IRequestBody, Body(None, 0)),
+            (IRequestBody, Body),
+            (IRequestBody, without),
+        ]:
+            with self.subTest(interface=interface, provider=provider):
+                self.assertRaises(AssertionError, verify_protocol, interface, provider)
 
     def test_request(self):
         """A request on our site, and the fake of it that unit tests use."""

@@ -22,6 +22,7 @@ CROSS_CUTTING = (
     "test_examples.py",
     "test_packaging.py",
     "test_public_names.py",
+    "test_types.py",
     "options/test_verdicts.py",
 )
 

@@ -1,5 +1,7 @@
 """The AI assistant: lets a page call the OpenAI API, and keeps the key here."""
 
+from twisted.web.server import Request
+
 from naap_twisted import create_external_proxy, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.secret import Secret
@@ -12,7 +14,7 @@ server = create_plugin_server(
 )
 
 
-async def authorize(request):
+async def authorize(request: Request) -> bool:
     # A user must be logged in.
     user = server.user(request)
     if not user:  # noqa: SIM103 (more checks belong below)

@@ -2,6 +2,8 @@
 
 import os
 
+from twisted.web.server import Request
+
 from naap_twisted import ExposeHeader, create_external_proxy, create_plugin_server
 from naap_twisted.auth.static import StaticTokens, parse_pairs
 from naap_twisted.errors import ConfigError
@@ -21,12 +23,12 @@ except ValueError as error:
     raise ConfigError(f'DAYDREAM_API_KEYS: {error}; set it to "userid=key,userid2=key2"') from None
 
 
-async def get_user_api_key(user_id):
+async def get_user_api_key(user_id: str) -> str:
     """The user's own Daydream key; KeyError when there is none."""
     return USER_KEYS[user_id]
 
 
-async def authorize(request):
+async def authorize(request: Request) -> bool:
     user = server.user(request)
     if not user:
         return False
@@ -34,8 +36,10 @@ async def authorize(request):
     return True
 
 
-async def forward_headers(request):
-    key = await get_user_api_key(server.user(request).id)
+async def forward_headers(request: Request) -> dict[str, Secret]:
+    user = server.user(request)
+    assert user is not None  # authorize saw to it
+    key = await get_user_api_key(user.id)
     return {"Authorization": Secret(f"Bearer {key}", source="DAYDREAM_API_KEYS")}
 
 

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
-from ..model import DEFAULT_PORTS, AllowedNetwork, Target
+from ..model import DEFAULT_PORTS, Address, AllowedNetwork, Target
 from ..policy.addresses import format_allow_network, judge
 from ..policy.egress import EgressPolicy
 from ..policy.host_rules import parse_host_rule
 from ..route.explain import Step, target_of
 from ..route.spine import MountedProxy
-
-Address = IPv4Address | IPv6Address
 
 
 def line_for(proxy: MountedProxy, step: Step, url: str) -> str | None:

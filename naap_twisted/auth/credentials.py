@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from twisted.web.iweb import IRequest
+from twisted.web.server import Request
 
 from ..errors import ConfigError, InvalidToken
 from ..headers import is_token
@@ -41,7 +41,7 @@ class CredentialReader:
         self._session = session_cookie.encode("ascii")
         self._csrf = csrf_cookie.encode("ascii")
 
-    def read(self, request: IRequest) -> bytes | None:
+    def read(self, request: Request) -> bytes | None:
         """The token, or ``None`` without credentials.
 
         :raises InvalidToken: Authorization has another scheme, the header or the cookie is

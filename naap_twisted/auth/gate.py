@@ -9,6 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
+from twisted.web.server import Request
 
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
@@ -16,7 +17,7 @@ from ..model import User
 from .patience import Patience
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or a plugin's callable, which may be asynchronous.
-Authorize = str | Callable[[IDownstreamRequest], Any]
+Authorize = str | Callable[[Request], object]
 _ROLE = re.compile(r"role:([\x21-\x7e]{1,128})")
 
 
@@ -65,7 +66,8 @@ class Gate:
         :raises Unavailable: the authenticator raises it, or does not answer in time.
         """
         if self._authenticator is not None and request.record.user is None:
-            user = self._authenticator.authenticate(request)
+            # DownstreamRequest is a Request, and AdaptedRequest delegates to one.
+            user: Any = self._authenticator.authenticate(request)  # type: ignore[arg-type]
             # A remembered session gives its user at once, and settle() costs more than the look-up.
             if type(user) is not User:
                 user = await self.patience.settle(user, "the authenticator")
@@ -97,9 +99,7 @@ class Gate:
             if role not in user.roles:
                 raise Forbidden(reason=f"the user has no role {role}")
 
-    async def _ask(
-        self, rule: Callable[[IDownstreamRequest], Any], request: IDownstreamRequest
-    ) -> None:
+    async def _ask(self, rule: Callable[..., Any], request: IDownstreamRequest) -> None:
         try:
             allowed = await self.patience.settle(rule(request), "authorize")
         except (ProxyError, CancelledError):

@@ -13,11 +13,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import Key
 from joserfc.util import urlsafe_b64decode
 from twisted.internet.defer import Deferred
-from twisted.web.iweb import IAgent, IRequest
-from zope.interface import implementer
+from twisted.web.iweb import IAgent
+from twisted.web.server import Request
 
 from ..errors import ConfigError, InvalidToken
-from ..interfaces import IAuthenticator
 from ..model import User
 from ..secret import Secret
 from .claims import Expected, check_claims
@@ -81,7 +80,6 @@ class JwtOptions(Expected):
     csrf_cookie: str = CSRF_COOKIE
 
 
-@implementer(IAuthenticator)
 class JwtAuthenticator:
     """Takes the user from a token's claims once its signature verifies; no service is asked.
 
@@ -187,7 +185,7 @@ class JwtAuthenticator:
         keys = JwksKeys(url, ca_file=ca_file, reactor=reactor, agent=agent)
         return cls(keys.find, algorithms, options, now=now)
 
-    def authenticate(self, request: IRequest) -> User | Deferred[User] | None:
+    def authenticate(self, request: Request) -> User | Deferred[User] | None:
         """The token's user, at once unless the key has to be fetched.
 
         :raises InvalidToken: the signature does not verify, or a claim is not as expected.

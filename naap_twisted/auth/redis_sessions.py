@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 
-from zope.interface import implementer
-
-from ..interfaces import ISessionStore
 from ..limits.redis_link import RedisGone, RedisLink
 from ..model import User
 from .users import user_of
@@ -21,7 +18,6 @@ return {found, redis.call('PTTL', KEYS[1])}
 _PUT = "return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"
 
 
-@implementer(ISessionStore)
 class RedisLoginSessions:
     """Keeps users under their token's digest. Redis holds no token and expires entries by itself.
 

@@ -8,11 +8,11 @@ from time import monotonic
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.web.iweb import IAgent, IRequest
-from zope.interface import implementer
+from twisted.web.iweb import IAgent
+from twisted.web.server import Request
 
 from ..errors import InvalidToken, Unavailable
-from ..interfaces import IAuthenticator, ISessionStore
+from ..interfaces import ISessionStore
 from ..model import User
 from .cache import TtlCache
 from .credentials import CSRF_COOKIE, SESSION_COOKIE, CredentialReader
@@ -28,7 +28,6 @@ _MOST_REFUSED = 1_000
 _MOST_CALLS = 200
 
 
-@implementer(IAuthenticator)
 class SessionAuthenticator:
     """Validates a bearer token or the session cookie by ``GET session_url``.
 
@@ -79,7 +78,7 @@ class SessionAuthenticator:
         """Remember sessions together with the other processes that use *store*."""
         self._shared = store
 
-    def authenticate(self, request: IRequest) -> User | Deferred[User] | None:
+    def authenticate(self, request: Request) -> User | Deferred[User] | None:
         """The session's user, at once where the session is remembered.
 
         :raises InvalidToken: there is no such session.

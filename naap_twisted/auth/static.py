@@ -7,11 +7,9 @@ import hmac
 import os
 from collections.abc import Mapping
 
-from twisted.web.iweb import IRequest
-from zope.interface import implementer
+from twisted.web.server import Request
 
 from ..errors import ConfigError, InvalidToken
-from ..interfaces import IAuthenticator
 from ..model import User
 from ..secret import Secret
 from .credentials import bearer_token
@@ -44,7 +42,6 @@ def parse_pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-@implementer(IAuthenticator)
 class StaticTokens:
     """Finds the user of ``Authorization: Bearer <token>`` in a fixed table.
 
@@ -79,7 +76,7 @@ class StaticTokens:
         except ValueError as error:
             raise ConfigError(f"{name}: {error}; {form}") from None
 
-    def authenticate(self, request: IRequest) -> User | None:
+    def authenticate(self, request: Request) -> User | None:
         """The token's user; ``None`` when there is no ``Authorization`` header.
 
         :raises InvalidToken: the header has another scheme, is repeated, or its token is unknown.

@@ -10,7 +10,7 @@ from functools import partial
 from ipaddress import ip_network
 from typing import Any, TextIO
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.internet.interfaces import IListeningPort
 from twisted.web.resource import Resource
@@ -170,7 +170,7 @@ class DemoService(MultiService):
         server.mount(PINNED_WHIP_PATH, proxy(target=target, content_type="application/sdp"))
 
 
-def create_demo_service(port: int = 4020, reactor: Any = None) -> IService:
+def create_demo_service(port: int = 4020, reactor: Any = None) -> DemoService:
     """The demo as a service, which opens nothing before it is started.
 
     :param port: the proxy's TCP port on 127.0.0.1; 0 picks a free one.

@@ -10,7 +10,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
 from ..errors import BodyTooLarge, ProxyError
-from ..interfaces import IRequestBody
+from ..interfaces import IRequestBody, Sink
 from .held import Hold
 
 #: A complete body of up to so many bytes is not counted as held: its connection costs as much.
@@ -30,20 +30,6 @@ class Tap(Protocol):
         """An empty entry in the server's account of bodies that are held in memory."""
 
 
-class Sink(Protocol):
-    """A consumer of one request body."""
-
-    def dataReceived(self, data: bytes) -> None:
-        """Take a piece of the body."""
-
-    def bodyEnded(self) -> None:
-        """The body has been delivered completely."""
-
-    def bodyFailed(self, error: Exception) -> None:
-        """The body will never be complete."""
-
-
-@implementer(IRequestBody)
 class RequestBody:
     """The body of one request.
 
@@ -241,7 +227,7 @@ class StreamedBody:
     :param limit: bytes; one more, and the exchange fails with :exc:`BodyTooLarge`.
     """
 
-    def __init__(self, body: RequestBody, limit: int) -> None:
+    def __init__(self, body: IRequestBody, limit: int) -> None:
         if body.length is not None and body.length > limit:
             raise too_large(limit)
         self._body = body

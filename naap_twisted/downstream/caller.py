@@ -13,7 +13,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 
 from twisted.web.http_headers import Headers
 
-from ..policy.addresses import Address
+from ..model import Address
 
 _LONGEST_HOP = 64
 _V4_AND_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}")

@@ -10,10 +10,8 @@ import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
-from zope.interface import implementer
 
 from ..errors import ConfigError, InternalError, NoUserKey, TooManyKeys
-from ..interfaces import IKeyStore
 from ..model import KeyInfo
 from ..secret import Secret
 from ..storage.database import Database
@@ -25,7 +23,6 @@ _CANARY = "master_key_canary"
 _KEYS = USER_KEYS.c
 
 
-@implementer(IKeyStore)
 class SqlKeyStore:
     """Keeps sealed keys in *database*.
 

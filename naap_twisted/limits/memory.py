@@ -13,9 +13,7 @@ from collections import OrderedDict, deque
 
 from attrs import define
 from twisted.internet.interfaces import IReactorTime
-from zope.interface import implementer
 
-from ..interfaces import IRateLimiter
 from ..model import RateDecision, RateLimit
 
 _ENTRIES_A_WINDOW = 16
@@ -38,7 +36,6 @@ class _Hits:
     used: int = 0
 
 
-@implementer(IRateLimiter)
 class MemoryRateLimiter:
     """Counts requests by key. A refused request does not count, so that waiting always helps.
 

@@ -16,10 +16,8 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ..errors import Unavailable
-from ..interfaces import IRateLimiter
 from ..model import RateDecision, RateLimit
 from .memory import MemoryRateLimiter
 from .redis_link import RedisGone, RedisLink
@@ -58,7 +56,6 @@ return {1, limit - used - 1, oldest + window - now}
 """
 
 
-@implementer(IRateLimiter)
 class RedisRateLimiter:
     """Counts requests in Redis, and in this process, too.
 

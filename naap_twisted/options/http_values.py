@@ -104,7 +104,7 @@ def expose_header(value: object) -> ExposeHeader:
 
 
 @reads(
-    "RateLimit | Mapping[str, Any] | None",
+    "RateLimit | Mapping[str, float | str] | None",
     {"anyOf": [_table(requests=count.schema, window=duration.schema), {"const": False}]},
 )
 def rate_limit(value: object) -> RateLimit | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 if TYPE_CHECKING:
     from treq.client import HTTPClient
@@ -29,8 +29,8 @@ class ServerKeywords(TypedDict, total=False):
     cors_headers: Sequence[str]
     server_names: Sequence[str]
     trusted_proxies: Sequence[str]
-    rate_limit: RateLimit | Mapping[str, Any] | None
-    user_rate_limit: RateLimit | Mapping[str, Any] | None
+    rate_limit: RateLimit | Mapping[str, float | str] | None
+    user_rate_limit: RateLimit | Mapping[str, float | str] | None
     public_routes: Sequence[str]
     compression: bool
     security_headers: bool
@@ -80,7 +80,7 @@ class RouteKeywords(TypedDict, total=False):
     errors: Literal["envelope", "passthrough"] | None
     authorize: Authorize | None
     max_in_flight: int | None
-    rate_limit: RateLimit | Mapping[str, Any] | None
+    rate_limit: RateLimit | Mapping[str, float | str] | None
     count_tokens: bool
     location_ttl: float | str
     follow_redirects: bool

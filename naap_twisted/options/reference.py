@@ -170,7 +170,7 @@ def keywords_module() -> str:
             "from __future__ import annotations",
             "",
             "from collections.abc import Mapping, Sequence",
-            "from typing import TYPE_CHECKING, Any, Literal, TypedDict",
+            "from typing import TYPE_CHECKING, Literal, TypedDict",
             "",
             "if TYPE_CHECKING:",
             *lines,

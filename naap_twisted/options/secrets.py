@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from twisted.web.server import Request
+
 from ..errors import InvalidKey
-from ..interfaces import IDownstreamRequest
 from ..keys.rules import check_provider
 from ..model import UserKeyHeader
 from ..secret import Secret
@@ -21,7 +22,8 @@ from .http_values import header_name
 from .values import TEXT, Flaws, Surroundings, expected, flaws_of, reads_files, text
 
 #: What code may give for them.
-ForwardHeaders = Mapping[str, str | bytes | Secret] | Callable[[IDownstreamRequest], Any]
+HeaderTable = Mapping[str, str | bytes | Secret]
+ForwardHeaders = HeaderTable | Callable[[Request], HeaderTable | Awaitable[HeaderTable]]
 #: What a route adds: by name, or made by a callable of the request.
 InjectedHeaders = Mapping[str, Secret | UserKeyHeader] | Callable[..., Any]
 

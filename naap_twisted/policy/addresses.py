@@ -15,9 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from attrs import frozen
 
-from ..model import AllowedNetwork
-
-Address = IPv4Address | IPv6Address
+from ..model import Address, AllowedNetwork
 
 SPECIAL_V4 = (
     ("255.255.255.255/32", "limited broadcast (RFC 8190)"),

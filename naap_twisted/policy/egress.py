@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from attrs import frozen
 
 from ..errors import ConfigError, HostNotAllowed, PortNotAllowed, SchemeNotAllowed
-from ..model import DEFAULT_PORTS, AllowedNetwork, Target, VettedTarget
-from .addresses import Address, AddressVerdict, judge, opens
+from ..model import DEFAULT_PORTS, Address, AllowedNetwork, Target, VettedTarget
+from .addresses import AddressVerdict, judge, opens
 from .host_rules import HostRule, parse_host_rule
 
 

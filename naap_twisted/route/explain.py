@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from attrs import field, frozen
@@ -11,14 +10,12 @@ from twisted.internet.defer import TimeoutError
 from twisted.internet.interfaces import IReactorTime
 
 from ..errors import AddressNotAllowed, BadGateway, InvalidTarget, ProxyError
-from ..model import Target, VettedTarget
+from ..model import Address, Target, VettedTarget
 from ..policy.egress import EgressPolicy, check_address
 from ..policy.hostname import address_of
 from ..policy.target import parse_target
 from .compiled import Route
 from .spine import MountedProxy
-
-Address = IPv4Address | IPv6Address
 
 
 @frozen

@@ -14,7 +14,8 @@ from twisted.application.service import MultiService
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
-from twisted.web.resource import IResource
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request
 
 from ..auth.gate import Gate
 from ..auth.patience import Patience
@@ -132,7 +133,7 @@ class PluginServer(MultiService):
         names = own_names(listen, self.parts.options.server_names)
         return wrapped(self._routes, self.parts.options, self._limiter, self._trusted, names)
 
-    def mount(self, path: str, resource: IResource | ExternalProxy) -> None:
+    def mount(self, path: str, resource: Resource | IResource | ExternalProxy) -> None:
         """Mount a proxy, or any resource (``app.resource()`` of a Klein app), below the base path.
 
         :param path: such as ``"/assistant/openai-proxy"``.
@@ -168,7 +169,7 @@ class PluginServer(MultiService):
         """Every mounted resource, in the order of the calls of :meth:`mount`."""
         return tuple(self._routes.mounts)
 
-    def resource(self) -> IResource:
+    def resource(self) -> Resource:
         """The wrapped routes as a resource, for a ``Site`` of the caller's.
 
         A stock ``Site`` gathers each request body before it calls a resource; request bodies are
@@ -234,7 +235,7 @@ class PluginServer(MultiService):
         """
         return self.parts.state.keys
 
-    def user(self, request: IRequest) -> User | None:
+    def user(self, request: Request | IRequest) -> User | None:
         """The authenticated user behind *request*; ``None`` for a guest."""
         record = getattr(request, "record", None)
         return None if record is None else record.user

@@ -23,7 +23,7 @@ from zope.interface import implementer
 
 from ..auth.gate import Gate
 from ..errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
-from ..interfaces import IDownstreamRequest, IHeadResource, IRouteTable
+from ..interfaces import IDownstreamRequest, IHeadResource
 from ..limits.door import Door
 from ..model import RouteCors
 from ..route.spine import ExternalProxy, MountedProxy
@@ -53,7 +53,7 @@ class Match:
     location: bytes = b""
 
 
-@implementer(IHeadResource, IRouteTable)
+@implementer(IHeadResource)
 class Routes(Resource):
     """The innermost resource: proxies and Klein routes below the base path, others beside it.
 
@@ -69,7 +69,7 @@ class Routes(Resource):
         super().__init__()  # type: ignore[no-untyped-call]
         self.klein = klein
         self.base_path = base_path
-        self.beside: dict[bytes, IResource] = {}
+        self.beside: dict[bytes, Resource | IResource] = {}
         self.mounts: list[Mount] = []
         self.door = door
         self._gate = gate

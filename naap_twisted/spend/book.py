@@ -32,7 +32,7 @@ class UsageBook:
 
     def __init__(
         self,
-        store: IUsageStore,
+        store: IUsageStore[Usage],
         reactor: Any,
         *,
         every: float = 5.0,
@@ -90,8 +90,7 @@ class UsageBook:
         :raises Unavailable: the store can't be asked.
         """
         await self.flush()
-        usage: Usage = await self._store.read(user_id)
-        return usage
+        return await self._store.read(user_id)
 
     async def stop(self) -> None:
         """Write for the last time and leave no timer behind."""

@@ -6,15 +6,12 @@ import sqlalchemy as sql
 from attrs import asdict, astuple
 from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
-from zope.interface import implementer
 
-from ..interfaces import IUsageStore
 from ..storage.database import Database
 from ..storage.tables import USAGE, insert_into
 from .counts import NAMES, Counts, Usage, UsageKey
 
 
-@implementer(IUsageStore)
 class SqlUsageStore:
     """Keeps the sums in *database*."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import define, field
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -81,11 +82,16 @@ class RawClient(Watchable):
 
     @classmethod
     async def connect(
-        cls, test: SynchronousTestCase, port: int, *, tls: Any = None, host: str = "127.0.0.1"
+        cls,
+        test: SynchronousTestCase,
+        port: int,
+        *,
+        tls: IOpenSSLClientConnectionCreator | None = None,
+        host: str = "127.0.0.1",
     ) -> RawClient:
         """Connect; the connection is closed at the end of *test*.
 
-        :param tls: an ``IOpenSSLClientConnectionCreator``, or ``None`` for plain TCP.
+        :param tls: what the client trusts; ``None`` for plain TCP.
         :raises ConnectError: nobody listens, or the TLS handshake failed.
         """
         from twisted.internet import reactor

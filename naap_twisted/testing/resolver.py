@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
 from twisted.internet.defer import Deferred, fail, succeed
-from zope.interface import implementer
 
-from ..interfaces import IResolver
-from ..upstream.resolver import Answer, NoAddress
+from ..model import Answer
+from ..upstream.resolver import NoAddress
 
 
-@implementer(IResolver)
 class StaticResolver:
     """Answers from a table.
 

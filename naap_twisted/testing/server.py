@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import treq
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import Agent
 
@@ -18,12 +19,18 @@ class RunningServer:
     """Starts *server* now and stops it at the end of *test*.
 
     :param server: a server with ``port=0``, or with a ``listen`` endpoint on port 0.
-    :param tls: for ``ssl:`` endpoints: an ``IOpenSSLClientConnectionCreator`` for the clients.
+    :param tls: what the clients trust, for ``ssl:`` endpoints.
     :ivar port: the TCP port of its first endpoint.
     :ivar url: the root URL of its first endpoint, such as ``http://127.0.0.1:4711``.
     """
 
-    def __init__(self, test: SynchronousTestCase, server: PluginServer, *, tls: Any = None) -> None:
+    def __init__(
+        self,
+        test: SynchronousTestCase,
+        server: PluginServer,
+        *,
+        tls: IOpenSSLClientConnectionCreator | None = None,
+    ) -> None:
         self._test = test
         self._tls = tls
         self.server = server

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define
 from twisted.internet.defer import maybeDeferred
@@ -17,6 +17,9 @@ from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import HeadBuffer, HeadLimits
 from ..framing.head import RequestHead, parse_request
 from .watchable import Watchable
+
+if TYPE_CHECKING:
+    from twisted.internet.ssl import CertificateOptions, ContextFactory
 
 _LIMITS = HeadLimits(size=1024 * 1024, lines=1000)
 _LOOPBACK = "127.0.0.1"
@@ -68,7 +71,7 @@ class ScriptedUpstream(Watchable):
 
     :param steps: bytes to send, :data:`PAUSE`, :data:`CLOSE` or :data:`ABORT`, in order.
     :param eager: whether the script begins at the end of a request's head, not of its body.
-    :param tls: a context factory, for a server that speaks TLS.
+    :param tls: the certificate of a server that speaks TLS.
     :ivar requests: every :class:`Received` in order, from its first byte on.
     :ivar connections: the number of connections so far.
     """
@@ -78,7 +81,7 @@ class ScriptedUpstream(Watchable):
         test: SynchronousTestCase,
         *steps: bytes | Step,
         eager: bool = False,
-        tls: Any = None,
+        tls: CertificateOptions | ContextFactory | None = None,
     ) -> None:
         super().__init__()
         self.steps = steps

@@ -99,7 +99,6 @@ class GuardedHTTPClient(HTTPClient):
         return super().request(method, url, **options)
 
 
-@implementer(IUpstream)
 class TreqUpstream:
     """Sends through a treq client; for tests (``treq.testing``) more than for service.
 
@@ -130,15 +129,16 @@ class TreqUpstream:
         return succeed(None)
 
 
-def as_upstream(client: Any) -> IUpstream:
+def as_upstream(client: object) -> IUpstream:
     """*client* itself where it is an ``IUpstream``, or an ``IUpstream`` that sends through it.
 
     :raises ConfigError: it is neither an ``IUpstream`` nor a treq client.
     """
-    if IUpstream.providedBy(client):
-        return client
-    if callable(getattr(client, "request", None)):
-        return TreqUpstream(client)
+    if not isinstance(client, type):
+        if isinstance(client, IUpstream):
+            return client
+        if callable(getattr(client, "request", None)):
+            return TreqUpstream(client)
     raise ConfigError(
         "upstream: expected a treq client, such as treq.testing.StubTreq(resource), or an"
         f" IUpstream, not {type(client).__name__}"

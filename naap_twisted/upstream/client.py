@@ -5,18 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from zope.interface import implementer
+from twisted.web.iweb import IResponse
 
 from ..deadlines import NEVER, Ticker
 from ..errors import Unavailable
-from ..interfaces import IResolver, IUpstream
+from ..interfaces import IResolver
 from ..model import OutboundRequest
 from .connection import PoolKey, StaleConnection
 from .connector import Connector
 from .lookups import SharedLookups
 from .pool import Pool, PoolLimits
 from .resolver import SystemResolver
-from .response import UpstreamResponse
 from .tls import TlsContexts
 
 # Safe methods (RFC 9110 section 9.2.1). Only these may be sent again when a reused connection
@@ -24,7 +23,6 @@ from .tls import TlsContexts
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
 
-@implementer(IUpstream)
 class UpstreamClient:
     """Sends outbound requests to upstreams, for all routes of one server.
 
@@ -45,7 +43,7 @@ class UpstreamClient:
         self.resolver = SharedLookups(resolver or SystemResolver(reactor), reactor)
         self.connector = Connector(reactor, self.resolver, TlsContexts(ca_file), self.ticker)
 
-    def send(self, outbound: OutboundRequest) -> Deferred[UpstreamResponse]:
+    def send(self, outbound: OutboundRequest) -> Deferred[IResponse]:
         """See :class:`~naap_twisted.interfaces.IUpstream`."""
         total = outbound.timeouts.total
         total_at = NEVER if total is None else self.ticker.now() + total
@@ -60,7 +58,7 @@ class UpstreamClient:
 
     async def _send_on_new(
         self, outbound: OutboundRequest, key: PoolKey, total_at: float
-    ) -> UpstreamResponse:
+    ) -> IResponse:
         if not self.pool.may_open(key):
             raise Unavailable(reason="too many connections to this upstream")
         timeout = min(outbound.timeouts.connect, total_at - self.ticker.now())
@@ -73,11 +71,11 @@ class UpstreamClient:
 
     async def _retry_if_stale(
         self,
-        answer: Deferred[UpstreamResponse],
+        answer: Deferred[IResponse],
         outbound: OutboundRequest,
         key: PoolKey,
         total_at: float,
-    ) -> UpstreamResponse:
+    ) -> IResponse:
         try:
             return await answer
         except StaleConnection:

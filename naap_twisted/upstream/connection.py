@@ -15,6 +15,7 @@ from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IHandshakeListener, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
+from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
 from .._twisted import listening_below, unread, unsent
@@ -75,7 +76,7 @@ class UpstreamConnection(Sender):
         self.ready: Deferred[UpstreamConnection] = Deferred(lambda _: self.abort())
         self.reused = False
         self.deadline = NEVER
-        self._answer: Deferred[UpstreamResponse] | None = None
+        self._answer: Deferred[IResponse] | None = None
         self._decoder: BodyDecoder | None = None
         self._head = HeadBuffer(_LIMITS)
         self._known = KnownLines()
@@ -112,7 +113,7 @@ class UpstreamConnection(Sender):
 
     # Sending.
 
-    def exchange(self, outbound: OutboundRequest, total_at: float) -> Deferred[UpstreamResponse]:
+    def exchange(self, outbound: OutboundRequest, total_at: float) -> Deferred[IResponse]:
         """Send *outbound*; the Deferred fires at the head of its answer.
 
         :param total_at: the point on the ticker's clock at which the exchange has to be over.

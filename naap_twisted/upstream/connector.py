@@ -17,8 +17,7 @@ from twisted.python.failure import Failure
 
 from ..deadlines import Ticker
 from ..errors import AddressNotAllowed, BadGateway, ProxyError, UpstreamTimeout
-from ..model import Target, VettedTarget
-from ..policy.addresses import Address
+from ..model import Address, Target, VettedTarget
 from ..policy.egress import check_address
 from .attempts import cancelled_next_turn
 from .connection import PoolKey, UpstreamConnection

@@ -9,12 +9,10 @@ from typing import Any
 from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.names import client, dns
-from zope.interface import implementer
 
 from ..errors import BadGateway
-from ..interfaces import IResolver
-from ..policy.addresses import Address
-from .resolver import Answer, NoAddress
+from ..model import Address, Answer
+from .resolver import NoAddress
 
 _TIMEOUTS = (1, 2, 3)
 _LONGEST_CHAIN = 8
@@ -64,7 +62,6 @@ def addresses_in(host: str, records: Sequence[Record]) -> Answer | None:
     return Answer(tuple(addresses), max(0, min(ttls)))
 
 
-@implementer(IResolver)
 class DnsResolver:
     """Asks *servers* for A and AAAA records. Both must come, for a missing one can't be judged.
 

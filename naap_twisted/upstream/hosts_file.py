@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from ipaddress import ip_address
 
-from ..policy.addresses import Address
+from ..model import Address
 
 Names = dict[bytes, tuple[Address, ...]]
 

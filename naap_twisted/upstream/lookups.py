@@ -9,12 +9,12 @@ from attrs import define, field, frozen
 from twisted.internet.defer import Deferred, TimeoutError, fail, maybeDeferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ..errors import BadGateway, ProxyError, Unavailable, UpstreamTimeout
 from ..interfaces import IResolver
+from ..model import Answer
 from .places import PlaceLimits, Places, Share
-from .resolver import Answer, NoAddress
+from .resolver import NoAddress
 
 _LONGEST_TTL = 300.0
 # Seconds for which a name without an address is not asked about again.
@@ -62,7 +62,6 @@ class _LookUp:
         return len(self.fresh) + len(self.failed)
 
 
-@implementer(IResolver)
 class SharedLookups:
     """A resolver in front of another one: each name has one look-up at a time.
 

@@ -9,15 +9,12 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any
 
-from attrs import frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ..errors import BadGateway, Unavailable
-from ..interfaces import IResolver
-from ..policy.addresses import Address
+from ..model import Address, Answer
 from .hosts_file import HostsFile
 
 _MOST_IDLE = 8
@@ -28,17 +25,6 @@ _NO_SUCH_NAME = frozenset(
 )
 
 
-@frozen
-class Answer:
-    """The addresses of a name.
-
-    :ivar ttl: seconds for which the answer may be kept; 0 where that is not known.
-    """
-
-    addresses: tuple[Address, ...]
-    ttl: float = 0.0
-
-
 class NoAddress(BadGateway):
     """The name has no address. This is an answer, which other failures are not."""
 
@@ -46,7 +32,6 @@ class NoAddress(BadGateway):
 _Question = tuple[str, Deferred[Answer]]
 
 
-@implementer(IResolver)
 class SystemResolver:
     """Asks the hosts file, and then ``getaddrinfo``, which asks the system's own sources.
 

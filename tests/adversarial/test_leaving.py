@@ -7,10 +7,8 @@ that is being served: what waits there must neither hide the departure nor be se
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
-from zope.interface import implementer
 
 from naap_twisted import create_external_proxy
-from naap_twisted.interfaces import IResolver
 from naap_twisted.limits.capacity import CapacityLimits
 from naap_twisted.limits.in_flight import InFlightLimit
 from naap_twisted.testing import PAUSE, ScriptedUpstream, request_bytes
@@ -25,7 +23,6 @@ WAYS = [(how, junk) for how in (FIN, RST) for junk in (b"", JUNK)]
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100000\r\n\r\n"
 
 
-@implementer(IResolver)
 class SilentResolver:
     """Never answers."""
 

@@ -13,7 +13,6 @@ from zope.interface import implementer
 
 from naap_twisted import User
 from naap_twisted.errors import InternalError
-from naap_twisted.interfaces import IAuthenticator
 from naap_twisted.policy.addresses import parse_allow_network
 from naap_twisted.policy.egress import EgressPolicy
 from naap_twisted.testing import request_bytes
@@ -257,7 +256,6 @@ class LengthTests(TestCase):
         await until(lambda: not way_out.pool.opened and not upstream.open)
 
 
-@implementer(IAuthenticator)
 class Named:
     """Takes a caller's word for who it is."""
 

@@ -1,10 +1,8 @@
 """Callables of the owner's that never answer: each request gets its 503, and its place is free."""
 
 from twisted.internet.defer import Deferred
-from zope.interface import implementer
 
 from naap_twisted.downstream.limits import DownstreamLimits
-from naap_twisted.interfaces import IAuthenticator
 from tests.integration.support import OK, PATH, IntegrationTestCase
 
 from .faults import eventually
@@ -27,7 +25,6 @@ class Silent:
         return self.asked[-1]
 
 
-@implementer(IAuthenticator)
 class SilentAuthenticator(Silent):
     def authenticate(self, request):
         return self(request)

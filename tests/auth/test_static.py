@@ -4,12 +4,12 @@ import os
 
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.test.requesthelper import DummyRequest
-from zope.interface.verify import verifyObject
 
 from naap_twisted.auth.static import StaticTokens, parse_pairs
 from naap_twisted.errors import ConfigError, InvalidToken
 from naap_twisted.interfaces import IAuthenticator
 from naap_twisted.model import User
+from tests.support import verify_protocol
 
 ADA, BOB = User("ada"), User("bob")
 
@@ -27,7 +27,7 @@ class Authenticate(SynchronousTestCase):
 
     def test_interface(self):
         """It is an IAuthenticator."""
-        self.assertTrue(verifyObject(IAuthenticator, self.tokens))
+        verify_protocol(IAuthenticator, self.tokens)
 
     def test_known(self):
         """The token's own user; the scheme's case does not count (RFC 9110 section 11.1)."""

@@ -4,10 +4,8 @@ import json
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
-from zope.interface import implementer
 
 from naap_twisted.auth.session import SessionAuthenticator
-from naap_twisted.interfaces import IAuthenticator
 from naap_twisted.testing import ScriptedUpstream
 
 from .support import RefusalTestCase, response
@@ -23,7 +21,6 @@ EVE = says({"user": {"id": "eve"}})
 REFUSED = says({"success": False}, status=401)
 
 
-@implementer(IAuthenticator)
 class Counting:
     """Says when it was asked often enough."""
 

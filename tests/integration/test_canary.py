@@ -6,10 +6,8 @@ Every other test of this package is watched by the same canary: see ``support``.
 from twisted.internet.defer import fail
 from twisted.logger import Logger
 from twisted.trial.unittest import TestCase
-from zope.interface import implementer
 
 from naap_twisted import create_external_proxy, create_plugin_server
-from naap_twisted.interfaces import IUpstream
 from naap_twisted.testing import RunningServer
 
 from .canary import AUTHORIZATION, CANARY, Canary
@@ -70,7 +68,6 @@ class WatchTests(TestCase):
         self.assertEqual(self.canary.leaks, [])
 
 
-@implementer(IUpstream)
 class Broken:
     """An upstream side with a bug, which has the request in its hands."""
 

@@ -3,10 +3,8 @@
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
-from zope.interface import implementer
 
 from naap_twisted.downstream.limits import DownstreamLimits
-from naap_twisted.interfaces import IResolver
 from naap_twisted.testing import PAUSE
 from naap_twisted.upstream.client import UpstreamClient
 
@@ -42,7 +40,6 @@ class TimeoutTestCase(IntegrationTestCase):
         self.assert_in_time()
 
 
-@implementer(IResolver)
 class _Silent:
     asked = 0
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import gatherResults
-from zope.interface.verify import verifyObject
 
 from naap_twisted.errors import NoUserKey, TooManyKeys
 from naap_twisted.interfaces import IKeyStore
 from naap_twisted.keys.rules import MOST_KEYS
 from naap_twisted.secret import Secret
+from tests.support import verify_protocol
 
 KEY = Secret("sk-canary-user-key-1234")
 OTHER = Secret("sk-canary-other-key-5678")
@@ -25,7 +25,7 @@ class KeyStoreContract:
 
     def test_interface(self: Any) -> None:
         """It stands behind IKeyStore."""
-        verifyObject(IKeyStore, self.store)
+        verify_protocol(IKeyStore, self.store)
 
     async def test_put_then_get(self: Any) -> None:
         """What was put is what is got, and what is told of it is its end and its time."""

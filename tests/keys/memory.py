@@ -6,17 +6,14 @@ import time
 from collections.abc import Callable
 
 from twisted.internet.defer import Deferred, execute
-from zope.interface import implementer
 
 from naap_twisted.errors import NoUserKey, TooManyKeys
-from naap_twisted.interfaces import IKeyStore
 from naap_twisted.keys.rules import MOST_KEYS
 from naap_twisted.keys.vault import last4
 from naap_twisted.model import KeyInfo
 from naap_twisted.secret import Secret
 
 
-@implementer(IKeyStore)
 class MemoryKeyStore:
     """Forgets everything when the process ends.
 

@@ -6,10 +6,9 @@ import random
 from inspect import isawaitable
 from typing import Any
 
-from zope.interface.verify import verifyObject
-
 from naap_twisted.interfaces import IRateLimiter
 from naap_twisted.model import RateDecision
+from tests.support import verify_protocol
 
 
 class RateLimiterContract:
@@ -29,7 +28,7 @@ class RateLimiterContract:
 
     def test_interface(self: Any) -> None:
         """It stands behind IRateLimiter."""
-        verifyObject(IRateLimiter, self.limiter(1, 1.0))
+        verify_protocol(IRateLimiter, self.limiter(1, 1.0))
 
     async def test_counts_down_then_refuses(self: Any) -> None:
         """*requests* pass, the next does not, and is told when to come back."""

@@ -7,9 +7,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import BadGateway
+from naap_twisted.model import Answer
 from naap_twisted.route.explain import explain
 from naap_twisted.start.assembly import build_server
-from naap_twisted.upstream.resolver import Answer
 from tests.config.support import config_of, proxy
 
 PINNED = '[[proxy]]\npath = "/a"\ntarget = "https://api.openai.com/v1"'

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import gatherResults
-from zope.interface.verify import verifyObject
 
 from naap_twisted.interfaces import IUsageStore
 from naap_twisted.spend.counts import NAMES, Counts, UsageKey
+from tests.support import verify_protocol
 
 KEY = UsageKey("ada", "/api/v1/openai", "2026-11")
 #: Every number another one, so that none can be taken for another.
@@ -22,7 +22,7 @@ class UsageStoreContract:
 
     def test_interface(self: Any) -> None:
         """It stands behind IUsageStore."""
-        verifyObject(IUsageStore, self.store)
+        verify_protocol(IUsageStore, self.store)
 
     async def test_adds_up(self: Any) -> None:
         """Each write adds to what is there, number by number."""

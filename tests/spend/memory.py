@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
-from zope.interface import implementer
 
-from naap_twisted.interfaces import IUsageStore
 from naap_twisted.spend.counts import Counts, Usage, UsageKey
 
 
-@implementer(IUsageStore)
 class MemoryUsageStore:
     """Forgets everything when the process ends."""
 

@@ -3,11 +3,11 @@
 from ipaddress import ip_address
 
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface.verify import verifyObject
 
 from naap_twisted.errors import BadGateway
 from naap_twisted.interfaces import IResolver
 from naap_twisted.testing import StaticResolver
+from tests.support import verify_protocol
 
 
 class StaticResolverTests(SynchronousTestCase):
@@ -15,7 +15,7 @@ class StaticResolverTests(SynchronousTestCase):
         self.resolver = StaticResolver({"one.test": "10.0.0.1", "two.test": ["10.0.0.1", "::1"]})
 
     def test_keeps_the_interface(self):
-        verifyObject(IResolver, self.resolver)
+        verify_protocol(IResolver, self.resolver)
 
     def test_gives_one_address_or_all_of_several(self):
         one = self.successResultOf(self.resolver.resolve("one.test")).addresses

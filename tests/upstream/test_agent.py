@@ -9,7 +9,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent
 from twisted.web.resource import Resource
-from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from naap_twisted.errors import ConfigError, HostNotAllowed, InvalidTarget, SchemeNotAllowed
@@ -24,11 +23,11 @@ from naap_twisted.upstream.agent import (
     as_upstream,
 )
 from naap_twisted.upstream.response import UpstreamResponse
+from tests.support import verify_protocol
 
 from .support import outbound
 
 
-@implementer(IUpstream)
 class Recorder:
     """Answers with what the test put there; keeps what was sent."""
 
@@ -145,7 +144,7 @@ class ThroughTreq(SynchronousTestCase):
 
     def test_interface(self):
         """It can stand where an upstream stands."""
-        verifyObject(IUpstream, self.upstream)
+        verify_protocol(IUpstream, self.upstream)
         self.assertIsNone(self.successResultOf(self.upstream.close()))
 
     def test_request(self):
@@ -170,5 +169,6 @@ class ThroughTreq(SynchronousTestCase):
         self.assertIs(as_upstream(upstream), upstream)
         for client in (self.stub, GuardedHTTPClient(None)):
             self.assertIsInstance(as_upstream(client), TreqUpstream)
-        error = self.assertRaises(ConfigError, as_upstream, "https://api.example.com")
-        self.assertIn("treq client", error.problems[0])
+        for other in ("https://api.example.com", Recorder, GuardedHTTPClient, object()):
+            error = self.assertRaises(ConfigError, as_upstream, other)
+            self.assertIn("treq client", error.problems[0])

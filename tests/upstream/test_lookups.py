@@ -5,9 +5,10 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import BadGateway, Unavailable, UpstreamTimeout
+from naap_twisted.model import Answer
 from naap_twisted.upstream.lookups import LookupLimits, SharedLookups
 from naap_twisted.upstream.places import PlaceLimits, Share
-from naap_twisted.upstream.resolver import Answer, NoAddress
+from naap_twisted.upstream.resolver import NoAddress
 
 ONE = ip_address("192.0.2.1")
 

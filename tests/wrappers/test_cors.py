@@ -9,12 +9,10 @@ from typing import Any
 
 from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
-from zope.interface import implementer
 
 from naap_twisted.downstream.caller import TrustedProxies
 from naap_twisted.errors import NotFound, OriginNotAllowed
 from naap_twisted.headers import CORS_ALLOWED_HEADERS
-from naap_twisted.interfaces import IRouteTable
 from naap_twisted.model import RouteCors
 from naap_twisted.wrappers.cors import Cors
 
@@ -37,7 +35,6 @@ LISTED = "https://app.example"
 REGISTRY = list(CORS_ALLOWED_HEADERS)
 
 
-@implementer(IRouteTable)
 class Table:
     """ROUTES, counting the questions."""
 

@@ -10,11 +10,9 @@ from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
-from zope.interface import implementer
 
 from naap_twisted import errors
 from naap_twisted.downstream.caller import TrustedProxies
-from naap_twisted.interfaces import IRateLimiter
 from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.model import RateDecision, RateLimit
 from naap_twisted.wrappers.rate_limit import Charge, RateLimited
@@ -25,7 +23,6 @@ PASS = RateDecision(True, 10, 9)
 STOP = RateDecision(False, 10, 0, retry_after=7)
 
 
-@implementer(IRateLimiter)
 class Scripted:
     """Answers with *result*, raising exceptions."""
 
