@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ast
+import functools
+import inspect
+import re
+from importlib import import_module
 from pathlib import Path
 
+from twisted.application.internet import TimerService
 from twisted.trial.unittest import SynchronousTestCase
 
 import naap_twisted
@@ -53,6 +58,9 @@ REVEALING = {
     "limits/redis_address.py",
     "storage/database.py",
 }
+#: What runs as it is imported, and what needs an extra that tests do without.
+PROGRAMS = tuple(name for name in TREES if name.endswith("__main__.py"))
+NEED_AIORTC = tuple(f"demo/media/{name}.py" for name in ("endpoint", "loopback", "session"))
 #: Words of products and of routes, which no layer around the routes may know.
 PRODUCT_WORDS = ("openai", "whip", "daydream", "livepeer", "assistant", "stripe", "/api/", "/v1")
 
@@ -99,6 +107,70 @@ def texts(tree: ast.AST) -> list[str]:
     ]
 
 
+def is_private(name: str) -> bool:
+    """Whether *name* begins with one underscore."""
+    return name.startswith("_") and not name.startswith("__")
+
+
+def private_names(tree: ast.AST) -> dict[str, set[str]]:
+    """Private names in *tree*, by what is done with them.
+
+    ``made``: defined or assigned; ``taken``: read from an object, by a string too; ``imported``:
+    of modules outside the package, or the modules' own.
+    """
+    found: dict[str, set[str]] = {"made": set(), "taken": set(), "imported": set()}
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found["made"].add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found["made"].add(node.id)
+        elif isinstance(node, ast.Attribute):
+            of_self = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            is_made = of_self and isinstance(node.ctx, ast.Store)
+            found["made" if is_made else "taken"].add(node.attr)
+        elif isinstance(node, ast.Call) and called(node)[:1] in (["getattr"], ["setattr"]):
+            found["taken"].update(a.value for a in node.args[1:2] if isinstance(a, ast.Constant))
+        elif isinstance(node, ast.Import):
+            found["imported"].update(part for a in node.names for part in a.name.split("."))
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found["imported"].update((node.module or "").split("."))
+            found["imported"].update(alias.name for alias in node.names)
+    return {kind: set(filter(is_private, names)) for kind, names in found.items()}
+
+
+@functools.cache
+def names_in(kind: type) -> set[str]:
+    """Private names that the body of *kind* sets, or uses of ``self``."""
+    try:
+        source = inspect.getsource(kind)
+    except OSError:
+        source = ""  # made by a call of type(): it has no body
+    used = re.findall(r"\bself\.(\w+)", source)
+    return set(filter(is_private, (*vars(kind), *used)))
+
+
+def shared_names(kind: type) -> set[str]:
+    """Private names in *kind* that a base outside the package has, too."""
+    others = ("klein", "treq", "twisted", "werkzeug")
+    above = [base for base in kind.__mro__ if base.__module__.partition(".")[0] in others]
+    theirs = set().union(*map(names_in, above))
+    return theirs and theirs & names_in(kind)
+
+
+class Taking(TimerService):
+    """Uses a private name of its base's."""
+
+    def later(self) -> object:
+        return self._loop
+
+
+class Keeping(TimerService):
+    """Has a private name of its own only."""
+
+    def later(self) -> object:
+        return self._mine
+
+
 class HouseTests(SynchronousTestCase):
     def users(self, name: str) -> set[str]:
         return {module for module, tree in TREES.items() if name in called(tree)}
@@ -124,6 +196,31 @@ class HouseTests(SynchronousTestCase):
             if isinstance(node, ast.Attribute) and node.attr == "_value"
         }
         self.assertEqual(reaching, {"secret.py"})
+
+    def test_private_names_of_others(self) -> None:
+        """Only ``_twisted.py`` takes a private name of somebody else's."""
+        found = {module: private_names(tree) for module, tree in TREES.items()}
+        ours = set().union(*(names["made"] for names in found.values()))
+        theirs = found.pop("_twisted.py")
+        self.assertIn("_tempDataLen", theirs["taken"])
+        for module, names in found.items():
+            with self.subTest(module=module):
+                self.assertEqual(names["imported"] | (names["taken"] - ours), set())
+                # Methods that somebody else calls are made here; ours are written otherwise.
+                used = names["made"] | names["taken"]
+                self.assertEqual({name for name in used if re.match("_[a-z]+[A-Z]", name)}, set())
+
+    def test_private_names_inherited(self) -> None:
+        """No class of ours sets or uses a private name of its base in Twisted, Klein or treq."""
+        for module in TREES:
+            if module in ("_twisted.py", *PROGRAMS, *NEED_AIORTC):
+                continue
+            name = ".".join(("naap_twisted", *Path(module).with_suffix("").parts))
+            loaded = import_module(name.removesuffix(".__init__"))
+            for kind in vars(loaded).values():
+                if inspect.isclass(kind) and kind.__module__ == loaded.__name__:
+                    with self.subTest(module=module, kind=kind.__name__):
+                        self.assertEqual(shared_names(kind), set())
 
     def test_pure_rooms(self) -> None:
         """Pure modules import nothing that waits: no reactor, no socket."""
@@ -157,3 +254,9 @@ class HouseTests(SynchronousTestCase):
         self.assertEqual(imports(tree), {"..a.b", "c.d"})
         self.assertEqual(sorted(called(tree)), ["f", "reveal"])
         self.assertEqual(texts(tree), ["text", "raw"])
+        tree = ast.parse("from a._b import c, _d\nself._e = x._f\ngetattr(x, '_g')\ndef _h(): ...")
+        self.assertEqual(
+            private_names(tree),
+            {"made": {"_e", "_h"}, "taken": {"_f", "_g"}, "imported": {"_b", "_d"}},
+        )
+        self.assertEqual((shared_names(Taking), shared_names(Keeping)), ({"_loop"}, set()))

@@ -67,11 +67,11 @@ class AdminListener:
                 listen=self._port.description,
             )
         self._port.privilegedStartService()
-        self._port.startService()  # type: ignore[no-untyped-call]
+        self._port.startService()
 
     async def close(self) -> None:
         """Stop listening, and cut every connection."""
-        await self._port.stopService()  # type: ignore[no-untyped-call]
+        await self._port.stopService()
         self._site.drain()
         for channel in list(self._site.open):
             channel.abort()

@@ -16,7 +16,7 @@ from zope.interface import implementer
 from ..errors import ConfigError, NaapError
 from ..upstream.attempts import cancelled_next_turn
 from ..upstream.beginning import Beginning
-from ..upstream.tls import TrustRoots
+from ..upstream.tls import trust_roots
 
 RequestHeaders = dict[bytes | str, bytes | str]
 TIMEOUT = 5.0
@@ -53,7 +53,7 @@ class Fetch:
         self._reactor = reactor
         self._timeout = timeout
         self._limit = limit
-        tls_policy = BrowserLikePolicyForHTTPS(trustRoot=TrustRoots(ca_file))
+        tls_policy = BrowserLikePolicyForHTTPS(trustRoot=trust_roots(ca_file))
         endpoints = _Endpoints(reactor, tls_policy, timeout)
         self._agent = agent or Agent.usingEndpointFactory(reactor, endpoints)
 

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import unquote_to_bytes as unquote
 
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
 from twisted.web.resource import IResource, Resource
@@ -23,6 +24,7 @@ from .answer import keep_host_out, send_refusal
 from .body import RequestBody
 from .record import ExchangeRecord
 
+_log = Logger()
 _OWN = frozenset(("_original", "body", "record", "relayed", "compression"))
 
 
@@ -63,18 +65,22 @@ class AdaptedRequest:
 
     def finish(self) -> None:
         """End the answer; a no-op once the browser has left, where Twisted's raises."""
-        if not self._original._disconnected and not self._original.finished:
+        if not self._is_over():
             self._original.finish()
 
     def refuse(self, error: ProxyError) -> None:
         """See :class:`~naap_twisted.interfaces.IDownstreamRequest`."""
         self.record.outcome, self.record.reason = error.code, error.reason
-        if self._original._disconnected or self._original.finished:
+        if self._is_over():
             return
         if self._original.startedWriting:
             self.abort()
         else:
             send_refusal(self, error)
+
+    def _is_over(self) -> bool:
+        # Twisted takes the channel away from a request whose browser has left.
+        return bool(self._original.finished) or self._original.channel is None
 
     def when_gone(self, callback: Callable[[], object]) -> None:
         """See :class:`~naap_twisted.interfaces.IDownstreamRequest`."""
@@ -85,7 +91,7 @@ class AdaptedRequest:
         if isinstance(reason.value, ProxyError):
             self.refuse(reason.value)
         else:
-            self._original._log.failure("Unhandled error in a handler", reason)
+            _log.failure("Unhandled error in a handler", reason)
             self.refuse(InternalError())
         return reason
 

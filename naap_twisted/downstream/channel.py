@@ -24,6 +24,7 @@ from typing import Any
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
+from .._twisted import RequestChannel
 from ..deadlines import NEVER
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
 from ..framing.body import LEAST_CHARGE, BodyDecoder, body_decoder
@@ -51,7 +52,7 @@ class State(enum.Enum):
     CLOSED = 4
 
 
-class Channel(Outflow):
+class Channel(RequestChannel, Outflow):
     """One connection, which ``twisted.web.http.Request`` calls its channel."""
 
     site: Serving
@@ -385,7 +386,7 @@ class Channel(Outflow):
         )
         self._linger()
 
-    def _respondToBadRequestAndDisconnect(self) -> None:
+    def malformed_form(self) -> None:
         """Refuse a form that Twisted could not parse."""
         if self._request is not None:
             self._close_after = True

@@ -11,6 +11,7 @@ from typing import Any
 
 from twisted.web.http_headers import Headers
 
+from .._twisted import TableHeaders
 from ..framing.fields import Fields
 
 #: Constant headers, with the names that :func:`spelled` gives.
@@ -40,7 +41,7 @@ def spelled(name: bytes) -> bytes:
     return known
 
 
-class LeanHeaders(Headers):
+class LeanHeaders(TableHeaders):
     """The header table of our own requests and answers."""
 
     __slots__ = ()
@@ -49,49 +50,49 @@ class LeanHeaders(Headers):
     def of(cls, fields: Fields) -> LeanHeaders:
         """A table of a header list that passed the framing checks, so that no line breaks out."""
         headers = cls()
-        raw = headers._rawHeaders
+        table = headers.table
         for name, value in fields:
             key = _SPELLED.get(name) or spelled(name)
-            values = raw.get(key)
+            values = table.get(key)
             if values is None:
-                raw[key] = [value]
+                table[key] = [value]
             else:
                 values.append(value)
         return headers
 
     def preset(self, preset: Preset) -> None:
         """Set constant headers, each to its one value."""
-        raw = self._rawHeaders
+        table = self.table
         for key, value in preset:
-            raw[key] = [value]
+            table[key] = [value]
 
     def setRawHeaders(self, name: str | bytes, values: Sequence[str | bytes]) -> None:
         if type(name) is bytes and len(values) == 1:
             value = values[0]
             if type(value) is bytes and b"\n" not in value and b"\r" not in value:
-                self._rawHeaders[_SPELLED.get(name) or spelled(name)] = [value]
+                self.table[_SPELLED.get(name) or spelled(name)] = [value]
                 return
         super().setRawHeaders(name, values)
 
     def relay(self, fields: Iterable[tuple[bytes, bytes]]) -> None:
         """Set *fields*, which passed the framing checks; repeated names stay repeated."""
-        raw = self._rawHeaders
+        table = self.table
         seen = set()
         for name, value in fields:
             if name in seen:
-                raw[spelled(name)].append(value)
+                table[spelled(name)].append(value)
             else:
                 seen.add(name)
-                raw[_SPELLED.get(name) or spelled(name)] = [value]
+                table[_SPELLED.get(name) or spelled(name)] = [value]
 
     def hasHeader(self, name: Any) -> bool:
         if type(name) is bytes:
-            return (_SPELLED.get(name) or spelled(name)) in self._rawHeaders
+            return (_SPELLED.get(name) or spelled(name)) in self.table
         return super().hasHeader(name)
 
     def getRawHeaders(self, name: Any, default: Any = None) -> Any:
         if type(name) is bytes:
-            return self._rawHeaders.get(_SPELLED.get(name) or spelled(name)) or default
+            return self.table.get(_SPELLED.get(name) or spelled(name)) or default
         return super().getRawHeaders(name, default)
 
 

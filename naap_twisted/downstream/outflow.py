@@ -8,7 +8,7 @@ from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
 from twisted.internet.protocol import Protocol
 from zope.interface import implementer
 
-from ..direct import send_now
+from .._twisted import send_now
 
 
 @implementer(IPushProducer)

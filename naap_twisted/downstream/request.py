@@ -12,9 +12,10 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import NO_BODY_CODES, parse_qs
 from twisted.web.resource import IResource
-from twisted.web.server import NOT_DONE_YET, Request
+from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
+from .._twisted import UnmadeRequest
 from ..errors import InternalError, ProxyError
 from ..framing.body import CHUNKED_END, chunk
 from ..framing.head import RequestHead
@@ -25,20 +26,23 @@ from .headers import LeanHeaders
 from .record import ExchangeRecord
 from .seams import Connection, Serving
 
+_log = Logger()
+
 
 @implementer(IDownstreamRequest)
-class DownstreamRequest(Request):
+class DownstreamRequest(UnmadeRequest):
     """A browser's request and its answer.
 
     :ivar body: the request body as a stream; :attr:`content` and :attr:`args` are filled from it
         for resources that are not :class:`~naap_twisted.interfaces.IHeadResource`.
     :ivar record: the record that the log line is made of.
     :ivar relayed: the answer is an upstream's, so its bytes are not touched.
+    :ivar gone: the browser has left before the answer was out.
     :ivar compression: gives the encoder of an answer of our own, right before its head goes out.
     """
 
-    _log = Logger()
     relayed = False
+    gone = False
     compression: Callable[[DownstreamRequest], Any] | None = None
     site: Serving  # type: ignore[assignment]
     _bodiless = False
@@ -56,8 +60,6 @@ class DownstreamRequest(Request):
         self.cookies = []
         self.transport = channel.transport
         self.queued = False
-        self._parsePOSTFormSubmission = True
-        self._adapterCache: dict[str, object] = {}
         self.method = head.method
         self.uri = head.target
         self.path, _, query = head.target.partition(b"?")
@@ -118,7 +120,7 @@ class DownstreamRequest(Request):
         """Answer with *error*; once the response head is out, reset the connection instead."""
         self.record.outcome = error.code
         self.record.reason = error.reason
-        if self._disconnected or self.finished or isinstance(error, BrowserGone):
+        if self.gone or self.finished or isinstance(error, BrowserGone):
             return
         if self.startedWriting:
             self.abort()
@@ -137,7 +139,7 @@ class DownstreamRequest(Request):
         if not self.startedWriting:
             data = keep_host_out(self, data)
             if data and self.compression is not None:
-                self._encoder = self.compression(self)
+                self.encode_with(self.compression(self))
         self.record.bytes_out += len(data)
         super().write(data)  # type: ignore[no-untyped-call]
         if self.channel is not None:
@@ -145,7 +147,7 @@ class DownstreamRequest(Request):
 
     def _pass_on(self, data: bytes) -> None:
         """Twisted's ``write``, for an answer whose headers are complete but for our cookies."""
-        if self._disconnected or self.finished:
+        if self.gone or self.finished:
             return
         channel: Connection = self.channel  # type: ignore[assignment]
         if not self.startedWriting:
@@ -171,10 +173,10 @@ class DownstreamRequest(Request):
         if self.chunked:
             self.channel.write(CHUNKED_END)
         self.finished = 1
-        self._cleanup()  # type: ignore[no-untyped-call]
+        self.give_back()
 
     def finish(self) -> None:
-        if self._disconnected:
+        if self.gone:
             # Twisted's finish raises here, though a handler can't know that the browser has left.
             return
         if self.finished:
@@ -189,6 +191,7 @@ class DownstreamRequest(Request):
     def connectionLost(self, reason: Failure) -> None:
         if not self.finished and self.record.outcome == "ok":
             self.record.outcome = "client_gone"
+        self.gone = True
         super().connectionLost(reason)  # type: ignore[no-untyped-call]
         if self._when_gone is not None:
             self._when_gone()
@@ -208,9 +211,7 @@ class DownstreamRequest(Request):
         if isinstance(reason.value, ProxyError):
             self.refuse(reason.value)
             return reason
-        self._log.failure(
-            "Unhandled error in the handler of {route}", reason, route=self.record.route
-        )
+        _log.failure("Unhandled error in the handler of {route}", reason, route=self.record.route)
         self.refuse(InternalError())
         return reason
 

@@ -9,10 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.logger import FileLogObserver, LogEvent, LogPublisher, formatTime, globalLogPublisher
+from twisted.logger import (
+    FileLogObserver,
+    LogEvent,
+    LogPublisher,
+    formatTime,
+    globalLogPublisher,
+    textFileLogObserver,
+)
+
+from .._twisted import observers_of
 
 Format = Callable[[LogEvent], str | None]
-_TEXT = "twisted.logger._file"  # where textFileLogObserver's own formatter is from
 
 
 class AccessText:
@@ -35,8 +43,9 @@ class AccessText:
 
 def speed_up_text_logs(publisher: LogPublisher = globalLogPublisher) -> None:
     """Give every text observer of *publisher* an :class:`AccessText`, once."""
-    for observer in publisher._observers:
+    for observer in observers_of(publisher):
         if isinstance(observer, FileLogObserver):
             usual = observer.formatEvent
-            if getattr(usual, "__module__", "") == _TEXT and not isinstance(usual, AccessText):
+            # Only the formatter that textFileLogObserver makes, not somebody's own.
+            if getattr(usual, "__module__", "") == textFileLogObserver.__module__:
                 observer.formatEvent = AccessText(usual)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.application.internet import StreamServerEndpointService
+from twisted.application.service import Service
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.python.failure import Failure
 from twisted.python.lockfile import isLocked
 
 from ..errors import ConfigError
@@ -22,17 +23,17 @@ from ..options.listen import Listen, parse_listen, with_backlog
 from ..options.secrets import read_secret_file
 
 
-class ListeningPort(StreamServerEndpointService):
-    """One listening address, as a service.
+class ListeningPort(Service):
+    """One listening address, as a service. What can't be listened on ends the start.
 
     :param description: an endpoint string.
     """
 
     def __init__(self, reactor: Any, description: str, factory: IProtocolFactory) -> None:
-        super().__init__(_endpoint(reactor, description), factory)  # type: ignore[no-untyped-call]
         self.description = description
-        # An address that can't be had ends the start; the server would run without it otherwise.
-        self._raiseSynchronously = True
+        self._endpoint = _endpoint(reactor, description)
+        self._factory = factory
+        self._port: Any = None
 
     def privilegedStartService(self) -> None:
         """Listen.
@@ -40,31 +41,43 @@ class ListeningPort(StreamServerEndpointService):
         :raises CannotListenError: the address is taken, or is not this machine's.
         :raises ConfigError: the directory of a UNIX socket is missing or can't be written.
         """
-        try:
-            super().privilegedStartService()  # type: ignore[no-untyped-call]
-        except OSError as error:
-            raise ConfigError(f"{self.description}: {error.strerror or error}") from None
+        outcomes: list[Any] = []
+        self._endpoint.listen(self._factory).addBoth(outcomes.append)
+        (outcome,) = outcomes  # every kind of endpoint that listen may name listens at once
+        if not isinstance(outcome, Failure):
+            self._port = outcome
+        elif isinstance(outcome.value, OSError):
+            reason = outcome.value.strerror or outcome.value
+            raise ConfigError(f"{self.description}: {reason}")
+        else:
+            outcome.raiseException()
+
+    def startService(self) -> None:
+        """Listen, unless :meth:`privilegedStartService` has."""
+        super().startService()  # type: ignore[no-untyped-call]
+        if self._port is None:
+            self.privilegedStartService()
+
+    def stopService(self) -> Any:
+        """Stop listening; a Deferred that fires when that is done, or ``None``."""
+        super().stopService()  # type: ignore[no-untyped-call]
+        port, self._port = self._port, None
+        return None if port is None else port.stopListening()
 
     @property
     def is_up(self) -> bool:
         """Whether the port listens now."""
-        port = self._port()
-        return port is not None and bool(getattr(port, "connected", True))
+        return self._port is not None and bool(getattr(self._port, "connected", True))
 
     @property
     def address(self) -> str:
         """Where it listens: ``scheme://host:port``, or a UNIX endpoint's string."""
-        port = self._port()
-        host: Any = None if port is None else port.getHost()
+        host: Any = None if self._port is None else self._port.getHost()
         if not hasattr(host, "port"):
             return self.description
         scheme = "https" if self.description.startswith("ssl:") else "http"
         name = f"[{host.host}]" if ":" in host.host else host.host
         return f"{scheme}://{name}:{host.port}"
-
-    def _port(self) -> Any:
-        found = getattr(self._waitingForPort, "result", None)
-        return found if hasattr(found, "getHost") else None
 
 
 def _endpoint(reactor: Any, description: str) -> Any:

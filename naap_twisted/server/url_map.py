@@ -17,6 +17,7 @@ from werkzeug.exceptions import MethodNotAllowed as KleinMethodNotAllowed
 from werkzeug.exceptions import NotFound as KleinNotFound
 from werkzeug.routing import RequestRedirect
 
+from .._twisted import handles_errors
 from ..errors import NotFound, ProxyError
 from .mounts import wrong_method
 
@@ -73,7 +74,7 @@ class UrlMap:
         return self._klein.url_map.bind(_HERE, path_info=unquote(path).decode("utf-8"))
 
     def _unless_handled(self, error: ProxyError) -> Said:
-        return Said() if self._klein._error_handlers else Said(error=error)
+        return Said() if handles_errors(self._klein) else Said(error=error)
 
 
 def _path_of(url: str) -> bytes:

@@ -18,8 +18,8 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
+from .._twisted import listening_below, unread, unsent
 from ..deadlines import NEVER, Ticker
-from ..direct import listening_below, unread, unsent
 from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadLimits, KnownLines

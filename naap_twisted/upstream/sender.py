@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
-from ..direct import send_now, stop_writing
+from .._twisted import send_now, stop_writing
 from ..errors import InternalError
 from ..framing.body import CHUNKED_END, chunk
 from ..model import OutboundRequest

@@ -6,35 +6,29 @@ from collections import OrderedDict
 from typing import Any
 
 from OpenSSL import SSL
-from twisted.internet._sslverify import IOpenSSLTrustRoot
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
-from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.ssl import OpenSSLDefaultPaths, optionsForClientTLS, platformTrust
 from zope.interface import implementer
 
+from .._twisted import PlatformTrustAnd
 from ..errors import ConfigError
 
 
-@implementer(IOpenSSLTrustRoot)
-class TrustRoots:
+def trust_roots(ca_file: str = "") -> OpenSSLDefaultPaths:
     """The system's trust anchors, and those of one more file.
 
     :param ca_file: a PEM file, or ``""``.
+    :raises ConfigError: it can't be read.
     """
-
-    def __init__(self, ca_file: str = "") -> None:
-        self._ca_file = ca_file
-        if ca_file:
-            try:
-                SSL.Context(SSL.TLS_METHOD).load_verify_locations(ca_file)
-            except SSL.Error:
-                raise ConfigError(
-                    f"upstream.ca_file: {ca_file!r} can not be read as PEM certificates"
-                ) from None
-
-    def _addCACertsToContext(self, context: SSL.Context) -> None:
-        context.set_default_verify_paths()
-        if self._ca_file:
-            context.load_verify_locations(self._ca_file)
+    if not ca_file:
+        return platformTrust()  # type: ignore[no-any-return]
+    try:
+        SSL.Context(SSL.TLS_METHOD).load_verify_locations(ca_file)
+    except SSL.Error:
+        raise ConfigError(
+            f"upstream.ca_file: {ca_file!r} can not be read as PEM certificates"
+        ) from None
+    return PlatformTrustAnd(ca_file)
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -68,7 +62,7 @@ class TlsContexts:
     """
 
     def __init__(self, ca_file: str = "", most: int = 256) -> None:
-        self._roots = TrustRoots(ca_file)
+        self._roots = trust_roots(ca_file)
         self._most = most
         self._by_host: OrderedDict[str, Resuming] = OrderedDict()
 

@@ -111,6 +111,16 @@ class Adapted(SynchronousTestCase):
 
         self.assertEqual(self.ask(ended).code, 200)
 
+    def test_too_late(self):
+        """A browser that has left gets nothing, and nobody an error."""
+        head = Head(lambda request: None)
+        transport = connect(site_of(AnySite(head)))
+        transport.protocol.dataReceived(request_bytes("GET", "/", (), None))
+        transport.protocol.connectionLost(Failure(ConnectionLost()))
+        head.got.finish()
+        head.got.refuse(Forbidden())
+        self.assertEqual(transport.value(), b"")
+
     def test_head_resource_must_not_return(self):
         """A head resource that returns its answer is a bug that shows."""
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from twisted.internet import reactor
 from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
-from twisted.internet.defer import succeed
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import Factory
 from twisted.internet.testing import MemoryReactorClock
@@ -34,7 +33,7 @@ class Described(SynchronousTestCase):
         ):
             port = ListeningPort(MemoryReactorClock(), description, Factory())
             self.assertEqual((port.address, port.is_up), (description, False))
-            port._waitingForPort = succeed(Heard(address))
+            port._port = Heard(address)
             self.assertEqual(port.address, shown)
 
 
