@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -20,18 +19,20 @@ from .secrets import MAX_FILE_BYTES, resolve
 from .values import (
     NUMBER_OR_TEXT,
     TEXT,
+    Kind,
     Surroundings,
     duration,
-    expected,
     flag,
+    instance,
     list_of,
     one_of,
     one_or_list,
     optional,
-    provider,
     reads,
     reads_files,
+    reads_text,
     text,
+    unreadable,
 )
 
 if TYPE_CHECKING:
@@ -40,23 +41,17 @@ if TYPE_CHECKING:
 _LONGEST_LEEWAY = 300.0
 
 
-@reads("str", TEXT)
-def _session_url(value: object) -> str:
-    url = text(value)
-    fetch.check_url(url, cleartext=True)
-    return url
+def _url(*, cleartext: bool) -> Kind[str]:
+    @reads_text()
+    def parse(url: str) -> str:
+        fetch.check_url(url, cleartext=cleartext)
+        return url
+
+    return parse
 
 
-@reads("str", TEXT)
-def _jwks_url(value: object) -> str:
-    url = text(value)
-    fetch.check_url(url, cleartext=False)
-    return url
-
-
-@reads("str", TEXT)
-def _cookie(value: object) -> str:
-    name = text(value)
+@reads_text()
+def _cookie(name: str) -> str:
     if name and not is_token(name):
         raise ValueError("is not a cookie's name")
     return name
@@ -64,13 +59,12 @@ def _cookie(value: object) -> str:
 
 @reads_files("str", TEXT)
 def _public_key(value: object, surroundings: Surroundings) -> bytes:
-    path = surroundings.directory / Path(text(value))
+    path = surroundings.directory / text(value)
     try:
         with path.open("rb") as file:
             pem = file.read(MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"cannot read {path}: {reason}") from None
+        raise unreadable(path, error) from None
     try:
         signing_keys.public_key(pem)
     except ValueError as error:
@@ -88,13 +82,11 @@ def _leeway(value: object) -> float:
     return seconds
 
 
-@reads("str", TEXT)
-def _name(value: object) -> str:
-    if not isinstance(value, str):
-        raise expected("text", value)
-    if not value:
+@reads_text()
+def _name(written: str) -> str:
+    if not written:
         raise ValueError("must not be empty")
-    return value
+    return written
 
 
 #: A mode that no file names: the program gave an authenticator, or nobody is known.
@@ -129,13 +121,13 @@ class AuthOptions:
         " (`none`). See [docs/auth.md](docs/auth.md).",
     )
     authenticator: IAuthenticator | None = option(
-        provider(IAuthenticator),
+        instance(IAuthenticator),
         None,
         "Request to user; code can give any. See [docs/auth.md](docs/auth.md).",
         in_file=False,
     )
     session_url: str = _session(
-        _session_url,
+        _url(cleartext=True),
         "",
         "The URL that says whose a token is.",
         '"http://localhost:3000/api/v1/auth/me"',
@@ -165,7 +157,11 @@ class AuthOptions:
         _public_key, "", "Instead: a public key's PEM file.", '"issuer.pem"', unset=b"", secret=True
     )
     jwks_url: str = _jwt(
-        _jwks_url, "", "Or: a published key set.", '"https://id.example.org/keys"', unset=""
+        _url(cleartext=False),
+        "",
+        "Or: a published key set.",
+        '"https://id.example.org/keys"',
+        unset="",
     )
     algorithms: tuple[str, ...] = _jwt(
         list_of(text, what="algorithms", empty=False),

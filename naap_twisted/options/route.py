@@ -9,7 +9,6 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ..auth.gate import Authorize
-from ..errors import ConfigError
 from ..headers import DEFAULT_PASS, PINNED_PASS
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
@@ -26,6 +25,7 @@ from .values import (
     list_of,
     one_of,
     one_or_list,
+    option_left_out,
     optional,
     reads,
     size,
@@ -39,10 +39,8 @@ TARGET_URL_HEADER = "X-Target-URL"
 
 @reads("IUpstream | HTTPClient | StubTreq | None", {})
 def _way_out(value: object) -> IUpstream | None:
-    try:
+    with option_left_out():
         return None if value is None else as_upstream(value)
-    except ConfigError as error:
-        raise ValueError(error.problems[0].partition(": ")[2]) from None
 
 
 _header_names = list_of(http.header_pattern, what="header names")

@@ -9,6 +9,8 @@ import os
 import re
 import stat
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,17 @@ from ..keys.rules import check_provider
 from ..model import UserKeyHeader
 from ..secret import Secret
 from .http_values import header_name
-from .values import TEXT, Flaws, Surroundings, expected, flaws_of, reads_files, text
+from .values import (
+    TEXT,
+    Flaws,
+    Surroundings,
+    expected,
+    flaws_of,
+    read_all,
+    reads_files,
+    text,
+    unreadable,
+)
 
 #: What code may give for them.
 HeaderTable = Mapping[str, str | bytes | Secret]
@@ -47,9 +59,7 @@ def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
         # Non-blocking, so that a named pipe is refused below and not waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        raise unreadable(path, error) from None
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
@@ -109,35 +119,18 @@ def resolve(value: object, surroundings: Surroundings) -> Secret:
     :raises ValueError: not text, or a piece that is unknown, unset, unreadable or empty.
     """
     if isinstance(value, (Secret, bytes)):
-        given = value if isinstance(value, Secret) else Secret(value)
-        given.refuse_mistakes()
-        return given
+        secret = value if isinstance(value, Secret) else Secret(value)
+        secret.refuse_mistakes()
+        return secret
     if not isinstance(value, str):
         raise expected("text", value)
-    if "${" in _REFERENCE.sub("", value):
+    pieces = _REFERENCE.split(value)
+    if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
-    flaws: list[tuple[str, str]] = []
-
-    def piece(match: re.Match[str]) -> bytes:
-        try:
-            return _piece(match[1], surroundings)
-        except ValueError as error:
-            flaws.extend(flaws_of(error))
-            return b""
-
-    pieces: list[bytes] = []
-    parts: list[bytes] = []
-    at = 0
-    for match in _REFERENCE.finditer(value):
-        parts.append(piece(match))
-        pieces += [value[at : match.start()].encode(), parts[-1]]
-        at = match.end()
-    pieces.append(value[at:].encode())
-    if flaws:
-        raise Flaws(*flaws)
-    references = [match[1] for match in _REFERENCE.finditer(value)]
+    texts, references = [piece.encode() for piece in pieces[::2]], pieces[1::2]
+    parts = read_all(("", partial(_piece, reference, surroundings)) for reference in references)
     secret = Secret(
-        b"".join(pieces).strip(b" \t"),
+        b"".join(map(b"".join, zip_longest(texts, parts, fillvalue=b""))).strip(b" \t"),
         source="+".join(references) or LITERAL,
         parts=tuple(part.strip(b" \t") for part in parts),
     )
@@ -212,9 +205,7 @@ def ca_file(value: object, surroundings: Surroundings) -> str:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        raise unreadable(path, error) from None
     if b"-----BEGIN CERTIFICATE-----" not in content:
         raise ValueError(f"{path} holds no PEM certificate")
     return str(path.absolute())

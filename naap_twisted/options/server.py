@@ -29,7 +29,6 @@ from .values import (
     name,
     one_of,
     optional,
-    provider,
     reads,
     text,
     whole,
@@ -231,7 +230,7 @@ class KeysOptions:
         '"${env:NAAP_MASTER_KEY}"',
         secret=True,
     )
-    keys: IKeyStore | None = in_code(provider(IKeyStore), None, "Another store of users' keys.")
+    keys: IKeyStore | None = in_code(instance(IKeyStore), None, "Another store of users' keys.")
 
 
 @frozen
