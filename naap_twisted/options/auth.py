@@ -131,7 +131,6 @@ class AuthOptions:
         "",
         "The URL that says whose a token is.",
         '"http://localhost:3000/api/v1/auth/me"',
-        unset="",
     )
     cache_ttl: float = _session(duration, 60.0, "Who logs out is out after this at the latest.")
     session_timeout: float = _session(duration, fetch.TIMEOUT, "For one call of it.")
@@ -157,32 +156,25 @@ class AuthOptions:
         _public_key, "", "Instead: a public key's PEM file.", '"issuer.pem"', unset=b"", secret=True
     )
     jwks_url: str = _jwt(
-        _url(cleartext=False),
-        "",
-        "Or: a published key set.",
-        '"https://id.example.org/keys"',
-        unset="",
+        _url(cleartext=False), "", "Or: a published key set.", '"https://id.example.org/keys"'
     )
     algorithms: tuple[str, ...] = _jwt(
         list_of(text, what="algorithms", empty=False),
         (),
         "Those that count; HS256 with a secret.",
         '["RS256"]',
-        unset=(),
     )
     audience: tuple[str, ...] = _jwt(
         one_or_list(_name, what="audiences"),
         (),
         "One of these has to be in `aud`; not looked at where it is left out.",
         '"my-plugin"',
-        unset=(),
     )
     issuer: str = _jwt(
         _name,
         "",
         "`iss` has to be this; not looked at where it is left out.",
         '"https://id.example.org"',
-        unset="",
     )
     leeway: float = _jwt(
         _leeway, claims.LEEWAY, "Between the issuer's clock and ours; at most 300 s."

@@ -137,14 +137,8 @@ def documented(keywords: Mapping[str, Option]) -> Callable[[Door], Door]:
         for keyword, each in keywords.items():
             lines.append(f":param {keyword}: {each.sentence}")
             if keyword not in own.parameters:
-                shown.append(
-                    inspect.Parameter(
-                        keyword,
-                        inspect.Parameter.KEYWORD_ONLY,
-                        default=each.default,
-                        annotation=each.kind.given,
-                    )
-                )
+                about = {"default": each.default, "annotation": each.kind.given}
+                shown.append(inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, **about))
         door.__doc__ = "\n".join(lines)
         door.__signature__ = own.replace(parameters=shown)  # type: ignore[attr-defined]
         return door

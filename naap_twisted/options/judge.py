@@ -169,9 +169,8 @@ def _listening(config: Config, problems: Problems) -> None:
         where = f"server.listen[{index}]"
         problems.add(where, f"is heard at {other.description} already; choose another port")
     if server.admin_listen and not problems.touch("server.admin_listen"):
-        public = [listen.description for listen in server.listen]
         try:
-            check_admin(server.admin_listen, public, remote=server.admin_remote)
+            check_admin(server.admin_listen, server.listen, remote=server.admin_remote)
         except ValueError as error:
             problems.add("server.admin_listen", str(error))
 

@@ -65,11 +65,7 @@ def _shown(key: str) -> str:
 
 
 def read_section(
-    section: type[Section],
-    table: object,
-    path: str,
-    surroundings: Surroundings,
-    problems: Problems,
+    section: type[Section], table: object, path: str, surroundings: Surroundings, problems: Problems
 ) -> Section:
     """*table* of a file as an instance of *section*; a bad key is noted and stays unset."""
     if not isinstance(table, Mapping):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..model import RateLimit
@@ -17,23 +17,27 @@ from .values import NUMBER_OR_TEXT, duration
 ROUTE_MARK = "<!-- route-options: naap-proxy options --markdown -->"
 SERVER_MARK = "<!-- server-options -->"
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-#: Where a name that an annotation uses comes from.
-_TYPES = {
-    "AllowedNetwork": "..model",
-    "Authorize": "..auth.gate",
-    "CapacityLimits": "..limits.capacity",
-    "DownstreamLimits": "..downstream.limits",
-    "ExposeHeader": "..model",
-    "ForwardHeaders": ".secrets",
-    "IAuthenticator": "..interfaces",
-    "IKeyStore": "..interfaces",
-    "IUpstream": "..interfaces",
-    "HTTPClient": "treq.client",
-    "StubTreq": "treq.testing",
-    "Logger": "twisted.logger",
-    "RateLimit": "..model",
-    "Secret": "..secret",
-}
+_KEYWORDS = """\
+\"\"\"Keyword arguments of both doors. By ``naap-proxy options --python``.\"\"\"
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
+    from treq.testing import StubTreq
+    from twisted.logger import Logger
+
+    from ..auth.gate import Authorize
+    from ..downstream.limits import DownstreamLimits
+    from ..interfaces import IAuthenticator, IKeyStore, IUpstream
+    from ..limits.capacity import CapacityLimits
+    from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..secret import Secret
+    from .secrets import ForwardHeaders
+"""
 
 
 def every_option() -> tuple[Option, ...]:
@@ -44,14 +48,14 @@ def every_option() -> tuple[Option, ...]:
 def default_of(each: Option) -> str:
     """The default as a file would say it; ``""`` for none."""
     value = each.default
-    if value is None or value == () or value == "":
+    if value in (None, (), ""):
         return ""
     if each.kind.schema == NUMBER_OR_TEXT:
-        seconds = duration(value)
-        unit, size = next(unit for unit in _UNITS if seconds % unit[1] == 0)
-        # The numbers of minutes that people say; an hour and a half is none.
-        whole = int(seconds) if seconds < 600 else int(seconds // size)
-        return f'"{whole}{"s" if seconds < 600 else unit}"'
+        seconds = int(duration(value))
+        # Below ten minutes people say seconds; an hour and a half has no hours of its own.
+        units = _UNITS if seconds >= 600 else _UNITS[-1:]
+        unit, size = next(unit for unit in units if seconds % unit[1] == 0)
+        return f'"{seconds // size}{unit}"'
     if isinstance(value, RateLimit):
         return f'{{ requests = {value.requests}, window = "{int(value.window // 60)}m" }}'
     return json.dumps(value)
@@ -149,41 +153,11 @@ def _property(each: Option) -> dict[str, Any]:
 
 def keywords_module() -> str:
     """``keywords.py``: the keyword arguments of both doors, for type checkers."""
-    classes = (
-        _typed_dict("ServerKeywords", SERVER_KEYWORDS.values(), ("name", "port")),
-        _typed_dict("RouteKeywords", ROUTE_KEYWORDS.values(), ()),
-    )
-    used = "\n".join(classes)
-    imports: dict[str, list[str]] = {}
-    for name, module in sorted(_TYPES.items()):
-        if re.search(rf"\b{name}\b", used):
-            imports.setdefault(module, []).append(name)
-    theirs = sorted(module for module in imports if not module.startswith("."))
-    ours = sorted(module for module in imports if module.startswith(".."))
-    near = sorted(set(imports) - {*theirs, *ours})
-    lines = [f"    from {module} import {', '.join(imports[module])}" for module in theirs]
-    lines += ["", *(f"    from {m} import {', '.join(imports[m])}" for m in (*ours, *near))]
-    return "\n".join(
-        (
-            '"""Keyword arguments of both doors. By ``naap-proxy options --python``."""',
-            "",
-            "from __future__ import annotations",
-            "",
-            "from collections.abc import Mapping, Sequence",
-            "from typing import TYPE_CHECKING, Literal, TypedDict",
-            "",
-            "if TYPE_CHECKING:",
-            *lines,
-            "",
-            "",
-            *classes,
-        )
-    )
+    server = _typed_dict("ServerKeywords", SERVER_KEYWORDS, ("name", "port"))
+    return "\n\n".join((_KEYWORDS, server, _typed_dict("RouteKeywords", ROUTE_KEYWORDS)))
 
 
-def _typed_dict(name: str, listed: Iterable[Option], without: tuple[str, ...]) -> str:
+def _typed_dict(name: str, keywords: Mapping[str, Option], without: Sequence[str] = ()) -> str:
     lines = [f"class {name}(TypedDict, total=False):", '    """See ``naap-proxy options``."""', ""]
-    for each in listed:
-        if each.keyword not in without:
-            lines.append(f"    {each.keyword}: {each.kind.given}")
-    return "\n".join((*lines, "")) + ("\n" if name == "ServerKeywords" else "")
+    lines += [f"    {k}: {about.kind.given}" for k, about in keywords.items() if k not in without]
+    return "\n".join((*lines, ""))

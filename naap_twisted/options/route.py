@@ -62,7 +62,6 @@ class RouteOptions:
         "",
         "Where the route stands below `base_path`; in code `mount`'s first argument.",
         '"/openai"',
-        unset="",
         keyword="",
         required=True,
     )

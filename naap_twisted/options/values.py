@@ -148,12 +148,21 @@ def unreadable(path: Path, error: Exception) -> ValueError:
     return ValueError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
 
 
-@reads("str", TEXT)
-def text(value: object) -> str:
-    """Any text, the empty one included."""
-    if not isinstance(value, str):
-        raise expected("text", value)
-    return value
+def _typed(known: type[T], wanted: str, schema: Schema) -> Kind[T]:
+    @reads(known.__name__, schema)
+    def parse(value: object) -> T:
+        # TOML's true is no number, though Python's is one.
+        if not isinstance(value, known) or (isinstance(value, bool) and known is not bool):
+            raise expected(wanted, value)
+        return value
+
+    return parse
+
+
+#: Any text, the empty one included.
+text = _typed(str, "text", TEXT)
+flag = _typed(bool, "true or false", {"type": "boolean"})
+whole = _typed(int, "a whole number", {"type": "integer"})
 
 
 @reads_text(minLength=1, maxLength=100)
@@ -164,14 +173,6 @@ def name(written: str) -> str:
     return written
 
 
-@reads("bool", {"type": "boolean"})
-def flag(value: object) -> bool:
-    """``true`` or ``false``."""
-    if not isinstance(value, bool):
-        raise expected("true or false", value)
-    return value
-
-
 @reads("int", {"type": "integer", "minimum": 1})
 def count(value: object) -> int:
     """A whole number above zero."""
@@ -179,14 +180,6 @@ def count(value: object) -> int:
     if number <= 0:
         raise ValueError("must be more than zero")
     return number
-
-
-@reads("int", {"type": "integer"})
-def whole(value: object) -> int:
-    """A whole number. TOML's ``true`` is not one."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise expected("a whole number", value)
-    return value
 
 
 def _amount(parse: Callable[[object], T], given: str, schema: Schema) -> Kind[T]:
