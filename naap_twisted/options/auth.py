@@ -197,13 +197,13 @@ KEYS = ("secret", "public_key_file", "jwks_url")
 
 def told_by_code(auth: AuthOptions, environ: Mapping[str, str], problems: Problems) -> AuthOptions:
     """*auth* as code gave it, with its mode: code names none."""
-    if auth.authenticator is None and auth.required is False and auth.secret is None:
-        # A secret that can't be read leaves nobody, too; its own line says so.
-        return attrs.evolve(auth, mode="none")
     if auth.authenticator is None:
-        found = with_environment(attrs.evolve(auth, mode="jwt"), environ, problems)
-        if found.secret is not None:
-            return found
+        if auth.required is False and auth.secret is None:
+            # A secret that can't be read leaves nobody, too; its own line says so.
+            return attrs.evolve(auth, mode="none")
+        by_token = with_environment(attrs.evolve(auth, mode="jwt"), environ, problems)
+        if by_token.secret is not None:
+            return by_token
     return attrs.evolve(auth, mode=BY_CODE)
 
 
@@ -211,17 +211,12 @@ def with_environment(
     auth: AuthOptions, environ: Mapping[str, str], problems: Problems
 ) -> AuthOptions:
     """*auth*, in mode "jwt" without any key with NEXTAUTH_SECRET or JWT_SECRET, if one is set."""
-    if auth.mode != "jwt" or any(getattr(auth, key) for key in KEYS):
-        return auth
-    if any(problems.touch(f"auth.{key}") for key in KEYS):
-        return auth
+    named = any(getattr(auth, key) or problems.touch(f"auth.{key}") for key in KEYS)
     name = next((name for name in SECRET_VARIABLES if environ.get(name)), None)
-    if name is None:
+    if auth.mode != "jwt" or named or name is None:
         return auth
-    try:
+    with problems.noting("auth.secret"):
         secret = Secret(environ[name], source=f"env:{name}")
         secret.refuse_mistakes()
-    except ValueError as error:
-        problems.add("auth.secret", str(error))
-        return auth
-    return attrs.evolve(auth, secret=secret)
+        return attrs.evolve(auth, secret=secret)
+    return auth

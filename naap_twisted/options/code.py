@@ -108,11 +108,9 @@ def _server(table: Mapping[str, object], around: Surroundings, problems: Problem
     server = read_values(ServerOptions, table, "server", around, problems)
     if "listen" in table or problems.touch("server.port", "server.host"):
         return server
-    try:
+    with problems.noting("server.host"):
         return evolve(server, listen=(tcp(server.port, server.host),))
-    except ValueError as error:
-        problems.add("server.host", str(error))
-        return server
+    return server
 
 
 def _tables(

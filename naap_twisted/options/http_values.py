@@ -176,6 +176,7 @@ def allow_network(value: object) -> AllowedNetwork:
     return value if isinstance(value, AllowedNetwork) else parse_allow_network(text(value))
 
 
+header_patterns = list_of(header_pattern, what="header names")
 allow_networks = list_of(allow_network, what='networks such as "127.0.0.1/32:9100"')
 
 

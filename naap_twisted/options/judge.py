@@ -79,7 +79,7 @@ def judge_anywhere(route: RouteOptions, place: str, problems: Problems) -> None:
 
 def judge_placed(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note what is wrong with a route on its server."""
-    at = Placed(config, route, bool(route.forward_headers))
+    at = Placed(config, route)
     if not problems.touch("upstream.allow_networks"):
         _egress(route, at.networks, place, problems)
     for rule in PLACED:
@@ -90,8 +90,8 @@ def judge_placed(config: Config, route: RouteOptions, place: str, problems: Prob
 def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note an open relay that nobody asked for."""
     # A key that can't be read is no less in use for that.
-    injects = bool(route.forward_headers) or problems.touch(f"{place}.forward_headers")
-    EXPOSURE.judge(Placed(config, route, injects), place, problems)
+    if route.forward_headers or problems.touch(f"{place}.forward_headers"):
+        EXPOSURE.judge(Placed(config, route), place, problems)
 
 
 def judge_path(config: Config, path: str, place: str, problems: Problems) -> None:
@@ -111,11 +111,9 @@ def _duplicates(config: Config, problems: Problems) -> None:
         where = f"proxy[{index}].path"
         if problems.touch(where):
             continue
-        taken = [first[route.path, each] for each in route.methods if (route.path, each) in first]
-        if taken:
-            problems.add(where, f'"{route.path}" is already the path of proxy[{taken[0]}]')
-        for each in route.methods:
-            first.setdefault((route.path, each), index)
+        owners = [first.setdefault((route.path, method), index) for method in route.methods]
+        for owner in [owner for owner in owners if owner != index][:1]:
+            problems.add(where, f'"{route.path}" is already the path of proxy[{owner}]')
 
 
 def _auth(auth: AuthOptions, problems: Problems) -> None:
@@ -151,11 +149,9 @@ def _jwt_keys(auth: AuthOptions, problems: Problems) -> None:
         problems.add("auth.algorithms", str(error))
         return
     if auth.secret is not None:
-        try:
+        with problems.noting("auth.secret"):
             # How long a secret has to be, its algorithms say.
             signing_keys.secret_key(auth.secret, auth.named_algorithms)
-        except ValueError as error:
-            problems.add("auth.secret", str(error))
     if given[0] == "public_key_file":
         public_key = signing_keys.public_key(auth.public_key_file)
         for name in auth.algorithms:
@@ -169,10 +165,8 @@ def _listening(config: Config, problems: Problems) -> None:
         where = f"server.listen[{index}]"
         problems.add(where, f"is heard at {other.description} already; choose another port")
     if server.admin_listen and not problems.touch("server.admin_listen"):
-        try:
+        with problems.noting("server.admin_listen"):
             check_admin(server.admin_listen, server.listen, remote=server.admin_remote)
-        except ValueError as error:
-            problems.add("server.admin_listen", str(error))
 
 
 def _egress(

@@ -43,9 +43,6 @@ def _way_out(value: object) -> IUpstream | None:
         return None if value is None else as_upstream(value)
 
 
-_header_names = list_of(http.header_pattern, what="header names")
-
-
 @frozen
 class RouteOptions:
     """One ``[[proxy]]`` route.
@@ -121,7 +118,7 @@ class RouteOptions:
         secret=True,
     )
     pass_headers: tuple[str, ...] | None = option(
-        optional(_header_names),
+        optional(http.header_patterns),
         None,
         "Browser headers that go upstream, `X-Prefix-*` too; else `Accept` and conditionals, and"
         " on pinned routes what SDKs send.",

@@ -18,7 +18,11 @@ from .route import RouteOptions
 from .server import Config
 
 T = TypeVar("T")
-_HTTPS_ONLY = "forward_headers are sent over https only"
+_HTTPS_ONLY = (
+    "forward_headers are sent over https only",
+    "or list the upstream's network in allow_networks",
+    ("upstream.allow_networks",),
+)
 _BESIDE_TARGET = "has no meaning beside target"
 DELETE = "delete one of them"
 
@@ -50,19 +54,20 @@ class Rule(Generic[T]):
 
 @frozen
 class Placed:
-    """A route on its server.
-
-    :ivar injects: whether it adds keys, those included that can't be read.
-    """
+    """A route on its server."""
 
     config: Config
     route: RouteOptions
-    injects: bool
 
     @property
     def networks(self) -> tuple[AllowedNetwork, ...]:
         """The non-public networks that the route may reach."""
         return (*self.route.allow_networks, *self.config.upstream.allow_networks)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it sends keys and no network of the operator's own is excepted."""
+        return bool(self.route.forward_headers) and not self.networks
 
 
 def on_loopback(config: Config) -> bool:
@@ -155,26 +160,13 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
 PLACED: tuple[Rule[Placed], ...] = (
     Rule(
         "target",
-        lambda at: (
-            at.route.forward_headers
-            and not at.networks
-            and (at.route.target or "").lower().startswith("http:")
-        ),
-        _HTTPS_ONLY,
-        "or list the upstream's network in allow_networks",
-        ("upstream.allow_networks",),
+        lambda at: at.is_bare and (at.route.target or "").lower().startswith("http:"),
+        *_HTTPS_ONLY,
     ),
     Rule(
         "allowed_schemes",
-        lambda at: (
-            at.route.forward_headers
-            and not at.networks
-            and at.route.target is None
-            and "http" in at.route.allowed_schemes
-        ),
-        _HTTPS_ONLY,
-        "or list the upstream's network in allow_networks",
-        ("upstream.allow_networks",),
+        lambda at: at.is_bare and at.route.target is None and "http" in at.route.allowed_schemes,
+        *_HTTPS_ONLY,
     ),
     Rule(
         "authorize",
@@ -192,10 +184,7 @@ PLACED: tuple[Rule[Placed], ...] = (
 EXPOSURE = Rule[Placed](
     "authorize",
     lambda at: (
-        at.injects
-        and at.route.authorize is None
-        and not at.config.auth.is_required
-        and not on_loopback(at.config)
+        at.route.authorize is None and not at.config.auth.is_required and not on_loopback(at.config)
     ),
     "anybody could use the keys in forward_headers: no caller needs a name, and this server can be"
     " reached from other machines",

@@ -97,10 +97,10 @@ def _piece(reference: str, surroundings: Surroundings) -> bytes:
     if scheme == "user_key":
         raise ValueError("${user_key:...} has a meaning in forward_headers only")
     if scheme == "env" and _ENV_NAME.fullmatch(argument):
-        found = surroundings.environ.get(argument)
-        if found is None:
-            raise ValueError(f"environment variable {argument} is not set")
-        value, source = os.fsencode(found), f"environment variable {argument}"
+        source = f"environment variable {argument}"
+        if argument not in surroundings.environ:
+            raise ValueError(f"{source} is not set")
+        value = os.fsencode(surroundings.environ[argument])
     elif scheme == "file" and argument:
         path = surroundings.directory / argument
         value, source = read_secret_file(path), str(path)
@@ -143,19 +143,19 @@ def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyH
 
     :raises ValueError: as :func:`resolve`; more than one user key, or other pieces beside it.
     """
-    found = _REFERENCE.findall(value) if isinstance(value, str) else []
-    providers = [piece[len(_USER_KEY) :] for piece in found if piece.startswith(_USER_KEY)]
-    if not isinstance(value, str) or not providers:
+    pieces = _REFERENCE.split(value) if isinstance(value, str) else []
+    user_keys = [piece for piece in pieces[1::2] if piece.startswith(_USER_KEY)]
+    if not user_keys:
         secret = resolve(value, surroundings)
         secret.refuse_mistakes(in_header=True)
         return secret
-    if len(found) > 1:
+    if len(pieces) > 3:
         raise ValueError("may hold one ${user_key:...} and plain text, no other ${...}")
     try:
-        provider = check_provider(providers[0])
+        provider = check_provider(user_keys[0].removeprefix(_USER_KEY))
     except InvalidKey as error:
         raise ValueError(error.message) from None
-    before, after = _REFERENCE.split(value)[::2]
+    before, _, after = pieces
     if "${" in before + after or not (before + after).isprintable():
         raise ValueError("has a ${ without its }, or a control character")
     return UserKeyHeader(provider, before.lstrip(), after.rstrip())

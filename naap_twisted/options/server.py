@@ -55,9 +55,6 @@ def _processes(value: object) -> int:
     return 1
 
 
-_names = list_of(http.header_pattern, what="header names")
-
-
 def tcp(port: int, host: str) -> Listen:
     """The endpoint of a TCP port.
 
@@ -92,7 +89,10 @@ class ServerOptions:
         '["http://localhost:3000"]',
     )
     cors_headers: tuple[str, ...] = option(
-        _names, (), "More request headers that pages may send; `X-Prefix-*` too.", '["X-My-Header"]'
+        http.header_patterns,
+        (),
+        "More request headers that pages may send; `X-Prefix-*` too.",
+        '["X-My-Header"]',
     )
     server_names: tuple[str, ...] = option(
         list_of(http.server_name, what="host names"),
