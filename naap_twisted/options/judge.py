@@ -22,7 +22,7 @@ from .listen import check_admin, heard_twice
 from .option import options_of
 from .read import Problems
 from .route import RouteOptions
-from .rules import AUTH, DELETE, EXPOSURE, PLACED, ROUTE, STORES, Placed, is_kept, keeps_keys
+from .rules import AUTH, EXPOSURE, PLACED, ROUTE, STORES, Placed, is_kept, keeps_keys
 from .server import Config
 
 _EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
@@ -121,9 +121,9 @@ def _auth(auth: AuthOptions, problems: Problems) -> None:
         return
     for rule in AUTH:
         rule.judge(auth, "auth", problems)
-    for key, each in options_of(AuthOptions).items():
+    for key, option in options_of(AuthOptions).items():
         unset = getattr(auth, key) == fields_dict(AuthOptions)[key].default
-        if not unset and each.mode not in ("", auth.mode) and auth.mode != BY_CODE:
+        if not unset and option.mode not in ("", auth.mode) and auth.mode != BY_CODE:
             problems.add(f"auth.{key}", f'has no meaning in mode "{auth.mode}"; delete it')
     keys = (f"auth.{key}" for key in (*KEYS, "algorithms"))
     if auth.mode == "jwt" and not problems.touch(*keys):
@@ -131,28 +131,27 @@ def _auth(auth: AuthOptions, problems: Problems) -> None:
 
 
 def _jwt_keys(auth: AuthOptions, problems: Problems) -> None:
-    given = [key for key in KEYS if getattr(auth, key)]
-    if not given:
+    keys = [key for key in KEYS if getattr(auth, key)]
+    if not keys:
         problems.add(
             "auth.secret",
             "is missing, and so are public_key_file and jwks_url;"
             f" neither {' nor '.join(SECRET_VARIABLES)} is set",
         )
         return
-    for key in given[1:]:
-        problems.add(f"auth.{key}", f"has no meaning beside {given[0]}; {DELETE}")
-    secret = given[0] == "secret"
+    for key in keys[1:]:
+        problems.add(f"auth.{key}", f"has no meaning beside {keys[0]}; delete one of them")
+    secret = keys[0] == "secret"
     known = signing_keys.SECRET_ALGORITHMS if secret else signing_keys.PUBLIC_ALGORITHMS
-    try:
+    with problems.noting("auth.algorithms"):
         signing_keys.check_algorithms(auth.named_algorithms, known)
-    except ValueError as error:
-        problems.add("auth.algorithms", str(error))
+    if problems.touch("auth.algorithms"):
         return
     if auth.secret is not None:
         with problems.noting("auth.secret"):
             # How long a secret has to be, its algorithms say.
             signing_keys.secret_key(auth.secret, auth.named_algorithms)
-    if given[0] == "public_key_file":
+    if keys[0] == "public_key_file":
         public_key = signing_keys.public_key(auth.public_key_file)
         for name in auth.algorithms:
             if not signing_keys.fits(public_key, name):

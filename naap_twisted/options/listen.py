@@ -162,15 +162,13 @@ def _version(listen: Listen) -> int:
     return 6 if listen.kind == "tcp6" or ":" in interface else 4
 
 
-def _collide(one: Listen, other: Listen) -> bool:
+def _collide(listen: Listen, other: Listen) -> bool:
     """Whether both are heard at the same place."""
-    first, second = one.arguments, other.arguments
-    if {one.kind, other.kind} <= {"tcp", "tcp6", "ssl"}:
-        interfaces = {each.get("interface", "") for each in (first, second)}
+    first, second = listen.arguments, other.arguments
+    if {listen.kind, other.kind} <= {"tcp", "tcp6", "ssl"}:
+        interfaces = {first.get("interface", ""), second.get("interface", "")}
         anywhere = interfaces & {"", "0.0.0.0", "::"}
         same = int(first["port"]) == int(second["port"]) != 0
         return same and bool(anywhere or len(interfaces - {"localhost"}) < 2)
-    if one.kind != other.kind:
-        return False
-    names = ("address",) if one.kind == "unix" else ("index", "name")
-    return [first.get(name) for name in names] == [second.get(name) for name in names]
+    names = ("address",) if listen.kind == "unix" else ("index", "name")
+    return listen.kind == other.kind and all(first.get(n) == second.get(n) for n in names)

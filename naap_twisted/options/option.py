@@ -82,3 +82,8 @@ def options_of(section: type[attrs.AttrsInstance]) -> dict[str, Option]:
         keyword = attribute.name if about.keyword == "*" else about.keyword
         options[attribute.name] = evolve(about, section=name, key=attribute.name, keyword=keyword)
     return options
+
+
+def listed_options(*sections: type[attrs.AttrsInstance]) -> list[Option]:
+    """The options of several sections, one section after the other."""
+    return [option for section in sections for option in options_of(section).values()]

@@ -83,13 +83,13 @@ def read_section(
     for key, about in known.items():
         if about.required and key not in table:
             problems.add(f"{path}.{key}", "is missing")
-    given = {key: value for key, value in table.items() if key in known}
-    return read_values(section, given, path, surroundings, problems)
+    named = {key: value for key, value in table.items() if key in known}
+    return read_values(section, named, path, surroundings, problems)
 
 
 def read_values(
     section: type[Section],
-    given: Mapping[str, object],
+    table: Mapping[str, object],
     path: str,
     surroundings: Surroundings,
     problems: Problems,
@@ -97,8 +97,8 @@ def read_values(
     """The values that somebody gave for keys of *section*, read in the order of its options."""
     values: dict[str, Any] = {}
     for key, about in options_of(section).items():
-        if key not in given:
+        if key not in table:
             continue
         with problems.noting(f"{path}.{key}"):
-            values[key] = about.kind(given[key], surroundings)
+            values[key] = about.kind(table[key], surroundings)
     return section(**values)

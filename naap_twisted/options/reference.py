@@ -9,10 +9,10 @@ from typing import Any
 
 from ..model import RateLimit
 from .code import ROUTE_KEYWORDS, SERVER_KEYWORDS
-from .option import Option, options_of
+from .option import Option, listed_options
 from .route import RouteOptions
 from .server import SECTIONS
-from .values import NUMBER_OR_TEXT, duration
+from .values import NUMBER_OR_TEXT, duration, object_schema
 
 ROUTE_MARK = "<!-- route-options: naap-proxy options --markdown -->"
 SERVER_MARK = "<!-- server-options -->"
@@ -40,17 +40,17 @@ if TYPE_CHECKING:
 """
 
 
-def every_option() -> tuple[Option, ...]:
-    """The server's, then a route's."""
-    return tuple(each for part in (*SECTIONS, RouteOptions) for each in options_of(part).values())
+def every_option() -> list[Option]:
+    """The server's options, then a route's."""
+    return listed_options(*SECTIONS, RouteOptions)
 
 
-def default_of(each: Option) -> str:
+def default_of(option: Option) -> str:
     """The default as a file would say it; ``""`` for none."""
-    value = each.default
+    value = option.default
     if value in (None, (), ""):
         return ""
-    if each.kind.schema == NUMBER_OR_TEXT:
+    if option.kind.schema == NUMBER_OR_TEXT:
         seconds = int(duration(value))
         # Below ten minutes people say seconds; an hour and a half has no hours of its own.
         units = _UNITS if seconds >= 600 else _UNITS[-1:]
@@ -63,20 +63,20 @@ def default_of(each: Option) -> str:
 
 def text() -> str:
     """Every option with its place, its keyword, default, sentence and example."""
-    return "\n".join(line for each in every_option() for line in _entry(each))
+    return "\n".join(line for option in every_option() for line in _entry(option))
 
 
-def _entry(each: Option) -> Iterator[str]:
-    place = each.place if each.section != "proxy" else f"[[proxy]] {each.key}"
-    names = [place] if each.in_file else []
-    names += [f"{each.keyword}= in code"] if each.keyword else []
-    yield f"{', '.join(names)}{'' if each.in_file and each.keyword else ' only'}"
-    yield f"    {_plain(each.sentence)}"
-    if default_of(each):
-        yield f"    default: {default_of(each)}"
-    if each.example:
-        yield f"    example: {each.key} = {each.example}"
-    yield f"    since {each.since}"
+def _entry(option: Option) -> Iterator[str]:
+    place = option.place if option.section != "proxy" else f"[[proxy]] {option.key}"
+    names = [place] if option.in_file else []
+    names += [f"{option.keyword}= in code"] if option.keyword else []
+    yield f"{', '.join(names)}{'' if option.in_file and option.keyword else ' only'}"
+    yield f"    {_plain(option.sentence)}"
+    if default_of(option):
+        yield f"    default: {default_of(option)}"
+    if option.example:
+        yield f"    example: {option.key} = {option.example}"
+    yield f"    since {option.since}"
     yield ""
 
 
@@ -86,27 +86,28 @@ def _plain(sentence: str) -> str:
 
 def route_table() -> str:
     """A route's options, as README has them."""
-    return _table("option", (_row(each, [each.key]) for each in options_of(RouteOptions).values()))
+    return _table("option", listed_options(RouteOptions))
 
 
 def server_table() -> str:
     """A server's options, as README has them."""
-    every = [each for section in SECTIONS for each in options_of(section).values()]
-    rows = (_row(each, [each.keyword, each.place if each.in_file else ""]) for each in every)
-    return _table("code | TOML", rows)
+    return _table("code | TOML", listed_options(*SECTIONS))
 
 
-def _table(heading: str, rows: Iterable[str]) -> str:
+def _table(heading: str, options: Iterable[Option]) -> str:
+    rows = map(_row, options)
     columns = heading.count("|") + 3
     return "\n".join((f"| {heading} | default | meaning |", "|---" * columns + "|", *rows)) + "\n"
 
 
-def _row(each: Option, names: list[str]) -> str:
+def _row(option: Option) -> str:
+    names = [option.keyword, option.place if option.in_file else ""]
+    names = [option.key] if option.section == "proxy" else names
     cells = [f"`{name}`" if name else "" for name in names]
-    only = "" if each.in_file else "Code only. "
-    only = only if each.keyword or each.key == "path" else "TOML only. "
-    default = default_of(each)
-    cells += [f"`{default}`" if default else "", only + each.sentence]
+    only = "" if option.in_file else "Code only. "
+    only = only if option.keyword or option.key == "path" else "TOML only. "
+    default = default_of(option)
+    cells += [f"`{default}`" if default else "", only + option.sentence]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -124,30 +125,21 @@ def schema() -> dict[str, Any]:
     """JSON Schema of a config file, for editors."""
     properties: dict[str, Any] = {part.section: _section(part) for part in SECTIONS}
     properties["proxy"] = {"type": "array", "items": _section(RouteOptions), "minItems": 1}
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "naap-proxy.toml",
-        "type": "object",
-        "properties": properties,
-        "required": ["proxy"],
-        "additionalProperties": False,
-    }
+    draft = "http://json-schema.org/draft-07/schema#"
+    about = {"$schema": draft, "title": "naap-proxy.toml"}
+    return {**about, **object_schema(properties, ["proxy"])}
 
 
 def _section(part: Any) -> dict[str, Any]:
-    listed = [each for each in options_of(part).values() if each.in_file]
-    return {
-        "type": "object",
-        "properties": {each.key: _property(each) for each in listed},
-        "required": [each.key for each in listed if each.required],
-        "additionalProperties": False,
-    }
+    options = [option for option in listed_options(part) if option.in_file]
+    required = [option.key for option in options if option.required]
+    return object_schema({option.key: _property(option) for option in options}, required)
 
 
-def _property(each: Option) -> dict[str, Any]:
-    about = {"description": _plain(each.sentence), **each.kind.schema}
-    if isinstance(each.default, (bool, int, float, str)) and each.default != "":
-        about["default"] = each.default
+def _property(option: Option) -> dict[str, Any]:
+    about = {"description": _plain(option.sentence), **option.kind.schema}
+    if isinstance(option.default, (bool, int, float, str)) and option.default != "":
+        about["default"] = option.default
     return about
 
 
@@ -159,5 +151,6 @@ def keywords_module() -> str:
 
 def _typed_dict(name: str, keywords: Mapping[str, Option], without: Sequence[str] = ()) -> str:
     lines = [f"class {name}(TypedDict, total=False):", '    """See ``naap-proxy options``."""', ""]
-    lines += [f"    {k}: {about.kind.given}" for k, about in keywords.items() if k not in without]
+    options = [option for keyword, option in keywords.items() if keyword not in without]
+    lines += [f"    {option.keyword}: {option.kind.annotation}" for option in options]
     return "\n".join((*lines, ""))

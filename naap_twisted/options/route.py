@@ -22,6 +22,7 @@ from .values import (
     duration,
     flag,
     instance,
+    integer,
     list_of,
     one_of,
     one_or_list,
@@ -30,7 +31,6 @@ from .values import (
     reads,
     size,
     text,
-    whole,
 )
 
 #: Names the URL where no other header was chosen.
@@ -91,7 +91,7 @@ class RouteOptions:
         list_of(text, what="schemes", empty=False), ("https",), "Schemes of the URL.", '["https"]'
     )
     allowed_ports: tuple[int, ...] | None = option(
-        optional(list_of(whole, what="ports", empty=False)),
+        optional(list_of(integer, what="ports", empty=False)),
         None,
         "Ports of the URL; else the scheme's own.",
         "[443]",
@@ -200,10 +200,10 @@ class RouteOptions:
         return self.target_url_header or TARGET_URL_HEADER
 
 
-def passed_headers(given: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
+def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
     """The browser headers that go upstream: ``pass_headers``, the usual ones if it is left out."""
-    if given is not None:
-        return given
+    if names is not None:
+        return names
     return PINNED_PASS if pinned else DEFAULT_PASS
 
 

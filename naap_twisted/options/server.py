@@ -25,13 +25,13 @@ from .values import (
     duration,
     flag,
     instance,
+    integer,
     list_of,
     name,
     one_of,
     optional,
     reads,
     text,
-    whole,
 )
 
 
@@ -42,7 +42,7 @@ def _admin(value: object) -> str:
 
 @reads("int", {})
 def _port(value: object) -> int:
-    number = whole(value)
+    number = integer(value)
     if not 0 <= number <= 65535:
         raise ValueError("must be a number from 0 to 65535")
     return number

@@ -45,12 +45,12 @@ class Kind(Generic[T]):
     """One kind of value.
 
     :ivar read: makes the value, or raises ValueError with the reason.
-    :ivar given: what code may give, as an annotation.
+    :ivar annotation: what code may give, as an annotation.
     :ivar schema: what a file may hold, as JSON Schema.
     """
 
     read: Callable[[object, Surroundings], T] = field(repr=False)
-    given: str
+    annotation: str
     schema: Schema
 
     def __call__(self, value: object, surroundings: Surroundings | None = None) -> T:
@@ -58,21 +58,21 @@ class Kind(Generic[T]):
         return self.read(value, surroundings or here())
 
 
-def reads(given: str, schema: Schema) -> Callable[[Callable[[object], T]], Kind[T]]:
+def reads(annotation: str, schema: Schema) -> Callable[[Callable[[object], T]], Kind[T]]:
     """Makes a kind of a function that looks at the value alone."""
-    return lambda parse: Kind(lambda value, _: parse(value), given, schema)
+    return lambda parse: Kind(lambda value, _: parse(value), annotation, schema)
 
 
 def reads_files(
-    given: str, schema: Schema
+    annotation: str, schema: Schema
 ) -> Callable[[Callable[[object, Surroundings], T]], Kind[T]]:
     """Makes a kind of a function that reads the environment or files, too."""
-    return lambda read: Kind(read, given, schema)
+    return lambda read: Kind(read, annotation, schema)
 
 
-def reads_text(given: str = "str", **schema: object) -> Callable[[Callable[[str], T]], Kind[T]]:
+def reads_text(**schema: object) -> Callable[[Callable[[str], T]], Kind[T]]:
     """Makes a kind of a function of a text; what is no text never reaches the function."""
-    return lambda parse: Kind(lambda value, _: parse(text(value)), given, {**TEXT, **schema})
+    return lambda parse: Kind(lambda value, _: parse(text(value)), "str", {**TEXT, **schema})
 
 
 TEXT: Schema = {"type": "string"}
@@ -88,6 +88,16 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     ((datetime.date, datetime.time), "a date or time"),
     (type(None), "nothing"),
 )
+
+
+def object_schema(properties: Mapping[str, Schema], required: list[str]) -> dict[str, Any]:
+    """The JSON Schema of a table that has no other keys."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
 
 
 class Flaws(ValueError):
@@ -162,7 +172,7 @@ def _typed(known: type[T], wanted: str, schema: Schema) -> Kind[T]:
 #: Any text, the empty one included.
 text = _typed(str, "text", TEXT)
 flag = _typed(bool, "true or false", {"type": "boolean"})
-whole = _typed(int, "a whole number", {"type": "integer"})
+integer = _typed(int, "a whole number", {"type": "integer"})
 
 
 @reads_text(minLength=1, maxLength=100)
@@ -176,14 +186,14 @@ def name(written: str) -> str:
 @reads("int", {"type": "integer", "minimum": 1})
 def count(value: object) -> int:
     """A whole number above zero."""
-    number = whole(value)
+    number = integer(value)
     if number <= 0:
         raise ValueError("must be more than zero")
     return number
 
 
-def _amount(parse: Callable[[object], T], given: str, schema: Schema) -> Kind[T]:
-    @reads(given, schema)
+def _amount(parse: Callable[[object], T], annotation: str, schema: Schema) -> Kind[T]:
+    @reads(annotation, schema)
     def read(value: object) -> T:
         try:
             return parse(value)
@@ -210,8 +220,8 @@ def list_of(item: Kind[T], *, what: str, empty: bool = True) -> Kind[tuple[T, ..
         return tuple(read_all((f"[{index}]", read) for index, read in enumerate(readers)))
 
     least = {} if empty else {"minItems": 1}
-    given = f"Sequence[{item.given}]"
-    return Kind(read, given, {"type": "array", "items": item.schema, **least})
+    annotation = f"Sequence[{item.annotation}]"
+    return Kind(read, annotation, {"type": "array", "items": item.schema, **least})
 
 
 def one_or_list(item: Kind[T], *, what: str) -> Kind[tuple[T, ...]]:
@@ -223,7 +233,8 @@ def one_or_list(item: Kind[T], *, what: str) -> Kind[tuple[T, ...]]:
             return many(value, surroundings)
         return (item(value, surroundings),)
 
-    return Kind(read, f"{item.given} | {many.given}", {"anyOf": [item.schema, many.schema]})
+    schema = {"anyOf": [item.schema, many.schema]}
+    return Kind(read, f"{item.annotation} | {many.annotation}", schema)
 
 
 def one_of(*choices: str) -> Kind[str]:
@@ -245,7 +256,7 @@ def optional(kind: Kind[T]) -> Kind[T | None]:
     def read(value: object, surroundings: Surroundings) -> T | None:
         return None if value is None else kind(value, surroundings)
 
-    return Kind(read, f"{kind.given} | None", kind.schema)
+    return Kind(read, f"{kind.annotation} | None", kind.schema)
 
 
 def instance(known: type[T]) -> Kind[T | None]:
@@ -276,10 +287,5 @@ def table_of(**members: Kind[Any]) -> Kind[dict[str, Any]]:
         parsed = read_all((f".{key}", read) for key, read in readers.items())
         return dict(zip(members, parsed, strict=True))
 
-    schema = {
-        "type": "object",
-        "properties": {key: kind.schema for key, kind in members.items()},
-        "required": list(members),
-        "additionalProperties": False,
-    }
-    return Kind(read, "Mapping[str, object]", schema)
+    properties = {key: kind.schema for key, kind in members.items()}
+    return Kind(read, "Mapping[str, object]", object_schema(properties, list(members)))

@@ -14,7 +14,7 @@ class ScalarTests(SynchronousTestCase):
             (values.flag, True, True),
             (values.flag, False, False),
             (values.count, 1, 1),
-            (values.whole, -3, -3),
+            (values.integer, -3, -3),
             (values.duration, "500ms", 0.5),
             (values.duration, 2, 2.0),
             (values.size, "1kb", 1024),
