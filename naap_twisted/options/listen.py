@@ -85,18 +85,6 @@ def _split(description: str) -> tuple[list[str], dict[str, str]]:
     return positional, named
 
 
-def _interface(kind: str, value: str) -> None:
-    if value in ("", "localhost") and kind != "tcp6":
-        return
-    wanted, parse = (
-        ("an IPv6", ipaddress.IPv6Address) if kind == "tcp6" else ("an IP", ipaddress.ip_address)
-    )
-    try:
-        parse(value or "::")
-    except ValueError:
-        raise ValueError(f"interface must be {wanted} address") from None
-
-
 @reads_text()
 def parse_listen(description: str) -> Listen:
     """Read one endpoint string.
@@ -122,8 +110,13 @@ def parse_listen(description: str) -> Listen:
         number = arguments.get(key, "0")
         if not re.fullmatch("[0-9]{1,5}", number) or int(number) > highest:
             raise ValueError(f"{key} must be a number from 0 to {highest}")
-    if "interface" in known:
-        _interface(kind, arguments.get("interface", ""))
+    interface = arguments.get("interface", "")
+    if "interface" in known and (kind == "tcp6" or interface not in ("", "localhost")):
+        try:
+            (ipaddress.IPv6Address if kind == "tcp6" else ipaddress.ip_address)(interface or "::")
+        except ValueError:
+            wanted = "an IPv6" if kind == "tcp6" else "an IP"
+            raise ValueError(f"interface must be {wanted} address") from None
     return Listen(description, kind, arguments)
 
 

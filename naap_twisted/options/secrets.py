@@ -120,22 +120,23 @@ def resolve(value: object, surroundings: Surroundings) -> Secret:
     """
     if isinstance(value, (Secret, bytes)):
         secret = value if isinstance(value, Secret) else Secret(value)
-        secret.refuse_mistakes()
-        return secret
-    if not isinstance(value, str):
-        raise expected("text", value)
-    pieces = _REFERENCE.split(value)
+    else:
+        secret = _joined(text(value), surroundings)
+    secret.refuse_mistakes()
+    return secret
+
+
+def _joined(template: str, surroundings: Surroundings) -> Secret:
+    pieces = _REFERENCE.split(template)
     if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
     texts, references = [piece.encode() for piece in pieces[::2]], pieces[1::2]
     parts = read_all(("", partial(_piece, reference, surroundings)) for reference in references)
-    secret = Secret(
+    return Secret(
         b"".join(map(b"".join, zip_longest(texts, parts, fillvalue=b""))).strip(b" \t"),
         source="+".join(references) or LITERAL,
         parts=tuple(part.strip(b" \t") for part in parts),
     )
-    secret.refuse_mistakes()
-    return secret
 
 
 def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
@@ -193,19 +194,3 @@ def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders
     if flaws:
         raise Flaws(*flaws)
     return headers
-
-
-@reads_files("str | None", TEXT)
-def ca_file(value: object, surroundings: Surroundings) -> str:
-    """The absolute path of a PEM file with trust anchors; ``""`` for none."""
-    written = "" if value is None else text(value)
-    if not written:
-        return ""
-    path = surroundings.directory / written
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
-    if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise ValueError(f"{path} holds no PEM certificate")
-    return str(path.absolute())

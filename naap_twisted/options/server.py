@@ -17,8 +17,7 @@ from .auth import AuthOptions
 from .listen import Listen, parse_listen
 from .option import in_code, option
 from .route import RouteOptions
-from .secrets import ca_file
-from .stores import directory, master_key, redis_url, secret
+from .stores import ca_file, directory, master_key, redis_url, secret
 from .values import (
     TEXT,
     count,

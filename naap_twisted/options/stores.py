@@ -1,21 +1,35 @@
-"""Values of ``[keys]``, ``[redis]`` and of where state is kept."""
+"""Values of ``[keys]``, ``[redis]``, of where state is kept and of the trust anchors' file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from ..keys.vault import Vault
 from ..limits.redis_address import RedisAddress
 from ..secret import Secret
 from .secrets import resolve
-from .values import TEXT, Kind, Surroundings, option_left_out, reads_files, text
+from .values import TEXT, Kind, Surroundings, option_left_out, reads_files, text, unreadable
 
 
 @reads_files("str | None", TEXT)
 def directory(value: object, surroundings: Surroundings) -> str:
-    """An absolute path; ``""`` for none."""
+    """An absolute path, of a file or a directory; ``""`` for none."""
     written = "" if value is None else text(value)
     return str((surroundings.directory / written).absolute()) if written else ""
+
+
+@reads_files("str | None", TEXT)
+def ca_file(value: object, surroundings: Surroundings) -> str:
+    """The absolute path of a PEM file with trust anchors; ``""`` for none."""
+    path = directory(value, surroundings)
+    try:
+        content = Path(path).read_bytes() if path else b""
+    except (OSError, ValueError) as error:
+        raise unreadable(Path(path), error) from None
+    if path and b"-----BEGIN CERTIFICATE-----" not in content:
+        raise ValueError(f"{path} holds no PEM certificate")
+    return path
 
 
 @reads_files("Secret | str | None", TEXT)
