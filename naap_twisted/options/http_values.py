@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 
 from ..auth.gate import Authorize, is_rule
-from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
+from ..headers import CONNECTION_FIELDS, HeaderPatterns, is_token
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..policy.addresses import parse_allow_network
 from ..policy.own_headers import why_not_relayed, why_not_renamed
@@ -31,18 +31,13 @@ _MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
-# Framing belongs to the connection (RFC 9110 sections 7.2, 8.6, 10.1.1; RFC 9113 section 3.1).
-CONNECTION_HEADERS = frozenset(name.decode("ascii") for name in HOP_BY_HOP) | frozenset(
-    {"content-length", "expect", "host", "http2-settings"}
-)
-
 
 @reads_text()
 def header_name(name: str) -> str:
     """A field name (RFC 9110 section 5.1) that does not belong to the connection."""
     if not is_token(name):
         raise ValueError("is not a header name")
-    if name.lower() in CONNECTION_HEADERS:
+    if name.lower() in CONNECTION_FIELDS:
         raise ValueError(f"{name} belongs to the connection and is never set by a route")
     return name
 
@@ -54,7 +49,7 @@ def header_pattern(name: str) -> str:
         HeaderPatterns((name,))
     except ValueError:
         raise ValueError('is not a header name, nor a pattern such as "X-Stainless-*"') from None
-    if name.lower() in CONNECTION_HEADERS:
+    if name.lower() in CONNECTION_FIELDS:
         raise ValueError(f"{name} belongs to the connection and is never passed on")
     return name
 
