@@ -24,6 +24,12 @@ HOP_BY_HOP = frozenset(
     )
 )
 
+#: The fields that belong to the connection (RFC 9110 sections 7.2, 8.6, 10.1.1; RFC 9113 section
+#: 3.1): no route sets, passes on or relays them.
+CONNECTION_FIELDS = frozenset(name.decode("ascii") for name in HOP_BY_HOP) | frozenset(
+    {"content-length", "expect", "host", "http2-settings"}
+)
+
 #: Request headers that a route with a header for its URL passes upstream (RFC 9110 sections 12.5.1
 #: and 13.1), where its ``pass_headers`` is not set.
 DEFAULT_PASS = ("Accept", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")

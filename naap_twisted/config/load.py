@@ -15,7 +15,7 @@ from ..options.judge import judge
 from ..options.read import Problems, read_section, refuse_unknown
 from ..options.route import RouteOptions
 from ..options.server import Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions
-from ..options.values import Surroundings, expected
+from ..options.values import Surroundings, expected, unreadable
 from .literals import refuse_literals
 
 MAX_CONFIG_BYTES = 1024 * 1024
@@ -33,8 +33,7 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
             content = stream.read(MAX_CONFIG_BYTES + 1)
             readable = bool(os.fstat(stream.fileno()).st_mode & stat.S_IROTH)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(f"config: cannot read {file}: {reason}") from None
+        raise ConfigError(f"config: {unreadable(file, error)}") from None
     if len(content) > MAX_CONFIG_BYTES:
         raise ConfigError(f"config: {file} is over {MAX_CONFIG_BYTES} bytes")
     try:

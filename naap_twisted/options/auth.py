@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -20,18 +19,20 @@ from .secrets import MAX_FILE_BYTES, resolve
 from .values import (
     NUMBER_OR_TEXT,
     TEXT,
+    Kind,
     Surroundings,
     duration,
-    expected,
     flag,
+    instance,
     list_of,
     one_of,
     one_or_list,
     optional,
-    provider,
     reads,
     reads_files,
+    reads_text,
     text,
+    unreadable,
 )
 
 if TYPE_CHECKING:
@@ -40,23 +41,17 @@ if TYPE_CHECKING:
 _LONGEST_LEEWAY = 300.0
 
 
-@reads("str", TEXT)
-def _session_url(value: object) -> str:
-    url = text(value)
-    fetch.check_url(url, cleartext=True)
-    return url
+def _url(*, cleartext: bool) -> Kind[str]:
+    @reads_text()
+    def parse(url: str) -> str:
+        fetch.check_url(url, cleartext=cleartext)
+        return url
+
+    return parse
 
 
-@reads("str", TEXT)
-def _jwks_url(value: object) -> str:
-    url = text(value)
-    fetch.check_url(url, cleartext=False)
-    return url
-
-
-@reads("str", TEXT)
-def _cookie(value: object) -> str:
-    name = text(value)
+@reads_text()
+def _cookie(name: str) -> str:
     if name and not is_token(name):
         raise ValueError("is not a cookie's name")
     return name
@@ -64,13 +59,12 @@ def _cookie(value: object) -> str:
 
 @reads_files("str", TEXT)
 def _public_key(value: object, surroundings: Surroundings) -> bytes:
-    path = surroundings.directory / Path(text(value))
+    path = surroundings.directory / text(value)
     try:
         with path.open("rb") as file:
             pem = file.read(MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"cannot read {path}: {reason}") from None
+        raise unreadable(path, error) from None
     try:
         signing_keys.public_key(pem)
     except ValueError as error:
@@ -88,13 +82,11 @@ def _leeway(value: object) -> float:
     return seconds
 
 
-@reads("str", TEXT)
-def _name(value: object) -> str:
-    if not isinstance(value, str):
-        raise expected("text", value)
-    if not value:
+@reads_text()
+def _name(written: str) -> str:
+    if not written:
         raise ValueError("must not be empty")
-    return value
+    return written
 
 
 #: A mode that no file names: the program gave an authenticator, or nobody is known.
@@ -129,17 +121,16 @@ class AuthOptions:
         " (`none`). See [docs/auth.md](docs/auth.md).",
     )
     authenticator: IAuthenticator | None = option(
-        provider(IAuthenticator),
+        instance(IAuthenticator),
         None,
         "Request to user; code can give any. See [docs/auth.md](docs/auth.md).",
         in_file=False,
     )
     session_url: str = _session(
-        _session_url,
+        _url(cleartext=True),
         "",
         "The URL that says whose a token is.",
         '"http://localhost:3000/api/v1/auth/me"',
-        unset="",
     )
     cache_ttl: float = _session(duration, 60.0, "Who logs out is out after this at the latest.")
     session_timeout: float = _session(duration, fetch.TIMEOUT, "For one call of it.")
@@ -165,28 +156,25 @@ class AuthOptions:
         _public_key, "", "Instead: a public key's PEM file.", '"issuer.pem"', unset=b"", secret=True
     )
     jwks_url: str = _jwt(
-        _jwks_url, "", "Or: a published key set.", '"https://id.example.org/keys"', unset=""
+        _url(cleartext=False), "", "Or: a published key set.", '"https://id.example.org/keys"'
     )
     algorithms: tuple[str, ...] = _jwt(
         list_of(text, what="algorithms", empty=False),
         (),
         "Those that count; HS256 with a secret.",
         '["RS256"]',
-        unset=(),
     )
     audience: tuple[str, ...] = _jwt(
         one_or_list(_name, what="audiences"),
         (),
         "One of these has to be in `aud`; not looked at where it is left out.",
         '"my-plugin"',
-        unset=(),
     )
     issuer: str = _jwt(
         _name,
         "",
         "`iss` has to be this; not looked at where it is left out.",
         '"https://id.example.org"',
-        unset="",
     )
     leeway: float = _jwt(
         _leeway, claims.LEEWAY, "Between the issuer's clock and ours; at most 300 s."
@@ -209,13 +197,13 @@ KEYS = ("secret", "public_key_file", "jwks_url")
 
 def told_by_code(auth: AuthOptions, environ: Mapping[str, str], problems: Problems) -> AuthOptions:
     """*auth* as code gave it, with its mode: code names none."""
-    if auth.authenticator is None and auth.required is False and auth.secret is None:
-        # A secret that can't be read leaves nobody, too; its own line says so.
-        return attrs.evolve(auth, mode="none")
     if auth.authenticator is None:
-        found = with_environment(attrs.evolve(auth, mode="jwt"), environ, problems)
-        if found.secret is not None:
-            return found
+        if auth.required is False and auth.secret is None:
+            # A secret that can't be read leaves nobody, too; its own line says so.
+            return attrs.evolve(auth, mode="none")
+        by_token = with_environment(attrs.evolve(auth, mode="jwt"), environ, problems)
+        if by_token.secret is not None:
+            return by_token
     return attrs.evolve(auth, mode=BY_CODE)
 
 
@@ -223,17 +211,12 @@ def with_environment(
     auth: AuthOptions, environ: Mapping[str, str], problems: Problems
 ) -> AuthOptions:
     """*auth*, in mode "jwt" without any key with NEXTAUTH_SECRET or JWT_SECRET, if one is set."""
-    if auth.mode != "jwt" or any(getattr(auth, key) for key in KEYS):
-        return auth
-    if any(problems.touch(f"auth.{key}") for key in KEYS):
-        return auth
+    named = any(getattr(auth, key) or problems.touch(f"auth.{key}") for key in KEYS)
     name = next((name for name in SECRET_VARIABLES if environ.get(name)), None)
-    if name is None:
+    if auth.mode != "jwt" or named or name is None:
         return auth
-    try:
+    with problems.noting("auth.secret"):
         secret = Secret(environ[name], source=f"env:{name}")
         secret.refuse_mistakes()
-    except ValueError as error:
-        problems.add("auth.secret", str(error))
-        return auth
-    return attrs.evolve(auth, secret=secret)
+        return attrs.evolve(auth, secret=secret)
+    return auth

@@ -11,7 +11,7 @@ from attrs import AttrsInstance, evolve
 
 from .auth import AuthOptions, told_by_code
 from .judge import judge_anywhere, judge_exposure, judge_path, judge_placed, judge_server
-from .option import Option, options_of
+from .option import Option, listed_options
 from .read import Problems, read_values, refuse_unknown
 from .route import RouteOptions
 from .server import SECTIONS, Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions, tcp
@@ -22,38 +22,38 @@ Door = TypeVar("Door", bound=Callable[..., Any])
 
 def keywords_of(*sections: type[AttrsInstance]) -> dict[str, Option]:
     """The options that code can give, by keyword."""
-    every = (each for section in sections for each in options_of(section).values())
-    return {each.keyword: each for each in every if each.keyword}
+    options = listed_options(*sections)
+    return {option.keyword: option for option in options if option.keyword}
 
 
 SERVER_KEYWORDS = keywords_of(*SECTIONS)
 ROUTE_KEYWORDS = keywords_of(RouteOptions)
 _NAMES = {"proxy.path": "path"} | {
-    each.place: each.keyword for each in (*SERVER_KEYWORDS.values(), *ROUTE_KEYWORDS.values())
+    option.place: option.keyword for option in (*SERVER_KEYWORDS.values(), *ROUTE_KEYWORDS.values())
 }
 
 
 def _spelled(path: str) -> str:
     """A place of a file as code names it: ``auth.secret`` is ``jwt_secret``."""
-    return re.sub(r"^\w+\.\w+", lambda found: _NAMES.get(found[0], found[0]), path)
+    return re.sub(r"^\w+\.\w+", lambda place: _NAMES.get(place[0], place[0]), path)
 
 
 def in_file(line: str) -> str:
     """A line that names a server's option as code does, as a file has it."""
-    found = re.match(r"\w+(?=[:\[])", line)
-    if found is None or found[0] not in SERVER_KEYWORDS:
+    keyword = re.match(r"\w+(?=[:\[])", line)
+    if keyword is None or keyword[0] not in SERVER_KEYWORDS:
         return line
-    return SERVER_KEYWORDS[found[0]].place + line[found.end() :]
+    return SERVER_KEYWORDS[keyword[0]].place + line[keyword.end() :]
 
 
-def read_server(given: Mapping[str, Any], surroundings: Surroundings | None = None) -> Config:
+def read_server(named: Mapping[str, Any], surroundings: Surroundings | None = None) -> Config:
     """What :func:`~naap_twisted.create_plugin_server` was given.
 
     :raises ConfigError: one line a problem, each opening with the keyword.
     """
     around = surroundings or here()
     problems = Problems(_spelled)
-    tables = _tables(given, SERVER_KEYWORDS, problems)
+    tables = _tables(named, SERVER_KEYWORDS, problems)
     if tables["server"].get("listen") in ((), []):
         del tables["server"]["listen"]
     server = _server(tables["server"], around, problems)
@@ -70,13 +70,13 @@ def read_server(given: Mapping[str, Any], surroundings: Surroundings | None = No
     return config
 
 
-def read_route(given: Mapping[str, Any], surroundings: Surroundings | None = None) -> RouteOptions:
+def read_route(named: Mapping[str, Any], surroundings: Surroundings | None = None) -> RouteOptions:
     """What :func:`~naap_twisted.create_external_proxy` was given.
 
     :raises ConfigError: one line a problem, each opening with the keyword.
     """
     problems = Problems(_spelled)
-    table = _tables(given, ROUTE_KEYWORDS, problems)["proxy"]
+    table = _tables(named, ROUTE_KEYWORDS, problems)["proxy"]
     route = read_values(RouteOptions, table, "proxy", surroundings or here(), problems)
     judge_anywhere(route, "proxy", problems)
     problems.refuse()
@@ -108,22 +108,20 @@ def _server(table: Mapping[str, object], around: Surroundings, problems: Problem
     server = read_values(ServerOptions, table, "server", around, problems)
     if "listen" in table or problems.touch("server.port", "server.host"):
         return server
-    try:
+    with problems.noting("server.host"):
         return evolve(server, listen=(tcp(server.port, server.host),))
-    except ValueError as error:
-        problems.add("server.host", str(error))
-        return server
+    return server
 
 
 def _tables(
-    given: Mapping[str, object], keywords: Mapping[str, Option], problems: Problems
+    arguments: Mapping[str, object], keywords: Mapping[str, Option], problems: Problems
 ) -> dict[str, dict[str, object]]:
-    refuse_unknown(given, keywords, "", problems)
-    tables: dict[str, dict[str, object]] = {each.section: {} for each in keywords.values()}
-    for keyword, value in given.items():
+    refuse_unknown(arguments, keywords, "", problems)
+    tables: dict[str, dict[str, object]] = {option.section: {} for option in keywords.values()}
+    for keyword, value in arguments.items():
         if keyword in keywords:
-            each = keywords[keyword]
-            tables[each.section][each.key] = value
+            option = keywords[keyword]
+            tables[option.section][option.key] = value
     return tables
 
 
@@ -134,17 +132,11 @@ def documented(keywords: Mapping[str, Option]) -> Callable[[Door], Door]:
         own = inspect.signature(door)
         shown = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
         lines = [inspect.cleandoc(door.__doc__ or ""), ""]
-        for keyword, each in keywords.items():
-            lines.append(f":param {keyword}: {each.sentence}")
+        for keyword, option in keywords.items():
+            lines.append(f":param {keyword}: {option.sentence}")
             if keyword not in own.parameters:
-                shown.append(
-                    inspect.Parameter(
-                        keyword,
-                        inspect.Parameter.KEYWORD_ONLY,
-                        default=each.default,
-                        annotation=each.kind.given,
-                    )
-                )
+                about = {"default": option.default, "annotation": option.kind.annotation}
+                shown.append(inspect.Parameter(keyword, inspect.Parameter.KEYWORD_ONLY, **about))
         door.__doc__ = "\n".join(lines)
         door.__signature__ = own.replace(parameters=shown)  # type: ignore[attr-defined]
         return door

@@ -22,7 +22,7 @@ from .listen import check_admin, heard_twice
 from .option import options_of
 from .read import Problems
 from .route import RouteOptions
-from .rules import AUTH, DELETE, EXPOSURE, PLACED, ROUTE, STORES, Placed, is_kept, keeps_keys
+from .rules import AUTH, EXPOSURE, PLACED, ROUTE, STORES, Placed, is_kept, keeps_keys
 from .server import Config
 
 _EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
@@ -79,7 +79,7 @@ def judge_anywhere(route: RouteOptions, place: str, problems: Problems) -> None:
 
 def judge_placed(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note what is wrong with a route on its server."""
-    at = Placed(config, route, bool(route.forward_headers))
+    at = Placed(config, route)
     if not problems.touch("upstream.allow_networks"):
         _egress(route, at.networks, place, problems)
     for rule in PLACED:
@@ -90,8 +90,8 @@ def judge_placed(config: Config, route: RouteOptions, place: str, problems: Prob
 def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note an open relay that nobody asked for."""
     # A key that can't be read is no less in use for that.
-    injects = bool(route.forward_headers) or problems.touch(f"{place}.forward_headers")
-    EXPOSURE.judge(Placed(config, route, injects), place, problems)
+    if route.forward_headers or problems.touch(f"{place}.forward_headers"):
+        EXPOSURE.judge(Placed(config, route), place, problems)
 
 
 def judge_path(config: Config, path: str, place: str, problems: Problems) -> None:
@@ -111,11 +111,9 @@ def _duplicates(config: Config, problems: Problems) -> None:
         where = f"proxy[{index}].path"
         if problems.touch(where):
             continue
-        taken = [first[route.path, each] for each in route.methods if (route.path, each) in first]
-        if taken:
-            problems.add(where, f'"{route.path}" is already the path of proxy[{taken[0]}]')
-        for each in route.methods:
-            first.setdefault((route.path, each), index)
+        owners = [first.setdefault((route.path, method), index) for method in route.methods]
+        for owner in [owner for owner in owners if owner != index][:1]:
+            problems.add(where, f'"{route.path}" is already the path of proxy[{owner}]')
 
 
 def _auth(auth: AuthOptions, problems: Problems) -> None:
@@ -123,9 +121,9 @@ def _auth(auth: AuthOptions, problems: Problems) -> None:
         return
     for rule in AUTH:
         rule.judge(auth, "auth", problems)
-    for key, each in options_of(AuthOptions).items():
+    for key, option in options_of(AuthOptions).items():
         unset = getattr(auth, key) == fields_dict(AuthOptions)[key].default
-        if not unset and each.mode not in ("", auth.mode) and auth.mode != BY_CODE:
+        if not unset and option.mode not in ("", auth.mode) and auth.mode != BY_CODE:
             problems.add(f"auth.{key}", f'has no meaning in mode "{auth.mode}"; delete it')
     keys = (f"auth.{key}" for key in (*KEYS, "algorithms"))
     if auth.mode == "jwt" and not problems.touch(*keys):
@@ -133,30 +131,27 @@ def _auth(auth: AuthOptions, problems: Problems) -> None:
 
 
 def _jwt_keys(auth: AuthOptions, problems: Problems) -> None:
-    given = [key for key in KEYS if getattr(auth, key)]
-    if not given:
+    keys = [key for key in KEYS if getattr(auth, key)]
+    if not keys:
         problems.add(
             "auth.secret",
             "is missing, and so are public_key_file and jwks_url;"
             f" neither {' nor '.join(SECRET_VARIABLES)} is set",
         )
         return
-    for key in given[1:]:
-        problems.add(f"auth.{key}", f"has no meaning beside {given[0]}; {DELETE}")
-    secret = given[0] == "secret"
+    for key in keys[1:]:
+        problems.add(f"auth.{key}", f"has no meaning beside {keys[0]}; delete one of them")
+    secret = keys[0] == "secret"
     known = signing_keys.SECRET_ALGORITHMS if secret else signing_keys.PUBLIC_ALGORITHMS
-    try:
+    with problems.noting("auth.algorithms"):
         signing_keys.check_algorithms(auth.named_algorithms, known)
-    except ValueError as error:
-        problems.add("auth.algorithms", str(error))
+    if problems.touch("auth.algorithms"):
         return
     if auth.secret is not None:
-        try:
+        with problems.noting("auth.secret"):
             # How long a secret has to be, its algorithms say.
             signing_keys.secret_key(auth.secret, auth.named_algorithms)
-        except ValueError as error:
-            problems.add("auth.secret", str(error))
-    if given[0] == "public_key_file":
+    if keys[0] == "public_key_file":
         public_key = signing_keys.public_key(auth.public_key_file)
         for name in auth.algorithms:
             if not signing_keys.fits(public_key, name):
@@ -169,11 +164,8 @@ def _listening(config: Config, problems: Problems) -> None:
         where = f"server.listen[{index}]"
         problems.add(where, f"is heard at {other.description} already; choose another port")
     if server.admin_listen and not problems.touch("server.admin_listen"):
-        public = [listen.description for listen in server.listen]
-        try:
-            check_admin(server.admin_listen, public, remote=server.admin_remote)
-        except ValueError as error:
-            problems.add("server.admin_listen", str(error))
+        with problems.noting("server.admin_listen"):
+            check_admin(server.admin_listen, server.listen, remote=server.admin_remote)
 
 
 def _egress(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import frozen
 
-from .values import TEXT, reads, text
+from .values import reads_text
 
 _ESCAPES = re.compile(r"(?:[^\\]|\\.)+", re.DOTALL)
 _PIECE = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)", re.DOTALL)
@@ -77,43 +77,20 @@ def _split(description: str) -> tuple[list[str], dict[str, str]]:
     # The last match is the empty one behind the end.
     for piece in _PIECE.findall(description)[:-1]:
         key, equals, value = piece.partition("=")
+        plain = re.sub(r"\\(.)", r"\1", value if equals else key)
         if equals:
-            named[key] = _unescape(value)
+            named[key] = plain
         else:
-            positional.append(_unescape(key))
+            positional.append(plain)
     return positional, named
 
 
-def _unescape(piece: str) -> str:
-    return re.sub(r"\\(.)", r"\1", piece)
-
-
-def _numbers(arguments: dict[str, str]) -> None:
-    for key, highest in (("port", 65535), ("backlog", 65535), ("index", 1024)):
-        value = arguments.get(key, "0")
-        if not re.fullmatch("[0-9]{1,5}", value) or int(value) > highest:
-            raise ValueError(f"{key} must be a number from 0 to {highest}")
-
-
-def _interface(kind: str, value: str) -> None:
-    if value in ("", "localhost") and kind != "tcp6":
-        return
-    wanted = "an IPv6" if kind == "tcp6" else "an IP"
-    try:
-        version = ipaddress.ip_address(value or "::").version
-    except ValueError:
-        raise ValueError(f"interface must be {wanted} address") from None
-    if kind == "tcp6" and version != 6:
-        raise ValueError(f"interface must be {wanted} address")
-
-
-@reads("str", TEXT)
-def parse_listen(value: object) -> Listen:
+@reads_text()
+def parse_listen(description: str) -> Listen:
     """Read one endpoint string.
 
     :raises ValueError: not text, an unknown kind, unknown arguments or values that can't be.
     """
-    description = text(value)
     (kind, *positional), named = _split(description)
     if kind not in _KINDS:
         raise ValueError(
@@ -129,27 +106,31 @@ def parse_listen(value: object) -> Listen:
     arguments |= named
     if not arguments.get(known[0]):
         raise ValueError(f"needs {'a' if known[0] != 'address' else 'an'} {known[0]}")
-    _numbers(arguments)
-    if "interface" in known:
-        _interface(kind, arguments.get("interface", ""))
+    for key, highest in (("port", 65535), ("backlog", 65535), ("index", 1024)):
+        number = arguments.get(key, "0")
+        if not re.fullmatch("[0-9]{1,5}", number) or int(number) > highest:
+            raise ValueError(f"{key} must be a number from 0 to {highest}")
+    interface = arguments.get("interface", "")
+    if "interface" in known and (kind == "tcp6" or interface not in ("", "localhost")):
+        try:
+            (ipaddress.IPv6Address if kind == "tcp6" else ipaddress.ip_address)(interface or "::")
+        except ValueError:
+            wanted = "an IPv6" if kind == "tcp6" else "an IP"
+            raise ValueError(f"interface must be {wanted} address") from None
     return Listen(description, kind, arguments)
 
 
-def check_admin(description: str, public: Iterable[str], *, remote: bool = False) -> None:
+def check_admin(description: str, public: Iterable[Listen], *, remote: bool = False) -> None:
     """Refuse an ``admin_listen`` that strangers could reach.
 
-    :param public: the endpoint strings of ``listen``; those that are none are told elsewhere.
+    :param public: the endpoints of ``listen``.
     :param remote: ``admin_remote``: other machines may reach it.
     :raises ValueError: why, and what to do.
     """
     admin = parse_listen(description)
-    for each in public:
-        try:
-            other = parse_listen(each)
-        except ValueError:
-            continue
+    for other in public:
         if _collide(admin, other):
-            raise ValueError(f"is the public {each}; give it a port of its own")
+            raise ValueError(f"is the public {other.description}; give it a port of its own")
     if not (admin.local or remote):
         raise ValueError(
             f"{description} can be reached from other machines and asks for no password; listen on"
@@ -174,15 +155,13 @@ def _version(listen: Listen) -> int:
     return 6 if listen.kind == "tcp6" or ":" in interface else 4
 
 
-def _collide(one: Listen, other: Listen) -> bool:
+def _collide(listen: Listen, other: Listen) -> bool:
     """Whether both are heard at the same place."""
-    first, second = one.arguments, other.arguments
-    if {one.kind, other.kind} <= {"tcp", "tcp6", "ssl"}:
-        interfaces = {each.get("interface", "") for each in (first, second)}
+    first, second = listen.arguments, other.arguments
+    if {listen.kind, other.kind} <= {"tcp", "tcp6", "ssl"}:
+        interfaces = {first.get("interface", ""), second.get("interface", "")}
         anywhere = interfaces & {"", "0.0.0.0", "::"}
         same = int(first["port"]) == int(second["port"]) != 0
         return same and bool(anywhere or len(interfaces - {"localhost"}) < 2)
-    if one.kind != other.kind:
-        return False
-    names = ("address",) if one.kind == "unix" else ("index", "name")
-    return [first.get(name) for name in names] == [second.get(name) for name in names]
+    names = ("address",) if listen.kind == "unix" else ("index", "name")
+    return listen.kind == other.kind and all(first.get(n) == second.get(n) for n in names)

@@ -63,7 +63,9 @@ def option(
     :param more: of :class:`Option`.
     """
     about = Option(kind, default, sentence, example, **more)
-    value = kind(default) if unset is _SAME else unset
+    # An empty text or list stands for itself, also where nobody could write it.
+    empty = isinstance(default, (str, tuple)) and not default
+    value = unset if unset is not _SAME else default if empty else kind(default)
     return field(default=value, repr=not secret, metadata={"option": about})
 
 
@@ -73,10 +75,15 @@ in_code = partial(option, in_file=False)
 
 def options_of(section: type[attrs.AttrsInstance]) -> dict[str, Option]:
     """The options of a section's class, by key, in their order."""
-    found: dict[str, Option] = {}
-    for each in fields(section):
-        about: Option = each.metadata["option"]
-        keyword = each.name if about.keyword == "*" else about.keyword
-        where: str = section.section  # type: ignore[attr-defined]
-        found[each.name] = evolve(about, section=where, key=each.name, keyword=keyword)
-    return found
+    name: str = section.section  # type: ignore[attr-defined]
+    options: dict[str, Option] = {}
+    for attribute in fields(section):
+        about: Option = attribute.metadata["option"]
+        keyword = attribute.name if about.keyword == "*" else about.keyword
+        options[attribute.name] = evolve(about, section=name, key=attribute.name, keyword=keyword)
+    return options
+
+
+def listed_options(*sections: type[attrs.AttrsInstance]) -> list[Option]:
+    """The options of several sections, one section after the other."""
+    return [option for section in sections for option in options_of(section).values()]

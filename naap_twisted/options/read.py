@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import attrs
@@ -33,6 +34,15 @@ class Problems:
         self._paths.append(path)
         self.lines.append(f"{self._spell(path)}: {reason}")
 
+    @contextmanager
+    def noting(self, path: str) -> Iterator[None]:
+        """A ValueError that is raised inside becomes a problem of the option at *path*."""
+        try:
+            yield
+        except ValueError as error:
+            for below, reason in flaws_of(error, path):
+                self.add(below, reason)
+
     def touch(self, *paths: str) -> bool:
         """Whether a problem of one of *paths*, or of something inside one, is noted."""
         return any(
@@ -57,48 +67,38 @@ def refuse_unknown(
             continue
         near = difflib.get_close_matches(key.lower(), known, n=1)
         hint = f'; did you mean "{near[0]}"?' if near else ""
-        problems.add(f"{path}{_shown(key)}", f"unknown key{hint}")
-
-
-def _shown(key: str) -> str:
-    return key if re.fullmatch(r"[\w-]{1,64}", key, re.ASCII) else ascii(key[:64])
+        shown = key if re.fullmatch(r"[\w-]{1,64}", key, re.ASCII) else ascii(key[:64])
+        problems.add(f"{path}{shown}", f"unknown key{hint}")
 
 
 def read_section(
-    section: type[Section],
-    table: object,
-    path: str,
-    surroundings: Surroundings,
-    problems: Problems,
+    section: type[Section], table: object, path: str, surroundings: Surroundings, problems: Problems
 ) -> Section:
     """*table* of a file as an instance of *section*; a bad key is noted and stays unset."""
     if not isinstance(table, Mapping):
         problems.add(path, str(expected("a table", table)))
         return section()
-    known = {key: each for key, each in options_of(section).items() if each.in_file}
+    known = {key: about for key, about in options_of(section).items() if about.in_file}
     refuse_unknown(table, known, f"{path}.", problems)
-    for key, each in known.items():
-        if each.required and key not in table:
+    for key, about in known.items():
+        if about.required and key not in table:
             problems.add(f"{path}.{key}", "is missing")
-    given = {key: value for key, value in table.items() if key in known}
-    return read_values(section, given, path, surroundings, problems)
+    named = {key: value for key, value in table.items() if key in known}
+    return read_values(section, named, path, surroundings, problems)
 
 
 def read_values(
     section: type[Section],
-    given: Mapping[str, object],
+    table: Mapping[str, object],
     path: str,
     surroundings: Surroundings,
     problems: Problems,
 ) -> Section:
     """The values that somebody gave for keys of *section*, read in the order of its options."""
     values: dict[str, Any] = {}
-    for key, each in options_of(section).items():
-        if key not in given:
+    for key, about in options_of(section).items():
+        if key not in table:
             continue
-        try:
-            values[key] = each.kind(given[key], surroundings)
-        except ValueError as error:
-            for below, reason in flaws_of(error):
-                problems.add(f"{path}.{key}{below}", reason)
+        with problems.noting(f"{path}.{key}"):
+            values[key] = about.kind(table[key], surroundings)
     return section(**values)

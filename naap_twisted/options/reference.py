@@ -4,54 +4,58 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..model import RateLimit
 from .code import ROUTE_KEYWORDS, SERVER_KEYWORDS
-from .option import Option, options_of
+from .option import Option, listed_options
 from .route import RouteOptions
 from .server import SECTIONS
-from .values import NUMBER_OR_TEXT, duration
+from .values import NUMBER_OR_TEXT, duration, object_schema
 
 ROUTE_MARK = "<!-- route-options: naap-proxy options --markdown -->"
 SERVER_MARK = "<!-- server-options -->"
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-#: Where a name that an annotation uses comes from.
-_TYPES = {
-    "AllowedNetwork": "..model",
-    "Authorize": "..auth.gate",
-    "CapacityLimits": "..limits.capacity",
-    "DownstreamLimits": "..downstream.limits",
-    "ExposeHeader": "..model",
-    "ForwardHeaders": ".secrets",
-    "IAuthenticator": "..interfaces",
-    "IKeyStore": "..interfaces",
-    "IUpstream": "..interfaces",
-    "HTTPClient": "treq.client",
-    "StubTreq": "treq.testing",
-    "Logger": "twisted.logger",
-    "RateLimit": "..model",
-    "Secret": "..secret",
-}
+_KEYWORDS = """\
+\"\"\"Keyword arguments of both doors. By ``naap-proxy options --python``.\"\"\"
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+if TYPE_CHECKING:
+    from treq.client import HTTPClient
+    from treq.testing import StubTreq
+    from twisted.logger import Logger
+
+    from ..auth.gate import Authorize
+    from ..downstream.limits import DownstreamLimits
+    from ..interfaces import IAuthenticator, IKeyStore, IUpstream
+    from ..limits.capacity import CapacityLimits
+    from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..secret import Secret
+    from .secrets import ForwardHeaders
+"""
 
 
-def every_option() -> tuple[Option, ...]:
-    """The server's, then a route's."""
-    return tuple(each for part in (*SECTIONS, RouteOptions) for each in options_of(part).values())
+def every_option() -> list[Option]:
+    """The server's options, then a route's."""
+    return listed_options(*SECTIONS, RouteOptions)
 
 
-def default_of(each: Option) -> str:
+def default_of(option: Option) -> str:
     """The default as a file would say it; ``""`` for none."""
-    value = each.default
-    if value is None or value == () or value == "":
+    value = option.default
+    if value in (None, (), ""):
         return ""
-    if each.kind.schema == NUMBER_OR_TEXT:
-        seconds = duration(value)
-        unit, size = next(unit for unit in _UNITS if seconds % unit[1] == 0)
-        # The numbers of minutes that people say; an hour and a half is none.
-        whole = int(seconds) if seconds < 600 else int(seconds // size)
-        return f'"{whole}{"s" if seconds < 600 else unit}"'
+    if option.kind.schema == NUMBER_OR_TEXT:
+        seconds = int(duration(value))
+        # Below ten minutes people say seconds; an hour and a half has no hours of its own.
+        units = _UNITS if seconds >= 600 else _UNITS[-1:]
+        unit, size = next(unit for unit in units if seconds % unit[1] == 0)
+        return f'"{seconds // size}{unit}"'
     if isinstance(value, RateLimit):
         return f'{{ requests = {value.requests}, window = "{int(value.window // 60)}m" }}'
     return json.dumps(value)
@@ -59,20 +63,20 @@ def default_of(each: Option) -> str:
 
 def text() -> str:
     """Every option with its place, its keyword, default, sentence and example."""
-    return "\n".join(line for each in every_option() for line in _entry(each))
+    return "\n".join(line for option in every_option() for line in _entry(option))
 
 
-def _entry(each: Option) -> Iterator[str]:
-    place = each.place if each.section != "proxy" else f"[[proxy]] {each.key}"
-    names = [place] if each.in_file else []
-    names += [f"{each.keyword}= in code"] if each.keyword else []
-    yield f"{', '.join(names)}{'' if each.in_file and each.keyword else ' only'}"
-    yield f"    {_plain(each.sentence)}"
-    if default_of(each):
-        yield f"    default: {default_of(each)}"
-    if each.example:
-        yield f"    example: {each.key} = {each.example}"
-    yield f"    since {each.since}"
+def _entry(option: Option) -> Iterator[str]:
+    place = option.place if option.section != "proxy" else f"[[proxy]] {option.key}"
+    names = [place] if option.in_file else []
+    names += [f"{option.keyword}= in code"] if option.keyword else []
+    yield f"{', '.join(names)}{'' if option.in_file and option.keyword else ' only'}"
+    yield f"    {_plain(option.sentence)}"
+    if default_of(option):
+        yield f"    default: {default_of(option)}"
+    if option.example:
+        yield f"    example: {option.key} = {option.example}"
+    yield f"    since {option.since}"
     yield ""
 
 
@@ -82,27 +86,28 @@ def _plain(sentence: str) -> str:
 
 def route_table() -> str:
     """A route's options, as README has them."""
-    return _table("option", (_row(each, [each.key]) for each in options_of(RouteOptions).values()))
+    return _table("option", listed_options(RouteOptions))
 
 
 def server_table() -> str:
     """A server's options, as README has them."""
-    every = [each for section in SECTIONS for each in options_of(section).values()]
-    rows = (_row(each, [each.keyword, each.place if each.in_file else ""]) for each in every)
-    return _table("code | TOML", rows)
+    return _table("code | TOML", listed_options(*SECTIONS))
 
 
-def _table(heading: str, rows: Iterable[str]) -> str:
+def _table(heading: str, options: Iterable[Option]) -> str:
+    rows = map(_row, options)
     columns = heading.count("|") + 3
     return "\n".join((f"| {heading} | default | meaning |", "|---" * columns + "|", *rows)) + "\n"
 
 
-def _row(each: Option, names: list[str]) -> str:
+def _row(option: Option) -> str:
+    names = [option.keyword, option.place if option.in_file else ""]
+    names = [option.key] if option.section == "proxy" else names
     cells = [f"`{name}`" if name else "" for name in names]
-    only = "" if each.in_file else "Code only. "
-    only = only if each.keyword or each.key == "path" else "TOML only. "
-    default = default_of(each)
-    cells += [f"`{default}`" if default else "", only + each.sentence]
+    only = "" if option.in_file else "Code only. "
+    only = only if option.keyword or option.key == "path" else "TOML only. "
+    default = default_of(option)
+    cells += [f"`{default}`" if default else "", only + option.sentence]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -120,70 +125,32 @@ def schema() -> dict[str, Any]:
     """JSON Schema of a config file, for editors."""
     properties: dict[str, Any] = {part.section: _section(part) for part in SECTIONS}
     properties["proxy"] = {"type": "array", "items": _section(RouteOptions), "minItems": 1}
-    return {
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "naap-proxy.toml",
-        "type": "object",
-        "properties": properties,
-        "required": ["proxy"],
-        "additionalProperties": False,
-    }
+    draft = "http://json-schema.org/draft-07/schema#"
+    about = {"$schema": draft, "title": "naap-proxy.toml"}
+    return {**about, **object_schema(properties, ["proxy"])}
 
 
 def _section(part: Any) -> dict[str, Any]:
-    listed = [each for each in options_of(part).values() if each.in_file]
-    return {
-        "type": "object",
-        "properties": {each.key: _property(each) for each in listed},
-        "required": [each.key for each in listed if each.required],
-        "additionalProperties": False,
-    }
+    options = [option for option in listed_options(part) if option.in_file]
+    required = [option.key for option in options if option.required]
+    return object_schema({option.key: _property(option) for option in options}, required)
 
 
-def _property(each: Option) -> dict[str, Any]:
-    about = {"description": _plain(each.sentence), **each.kind.schema}
-    if isinstance(each.default, (bool, int, float, str)) and each.default != "":
-        about["default"] = each.default
+def _property(option: Option) -> dict[str, Any]:
+    about = {"description": _plain(option.sentence), **option.kind.schema}
+    if isinstance(option.default, (bool, int, float, str)) and option.default != "":
+        about["default"] = option.default
     return about
 
 
 def keywords_module() -> str:
     """``keywords.py``: the keyword arguments of both doors, for type checkers."""
-    classes = (
-        _typed_dict("ServerKeywords", SERVER_KEYWORDS.values(), ("name", "port")),
-        _typed_dict("RouteKeywords", ROUTE_KEYWORDS.values(), ()),
-    )
-    used = "\n".join(classes)
-    imports: dict[str, list[str]] = {}
-    for name, module in sorted(_TYPES.items()):
-        if re.search(rf"\b{name}\b", used):
-            imports.setdefault(module, []).append(name)
-    theirs = sorted(module for module in imports if not module.startswith("."))
-    ours = sorted(module for module in imports if module.startswith(".."))
-    near = sorted(set(imports) - {*theirs, *ours})
-    lines = [f"    from {module} import {', '.join(imports[module])}" for module in theirs]
-    lines += ["", *(f"    from {m} import {', '.join(imports[m])}" for m in (*ours, *near))]
-    return "\n".join(
-        (
-            '"""Keyword arguments of both doors. By ``naap-proxy options --python``."""',
-            "",
-            "from __future__ import annotations",
-            "",
-            "from collections.abc import Mapping, Sequence",
-            "from typing import TYPE_CHECKING, Literal, TypedDict",
-            "",
-            "if TYPE_CHECKING:",
-            *lines,
-            "",
-            "",
-            *classes,
-        )
-    )
+    server = _typed_dict("ServerKeywords", SERVER_KEYWORDS, ("name", "port"))
+    return "\n\n".join((_KEYWORDS, server, _typed_dict("RouteKeywords", ROUTE_KEYWORDS)))
 
 
-def _typed_dict(name: str, listed: Iterable[Option], without: tuple[str, ...]) -> str:
+def _typed_dict(name: str, keywords: Mapping[str, Option], without: Sequence[str] = ()) -> str:
     lines = [f"class {name}(TypedDict, total=False):", '    """See ``naap-proxy options``."""', ""]
-    for each in listed:
-        if each.keyword not in without:
-            lines.append(f"    {each.keyword}: {each.kind.given}")
-    return "\n".join((*lines, "")) + ("\n" if name == "ServerKeywords" else "")
+    options = [option for keyword, option in keywords.items() if keyword not in without]
+    lines += [f"    {option.keyword}: {option.kind.annotation}" for option in options]
+    return "\n".join((*lines, ""))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import traceback
+from operator import attrgetter
 from typing import Any
 
 from ..errors import ConfigError
@@ -18,24 +20,18 @@ def import_object(reference: str) -> Any:
     if not module_name or not name:
         raise ConfigError(f'"{reference}" is not of the form package.module:name')
     try:
-        found: Any = importlib.import_module(module_name)
+        module = importlib.import_module(module_name)
     except ConfigError:
         raise
     except Exception as error:
+        *_, frame = traceback.extract_tb(error.__traceback__)
+        # The import system itself is the place where there is no such module.
+        frozen = frame.filename.startswith("<frozen")
+        place = "" if frozen else f" ({frame.filename}, line {frame.lineno})"
         raise ConfigError(
-            f"cannot import {module_name}: {type(error).__name__}: {error}{_place(error)}"
+            f"cannot import {module_name}: {type(error).__name__}: {error}{place}"
         ) from error
-    for attribute in name.split("."):
-        if not hasattr(found, attribute):
-            raise ConfigError(f"{module_name} has no {name}")
-        found = getattr(found, attribute)
-    return found
-
-
-def _place(error: BaseException) -> str:
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    if frame is None or frame.tb_frame.f_code.co_filename.startswith("<frozen"):
-        return ""
-    return f" ({frame.tb_frame.f_code.co_filename}, line {frame.tb_lineno})"
+    try:
+        return attrgetter(name)(module)
+    except AttributeError:
+        raise ConfigError(f"{module_name} has no {name}") from None

@@ -9,7 +9,6 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ..auth.gate import Authorize
-from ..errors import ConfigError
 from ..headers import DEFAULT_PASS, PINNED_PASS
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
@@ -23,14 +22,15 @@ from .values import (
     duration,
     flag,
     instance,
+    integer,
     list_of,
     one_of,
     one_or_list,
+    option_left_out,
     optional,
     reads,
     size,
     text,
-    whole,
 )
 
 #: Names the URL where no other header was chosen.
@@ -39,13 +39,8 @@ TARGET_URL_HEADER = "X-Target-URL"
 
 @reads("IUpstream | HTTPClient | StubTreq | None", {})
 def _way_out(value: object) -> IUpstream | None:
-    try:
+    with option_left_out():
         return None if value is None else as_upstream(value)
-    except ConfigError as error:
-        raise ValueError(error.problems[0].partition(": ")[2]) from None
-
-
-_header_names = list_of(http.header_pattern, what="header names")
 
 
 @frozen
@@ -64,7 +59,6 @@ class RouteOptions:
         "",
         "Where the route stands below `base_path`; in code `mount`'s first argument.",
         '"/openai"',
-        unset="",
         keyword="",
         required=True,
     )
@@ -97,7 +91,7 @@ class RouteOptions:
         list_of(text, what="schemes", empty=False), ("https",), "Schemes of the URL.", '["https"]'
     )
     allowed_ports: tuple[int, ...] | None = option(
-        optional(list_of(whole, what="ports", empty=False)),
+        optional(list_of(integer, what="ports", empty=False)),
         None,
         "Ports of the URL; else the scheme's own.",
         "[443]",
@@ -124,7 +118,7 @@ class RouteOptions:
         secret=True,
     )
     pass_headers: tuple[str, ...] | None = option(
-        optional(_header_names),
+        optional(http.header_patterns),
         None,
         "Browser headers that go upstream, `X-Prefix-*` too; else `Accept` and conditionals, and"
         " on pinned routes what SDKs send.",
@@ -206,10 +200,10 @@ class RouteOptions:
         return self.target_url_header or TARGET_URL_HEADER
 
 
-def passed_headers(given: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
+def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
     """The browser headers that go upstream: ``pass_headers``, the usual ones if it is left out."""
-    if given is not None:
-        return given
+    if names is not None:
+        return names
     return PINNED_PASS if pinned else DEFAULT_PASS
 
 

@@ -18,9 +18,10 @@ from .route import RouteOptions
 from .server import Config
 
 T = TypeVar("T")
-_HTTPS_ONLY = "forward_headers are sent over https only"
-_BESIDE_TARGET = "has no meaning beside target"
-DELETE = "delete one of them"
+_HTTPS_ONLY = (
+    "forward_headers are sent over https only; or list the upstream's network in allow_networks",
+    ("upstream.allow_networks",),
+)
 
 
 @frozen
@@ -29,15 +30,13 @@ class Rule(Generic[T]):
 
     :ivar option: whose line it is, below the place of *T*.
     :ivar broken: the condition.
-    :ivar words: what is wrong.
-    :ivar remedy: what to do instead.
+    :ivar words: what is wrong; what to do instead.
     :ivar unless: other options by whose problems it can't be told; with a dot: of the server.
     """
 
     option: str
     broken: Callable[[T], object]
     words: str
-    remedy: str
     unless: tuple[str, ...] = ()
 
     def judge(self, subject: T, place: str, problems: Problems) -> None:
@@ -45,24 +44,25 @@ class Rule(Generic[T]):
         names = (self.option, *self.unless)
         moot = problems.touch(*(name if "." in name else f"{place}.{name}" for name in names))
         if not moot and self.broken(subject):
-            problems.add(f"{place}.{self.option}", f"{self.words}; {self.remedy}")
+            problems.add(f"{place}.{self.option}", self.words)
 
 
 @frozen
 class Placed:
-    """A route on its server.
-
-    :ivar injects: whether it adds keys, those included that can't be read.
-    """
+    """A route on its server."""
 
     config: Config
     route: RouteOptions
-    injects: bool
 
     @property
     def networks(self) -> tuple[AllowedNetwork, ...]:
         """The non-public networks that the route may reach."""
         return (*self.route.allow_networks, *self.config.upstream.allow_networks)
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether it sends keys and no network of the operator's own is excepted."""
+        return bool(self.route.forward_headers) and not self.networks
 
 
 def on_loopback(config: Config) -> bool:
@@ -91,26 +91,22 @@ AUTH: tuple[Rule[AuthOptions], ...] = (
     Rule(
         "required",
         lambda auth: auth.mode == "none" and auth.required,
-        'true needs auth, and auth.mode is "none"',
-        "choose a mode, or delete one of them",
+        'true needs auth, and auth.mode is "none"; choose a mode, or delete one of them',
     ),
     Rule(
         "secret",
         lambda auth: auth.mode == BY_CODE and auth.secret is not None,
-        "has no meaning beside authenticator",
-        "give one of them",
+        "has no meaning beside authenticator; give one of them",
     ),
     Rule(
         "csrf_cookie",
         lambda auth: auth.session_cookie and auth.csrf_cookie in ("", auth.session_cookie),
-        "must have a name of its own beside session_cookie",
-        "choose another",
+        "must have a name of its own beside session_cookie; choose another",
     ),
     Rule(
         "session_url",
         lambda auth: auth.mode == "session" and not auth.session_url,
-        "is missing: the URL that says who a token belongs to",
-        'or write mode = "jwt" or "none"',
+        'is missing: the URL that says who a token belongs to; or write mode = "jwt" or "none"',
     ),
 )
 
@@ -120,15 +116,13 @@ STORES: tuple[Rule[Config], ...] = (
         lambda config: (
             config.keys.master_key is not None and config.keys.keys is None and not is_kept(config)
         ),
-        "needs state_dir or database_url to keep the keys in",
-        "set one of them",
+        "needs state_dir or database_url to keep the keys in; set one of them",
         ("server.state_dir", "server.database_url"),
     ),
     Rule(
         "master_key",
         lambda config: config.keys.master_key is not None and config.keys.keys is not None,
-        "has no meaning beside a key store of your own",
-        DELETE,
+        "has no meaning beside a key store of your own; delete one of them",
     ),
 )
 
@@ -136,12 +130,11 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
     Rule(
         "allowed_hosts",
         lambda route: route.target is None and not route.allowed_hosts,
-        "is missing",
-        "name each host, or pin the route with target",
+        "is missing; name each host, or pin the route with target",
         ("target",),
     ),
     *(
-        Rule[RouteOptions](key, broken, _BESIDE_TARGET, DELETE)
+        Rule[RouteOptions](key, broken, "has no meaning beside target; delete one of them")
         for key, broken in (
             ("allowed_hosts", lambda route: route.target and route.allowed_hosts),
             ("allowed_schemes", lambda route: route.target and route.allowed_schemes != ("https",)),
@@ -155,26 +148,13 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
 PLACED: tuple[Rule[Placed], ...] = (
     Rule(
         "target",
-        lambda at: (
-            at.route.forward_headers
-            and not at.networks
-            and (at.route.target or "").lower().startswith("http:")
-        ),
-        _HTTPS_ONLY,
-        "or list the upstream's network in allow_networks",
-        ("upstream.allow_networks",),
+        lambda at: at.is_bare and (at.route.target or "").lower().startswith("http:"),
+        *_HTTPS_ONLY,
     ),
     Rule(
         "allowed_schemes",
-        lambda at: (
-            at.route.forward_headers
-            and not at.networks
-            and at.route.target is None
-            and "http" in at.route.allowed_schemes
-        ),
-        _HTTPS_ONLY,
-        "or list the upstream's network in allow_networks",
-        ("upstream.allow_networks",),
+        lambda at: at.is_bare and at.route.target is None and "http" in at.route.allowed_schemes,
+        *_HTTPS_ONLY,
     ),
     Rule(
         "authorize",
@@ -183,8 +163,7 @@ PLACED: tuple[Rule[Placed], ...] = (
             and is_rule(at.route.authorize)
             and at.route.authorize != "anyone"
         ),
-        "needs auth, and this server has none",
-        'turn auth on, or write authorize = "anyone"',
+        'needs auth, and this server has none; turn auth on, or write authorize = "anyone"',
         ("auth.mode", "auth.required"),
     ),
 )
@@ -192,13 +171,10 @@ PLACED: tuple[Rule[Placed], ...] = (
 EXPOSURE = Rule[Placed](
     "authorize",
     lambda at: (
-        at.injects
-        and at.route.authorize is None
-        and not at.config.auth.is_required
-        and not on_loopback(at.config)
+        at.route.authorize is None and not at.config.auth.is_required and not on_loopback(at.config)
     ),
     "anybody could use the keys in forward_headers: no caller needs a name, and this server can be"
-    " reached from other machines",
-    'turn auth on, listen on loopback, or write authorize = "anyone"',
+    " reached from other machines; turn auth on, listen on loopback, or write authorize ="
+    ' "anyone"',
     ("auth.mode", "auth.required", "server.listen"),
 )

@@ -9,6 +9,8 @@ import os
 import re
 import stat
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,17 @@ from ..keys.rules import check_provider
 from ..model import UserKeyHeader
 from ..secret import Secret
 from .http_values import header_name
-from .values import TEXT, Flaws, Surroundings, expected, flaws_of, reads_files, text
+from .values import (
+    TEXT,
+    Flaws,
+    Surroundings,
+    expected,
+    flaws_of,
+    read_all,
+    reads_files,
+    text,
+    unreadable,
+)
 
 #: What code may give for them.
 HeaderTable = Mapping[str, str | bytes | Secret]
@@ -47,9 +59,7 @@ def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
         # Non-blocking, so that a named pipe is refused below and not waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise ValueError(
-            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        raise unreadable(path, error) from None
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
@@ -87,10 +97,10 @@ def _piece(reference: str, surroundings: Surroundings) -> bytes:
     if scheme == "user_key":
         raise ValueError("${user_key:...} has a meaning in forward_headers only")
     if scheme == "env" and _ENV_NAME.fullmatch(argument):
-        found = surroundings.environ.get(argument)
-        if found is None:
-            raise ValueError(f"environment variable {argument} is not set")
-        value, source = os.fsencode(found), f"environment variable {argument}"
+        source = f"environment variable {argument}"
+        if argument not in surroundings.environ:
+            raise ValueError(f"{source} is not set")
+        value = os.fsencode(surroundings.environ[argument])
     elif scheme == "file" and argument:
         path = surroundings.directory / argument
         value, source = read_secret_file(path), str(path)
@@ -109,40 +119,24 @@ def resolve(value: object, surroundings: Surroundings) -> Secret:
     :raises ValueError: not text, or a piece that is unknown, unset, unreadable or empty.
     """
     if isinstance(value, (Secret, bytes)):
-        given = value if isinstance(value, Secret) else Secret(value)
-        given.refuse_mistakes()
-        return given
-    if not isinstance(value, str):
-        raise expected("text", value)
-    if "${" in _REFERENCE.sub("", value):
+        secret = value if isinstance(value, Secret) else Secret(value)
+    else:
+        secret = _joined(text(value), surroundings)
+    secret.refuse_mistakes()
+    return secret
+
+
+def _joined(template: str, surroundings: Surroundings) -> Secret:
+    pieces = _REFERENCE.split(template)
+    if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
-    flaws: list[tuple[str, str]] = []
-
-    def piece(match: re.Match[str]) -> bytes:
-        try:
-            return _piece(match[1], surroundings)
-        except ValueError as error:
-            flaws.extend(flaws_of(error))
-            return b""
-
-    pieces: list[bytes] = []
-    parts: list[bytes] = []
-    at = 0
-    for match in _REFERENCE.finditer(value):
-        parts.append(piece(match))
-        pieces += [value[at : match.start()].encode(), parts[-1]]
-        at = match.end()
-    pieces.append(value[at:].encode())
-    if flaws:
-        raise Flaws(*flaws)
-    references = [match[1] for match in _REFERENCE.finditer(value)]
-    secret = Secret(
-        b"".join(pieces).strip(b" \t"),
+    texts, references = [piece.encode() for piece in pieces[::2]], pieces[1::2]
+    parts = read_all(("", partial(_piece, reference, surroundings)) for reference in references)
+    return Secret(
+        b"".join(map(b"".join, zip_longest(texts, parts, fillvalue=b""))).strip(b" \t"),
         source="+".join(references) or LITERAL,
         parts=tuple(part.strip(b" \t") for part in parts),
     )
-    secret.refuse_mistakes()
-    return secret
 
 
 def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
@@ -150,19 +144,19 @@ def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyH
 
     :raises ValueError: as :func:`resolve`; more than one user key, or other pieces beside it.
     """
-    found = _REFERENCE.findall(value) if isinstance(value, str) else []
-    providers = [piece[len(_USER_KEY) :] for piece in found if piece.startswith(_USER_KEY)]
-    if not isinstance(value, str) or not providers:
+    pieces = _REFERENCE.split(value) if isinstance(value, str) else []
+    user_keys = [piece for piece in pieces[1::2] if piece.startswith(_USER_KEY)]
+    if not user_keys:
         secret = resolve(value, surroundings)
         secret.refuse_mistakes(in_header=True)
         return secret
-    if len(found) > 1:
+    if len(pieces) > 3:
         raise ValueError("may hold one ${user_key:...} and plain text, no other ${...}")
     try:
-        provider = check_provider(providers[0])
+        provider = check_provider(user_keys[0].removeprefix(_USER_KEY))
     except InvalidKey as error:
         raise ValueError(error.message) from None
-    before, after = _REFERENCE.split(value)[::2]
+    before, _, after = pieces
     if "${" in before + after or not (before + after).isprintable():
         raise ValueError("has a ${ without its }, or a control character")
     return UserKeyHeader(provider, before.lstrip(), after.rstrip())
@@ -200,21 +194,3 @@ def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders
     if flaws:
         raise Flaws(*flaws)
     return headers
-
-
-@reads_files("str | None", TEXT)
-def ca_file(value: object, surroundings: Surroundings) -> str:
-    """The absolute path of a PEM file with trust anchors; ``""`` for none."""
-    written = "" if value is None else text(value)
-    if not written:
-        return ""
-    path = surroundings.directory / written
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"cannot read {path}: {getattr(error, 'strerror', None) or error}"
-        ) from None
-    if b"-----BEGIN CERTIFICATE-----" not in content:
-        raise ValueError(f"{path} holds no PEM certificate")
-    return str(path.absolute())

@@ -17,22 +17,20 @@ from .auth import AuthOptions
 from .listen import Listen, parse_listen
 from .option import in_code, option
 from .route import RouteOptions
-from .secrets import ca_file
-from .stores import directory, master_key, redis_url, secret
+from .stores import ca_file, directory, master_key, redis_url, secret
 from .values import (
     TEXT,
     count,
     duration,
     flag,
     instance,
+    integer,
     list_of,
     name,
     one_of,
     optional,
-    provider,
     reads,
     text,
-    whole,
 )
 
 
@@ -43,7 +41,7 @@ def _admin(value: object) -> str:
 
 @reads("int", {})
 def _port(value: object) -> int:
-    number = whole(value)
+    number = integer(value)
     if not 0 <= number <= 65535:
         raise ValueError("must be a number from 0 to 65535")
     return number
@@ -54,9 +52,6 @@ def _processes(value: object) -> int:
     if count(value) > 1:
         raise ValueError("more than 1 is not available in this version")
     return 1
-
-
-_names = list_of(http.header_pattern, what="header names")
 
 
 def tcp(port: int, host: str) -> Listen:
@@ -93,7 +88,10 @@ class ServerOptions:
         '["http://localhost:3000"]',
     )
     cors_headers: tuple[str, ...] = option(
-        _names, (), "More request headers that pages may send; `X-Prefix-*` too.", '["X-My-Header"]'
+        http.header_patterns,
+        (),
+        "More request headers that pages may send; `X-Prefix-*` too.",
+        '["X-My-Header"]',
     )
     server_names: tuple[str, ...] = option(
         list_of(http.server_name, what="host names"),
@@ -231,7 +229,7 @@ class KeysOptions:
         '"${env:NAAP_MASTER_KEY}"',
         secret=True,
     )
-    keys: IKeyStore | None = in_code(provider(IKeyStore), None, "Another store of users' keys.")
+    keys: IKeyStore | None = in_code(instance(IKeyStore), None, "Another store of users' keys.")
 
 
 @frozen

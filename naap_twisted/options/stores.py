@@ -1,20 +1,35 @@
-"""Values of ``[keys]``, ``[redis]`` and of where state is kept."""
+"""Values of ``[keys]``, ``[redis]``, of where state is kept and of the trust anchors' file."""
 
 from __future__ import annotations
 
-from ..errors import ConfigError
+from collections.abc import Callable
+from pathlib import Path
+
 from ..keys.vault import Vault
 from ..limits.redis_address import RedisAddress
 from ..secret import Secret
 from .secrets import resolve
-from .values import TEXT, Surroundings, reads_files, text
+from .values import TEXT, Kind, Surroundings, option_left_out, reads_files, text, unreadable
 
 
 @reads_files("str | None", TEXT)
 def directory(value: object, surroundings: Surroundings) -> str:
-    """An absolute path; ``""`` for none."""
+    """An absolute path, of a file or a directory; ``""`` for none."""
     written = "" if value is None else text(value)
     return str((surroundings.directory / written).absolute()) if written else ""
+
+
+@reads_files("str | None", TEXT)
+def ca_file(value: object, surroundings: Surroundings) -> str:
+    """The absolute path of a PEM file with trust anchors; ``""`` for none."""
+    path = directory(value, surroundings)
+    try:
+        content = Path(path).read_bytes() if path else b""
+    except (OSError, ValueError) as error:
+        raise unreadable(Path(path), error) from None
+    if path and b"-----BEGIN CERTIFICATE-----" not in content:
+        raise ValueError(f"{path} holds no PEM certificate")
+    return path
 
 
 @reads_files("Secret | str | None", TEXT)
@@ -23,27 +38,21 @@ def secret(value: object, surroundings: Surroundings) -> Secret | None:
     return None if value is None or value == "" else resolve(value, surroundings)
 
 
-@reads_files("Secret | str | None", TEXT)
-def master_key(value: object, surroundings: Surroundings) -> Secret | None:
-    """One or more Fernet keys, separated by commas."""
-    found = secret(value, surroundings)
-    if found is not None:
-        _reason(lambda: Vault(found))
-    return found
+def _checked(check: Callable[[Secret], object]) -> Kind[Secret | None]:
+    """A secret that another part can read: *check* raises ConfigError where it can't."""
+
+    @reads_files("Secret | str | None", TEXT)
+    def read(value: object, surroundings: Surroundings) -> Secret | None:
+        key = secret(value, surroundings)
+        if key is not None:
+            with option_left_out():
+                check(key)
+        return key
+
+    return read
 
 
-@reads_files("Secret | str | None", TEXT)
-def redis_url(value: object, surroundings: Surroundings) -> Secret | None:
-    """``redis://...`` or ``rediss://...``; may hold a password."""
-    found = secret(value, surroundings)
-    if found is not None:
-        _reason(lambda: RedisAddress.parse(found))
-    return found
-
-
-def _reason(check: object) -> None:
-    """A ConfigError of *check* as the ValueError that parsers raise: without its option's name."""
-    try:
-        check()  # type: ignore[operator]
-    except ConfigError as error:
-        raise ValueError(error.problems[0].partition(": ")[2]) from None
+#: One or more Fernet keys, separated by commas.
+master_key = _checked(Vault)
+#: ``redis://...`` or ``rediss://...``; it may hold a password.
+redis_url = _checked(RedisAddress.parse)

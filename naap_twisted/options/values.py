@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
 from .. import units
+from ..errors import ConfigError
 
 T = TypeVar("T")
 Schema = Mapping[str, Any]
@@ -42,12 +45,12 @@ class Kind(Generic[T]):
     """One kind of value.
 
     :ivar read: makes the value, or raises ValueError with the reason.
-    :ivar given: what code may give, as an annotation.
+    :ivar annotation: what code may give, as an annotation.
     :ivar schema: what a file may hold, as JSON Schema.
     """
 
     read: Callable[[object, Surroundings], T] = field(repr=False)
-    given: str
+    annotation: str
     schema: Schema
 
     def __call__(self, value: object, surroundings: Surroundings | None = None) -> T:
@@ -55,16 +58,21 @@ class Kind(Generic[T]):
         return self.read(value, surroundings or here())
 
 
-def reads(given: str, schema: Schema) -> Callable[[Callable[[object], T]], Kind[T]]:
+def reads(annotation: str, schema: Schema) -> Callable[[Callable[[object], T]], Kind[T]]:
     """Makes a kind of a function that looks at the value alone."""
-    return lambda parse: Kind(lambda value, _: parse(value), given, schema)
+    return lambda parse: Kind(lambda value, _: parse(value), annotation, schema)
 
 
 def reads_files(
-    given: str, schema: Schema
+    annotation: str, schema: Schema
 ) -> Callable[[Callable[[object, Surroundings], T]], Kind[T]]:
     """Makes a kind of a function that reads the environment or files, too."""
-    return lambda read: Kind(read, given, schema)
+    return lambda read: Kind(read, annotation, schema)
+
+
+def reads_text(**schema: object) -> Callable[[Callable[[str], T]], Kind[T]]:
+    """Makes a kind of a function of a text; what is no text never reaches the function."""
+    return lambda parse: Kind(lambda value, _: parse(text(value)), "str", {**TEXT, **schema})
 
 
 TEXT: Schema = {"type": "string"}
@@ -80,6 +88,16 @@ _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
     ((datetime.date, datetime.time), "a date or time"),
     (type(None), "nothing"),
 )
+
+
+def object_schema(properties: Mapping[str, Schema], required: list[str]) -> dict[str, Any]:
+    """The JSON Schema of a table that has no other keys."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
 
 
 class Flaws(ValueError):
@@ -100,75 +118,94 @@ def flaws_of(error: ValueError, below: str = "") -> list[tuple[str, str]]:
     return [(below, str(error))]
 
 
-def kind(value: object) -> str:
-    """What *value* is, in the words of TOML where it has some."""
-    found = (words for known, words in _KINDS if isinstance(value, known))
-    return next(found, type(value).__name__)
+def read_all(readers: Iterable[tuple[str, Callable[[], T]]]) -> list[T]:
+    """What every reader makes; the problems of all of them are told together.
 
-
-def expected(wanted: str, value: object) -> ValueError:
-    """The error for a value of the wrong type."""
-    return ValueError(f"expected {wanted}, got {kind(value)}")
-
-
-@reads("str", TEXT)
-def text(value: object) -> str:
-    """Any text, the empty one included."""
-    if not isinstance(value, str):
-        raise expected("text", value)
-    return value
-
-
-@reads("str", {**TEXT, "minLength": 1, "maxLength": 100})
-def name(value: object) -> str:
-    """Text that goes to logs and /healthz: one to 100 printable characters."""
-    parsed = text(value)
-    if not parsed.strip() or len(parsed) > 100 or not parsed.isprintable():
-        raise ValueError("must be 1 to 100 printable characters")
+    :param readers: pairs of the path below the value and the reader of what is there.
+    """
+    parsed: list[T] = []
+    flaws: list[tuple[str, str]] = []
+    for below, read in readers:
+        try:
+            parsed.append(read())
+        except ValueError as error:
+            flaws += flaws_of(error, below)
+    if flaws:
+        raise Flaws(*flaws)
     return parsed
 
 
-@reads("bool", {"type": "boolean"})
-def flag(value: object) -> bool:
-    """``true`` or ``false``."""
-    if not isinstance(value, bool):
-        raise expected("true or false", value)
-    return value
+@contextmanager
+def option_left_out() -> Iterator[None]:
+    """Another part's ConfigError leaves as a ValueError, without the name that its line opens with.
+
+    The reader's caller knows the option's place and puts it before the reason.
+    """
+    try:
+        yield
+    except ConfigError as error:
+        raise ValueError(error.problems[0].partition(": ")[2]) from None
+
+
+def expected(wanted: str, value: object) -> ValueError:
+    """The error for a value of the wrong type, which is named in the words of TOML if it can be."""
+    names = (words for known, words in _KINDS if isinstance(value, known))
+    return ValueError(f"expected {wanted}, got {next(names, type(value).__name__)}")
+
+
+def unreadable(path: Path, error: Exception) -> ValueError:
+    """The error for a file that *error* keeps from being read."""
+    return ValueError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
+
+
+def _typed(known: type[T], wanted: str, schema: Schema) -> Kind[T]:
+    @reads(known.__name__, schema)
+    def parse(value: object) -> T:
+        # TOML's true is no number, though Python's is one.
+        if not isinstance(value, known) or (isinstance(value, bool) and known is not bool):
+            raise expected(wanted, value)
+        return value
+
+    return parse
+
+
+#: Any text, the empty one included.
+text = _typed(str, "text", TEXT)
+flag = _typed(bool, "true or false", {"type": "boolean"})
+integer = _typed(int, "a whole number", {"type": "integer"})
+
+
+@reads_text(minLength=1, maxLength=100)
+def name(written: str) -> str:
+    """Text that goes to logs and /healthz: one to 100 printable characters."""
+    if not written.strip() or len(written) > 100 or not written.isprintable():
+        raise ValueError("must be 1 to 100 printable characters")
+    return written
 
 
 @reads("int", {"type": "integer", "minimum": 1})
 def count(value: object) -> int:
     """A whole number above zero."""
-    number = whole(value)
+    number = integer(value)
     if number <= 0:
         raise ValueError("must be more than zero")
     return number
 
 
-@reads("int", {"type": "integer"})
-def whole(value: object) -> int:
-    """A whole number. TOML's ``true`` is not one."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise expected("a whole number", value)
-    return value
+def _amount(parse: Callable[[object], T], annotation: str, schema: Schema) -> Kind[T]:
+    @reads(annotation, schema)
+    def read(value: object) -> T:
+        try:
+            return parse(value)
+        except OverflowError:
+            raise ValueError("is too large") from None
+
+    return read
 
 
-@reads("float | str", NUMBER_OR_TEXT)
-def duration(value: object) -> float:
-    """Seconds, see :func:`naap_twisted.units.parse_duration`."""
-    try:
-        return units.parse_duration(value)
-    except OverflowError:
-        raise ValueError("is too large") from None
-
-
-@reads("int | str", {"type": ["integer", "string"]})
-def size(value: object) -> int:
-    """Bytes, see :func:`naap_twisted.units.parse_size`."""
-    try:
-        return units.parse_size(value)
-    except OverflowError:
-        raise ValueError("is too large") from None
+#: Seconds and bytes, see :mod:`naap_twisted.units`.
+duration = _amount(units.parse_duration, "float | str", NUMBER_OR_TEXT)
+size = _amount(units.parse_size, "int | str", {"type": ["integer", "string"]})
 
 
 def list_of(item: Kind[T], *, what: str, empty: bool = True) -> Kind[tuple[T, ...]]:
@@ -179,20 +216,12 @@ def list_of(item: Kind[T], *, what: str, empty: bool = True) -> Kind[tuple[T, ..
             raise expected(f"a list of {what}", value)
         if not value and not empty:
             raise ValueError(f"must list at least one of: {what}")
-        parsed: list[T] = []
-        flaws: list[tuple[str, str]] = []
-        for index, element in enumerate(value):
-            try:
-                parsed.append(item(element, surroundings))
-            except ValueError as error:
-                flaws += flaws_of(error, f"[{index}]")
-        if flaws:
-            raise Flaws(*flaws)
-        return tuple(parsed)
+        readers = (partial(item, element, surroundings) for element in value)
+        return tuple(read_all((f"[{index}]", read) for index, read in enumerate(readers)))
 
     least = {} if empty else {"minItems": 1}
-    given = f"Sequence[{item.given}]"
-    return Kind(read, given, {"type": "array", "items": item.schema, **least})
+    annotation = f"Sequence[{item.annotation}]"
+    return Kind(read, annotation, {"type": "array", "items": item.schema, **least})
 
 
 def one_or_list(item: Kind[T], *, what: str) -> Kind[tuple[T, ...]]:
@@ -204,7 +233,8 @@ def one_or_list(item: Kind[T], *, what: str) -> Kind[tuple[T, ...]]:
             return many(value, surroundings)
         return (item(value, surroundings),)
 
-    return Kind(read, f"{item.given} | {many.given}", {"anyOf": [item.schema, many.schema]})
+    schema = {"anyOf": [item.schema, many.schema]}
+    return Kind(read, f"{item.annotation} | {many.annotation}", schema)
 
 
 def one_of(*choices: str) -> Kind[str]:
@@ -213,10 +243,9 @@ def one_of(*choices: str) -> Kind[str]:
 
     @reads(f"Literal[{wanted}]", {"enum": list(choices)})
     def parse(value: object) -> str:
-        parsed = text(value)
-        if parsed not in choices:
+        if text(value) not in choices:
             raise ValueError(f"must be one of {wanted}")
-        return parsed
+        return text(value)
 
     return parse
 
@@ -227,45 +256,36 @@ def optional(kind: Kind[T]) -> Kind[T | None]:
     def read(value: object, surroundings: Surroundings) -> T | None:
         return None if value is None else kind(value, surroundings)
 
-    return Kind(read, f"{kind.given} | None", kind.schema)
+    return Kind(read, f"{kind.annotation} | None", kind.schema)
 
 
 def instance(known: type[T]) -> Kind[T | None]:
-    """An object that only code can give, or ``None``."""
+    """An object that only code can give, of a class or with the methods of a protocol; or none."""
+    article = "an" if known.__name__.startswith("I") else "a"
 
     @reads(f"{known.__name__} | None", {})
     def parse(value: object) -> T | None:
-        if value is not None and not isinstance(value, known):
-            raise expected(f"a {known.__name__}", value)
-        return value
-
-    return parse
-
-
-def provider(interface: type[T]) -> Kind[T | None]:
-    """An object that only code can give, with the methods of a protocol; or ``None``."""
-
-    @reads(f"{interface.__name__} | None", {})
-    def parse(value: object) -> T | None:
-        # The class itself has the methods, too, and is a likely slip.
-        if value is None or (isinstance(value, interface) and not isinstance(value, type)):
+        # The class itself has a protocol's methods, too, and is a likely slip.
+        if value is None or (isinstance(value, known) and not isinstance(value, type)):
             return value
-        raise expected(f"an {interface.__name__}", value)
+        raise expected(f"{article} {known.__name__}", value)
 
     return parse
 
 
-def keys_of(value: object, *, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
-    """Check the keys of an inline table.
+def table_of(**members: Kind[Any]) -> Kind[dict[str, Any]]:
+    """An inline table that has to have all of *members*, and has no other key."""
 
-    :raises ValueError: not a table, or keys missing or unknown.
-    """
-    if not isinstance(value, Mapping):
-        raise expected("a table", value)
-    missing = [key for key in required if key not in value]
-    unknown = [key for key in value if key not in required + optional]
-    if missing or unknown:
-        raise Flaws(
-            *((f".{key}", "is missing") for key in missing),
-            *((f".{key}", "unknown key") for key in unknown),
-        )
+    def read(value: object, surroundings: Surroundings) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise expected("a table", value)
+        flaws = [(f".{key}", "is missing") for key in members if key not in value]
+        flaws += [(f".{key}", "unknown key") for key in value if key not in members]
+        if flaws:
+            raise Flaws(*flaws)
+        readers = {key: partial(kind, value[key], surroundings) for key, kind in members.items()}
+        parsed = read_all((f".{key}", read) for key, read in readers.items())
+        return dict(zip(members, parsed, strict=True))
+
+    properties = {key: kind.schema for key, kind in members.items()}
+    return Kind(read, "Mapping[str, object]", object_schema(properties, list(members)))

@@ -10,7 +10,7 @@ names that proxies and CDNs use.
 
 from __future__ import annotations
 
-from ..headers import HOP_BY_HOP, is_token
+from ..headers import CONNECTION_FIELDS, is_token
 
 _CONNECTION = "it belongs to one connection"
 _ORIGIN = "a browser would take it for this server's own word"
@@ -20,13 +20,7 @@ _OURS = "this server sets it itself"
 
 #: Lower-case names that are never relayed, by the reason.
 _NAMES = {
-    _CONNECTION: (
-        *(name.decode("ascii") for name in HOP_BY_HOP),
-        "content-length",
-        "host",
-        "expect",
-        "http2-settings",
-    ),
+    _CONNECTION: tuple(sorted(CONNECTION_FIELDS)),
     _ORIGIN: (
         # A browser keeps these for the whole origin, or acts on them for it from then on.
         *("set-cookie", "set-cookie2", "set-login", "clear-site-data", "service-worker-allowed"),

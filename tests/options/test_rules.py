@@ -6,7 +6,7 @@ from naap_twisted.options import rules
 from naap_twisted.options.read import Problems
 from naap_twisted.options.rules import Rule
 
-RULE = Rule[int]("size", lambda value: value > 3, "is too much", "take less", ("unit", "server.x"))
+RULE = Rule[int]("size", lambda value: value > 3, "is too much; take less", ("unit", "server.x"))
 
 
 class RuleTests(SynchronousTestCase):
@@ -33,4 +33,5 @@ class RuleTests(SynchronousTestCase):
         """Every rule says what is wrong and what to do."""
         every = (*rules.AUTH, *rules.STORES, *rules.ROUTE, *rules.PLACED, rules.EXPOSURE)
         for rule in every:
-            self.assertTrue(rule.words and rule.remedy, rule.option)
+            wrong, _, remedy = rule.words.partition("; ")
+            self.assertTrue(wrong and remedy, rule.option)

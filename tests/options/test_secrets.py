@@ -215,14 +215,3 @@ class HeadersTests(SecretsCase):
         ):
             error = self.assertRaises(ValueError, secrets.header_value, template, self.around)
             self.assertNotIn(CANARY, str(error))
-
-
-class CaFileTests(SecretsCase):
-    def test_ca_file(self) -> None:
-        """A PEM file beside the config, given as an absolute path; empty is none."""
-        path = self.write("ca.pem", b"-----BEGIN CERTIFICATE-----\n", 0o644)
-        self.assertEqual(secrets.ca_file("ca.pem", self.around), str(path))
-        self.assertEqual(secrets.ca_file("", self.around), "")
-        self.write("key", b"no certificate")
-        for bad in ("none.pem", "key", ".", 3):
-            self.assertRaises(ValueError, secrets.ca_file, bad, self.around)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from naap_twisted.keys.vault import new_master_key
-from naap_twisted.options.stores import directory, master_key, redis_url, secret
+from naap_twisted.options.stores import ca_file, directory, master_key, redis_url, secret
 from tests.config.support import config_of, proxy
 from tests.options.test_judge import RulesCase
 from tests.options.test_secrets import SecretsCase
@@ -46,6 +46,15 @@ class ParserTests(SecretsCase):
         error = self.assertRaises(ValueError, redis_url, "http://:hunter2@h", self.around)
         self.assertNotIn("hunter2", str(error))
         self.assertTrue(str(error).startswith("is not of the form"))
+
+    def test_ca_file(self) -> None:
+        """A PEM file beside the config, given as an absolute path; empty is none."""
+        path = self.write("ca.pem", b"-----BEGIN CERTIFICATE-----\n", 0o644)
+        self.assertEqual(ca_file("ca.pem", self.around), str(path))
+        self.assertEqual(ca_file("", self.around), "")
+        self.write("key", b"no certificate")
+        for bad in ("none.pem", "key", ".", 3):
+            self.assertRaises(ValueError, ca_file, bad, self.around)
 
 
 class JudgeTests(RulesCase):

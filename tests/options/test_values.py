@@ -14,7 +14,7 @@ class ScalarTests(SynchronousTestCase):
             (values.flag, True, True),
             (values.flag, False, False),
             (values.count, 1, 1),
-            (values.whole, -3, -3),
+            (values.integer, -3, -3),
             (values.duration, "500ms", 0.5),
             (values.duration, 2, 2.0),
             (values.size, "1kb", 1024),
@@ -74,9 +74,12 @@ class FlawsTests(SynchronousTestCase):
         self.assertEqual(values.flaws_of(error, "[3]"), [("[3].to", "no")])
         self.assertEqual(values.flaws_of(ValueError("no"), "[3]"), [("[3]", "no")])
 
-    def test_keys_of(self) -> None:
-        """Missing and unknown keys of an inline table are each named."""
-        values.keys_of({"a": 1, "c": 1}, required=("a",), optional=("c",))
-        error = self.assertRaises(values.Flaws, values.keys_of, {"b": 1}, required=("a",))
+    def test_table_of(self) -> None:
+        """Missing and unknown keys of an inline table are each named, and so are bad values."""
+        parse = values.table_of(a=values.count, c=values.text)
+        self.assertEqual(parse({"c": "x", "a": 1}), {"a": 1, "c": "x"})
+        error = self.assertRaises(values.Flaws, parse, {"b": 1, "c": "x"})
         self.assertEqual(error.flaws, ((".a", "is missing"), (".b", "unknown key")))
-        self.assertRaises(ValueError, values.keys_of, [], required=("a",))
+        error = self.assertRaises(values.Flaws, parse, {"a": 0, "c": 1})
+        self.assertEqual([where for where, _ in error.flaws], [".a", ".c"])
+        self.assertRaises(ValueError, parse, [])
