@@ -106,7 +106,7 @@ class MountedProxy(Resource):
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         self._targets = Targets(route, self.egress, bindings.prefix, self._webrtc)
-        # A route that injects no key spends nobody's money.
+        # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if route.injects else None
 
     def render(self, request: IDownstreamRequest) -> int:

@@ -161,8 +161,8 @@ class _ScrubbedBody(Protocol):
         rest = self._scrubber.end()
         if rest:
             self._protocol.dataReceived(rest)
-        whole = reason.check(ResponseDone, PotentialDataLoss)
-        self._protocol.connectionLost(self._broken if self._broken and whole else reason)
+        arrived = reason.check(ResponseDone, PotentialDataLoss)
+        self._protocol.connectionLost(self._broken if self._broken and arrived else reason)
 
 
 def _unreadable(error: Unreadable) -> Failure:

@@ -76,7 +76,7 @@ class PluginServer(MultiService):
         self,
         config: Config,
         reactor: Any,
-        admin: Callable[[PluginServer, str], AdminSide] | None = None,
+        admin: Callable[[PluginServer, str], AdminSide],
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         make_monotonic(reactor)  # before anything of this server looks at the clock
@@ -289,7 +289,7 @@ class PluginServer(MultiService):
             port = ListeningPort(self._reactor, description, site)
             port.setServiceParent(self)  # type: ignore[no-untyped-call]
             self._ports.append(port)
-        if self.config.server.admin_listen and self._make_admin is not None:
+        if self.config.server.admin_listen:
             self._admin = self._make_admin(self, self.config.server.admin_listen)
             self._admin.open()
         super().privilegedStartService()  # type: ignore[no-untyped-call]

@@ -10,8 +10,8 @@ from twisted.logger import Logger
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 # The default action of these is to end the process, with every stream in flight (signal(7)): on a
-# closed terminal, a log rotation's habit, a pipe whose reader left, a timer. SIGQUIT and the faults
-# keep theirs, for whoever wants a core.
+# closed terminal, a log rotation's habit, a pipe whose reader left, a timer. SIGQUIT and the
+# signals of a fault keep their default action, which writes a core for an operator to read.
 _OTHERS = (
     *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE),
     *(signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO),
