@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 from .errors import ConfigError
 
 REDACTED = "[redacted]"
+#: Shorter values are version strings and the like, not keys; nobody looks for them in answers.
+SHORTEST_GUARDED = 8
 
 # An authentication scheme such as "Bearer " may stand before the value that is judged.
 _SCHEME = rb"(?:[A-Za-z][A-Za-z0-9-]* +)?"
@@ -134,6 +136,19 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+def basic_parts(pair: bytes) -> tuple[bytes, bytes]:
+    """What of a ``user:password`` (RFC 7617 section 2) is secret by itself: itself, and one half.
+
+    Who has one key and no password sends it as the user; beside a password the user is an account's
+    name, which stands in addresses that must stay whole.
+
+    >>> basic_parts(b"sk_live_4f81:")
+    (b'sk_live_4f81:', b'sk_live_4f81')
+    """
+    user, _, password = pair.partition(b":")
+    return pair, password if len(password) >= SHORTEST_GUARDED else user
 
 
 def misread(value: bytes, *, in_header: bool = False) -> str | None:

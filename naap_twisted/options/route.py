@@ -112,8 +112,9 @@ class RouteOptions:
     forward_headers: InjectedHeaders = option(
         secret_headers,
         None,
-        "The server-side keys: `${env:X}`, `${file:path}` and `${user_key:provider}`; in code also"
-        " a callable of the request. Set last: nothing from the browser overrides them.",
+        "The server-side keys: `${env:X}`, `${file:path}`, `${basic:env:USER:env:PASSWORD}` and"
+        " `${user_key:provider}`; in code also a callable of the request. Set last: nothing from"
+        " the browser overrides them.",
         '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
         secret=True,
     )

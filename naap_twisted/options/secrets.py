@@ -1,4 +1,4 @@
-"""Values that hold ``${env:X}`` and ``${file:path}`` pieces, resolved to one Secret.
+"""Values that hold ``${env:X}``, ``${file:path}`` and ``${basic:...}``, resolved to one Secret.
 
 Reads the environment and files, and says what is wrong with them without ever quoting a value.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from itertools import zip_longest
@@ -19,7 +20,7 @@ from twisted.web.server import Request
 from ..errors import InvalidKey
 from ..keys.rules import check_provider
 from ..model import UserKeyHeader
-from ..secret import Secret
+from ..secret import Secret, basic_parts
 from .http_values import header_name
 from .values import (
     TEXT,
@@ -45,6 +46,8 @@ LITERAL = "config"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _USER_KEY = "user_key:"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A file's path may hold colons; each of the two sources may be left out, as an empty text.
+_BASIC = re.compile(r"(|env:\w+|file:.+?):(|env:\w+|file:.+)", re.ASCII)
 
 
 def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
@@ -92,7 +95,44 @@ def _refuse_open_directories(path: Path) -> None:
             raise ValueError(f"{path} can be exchanged by others; run: chmod go-w {place}")
 
 
-def _piece(reference: str, surroundings: Surroundings) -> bytes:
+def _piece(reference: str, surroundings: Surroundings) -> tuple[bytes, tuple[bytes, ...]]:
+    """What a ``${...}`` stands for, and what of that is secret by itself."""
+    scheme, _, argument = reference.partition(":")
+    if scheme == "basic":
+        return _basic(argument, surroundings)
+    value = _source(reference, surroundings)
+    return value, (value.strip(b" \t"),)
+
+
+def _basic(argument: str, surroundings: Surroundings) -> tuple[bytes, tuple[bytes, ...]]:
+    """``user:password`` in base64, as RFC 7617 section 2 writes credentials."""
+    match = _BASIC.fullmatch(argument)
+    if match is None or argument == ":":
+        raise ValueError(
+            "has a ${basic:...} that is not of the form ${basic:env:USER:env:PASSWORD};"
+            " file:path may stand for each of the two, and nothing for one that is empty"
+        )
+    sources = match.groups()
+    readers = (partial(_credential, source, surroundings) for source in sources)
+    user, password = read_all(("", reader) for reader in readers)
+    if b":" in user:
+        # A server takes all that follows the first colon for the password.
+        raise ValueError(f"user from {sources[0]} has a colon, which no user of Basic can have")
+    pair = user + b":" + password
+    packed = b64encode(pair)
+    return packed, (packed, *basic_parts(pair))
+
+
+def _credential(source: str, surroundings: Surroundings) -> bytes:
+    if not source:
+        return b""
+    # A Secret holds no control character, and base64 would hide one.
+    secret = Secret(_source(source, surroundings), source)
+    secret.refuse_mistakes()
+    return secret.reveal()
+
+
+def _source(reference: str, surroundings: Surroundings) -> bytes:
     scheme, _, argument = reference.partition(":")
     if scheme == "user_key":
         raise ValueError("${user_key:...} has a meaning in forward_headers only")
@@ -131,11 +171,12 @@ def _joined(template: str, surroundings: Surroundings) -> Secret:
     if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
     texts, references = [piece.encode() for piece in pieces[::2]], pieces[1::2]
-    parts = read_all(("", partial(_piece, reference, surroundings)) for reference in references)
+    found = read_all(("", partial(_piece, reference, surroundings)) for reference in references)
+    values = [value for value, _ in found]
     return Secret(
-        b"".join(map(b"".join, zip_longest(texts, parts, fillvalue=b""))).strip(b" \t"),
+        b"".join(map(b"".join, zip_longest(texts, values, fillvalue=b""))).strip(b" \t"),
         source="+".join(references) or LITERAL,
-        parts=tuple(part.strip(b" \t") for part in parts),
+        parts=tuple(part for _, parts in found for part in parts),
     )
 
 

@@ -368,6 +368,10 @@ def _headers() -> Iterator[Row]:
     yield from _rows(place, False, [{"Authorization": value} for value in BAD_SECRETS])
     yield from _rows(place, False, [{"X-Key": KEY, "x-key": KEY}, {"A": KEY, "B": KEY, "a": KEY}])
     yield from _rows(place, False, (3, True, "Bearer", [], ["Authorization"], DAY))
+    bad = ("env:SECRET", "env:NO_SUCH:", "env:SECRET:env:EMPTY", "env:COLON:", ":", "SECRET:", "")
+    yield from _rows(place, False, [{"Authorization": f"Basic ${{basic:{text}}}"} for text in bad])
+    good = ("env:SECRET:", ":env:SECRET", "env:SECRET:env:COLON")
+    yield from _rows(place, True, [{"Authorization": f"Basic ${{basic:{text}}}"} for text in good])
     yield from _rows(
         place, False, [{"Authorization": "${user_key:daydream}"}, {"A": "${user_key:}"}]
     )
@@ -415,7 +419,7 @@ def _unknown() -> Iterator[Row]:
 
 
 ROWS = (*_server(), *_others(), *_auth(), *_routes(), *_together(), *_unknown())
-ENVIRON = {"SECRET": KEY, "EMPTY": " "}
+ENVIRON = {"SECRET": KEY, "EMPTY": " ", "COLON": "a:b"}
 #: What every row changes: by place, as Python has it.
 BASE: dict[str, Any] = {
     "server.name": "ai",
