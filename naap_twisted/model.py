@@ -158,6 +158,8 @@ class OutboundRequest:
     :ivar caller: the name under which limits count the caller; ``""`` for the server itself.
     :ivar identity: the user whose own key the headers may hold; a connection that has carried one
         user's key serves no other user. ``None`` where the key, if there is one, is the route's.
+    :ivar request_target: path and query as they go on the wire, where the route has put a key into
+        them; ``None``: the target's own.
     """
 
     method: bytes
@@ -167,6 +169,7 @@ class OutboundRequest:
     timeouts: Timeouts = Timeouts()
     caller: str = ""
     identity: str | None = field(default=None, repr=False)
+    request_target: Secret | None = field(default=None, repr=False)
 
 
 @frozen(cache_hash=True)  # the CORS wrapper looks it up in a table at every request

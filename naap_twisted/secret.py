@@ -27,6 +27,7 @@ _SCHEME = rb"(?:[A-Za-z][A-Za-z0-9-]* +)?"
 _VARIABLE = re.compile(_SCHEME + rb"\$(?:env:)?[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(rb"\$\{[^}]*\}")
 _QUOTED = re.compile(_SCHEME + rb"""(?:"[^"]*"|'[^']*')""")
+_CONTROLS = bytes((*range(9), *range(10, 32), 127))
 _LINE_ENDS = (b"\\n", b"\\r")
 
 
@@ -52,7 +53,7 @@ class Secret:
         raw = value.encode("utf-8") if isinstance(value, str) else bytes(value)
         if not raw.strip():
             raise ValueError(f"secret from {source} is empty")
-        if any((byte < 32 and byte != 9) or byte == 127 for byte in raw):
+        if raw != raw.translate(None, _CONTROLS):
             if raw.rstrip(b"\r\n").isascii() and raw.rstrip(b"\r\n").decode().isprintable():
                 raise ValueError(f"secret from {source} ends in a line end; take it away")
             raise ValueError(f"secret from {source} holds a control character")

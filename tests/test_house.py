@@ -35,10 +35,12 @@ PURE = (
     "policy/hostname.py",
     "model.py",
     "policy/own_headers.py",
+    "policy/own_query.py",
     "policy/public_suffix.py",
     "route/request_headers.py",
     "secret.py",
     "route/response_headers.py",
+    "route/sealing.py",
     "route/spellings.py",
     "policy/target.py",
     "units.py",
@@ -52,6 +54,7 @@ PURE = (
 #: Where a secret becomes bytes: on the wire, to be looked for in what comes back, as a key.
 REVEALING = {
     *("upstream/wire.py", "upstream/agent.py", "route/request_headers.py", "route/scrub.py"),
+    "route/sealing.py",
     # Base64 of a user and a password.
     "options/secrets.py",
     "auth/signing_keys.py",

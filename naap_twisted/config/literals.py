@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from ..options.injected import is_written_out
 from ..options.option import options_of
 from ..options.read import Problems
 from ..options.secrets import LITERAL
 from ..options.server import Config
 from ..secret import Secret
-
-# Names of headers that hold a credential; others hold an API version or a format.
-_CREDENTIAL = re.compile(
-    r"(?:proxy-)?authorization|cookie|(?:.*[-_])?(?:api)?(?:key|token|secret|password|auth)",
-    re.IGNORECASE,
-)
 
 
 def literal_keys(config: Config) -> Iterator[str]:
@@ -27,10 +21,9 @@ def literal_keys(config: Config) -> Iterator[str]:
             if _is_literal(value) and (value.has_password or not key.endswith("url")):
                 yield option.place
     for index, route in enumerate(config.proxy):
-        headers = {} if callable(route.forward_headers) else route.forward_headers
-        for name, value in headers.items():
-            if _is_literal(value) and _CREDENTIAL.fullmatch(name):
-                yield f"proxy[{index}].forward_headers.{name}"
+        for key, name, value in route.keys.values():
+            if is_written_out(name, value):
+                yield f"proxy[{index}].{key}.{name}"
 
 
 def _is_literal(value: object) -> bool:

@@ -90,7 +90,8 @@ def judge_placed(config: Config, route: RouteOptions, place: str, problems: Prob
 def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note an open relay that nobody asked for."""
     # A key that can't be read is no less in use for that.
-    if route.forward_headers or problems.touch(f"{place}.forward_headers"):
+    options = ("forward_headers", "forward_query")
+    if route.carries_key or problems.touch(*(f"{place}.{option}" for option in options)):
         EXPOSURE.judge(Placed(config, route), place, problems)
 
 

@@ -74,6 +74,7 @@ class RouteKeywords(TypedDict, total=False):
     idle_timeout: float | str | None
     total_timeout: float | str | None
     forward_headers: ForwardHeaders | None
+    forward_query: Mapping[str, str | bytes | Secret] | None
     pass_headers: Sequence[str] | None
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]

@@ -15,6 +15,7 @@ from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
+from .injected import KeyTable, QueryPairs, query_pairs
 from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
 from .values import (
@@ -118,6 +119,14 @@ class RouteOptions:
         '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
         secret=True,
     )
+    forward_query: QueryPairs = option(
+        query_pairs,
+        None,
+        "Query parameters that the server sets, last: keys (`${env:X}`, `${file:path}`), or plain"
+        " text such as an API version. A page whose own query names one gets 400.",
+        '{ key = "${env:MAPS_KEY}", "api-version" = "2024-10-21" }',
+        secret=True,
+    )
     pass_headers: tuple[str, ...] | None = option(
         optional(http.header_patterns),
         None,
@@ -199,6 +208,16 @@ class RouteOptions:
     def header(self) -> str:
         """The request header that names the URL, where the route is not pinned."""
         return self.target_url_header or TARGET_URL_HEADER
+
+    @property
+    def keys(self) -> KeyTable:
+        """What the route adds of its own."""
+        return KeyTable(self.forward_headers, self.forward_query)
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether its requests hold a server-side key, wherever they hold it."""
+        return self.keys.carries_key
 
 
 def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:

@@ -19,7 +19,7 @@ from .server import Config
 
 T = TypeVar("T")
 _HTTPS_ONLY = (
-    "forward_headers are sent over https only; or list the upstream's network in allow_networks",
+    "a route's keys are sent over https only; or list the upstream's network in allow_networks",
     ("upstream.allow_networks",),
 )
 
@@ -62,7 +62,7 @@ class Placed:
     @property
     def is_bare(self) -> bool:
         """Whether it sends keys and no network of the operator's own is excepted."""
-        return bool(self.route.forward_headers) and not self.networks
+        return self.route.carries_key and not self.networks
 
 
 def on_loopback(config: Config) -> bool:
@@ -173,8 +173,7 @@ EXPOSURE = Rule[Placed](
     lambda at: (
         at.route.authorize is None and not at.config.auth.is_required and not on_loopback(at.config)
     ),
-    "anybody could use the keys in forward_headers: no caller needs a name, and this server can be"
-    " reached from other machines; turn auth on, listen on loopback, or write authorize ="
-    ' "anyone"',
+    "anybody could use the route's keys: no caller needs a name, and this server can be reached"
+    ' from other machines; turn auth on, listen on loopback, or write authorize = "anyone"',
     ("auth.mode", "auth.required", "server.listen"),
 )

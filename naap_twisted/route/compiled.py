@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -12,17 +11,15 @@ from ..auth.gate import Authorize, is_rule
 from ..errors import ConfigError
 from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
-from ..keys.headers import UserKeyHeaders
-from ..model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, UserKeyHeader
+from ..model import AllowedNetwork, RateLimit, RouteCors, Target, Timeouts
 from ..options.references import import_object
 from ..options.route import RouteOptions, passed_headers, with_sessions
-from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
-from ..secret import Secret
 from ..whip import rules as whip
 from .body import ANY_TYPE, BodyPolicy
-from .request_headers import RequestRewrite, injected_headers
+from .injection import Injection
+from .request_headers import RequestRewrite
 from .response_headers import ResponseRewrite
 from .scrub import Guard
 
@@ -40,11 +37,10 @@ class Route:
     :ivar methods: the methods that it answers anywhere, OPTIONS excluded.
     :ivar own_methods: those of them that it answers apart from a WebRTC session's Location.
     :ivar pinned: the fixed upstream base; the route then answers for every path below its own.
-    :ivar forward: the callable that makes the injected headers; ``None`` where they are fixed.
-    :ivar fixed_headers: the injected headers where no callable makes them.
-    :ivar injects: names of the injected headers; ``("(callable)",)`` where only a callable knows.
-    :ivar user_keys: headers that hold the user's own key: :meth:`with_keys` makes *forward* of
-        them, once there is a store.
+    :ivar injection: what it adds to its requests.
+    :ivar injects: names of the headers and query parameters that hold keys; ``"(callable)"`` where
+        only a callable knows them.
+    :ivar guard: looks for all of its keys, but for those that a callable makes.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
@@ -55,10 +51,8 @@ class Route:
     target_url_header: str
     body: BodyPolicy
     timeouts: Timeouts
-    forward: Callable[..., Any] | None = field(repr=False)
-    fixed_headers: HeaderPairs = field(repr=False)
+    injection: Injection
     injects: tuple[str, ...]
-    user_keys: Mapping[str, Secret | UserKeyHeader] = field(repr=False)
     guard: Guard = field(repr=False)
     request_rewrite: RequestRewrite
     response_rewrite: ResponseRewrite
@@ -76,7 +70,21 @@ class Route:
 
     def with_keys(self, keys: IKeyStore) -> Route:
         """This route with users' own keys taken from *keys*."""
-        return evolve(self, forward=UserKeyHeaders(self.user_keys, keys))
+        return evolve(self, injection=self.injection.with_keys(keys))
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether it sends users' own keys, from a store."""
+        return bool(self.injection.user_keys)
+
+    def judged(self, target: Target) -> Target:
+        """*target* again, as a page may name it.
+
+        :raises InvalidTarget: it sets a query parameter of the route's own.
+        """
+        if self.injection.sealing is not None:
+            self.injection.sealing.refuse_own(target)
+        return target
 
 
 def compile_route(written: RouteOptions) -> Route:
@@ -95,8 +103,8 @@ def compile_route(written: RouteOptions) -> Route:
         required=pinned is None,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
     )
-    headers = options.forward_headers
-    fixed, user_keys = _headers(headers)
+    keys = options.keys
+    injection = Injection.compile(keys)
     patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
     return Route(
         methods=_methods(options),
@@ -111,12 +119,10 @@ def compile_route(written: RouteOptions) -> Route:
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
         ),
-        forward=headers if callable(headers) else None,
-        fixed_headers=fixed,
-        injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
-        user_keys=user_keys,
-        guard=Guard(fixed),
-        request_rewrite=RequestRewrite(patterns, fixed),
+        injection=injection,
+        injects=(*keys.header_names, *keys.query_keys),
+        guard=Guard(injection.headers, *keys.query_keys.values()),
+        request_rewrite=RequestRewrite(patterns, injection.headers),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
@@ -127,14 +133,6 @@ def compile_route(written: RouteOptions) -> Route:
         cors=_cors(options, pinned, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )
-
-
-def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:
-    """The headers that every request has alike, or all of them where one holds a user's key."""
-    if callable(headers):
-        return (), {}
-    fixed = {name: value for name, value in headers.items() if isinstance(value, Secret)}
-    return (injected_headers(fixed), {}) if len(fixed) == len(headers) else ((), headers)
 
 
 def _authorize(rule: Authorize | None) -> Authorize | None:
@@ -157,7 +155,7 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
 
     def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
         networks = (*options.allow_networks, *of_server)
-        carries_key = bool(options.forward_headers)
+        carries_key = options.carries_key
         return EgressPolicy(hosts, schemes, ports, networks, carries_key=carries_key)
 
     return make

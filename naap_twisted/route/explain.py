@@ -43,10 +43,10 @@ def target_of(route: Route, url: str) -> Target:
     """
     raw = url.encode("utf-8", "surrogateescape")
     if route.pinned is None:
-        return parse_target(raw, route.target_url_header)
+        return route.judged(parse_target(raw, route.target_url_header))
     if not raw.startswith((b"/", b"?")) and raw:
-        return route.pinned.within(parse_target(raw, "target"))
-    return route.pinned.join(raw)
+        return route.judged(route.pinned.within(parse_target(raw, "target")))
+    return route.judged(route.pinned.join(raw))
 
 
 async def explain(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.web.iweb import IResponse
 
 from ..errors import ProxyError, UpstreamTimeout
@@ -24,6 +24,7 @@ from ..secret import Secret
 from ..upstream.beginning import discard
 from .response_headers import absolute_location
 from .scrub import Guard
+from .sealing import Sealing
 
 MOST_HOPS = 3
 
@@ -41,11 +42,35 @@ _PUBLIC_HEADERS = HeaderPatterns(
 )
 
 
+@frozen
+class Trail:
+    """The bounds of a chain of redirects.
+
+    :ivar guard: finds the keys of the first request, which no URL and no body takes elsewhere.
+    :ivar pinned: the route's fixed base, which a redirect may not leave.
+    :ivar sealing: puts the route's keys into targets of the first origin.
+    """
+
+    egress: EgressPolicy
+    guard: Guard
+    pinned: PinnedBase | None = None
+    sealing: Sealing | None = None
+
+    def next_hop(self, value: bytes, here: Target) -> VettedTarget:
+        """The target of a Location that the upstream at *here* sent.
+
+        :raises ProxyError: the route does not allow it.
+        """
+        target = parse_target(absolute_location(value, here))
+        if self.pinned is not None:
+            target = self.pinned.within(target)
+        if self.sealing is not None and target.origin == here.origin:
+            target = self.sealing.cleaned(target)
+        return self.egress.vet(target)
+
+
 async def send_and_follow(
-    upstream: IUpstream,
-    outbound: OutboundRequest,
-    egress: EgressPolicy,
-    pinned: PinnedBase | None = None,
+    upstream: IUpstream, outbound: OutboundRequest, trail: Trail
 ) -> tuple[IResponse, Target]:
     """The last response of the chain, and the target that gave it.
 
@@ -53,15 +78,14 @@ async def send_and_follow(
     if it comes after :data:`MOST_HOPS`, if the request's body was streamed, which can't be sent
     again, or if it would carry a secret to another origin in its URL or body.
 
-    :param pinned: the route's fixed base, which a redirect may not leave.
     :raises UpstreamTimeout: the redirects took the exchange's total time.
     """
     started, total = monotonic(), outbound.timeouts.total
     first = outbound
     for _ in range(MOST_HOPS):
         response: IResponse = await upstream.send(outbound)
-        vetted = _next_hop(response, outbound, egress, pinned)
-        hop = None if vetted is None else _request_to(vetted, outbound, first)
+        vetted = _next_hop(response, outbound, trail)
+        hop = None if vetted is None else _request_to(vetted, outbound, trail)
         if hop is None:
             return response, outbound.target.target
         discard(response)
@@ -74,9 +98,7 @@ async def send_and_follow(
     return await upstream.send(outbound), outbound.target.target
 
 
-def _next_hop(
-    response: IResponse, outbound: OutboundRequest, egress: EgressPolicy, pinned: PinnedBase | None
-) -> VettedTarget | None:
+def _next_hop(response: IResponse, outbound: OutboundRequest, trail: Trail) -> VettedTarget | None:
     reading = outbound.method in (b"GET", b"HEAD") and outbound.body is None
     if response.code not in (_READING if reading else _REPEATING):
         return None
@@ -84,21 +106,23 @@ def _next_hop(
     if len(values) != 1 or not isinstance(outbound.body, bytes | None):
         return None
     try:
-        target = parse_target(absolute_location(values[0], outbound.target.target))
-        return egress.vet(target if pinned is None else pinned.within(target))
+        return trail.next_hop(values[0], outbound.target.target)
     except ProxyError:
         return None
 
 
 def _request_to(
-    vetted: VettedTarget, outbound: OutboundRequest, first: OutboundRequest
+    vetted: VettedTarget, outbound: OutboundRequest, trail: Trail
 ) -> OutboundRequest | None:
     """The request of the next hop, or ``None`` where it would take a secret to another origin."""
     target = vetted.target
     if target.origin == outbound.target.target.origin:
-        return evolve(outbound, target=vetted)
+        # Once the chain has left the first origin there is no key in the target any more.
+        keyed = outbound.request_target is not None
+        sealed = trail.sealing.seal(target) if keyed and trail.sealing is not None else None
+        return evolve(outbound, target=vetted, request_target=sealed)
     body = outbound.body if isinstance(outbound.body, bytes) else b""
-    if Guard(first.headers).holds(target.url.encode("ascii") + b"\n" + body):
+    if trail.guard.holds(target.url.encode("ascii") + b"\n" + body):
         return None
     # Every injected value is a Secret (request_headers.injected_headers), a version string, too.
     headers = tuple(
@@ -106,4 +130,4 @@ def _request_to(
         for name, value in outbound.headers
         if not isinstance(value, Secret) and _PUBLIC_HEADERS.match(name)
     )
-    return evolve(outbound, target=vetted, headers=headers)
+    return evolve(outbound, target=vetted, headers=headers, request_target=None)

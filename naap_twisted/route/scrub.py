@@ -55,6 +55,13 @@ class Guard:
         self._bytes = frozenset[int]()
         self._quotes = False
 
+    def beside(self, injected: Iterable[tuple[bytes, HeaderValue]]) -> Guard:
+        """A guard that also finds the secrets of *injected*, which one request has alone."""
+        guard = Guard(injected)
+        guard._secrets += self._secrets
+        guard._shortest = min(guard._shortest, self._shortest)
+        return guard
+
     def __bool__(self) -> bool:
         return bool(self._secrets)
 

@@ -31,7 +31,7 @@ from ..whip.sessions import METHODS, WebRtcSessions
 from .compiled import Route, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
-from .redirects import send_and_follow
+from .redirects import Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
@@ -146,28 +146,31 @@ class MountedProxy(Resource):
         policy = route.patch if request.method == b"PATCH" else route.body
         body, content_type = await policy.open(request)
         record.mark("body")
-        injected, guard, identity = route.fixed_headers, route.guard, None
-        if route.forward is not None:
+        injection = route.injection
+        injected, guard, identity = injection.headers, route.guard, None
+        if injection.forward is not None:
             identity = record.caller
             patience = self._bound.gate.patience
-            made = await patience.settle(route.forward(request), "forward_headers")
+            made = await patience.settle(injection.forward(request), "forward_headers")
             injected = injected_headers(made or {})
-            guard = Guard(injected)
+            guard = guard.beside(injected)
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
             content_type=content_type,
             request_id=record.request_id,
         )
+        sealing = injection.sealing
         outbound = OutboundRequest(
-            request.method, vetted, headers, body, route.timeouts, record.caller, identity
+            *(request.method, vetted, headers, body, route.timeouts, record.caller, identity),
+            None if sealing is None else sealing.seal(target),
         )
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
         if route.follow_redirects:
             response, target = await send_and_follow(
-                self._upstream, outbound, self.egress, route.pinned
+                self._upstream, outbound, Trail(self.egress, guard, route.pinned, sealing)
             )
             record.target = target.origin
         else:

@@ -160,7 +160,7 @@ class PluginServer(MultiService):
             prefix=full_path.encode("ascii"),
             door=door,
             key=self._location_key,
-            keys=self.keys if route.user_keys else None,
+            keys=self.keys if route.needs_keys else None,
             cross_site=self._cross_site,
         )
         return proxy.mounted(bindings)

@@ -85,6 +85,9 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     headers = {} if callable(route.forward_headers) else route.forward_headers
     injected = [f"{name} (from {value.source})" for name, value in headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
+    if route.forward_query:
+        pairs = (f"{name} (from {value.source})" for name, value in route.forward_query.items())
+        yield "injected query", ", ".join(pairs)
     pinned = route.target is not None
     sent = passed_headers(route.pass_headers, pinned=pinned)
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]

@@ -2,13 +2,30 @@
 
 import os
 from base64 import b64encode
+from urllib.parse import quote
 
-from tests.adversarial.echo_vectors import answer
-from tests.adversarial.oracle import Stage
+from twisted.internet import reactor
+
+from naap_twisted.route.explain import explain
+from naap_twisted.testing import ScriptedUpstream
+
+from .echo_vectors import answer
+from .oracle import OK, Stage
+from .test_redirects import moved
 
 USER, PASSWORD = "AC0123456789", "canary-pa55-of-the-account"
 KEY = "canary-4b7e-of-the-account"
 ENVIRON = {"BASIC_USER": USER, "BASIC_PASSWORD": PASSWORD, "PLACED_KEY": KEY}
+
+
+class Turns:
+    """Steps of an upstream that answers each request otherwise."""
+
+    def __init__(self, *answers):
+        self._answers = iter(answers)
+
+    def __iter__(self):
+        return iter((next(self._answers),))
 
 
 class PlaceStage(Stage):
@@ -17,7 +34,17 @@ class PlaceStage(Stage):
     def setUp(self):
         self.patch(os, "environ", {**os.environ, **ENVIRON})
 
-    async def assert_held(self, *texts, **route):
+    def assert_unseen(self, *texts):
+        """Nothing that a server shows of itself, and nothing that it wrote, holds one of them."""
+        shown = [*map(repr, self.heard), *self.logged]
+        for mount in self.running.server.routes():
+            proxy = mount.proxy
+            parts = [proxy.route, vars(proxy), proxy.options, proxy.route.injection]
+            shown += map(repr, [*parts, proxy._targets._decided])
+        for text in texts:
+            self.assertNotIn(text, "\n".join(shown))
+
+    async def assert_held(self, *texts, raw=None, **route):
         """Each of *texts* is taken out of a body, a header and a Location that repeat it."""
         for text in map(str.encode, texts):
             for status, body, line in (
@@ -26,18 +53,12 @@ class PlaceStage(Stage):
                 (302, b"", b"Location: https://other.example/?k=" + text),
             ):
                 for errors in ("passthrough", "envelope"):
-                    self.start(
-                        answer(status, body, line),
-                        errors=errors,
-                        response_headers=["X-Echo"],
-                        **route,
-                    )
-                    (reply,) = await self.converse(self.request())
+                    step = answer(status, body, line)
+                    self.start(step, errors=errors, response_headers=["X-Echo"], **route)
+                    (reply,) = await self.converse(self.request() if raw is None else raw)
                     self.assertEqual(reply.status, status)
-                    heard = b"".join(self.heard)
-                    self.assertIn(b"[redacted]", heard)
-                    self.assertNotIn(text, heard)
-                    self.assertNotIn(text.decode(), "\n".join(self.logged))
+                    self.assertIn(b"[redacted]", b"".join(self.heard))
+                    self.assert_unseen(text.decode())
                     await self.judge(sent=1)
 
 
@@ -66,3 +87,141 @@ class BasicTests(PlaceStage):
         packed = b64encode(f"{KEY}:".encode()).decode()
         value = {"Authorization": "Basic ${basic:env:PLACED_KEY:}"}
         await self.assert_held(packed, KEY, forward_headers=value)
+
+
+class QueryTests(PlaceStage):
+    """``forward_query``: a key and a version."""
+
+    keys = {
+        "forward_headers": {},
+        "forward_query": {"key": "${env:PLACED_KEY}", "api-version": "2024-10-21"},
+        "methods": ["GET", "POST"],
+    }
+    own = f"key={quote(KEY)}&api-version=2024-10-21".encode()
+
+    async def ask(self, below, *lines, path=b"/api/v1/x"):
+        """The one answer to a GET of *below*, on a route where the page names the URL."""
+        url = f"http://127.0.0.1:{self.upstream.port}".encode() + below
+        raw = self.request(*lines, method=b"GET", url=url, body=b"", path=path)
+        (reply,) = await self.converse(raw)
+        return reply
+
+    async def ask_pinned(self, below):
+        """The same on a pinned route."""
+        self.mount("/pin", self.upstream, KEY, {**self.keys, "target": self.upstream.origin})
+        raw = self.request(method=b"GET", body=b"", path=b"/api/v1/pin" + below)
+        (reply,) = await self.converse(raw)
+        return reply
+
+    def line(self, at=0):
+        """The request line of the upstream's request *at*."""
+        return self.upstream.requests[at].line
+
+    async def test_sent(self):
+        """Last, behind the page's own bytes as they came; on both kinds of route."""
+        for below in (b"/", b"/m?q=a%2Fb+c&&x", b"/m?", b"//m/%2f;v=1?keys=1&monkey"):
+            mark = b"&" if b"?" in below[:-1] else b"" if b"?" in below else b"?"
+            line = b"GET " + below + mark + self.own + b" HTTP/1.1"
+            self.start(**self.keys)
+            self.assertEqual((await self.ask(below)).status, 200)
+            self.assertEqual((await self.ask_pinned(below)).status, 200)
+            self.assertEqual([self.line(0), self.line(1)], [line, line])
+            self.assert_unseen(KEY)
+            await self.judge(sent=2)
+
+    async def test_named_by_the_page(self):
+        """In any spelling: 400, which says who sets it, and no upstream is asked."""
+        for query in (
+            *(b"?key=mine", b"?KEY=mine", b"?a=1&%6bey=mine", b"?%256Bey", b"?key[]=mine"),
+            *(b"?key%5b%5D=mine", b"?a;key=mine", b"?+key=mine", b"?api_version=1"),
+            *(b"?API%2DVersion=2020", b"?x=1&key="),
+        ):
+            self.start(**self.keys)
+            for reply in (await self.ask(b"/m" + query), await self.ask_pinned(b"/m" + query)):
+                self.assert_error([reply], 400, "INVALID_TARGET")
+                self.assertIn(b"The server sets the query parameter", reply.body)
+                self.assertNotIn(b"mine", reply.body)
+            self.assert_unseen(KEY)
+            await self.judge(sent=0)
+
+    async def test_echoed(self):
+        """As it is and as it went out; the version is no secret and stays."""
+        await self.assert_held(KEY, KEY.replace("-", "%2D"), **self.keys)
+        body = b"unknown api-version 2024-10-21"
+        self.start(answer(400, body), errors="passthrough", **self.keys)
+        self.assertEqual((await self.ask(b"/")).body, body)
+        await self.judge(sent=1)
+
+    async def test_a_callable_makes_the_headers(self):
+        """The query's key is looked for beside what the callable has made."""
+        made = "canary-made-for-one-request"
+        keys = {**self.keys, "forward_headers": lambda request: {"X-Key": made}}
+        self.start(answer(401, f"{made} {KEY}".encode()), errors="passthrough", **keys)
+        self.assertEqual((await self.ask(b"/")).body, b"[redacted] [redacted]")
+        self.assertEqual(self.upstream.requests[0].values("x-key"), [made.encode()])
+        await self.judge(sent=1)
+
+    async def test_location(self):
+        """A relative one is resolved against what the page asked for, not what was sent."""
+        for location, absolute in ((b"", b"/m?q=1"), (b"?b", b"/m?b"), (b"/n", b"/n")):
+            self.start(answer(302, b"", b"Location: " + location), **self.keys)
+            reply = await self.ask(b"/m?q=1")
+            origin = self.upstream.origin.encode()
+            self.assertEqual(reply.values("location"), [origin + absolute])
+            self.assert_unseen(KEY)
+            await self.judge(sent=1)
+
+    def begin(self):
+        """A route that follows redirects, to a second upstream as well."""
+        self.start(server={"allow_networks": ["127.0.0.1/32"]})
+        self.keyed = False
+        self.other = ScriptedUpstream(self, OK)
+        ports = [self.upstream.port, self.other.port]
+        route = {**self.keys, "allowed_ports": ports, "follow_redirects": True}
+        self.mount("/hop", self.upstream, KEY, route)
+
+    async def test_redirects(self):
+        """Within the origin it is set anew; to another one, and back from there, it never goes."""
+        for again in ("/again?a=1", f"/again?a=1&{self.own.decode()}", "/again?a=1&KEY=old"):
+            self.begin()
+            there = moved(302, self.other.origin + "/there?b=2")
+            self.upstream.steps = Turns(moved(302, again), there, moved(302, "/last"))
+            self.other.steps = (moved(302, self.upstream.origin + "/back"),)
+            self.assertEqual((await self.ask(b"/m", path=b"/api/v1/hop")).status, 302)
+            self.assertEqual(self.line(0), b"GET /m?" + self.own + b" HTTP/1.1")
+            self.assertEqual(self.line(1), b"GET /again?a=1&" + self.own + b" HTTP/1.1")
+            self.assertEqual(self.other.requests[0].line, b"GET /there?b=2 HTTP/1.1")
+            self.assertEqual(self.line(2), b"GET /back HTTP/1.1")
+            self.assert_unseen(KEY)
+            await self.judge(sent=3)
+
+    async def test_a_redirect_that_takes_it_elsewhere(self):
+        """An upstream that writes it into another origin's URL: relayed, and blotted out."""
+        self.begin()
+        self.upstream.steps = (moved(302, f"{self.other.origin}/?stolen={KEY}"),)
+        reply = await self.ask(b"/m", path=b"/api/v1/hop")
+        cleaned = f"{self.other.origin}/?stolen=[redacted]".encode()
+        self.assertEqual(reply.values("location"), [cleaned])
+        self.assertEqual(self.other.connections, 0)
+        await self.judge(sent=1)
+
+    async def test_explained(self):
+        """The page's URL, and nothing of the key; a URL that names it is refused as a page's is."""
+        self.start(**self.keys)
+        proxy = self.running.server.routes()[0].proxy
+        for below, passed in (("/m?q=1", True), ("/m?KEY=1", False)):
+            url = self.upstream.origin + below
+            first, *_ = await explain(proxy, url, self.resolver, reactor)
+            self.assertEqual((first.name, first.passed), ("parse", passed))
+            self.assertNotIn(KEY, repr(first))
+        await self.judge(sent=0)
+
+    async def test_another_sites_page(self):
+        """What needs no CORS spends no key in a query either."""
+        line = b"Sec-Fetch-Site: cross-site"
+        self.start(**self.keys)
+        self.assert_error([await self.ask(b"/", line)], 403, "CROSS_SITE_NOT_ALLOWED")
+        await self.judge(sent=0)
+        self.start(**{**self.keys, "forward_query": {"api-version": "2024-10-21"}})
+        self.assertEqual((await self.ask(b"/", line)).status, 200)
+        await self.judge(sent=1)

@@ -40,6 +40,14 @@ class LiteralTests(SynchronousTestCase):
         )
         self.assertEqual(list(literal_keys(kept)), [])
 
+    def test_query(self) -> None:
+        """A parameter that a key's name has; a version is plain text."""
+        written = 'forward_query = { key = "sk-canary", api-version = "2024-10-21", v = "1" }'
+        config = config_of(proxy=proxy(written))
+        self.assertEqual(list(literal_keys(config)), ["proxy[0].forward_query.key"])
+        kept = config_of(proxy=proxy('forward_query = { key = "${env:KEY}" }'))
+        self.assertEqual(list(literal_keys(kept)), [])
+
     def test_file(self) -> None:
         """Refused where others can read it, with the command that mends it; never the key."""
         path = Path(self.mktemp())

@@ -347,6 +347,7 @@ def _routes() -> Iterator[Row]:
     good = {"from": "Location", "to": "X-WHIP-Resource"}
     yield from _lists("proxy.expose_headers", good, [*pairs, "Location", 3, DAY], empty=True)
     yield from _headers()
+    yield from _query()
     yield from _rows("proxy.errors", False, ("", "raw", "Envelope", 3, True, [], *STRANGE))
     yield from _rows("proxy.errors", True, ("envelope", "passthrough"))
     yield from _rows("proxy.authorize", False, BAD_RULES)
@@ -379,6 +380,19 @@ def _headers() -> Iterator[Row]:
     yield from _rows(place, True, [{}, {"Authorization": f"Bearer {KEY}"}, {"X": "${env:SECRET}"}])
 
 
+def _query() -> Iterator[Row]:
+    place = "proxy.forward_query"
+    yield from _rows(place, False, [{name: KEY} for name in ("", " ", "a\nb", "a\x00")])
+    yield from _rows(place, False, [{"key": value} for value in BAD_SECRETS if value != "k\u00e9y"])
+    yield from _rows(place, False, [{"key": "${user_key:daydream}"}, {"key": "${env:UMLAUT}"}])
+    twins = ({"key": KEY, "KEY": KEY}, {"api-key": KEY, "api_key": KEY}, {"a b": KEY, "a.b": KEY})
+    yield from _rows(place, False, twins)
+    yield from _rows(place, False, (3, True, "key", [], ["key"], DAY))
+    yield from _rows(place, True, [{}, {"key": "${env:SECRET}", "api-version": "2024-10-21"}])
+    texts = ({"city": "Z\u00fcrich am See"}, {"filter[a]": "1", "filter": "2"})
+    yield from _rows(place, True, texts)
+
+
 def _together() -> Iterator[Row]:
     """Options that are good alone and not beside one another."""
     target = ("proxy.target", "https://a.example.com/v1")
@@ -391,6 +405,7 @@ def _together() -> Iterator[Row]:
         yield Row(f"proxy.{key}", value, False, (target, ("proxy.allowed_hosts", None)))
     yield Row("proxy.allowed_hosts", None, False)
     headers = ("proxy.forward_headers", {"Authorization": KEY})
+    query = ("proxy.forward_query", {"key": "${env:SECRET}"})
     networks = ("upstream.allow_networks", ["127.0.0.1/32"])
     for schemes, good in ((["http"], False), (["https", "http"], False), (["https"], True)):
         yield Row("proxy.allowed_schemes", schemes, good, (headers,))
@@ -400,6 +415,9 @@ def _together() -> Iterator[Row]:
     for listen, good in (("tcp:0", False), ("tcp:0:interface=0.0.0.0", False)):
         yield Row("server.listen", [listen], True)
         yield Row("server.listen", [listen], good, (headers,), "proxy.authorize")
+        yield Row("server.listen", [listen], good, (query,), "proxy.authorize")
+        plain = ("proxy.forward_query", {"api-version": "2024-10-21"})
+        yield Row("server.listen", [listen], True, (plain,))
         yield Row("server.listen", [listen], True, (headers, ("proxy.authorize", "anyone")))
     yield Row("proxy.path", "/healthz", False, (("server.base_path", ""),))
     yield Row("proxy.path", "/healthz", False, (("server.base_path", "/"),))
@@ -419,7 +437,7 @@ def _unknown() -> Iterator[Row]:
 
 
 ROWS = (*_server(), *_others(), *_auth(), *_routes(), *_together(), *_unknown())
-ENVIRON = {"SECRET": KEY, "EMPTY": " ", "COLON": "a:b"}
+ENVIRON = {"SECRET": KEY, "EMPTY": " ", "COLON": "a:b", "UMLAUT": "k\u00e9y-of-nobody"}
 #: What every row changes: by place, as Python has it.
 BASE: dict[str, Any] = {
     "server.name": "ai",

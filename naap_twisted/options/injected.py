@@ -1,0 +1,100 @@
+"""What a route sends of its own: a table of headers and of query parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from attrs import Factory, field, frozen
+
+from ..model import UserKeyHeader
+from ..policy.own_query import folded
+from ..secret import Secret
+from .secrets import LITERAL, InjectedHeaders, resolve
+from .values import TEXT, Flaws, Surroundings, expected, flaws_of, reads_files
+
+QueryPairs = Mapping[str, Secret]
+
+# Names of what holds a credential; others hold an API version or a format.
+_CREDENTIAL = re.compile(
+    r"(?:proxy-)?authorization|cookie|(?:.*[-_])?(?:api|access|app)?(?:key|token|secret|password|auth)"
+    r"|(?:.*[-_])?sig(?:nature)?|app_?id|code|passwd|pwd",
+    re.IGNORECASE,
+)
+
+
+def is_written_out(name: str, value: object) -> bool:
+    """Whether *value* of the header or parameter *name* is a key, and stands in the config."""
+    literal = isinstance(value, Secret) and value.source == LITERAL
+    return literal and _CREDENTIAL.fullmatch(name) is not None
+
+
+@frozen
+class KeyTable:
+    """Headers and query parameters that a route sets itself."""
+
+    forward_headers: InjectedHeaders = field(default=Factory(dict), repr=False)
+    forward_query: QueryPairs = field(default=Factory(dict), repr=False)
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether a request holds a key; a parameter that is plain text is none."""
+        return bool(self.forward_headers or self.query_keys)
+
+    @property
+    def query_keys(self) -> QueryPairs:
+        """The parameters that are keys."""
+        return {
+            name: value
+            for name, value in self.forward_query.items()
+            if value.source != LITERAL or is_written_out(name, value)
+        }
+
+    @property
+    def header_names(self) -> tuple[str, ...]:
+        """The headers; ``("(callable)",)`` where only a callable knows."""
+        headers = self.forward_headers
+        return getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,)
+
+    def values(self) -> Iterator[tuple[str, str, Secret | UserKeyHeader]]:
+        """The option, the name and the value of everything that no callable makes."""
+        if not callable(self.forward_headers):
+            for name, value in self.forward_headers.items():
+                yield "forward_headers", name, value
+        for name, secret in self.forward_query.items():
+            yield "forward_query", name, secret
+
+
+@reads_files(
+    "Mapping[str, str | bytes | Secret] | None", {"type": "object", "additionalProperties": TEXT}
+)
+def query_pairs(value: object, surroundings: Surroundings) -> QueryPairs:
+    """The ``forward_query`` table: name to value.
+
+    :raises ValueError: each bad name or value is a problem of its own.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise expected('a table such as { key = "${env:KEY}" }', value)
+    pairs: dict[str, Secret] = {}
+    flaws: list[tuple[str, str]] = []
+    seen: set[str] = set()
+    for position, (name, template) in enumerate(value.items(), start=1):
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            # A secret in the place of the name must not be quoted.
+            flaws.append((f"[name {position}]", "is not a name: printable text is wanted"))
+            continue
+        if folded(name) in seen:
+            flaws.append((f".{name}", 'is there twice; names ignore case, and "_" is "-"'))
+        seen.add(folded(name))
+        try:
+            secret = resolve(template, surroundings)
+            # Plain text may be of any language; it goes out percent-encoded, as UTF-8.
+            secret.refuse_mistakes(in_header=secret.source != LITERAL)
+            pairs[name] = secret
+        except ValueError as error:
+            flaws += flaws_of(error, f".{name}")
+    if flaws:
+        raise Flaws(*flaws)
+    return pairs

@@ -1,0 +1,87 @@
+"""What a route sends of its own."""
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.model import UserKeyHeader
+from naap_twisted.options.injected import KeyTable, is_written_out, query_pairs
+from naap_twisted.options.values import Flaws
+from naap_twisted.secret import Secret
+
+from .test_secrets import CANARY, SecretsCase
+
+ENV = Secret("canary-key", "env:KEY")
+
+
+class QueryTests(SecretsCase):
+    def test_read(self) -> None:
+        """Keys and plain text, each a Secret that shows its source only."""
+        pairs = query_pairs({"key": "${env:KEY}", "city": "Z\u00fcrich"}, self.around)
+        self.assertEqual(pairs["key"].reveal(), CANARY.encode())
+        self.assertEqual(pairs["city"].source, "config")
+        self.assertNotIn(CANARY, repr(pairs))
+        self.assertEqual(query_pairs(None, self.around), {})
+
+    def test_refused(self) -> None:
+        """Names that are none, twins, values that are no key; nothing is quoted."""
+        self.write("empty", b"\n")
+        table = [
+            ({"": "a"}, "[name 1]"),
+            ({"a": "b", f"{CANARY}\n": "key"}, "[name 2]"),
+            ({"key": "a", "KEY": "b"}, ".KEY"),
+            ({"api-key": "a", "api_key": "b"}, ".api_key"),
+            ({"key": 3}, ".key"),
+            ({"key": "${env:NONE}"}, ".key"),
+            ({"key": "${env:LINES}"}, ".key"),
+            ({"key": "${file:empty}"}, ".key"),
+            ({"key": "${user_key:a}"}, ".key"),
+        ]
+        for written, where in table:
+            error = self.assertRaises(Flaws, query_pairs, written, self.around)
+            self.assertEqual([found for found, _ in error.flaws], [where])
+            self.assertNotIn(CANARY, str(error))
+        self.assertRaises(ValueError, query_pairs, "key", self.around)
+
+    def test_values_outside_ascii(self) -> None:
+        """No key has such a character; a text of the config's may."""
+        self.write("key", "k\u00e9y".encode())
+        error = self.assertRaises(Flaws, query_pairs, {"key": "${file:key}"}, self.around)
+        self.assertIn("outside ASCII", str(error))
+
+
+class WrittenOutTests(SynchronousTestCase):
+    def test_names(self) -> None:
+        """A literal of a key's name is a key; a version, or what a variable holds, is not one."""
+        literal = Secret("canary-key", "config")
+        for name in (
+            *("key", "Authorization", "X-Api-Key", "apikey", "accessKey", "access_token", "sig"),
+            *("appid", "app_id", "X-Signature", "code", "client_secret", "Ocp-Subscription-Key"),
+        ):
+            self.assertTrue(is_written_out(name, literal), name)
+            self.assertFalse(is_written_out(name, ENV), name)
+        for name in ("api-version", "v", "format", "X-Version", "monkey", "keyboard", "encode"):
+            self.assertFalse(is_written_out(name, literal), name)
+        self.assertFalse(is_written_out("key", UserKeyHeader("a")))
+
+
+class TableTests(SynchronousTestCase):
+    def test_carries_key(self) -> None:
+        """Any header, and a parameter that is no plain text."""
+        plain = Secret("2024-10-21", "config")
+        for table, carries in (
+            (KeyTable(), False),
+            (KeyTable({"A": ENV}), True),
+            (KeyTable(dict), True),
+            (KeyTable({}, {"key": ENV}), True),
+            (KeyTable({}, {"api-version": plain}), False),
+            (KeyTable({}, {"key": plain}), True),
+        ):
+            self.assertEqual(table.carries_key, carries)
+            self.assertNotIn("canary", repr(table))
+
+    def test_values(self) -> None:
+        """Each with its place; what a callable makes is nobody's to know."""
+        found = list(KeyTable({"A": ENV}, {"b": ENV}).values())
+        self.assertEqual(found, [("forward_headers", "A", ENV), ("forward_query", "b", ENV)])
+        self.assertEqual(list(KeyTable(dict).values()), [])
+        self.assertEqual(KeyTable(dict).header_names, ("(callable)",))
+        self.assertEqual(KeyTable({"A": ENV}).header_names, ("A",))
