@@ -9,9 +9,19 @@ from attrs import Factory, field, frozen
 
 from ..model import UserKeyHeader
 from ..policy.own_query import folded
+from ..policy.target import PinnedBase
 from ..secret import Secret
-from .secrets import LITERAL, InjectedHeaders, resolve
-from .values import TEXT, Flaws, Surroundings, expected, flaws_of, reads_files
+from .secrets import LITERAL, InjectedHeaders, pieces_of, resolve
+from .values import (
+    TEXT,
+    Flaws,
+    Surroundings,
+    expected,
+    flaws_of,
+    option_left_out,
+    reads_files,
+    text,
+)
 
 QueryPairs = Mapping[str, Secret]
 
@@ -63,6 +73,17 @@ class KeyTable:
                 yield "forward_headers", name, value
         for name, secret in self.forward_query.items():
             yield "forward_query", name, secret
+
+
+@reads_files("str | None", TEXT)
+def pinned_base(value: object, surroundings: Surroundings) -> PinnedBase | None:
+    """A base URL, with secrets in its path or without."""
+    if value is None:
+        return None
+    written = text(value)
+    secrets = pieces_of(written, surroundings)
+    with option_left_out():
+        return PinnedBase.parse(written, secrets)
 
 
 @reads_files(

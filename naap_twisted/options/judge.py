@@ -16,7 +16,6 @@ from ..auth.jwt import SECRET_VARIABLES
 from ..errors import ConfigError
 from ..model import AllowedNetwork, UserKeyHeader
 from ..policy.egress import EgressPolicy
-from ..policy.target import PinnedBase
 from .auth import BY_CODE, KEYS, AuthOptions
 from .listen import check_admin, heard_twice
 from .option import options_of
@@ -177,7 +176,7 @@ def _egress(
         return
     try:
         if route.target is not None:
-            base = PinnedBase.parse(route.target).base
+            base = route.target.base
             EgressPolicy((base.host,), (base.scheme,), (base.port,), networks)
         elif route.allowed_hosts:
             EgressPolicy(route.allowed_hosts, route.allowed_schemes, route.allowed_ports, networks)

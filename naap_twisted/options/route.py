@@ -12,10 +12,11 @@ from ..auth.gate import Authorize
 from ..headers import DEFAULT_PASS, PINNED_PASS
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
+from ..policy.target import PinnedBase
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
-from .injected import KeyTable, QueryPairs, query_pairs
+from .injected import KeyTable, QueryPairs, pinned_base, query_pairs
 from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
 from .values import (
@@ -69,10 +70,11 @@ class RouteOptions:
         "Exact names; `.example.org` or `*.example.org` for what is below.",
         '["api.openai.com"]',
     )
-    target: str | None = option(
-        optional(text),
+    target: PinnedBase | None = option(
+        pinned_base,
         None,
-        "Instead: a pinned base URL; the route is then a branch, and a base URL for stock SDKs.",
+        "Instead: a pinned base URL; the route is then a branch, and a base URL for stock SDKs."
+        " `${env:X}` and `${file:path}` may stand in its path, and are secret.",
         '"https://api.openai.com/v1"',
     )
     target_url_header: str | None = option(
@@ -217,7 +219,7 @@ class RouteOptions:
     @property
     def carries_key(self) -> bool:
         """Whether its requests hold a server-side key, wherever they hold it."""
-        return self.keys.carries_key
+        return self.keys.carries_key or bool(self.target and self.target.secrets)
 
 
 def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:

@@ -148,7 +148,7 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
 PLACED: tuple[Rule[Placed], ...] = (
     Rule(
         "target",
-        lambda at: at.is_bare and (at.route.target or "").lower().startswith("http:"),
+        lambda at: at.is_bare and at.route.target and at.route.target.base.scheme == "http",
         *_HTTPS_ONLY,
     ),
     Rule(

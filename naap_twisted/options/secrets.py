@@ -180,6 +180,23 @@ def _joined(template: str, surroundings: Surroundings) -> Secret:
     )
 
 
+def pieces_of(template: str, surroundings: Surroundings) -> list[Secret]:
+    """What each ``${env:X}`` and ``${file:path}`` of *template* stands for.
+
+    :raises ValueError: a piece is another one, or is unset, unreadable or empty.
+    """
+
+    def piece(reference: str) -> Secret:
+        secret = Secret(_source(reference, surroundings).strip(b" \t"), reference)
+        secret.refuse_mistakes(in_header=True)
+        return secret
+
+    pieces = _REFERENCE.split(template)
+    if "${" in "".join(pieces[::2]):
+        raise ValueError("has a ${ without its }")
+    return read_all(("", partial(piece, reference)) for reference in pieces[1::2])
+
+
 def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
     """One value of ``forward_headers``: a secret, or plain text around one ``${user_key:x}``.
 

@@ -38,8 +38,8 @@ class Route:
     :ivar own_methods: those of them that it answers apart from a WebRTC session's Location.
     :ivar pinned: the fixed upstream base; the route then answers for every path below its own.
     :ivar injection: what it adds to its requests.
-    :ivar injects: names of the headers and query parameters that hold keys; ``"(callable)"`` where
-        only a callable knows them.
+    :ivar injects: names of the headers and query parameters that hold keys, ``"target"`` for the
+        base's path; ``"(callable)"`` where only a callable knows them.
     :ivar guard: looks for all of its keys, but for those that a callable makes.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
@@ -93,7 +93,7 @@ def compile_route(written: RouteOptions) -> Route:
     :raises ConfigError: ``authorize`` can't be imported.
     """
     types = written.content_type
-    pinned = None if written.target is None else PinnedBase.parse(written.target)
+    pinned = written.target
     has_sessions = whip.is_whip(types, written.methods)
     options = with_sessions(written) if has_sessions else written
     patch_types = whip.patch_types(types) if has_sessions else types
@@ -104,7 +104,8 @@ def compile_route(written: RouteOptions) -> Route:
         resendable=_MOST_RESENT if options.follow_redirects else 0,
     )
     keys = options.keys
-    injection = Injection.compile(keys)
+    injection = Injection.compile(keys, pinned)
+    secrets = pinned.secrets if pinned else ()
     patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
     return Route(
         methods=_methods(options),
@@ -120,8 +121,8 @@ def compile_route(written: RouteOptions) -> Route:
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
         ),
         injection=injection,
-        injects=(*keys.header_names, *keys.query_keys),
-        guard=Guard(injection.headers, *keys.query_keys.values()),
+        injects=(*keys.header_names, *keys.query_keys, *(("target",) if secrets else ())),
+        guard=Guard(injection.headers, *keys.query_keys.values(), *secrets),
         request_rewrite=RequestRewrite(patterns, injection.headers),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),

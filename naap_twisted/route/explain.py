@@ -62,7 +62,8 @@ async def explain(
         target = target_of(proxy.route, url)
     except InvalidTarget as error:
         return (Step("parse", False, error.reason, error),)
-    steps = [Step("parse", True, f"{target.origin}{target.path_and_query}")]
+    pinned = proxy.route.pinned
+    steps = [Step("parse", True, target.url if pinned is None else pinned.shown(target))]
     steps += policy_steps(proxy.egress, target)
     if not steps[-1].passed:
         return tuple(steps)

@@ -11,6 +11,7 @@ from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
 from ..model import HeaderPairs, UserKeyHeader
 from ..options.injected import KeyTable
+from ..policy.target import PinnedBase
 from ..secret import Secret
 from .request_headers import injected_headers
 from .sealing import Sealing
@@ -33,10 +34,11 @@ class Injection:
     sealing: Sealing | None = None
 
     @classmethod
-    def compile(cls, table: KeyTable) -> Injection:
-        """The injection of *table*."""
+    def compile(cls, table: KeyTable, pinned: PinnedBase | None = None) -> Injection:
+        """The injection of *table*, and of a pinned base's secrets."""
         headers = table.forward_headers
-        sealing = Sealing(table.forward_query) if table.forward_query else None
+        base = pinned if pinned and pinned.secrets else None
+        sealing = Sealing(table.forward_query, base) if table.forward_query or base else None
         if callable(headers):
             return cls(forward=headers, sealing=sealing)
         fixed = {name: value for name, value in headers.items() if isinstance(value, Secret)}

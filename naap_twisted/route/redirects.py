@@ -61,7 +61,8 @@ class Trail:
 
         :raises ProxyError: the route does not allow it.
         """
-        target = parse_target(absolute_location(value, here))
+        opened = here if self.sealing is None else self.sealing.opened(here)
+        target = parse_target(absolute_location(value, opened))
         if self.pinned is not None:
             target = self.pinned.within(target)
         if self.sealing is not None and target.origin == here.origin:

@@ -14,16 +14,21 @@ from attrs import evolve
 from ..errors import InvalidTarget
 from ..model import Target
 from ..policy.own_query import OwnNames
+from ..policy.target import PinnedBase
 from ..secret import Secret
+
+_SOURCE = "the route's request target"
 
 
 class Sealing:
     """What a route puts into the targets of its requests.
 
     :param query: parameters that end each query, by name.
+    :param base: the route's pinned base, where secrets stand in its path.
     """
 
-    def __init__(self, query: Mapping[str, Secret]) -> None:
+    def __init__(self, query: Mapping[str, Secret], base: PinnedBase | None = None) -> None:
+        self._base = base
         self._query = {quote(name, safe=""): value for name, value in query.items()}
         self._names = OwnNames(query)
 
@@ -47,8 +52,18 @@ class Sealing:
     def seal(self, target: Target) -> Secret:
         """The request target for the wire: path and query of *target*, and the keys."""
         text = target.path_and_query
+        if self._base is not None:
+            text = self._base.opened(text)
+        if not self._query:
+            return Secret(text, _SOURCE)
         mark = "&" if "?" in text else "?"
         if text.endswith(("?", "&")):
             mark = ""
         own = (f"{name}={quote(value.reveal(), safe='')}" for name, value in self._query.items())
-        return Secret(f"{text}{mark}{'&'.join(own)}", "the route's request target")
+        return Secret(f"{text}{mark}{'&'.join(own)}", _SOURCE)
+
+    def opened(self, target: Target) -> Target:
+        """*target* with the base's secrets in it, for what an upstream says about its own URLs."""
+        if self._base is None:
+            return target
+        return evolve(target, path_and_query=self._base.opened(target.path_and_query))

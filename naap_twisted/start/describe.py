@@ -58,7 +58,7 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
 def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]]:
     yield "methods", ", ".join(route.methods)
     if route.target is not None:
-        yield "pinned to", route.target
+        yield "pinned to", route.target.written
     else:
         yield "target from", route.header
         yield "hosts", ", ".join(route.allowed_hosts)

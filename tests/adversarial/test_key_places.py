@@ -62,6 +62,12 @@ class PlaceStage(Stage):
                     await self.judge(sent=1)
 
 
+def get(path):
+    """A raw GET of *path*."""
+    head = (b"GET " + path + b" HTTP/1.1", b"Host: a", b"Connection: close")
+    return b"\r\n".join(head) + b"\r\n\r\n"
+
+
 class BasicTests(PlaceStage):
     """``${basic:...}``."""
 
@@ -225,3 +231,108 @@ class QueryTests(PlaceStage):
         self.start(**{**self.keys, "forward_query": {"api-version": "2024-10-21"}})
         self.assertEqual((await self.ask(b"/", line)).status, 200)
         await self.judge(sent=1)
+
+
+class PathTests(PlaceStage):
+    """A secret in the path of a pinned base."""
+
+    def begin(self, *steps, base="/services/${env:PLACED_KEY}/T0", **route):
+        """A pinned route at ``/pin``."""
+        self.start(server={"allow_networks": ["127.0.0.1/32"]})
+        self.upstream.steps = steps or (OK,)
+        target = self.upstream.origin + base
+        pinned = {"target": target, "methods": ["GET", "POST"], "forward_headers": {}, **route}
+        self.mount("/pin", self.upstream, KEY, pinned)
+        self.keyed = False
+
+    async def ask(self, below=b""):
+        """The one answer to a GET of *below*."""
+        (reply,) = await self.converse(get(b"/api/v1/pin" + below))
+        return reply
+
+    async def test_sent(self):
+        """In its place, and the page's bytes behind it as they came."""
+        for below in (b"", b"/", b"/x%2Fy//z;v=1?q=%6b&r", b"?q"):
+            self.begin()
+            self.assertEqual((await self.ask(below)).status, 200)
+            line = f"GET /services/{KEY}/T0".encode() + below + b" HTTP/1.1"
+            self.assertEqual(self.upstream.requests[0].line, line)
+            self.assert_unseen(KEY)
+            await self.judge(sent=1)
+
+    async def test_beside_a_query(self):
+        """Both places in one target."""
+        self.begin(forward_query={"key": "${env:BASIC_PASSWORD}"})
+        await self.ask(b"/x?a=1")
+        line = f"GET /services/{KEY}/T0/x?a=1&key={PASSWORD} HTTP/1.1".encode()
+        self.assertEqual(self.upstream.requests[0].line, line)
+        self.assert_unseen(KEY, PASSWORD)
+        await self.judge(sent=1)
+
+    async def test_echoed(self):
+        """In a body, a header, an absolute Location, a relative one, and one that climbs."""
+        origin = self.origin_of()
+        for status, body, line, shown in (
+            (401, KEY.encode(), b"X-Plain: 1", None),
+            (404, f"/services/{KEY}/T0/x".encode(), b"X-Plain: 1", None),
+            (200, b"{}", b"X-Echo: said " + KEY.encode(), None),
+            (201, b"{}", f"Location: {origin}/services/{KEY}/T0/n", "/services/[redacted]/T0/n"),
+            (302, b"", f"Location: /services/{KEY}/T0/n", "/services/[redacted]/T0/n"),
+            (302, b"", "Location: n?b", "/services/[redacted]/T0/n?b"),
+            (302, b"", "Location: ", "/services/[redacted]/T0/x?a=1"),
+            (302, b"", "Location: ../../n", "/services/n"),
+        ):
+            for errors in ("passthrough", "envelope"):
+                raw = line if isinstance(line, bytes) else line.encode()
+                self.begin(errors=errors, response_headers=["X-Echo"])
+                raw = raw.replace(origin.encode(), self.upstream.origin.encode())
+                self.upstream.steps = (answer(status, body, raw),)
+                reply = await self.ask(b"/x?a=1")
+                self.assertEqual(reply.status, status)
+                if shown is not None:
+                    where = (self.upstream.origin + shown).encode()
+                    self.assertEqual(reply.values("location"), [where])
+                self.assert_unseen(KEY)
+                await self.judge(sent=1)
+
+    def origin_of(self):
+        """Stands for the upstream's origin, which each stage has anew."""
+        return "http://the-upstream"
+
+    async def test_redirects(self):
+        """Followed below the base, however the upstream spells it; not beside it or elsewhere."""
+        for location, line in (
+            ("next", f"/services/{KEY}/T0/next"),
+            (f"/services/{KEY}/T0/next?x", f"/services/{KEY}/T0/next?x"),
+            (f"/services/{KEY}/T1", None),
+            ("/services/[redacted]/T0/x", None),
+            ("https://other.example/", None),
+            (f"https://other.example/{KEY}", None),
+        ):
+            self.begin(follow_redirects=True)
+            self.upstream.steps = Turns(moved(302, location), OK)
+            reply = await self.ask(b"/x")
+            self.assertEqual(reply.status, 302 if line is None else 200, location)
+            if line is not None:
+                self.assertEqual(self.upstream.requests[1].line, f"GET {line} HTTP/1.1".encode())
+            self.assert_unseen(KEY)
+            await self.judge(sent=1 if line is None else 2)
+
+    async def test_explained(self):
+        """By its source."""
+        self.begin()
+        proxy = self.running.server.routes()[-1].proxy
+        for url in ("/x?q", f"{self.upstream.origin}/services/{KEY}/T0/x?q"):
+            first, *_ = await explain(proxy, url, self.resolver, reactor)
+            self.assertTrue(first.text.endswith("/services/${env:PLACED_KEY}/T0/x?q"), first)
+        first, *_ = await explain(proxy, self.upstream.origin + "/y", self.resolver, reactor)
+        self.assertFalse(first.passed)
+        self.assertNotIn(KEY, repr(first))
+        await self.judge(sent=0)
+
+    async def test_another_sites_page(self):
+        """The route carries a key."""
+        self.begin()
+        raw = get(b"/api/v1/pin").replace(b"\r\n\r\n", b"\r\nSec-Fetch-Site: cross-site\r\n\r\n")
+        self.assert_error(await self.converse(raw), 403, "CROSS_SITE_NOT_ALLOWED")
+        await self.judge(sent=0)

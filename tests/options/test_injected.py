@@ -3,8 +3,8 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.model import UserKeyHeader
-from naap_twisted.options.injected import KeyTable, is_written_out, query_pairs
-from naap_twisted.options.values import Flaws
+from naap_twisted.options.injected import KeyTable, is_written_out, pinned_base, query_pairs
+from naap_twisted.options.values import Flaws, Surroundings
 from naap_twisted.secret import Secret
 
 from .test_secrets import CANARY, SecretsCase
@@ -46,6 +46,43 @@ class QueryTests(SecretsCase):
         self.write("key", "k\u00e9y".encode())
         error = self.assertRaises(Flaws, query_pairs, {"key": "${file:key}"}, self.around)
         self.assertIn("outside ASCII", str(error))
+
+
+class PinnedTests(SecretsCase):
+    def test_read(self) -> None:
+        """Its secrets are read; what is shown is what was written."""
+        self.write("hook", b"canary-of-a-file\n")
+        pinned = pinned_base("https://a.example/${env:KEY}/${file:hook}", self.around)
+        self.assertEqual([secret.source for secret in pinned.secrets], ["env:KEY", "file:hook"])
+        self.assertEqual(pinned.opened(pinned.base.path_and_query), f"/{CANARY}/canary-of-a-file")
+        self.assertNotIn("canary", repr(pinned).replace("canary-of", ""))
+        self.assertIsNone(pinned_base(None, self.around))
+        self.assertEqual(pinned_base("https://a.example/v1", self.around).secrets, ())
+
+    def test_refused(self) -> None:
+        """Pieces that are none, values that are no segment; nothing of a value is told."""
+        self.write("empty", b"\n")
+        around = {"SLASH": f"{CANARY}/x", "DOTS": "..", "UMLAUT": f"{CANARY}\u00e9", "VAR": "$KEY"}
+        surroundings = Surroundings(self.directory, {**self.around.environ, **around})
+        for piece, reason in (
+            ("${env:NONE}", "environment variable NONE is not set"),
+            ("${env:EMPTY}", "environment variable EMPTY is empty"),
+            ("${file:empty}", "is empty"),
+            ("${env:LINES}", "control character"),
+            ("${env:SLASH}", "secret from env:SLASH holds a character that can't stand in one"),
+            ("${env:DOTS}", "dot segment"),
+            ("${env:UMLAUT}", "outside ASCII"),
+            ("${env:VAR}", "is a variable's name"),
+            ("${basic:env:KEY:}", "neither ${env:NAME} nor ${file:path}"),
+            ("${user_key:a}", "forward_headers only"),
+            ("${env:KEY", "without its }"),
+        ):
+            url = f"https://a.example/{piece}"
+            error = self.assertRaises(ValueError, pinned_base, url, surroundings)
+            self.assertIn(reason, str(error), piece)
+            self.assertNotIn(CANARY, str(error))
+        error = self.assertRaises(ValueError, pinned_base, "ftp://a", self.around)
+        self.assertFalse(str(error).startswith("target"))
 
 
 class WrittenOutTests(SynchronousTestCase):

@@ -324,6 +324,15 @@ def _routes() -> Iterator[Row]:
         "http://a.example.com/",
     ):
         yield Row("proxy.target", value, True, (("proxy.allowed_hosts", None),))
+    for piece in ("${env:NO_SUCH}", "${env:EMPTY}", "${env:UMLAUT}", "${env:SLASH}", "${x}", "${"):
+        value = f"https://a.example.com/{piece}/v1"
+        yield Row("proxy.target", value, False, (("proxy.allowed_hosts", None),))
+    for value in ("https://${env:SECRET}/", "https://a.example.com/?k=${env:SECRET}"):
+        yield Row("proxy.target", value, False, (("proxy.allowed_hosts", None),))
+    value = "https://a.example.com/s/${env:SECRET}/bot${env:COLON}"
+    yield Row("proxy.target", value, True, (("proxy.allowed_hosts", None),))
+    value = "http://a.example.com/s/${env:SECRET}"  # a key over plain http
+    yield Row("proxy.target", value, False, (("proxy.allowed_hosts", None),))
     yield from _rows("proxy.target_url_header", False, BAD_NAMES)
     yield from _rows("proxy.target_url_header", True, ("X-WHIP-URL", "x_target"))
     yield from _lists("proxy.methods", "GET", BAD_METHODS, empty=False)
@@ -437,7 +446,13 @@ def _unknown() -> Iterator[Row]:
 
 
 ROWS = (*_server(), *_others(), *_auth(), *_routes(), *_together(), *_unknown())
-ENVIRON = {"SECRET": KEY, "EMPTY": " ", "COLON": "a:b", "UMLAUT": "k\u00e9y-of-nobody"}
+ENVIRON = {
+    "SECRET": KEY,
+    "EMPTY": " ",
+    "COLON": "a:b",
+    "UMLAUT": "k\u00e9y-of-nobody",
+    "SLASH": "a/b",
+}
 #: What every row changes: by place, as Python has it.
 BASE: dict[str, Any] = {
     "server.name": "ai",

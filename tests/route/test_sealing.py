@@ -3,7 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import InvalidTarget
-from naap_twisted.policy.target import parse_target
+from naap_twisted.policy.target import PinnedBase, parse_target
 from naap_twisted.route.sealing import Sealing
 from naap_twisted.secret import Secret
 
@@ -50,6 +50,19 @@ class SealingTests(SynchronousTestCase):
         self.assertEqual(SEALING.cleaned(target("/p?a&key=old")), target("/p?a"))
         same = target("/p?a")
         self.assertIs(SEALING.cleaned(same), same)
+
+    def test_base(self):
+        """A pinned base's secrets, alone and before a query."""
+        base = PinnedBase.parse("https://a.example/s/${env:HOOK}", [Secret("canary-hook")])
+        page = base.join(b"/x?q=%2f")
+        for query, own in (({}, ""), ({"key": Secret("k", "env:KEY")}, "&key=k")):
+            sealing = Sealing(query, base)
+            secret = sealing.seal(page)
+            self.assertEqual(secret.reveal().decode(), f"/s/canary-hook/x?q=%2f{own}")
+            opened = sealing.opened(page)
+            self.assertEqual(opened.url, "https://a.example/s/canary-hook/x?q=%2f")
+            self.assertNotIn("canary", repr((secret, opened, page.url)))
+        self.assertIs(SEALING.opened(page), page)
 
     def test_shown(self):
         """Neither form of it has a key."""
