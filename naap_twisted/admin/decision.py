@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from ..errors import BadRequest, MethodNotAllowed, NotFound, OriginNotAllowed
@@ -91,14 +91,6 @@ _KINDS: dict[str, tuple[type, str]] = {
 }
 
 
-@frozen
-class Judged:
-    """A step, with the config line that would let it pass."""
-
-    step: Step
-    line: str | None = None
-
-
 async def decide(server: PluginServer, question: Question, clock: IReactorTime) -> dict[str, Any]:
     """The JSON document that answers *question*.
 
@@ -106,32 +98,26 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
     """
     mount, proxy = _find(server, question)
     asked = Asked.of(server, mount, question)
-    judged = [*asked.steps(mount), *await _target_steps(server, proxy, question, clock)]
-    refused = next((verdict for verdict in judged if not verdict.step.passed), None)
-    error = None if refused is None else refused.step.error
+    # JSON can hold lone surrogates, which no URL can and UTF-8 does not encode.
+    url = question.url.encode("utf-8", "replace").decode("utf-8")
+    on_target = await explain(proxy, url, server.parts.upstream.resolver, clock)
+    steps = [
+        *asked.steps(mount),
+        *(
+            step if step.allowed else evolve(step, line=line_for(proxy, step, url))
+            for step in on_target
+        ),
+    ]
+    refused = next((step for step in steps if not step.allowed), None)
+    error = None if refused is None else refused.error
     return {
         "allowed": refused is None,
         "code": None if error is None else error.code,
         "message": None if error is None else error.message,
-        "steps": [
-            {"name": step.name, "passed": step.passed, "text": step.text}
-            for step in (verdict.step for verdict in judged)
-        ],
+        "steps": [{"name": step.name, "passed": step.allowed, "text": step.text} for step in steps],
         "hint": None if refused is None else refused.line,
         "preflight": asked.document(),
     }
-
-
-async def _target_steps(
-    server: PluginServer, proxy: MountedProxy, question: Question, clock: IReactorTime
-) -> list[Judged]:
-    resolver = server.parts.upstream.resolver
-    # JSON can hold lone surrogates, which no URL can and UTF-8 does not encode.
-    url = question.url.encode("utf-8", "replace").decode("utf-8")
-    return [
-        Judged(step, None if step.passed else line_for(proxy, step, url))
-        for step in await explain(proxy, url, resolver, clock)
-    ]
 
 
 @frozen
@@ -189,26 +175,26 @@ class Asked:
         line, listed = origins.line_allowing(origin), origins.allows(origin)
         return cls(question, need, tuple(sent), reply, tuple(problems), line, listed)
 
-    def steps(self, mount: Mount) -> list[Judged]:
+    def steps(self, mount: Mount) -> list[Step]:
         """The verdicts on the page's origin and on the method."""
         steps = []
         if self.reply is not None:
             allowed = self.reply.values("access-control-allow-origin")
             if allowed in (["*"], [self.question.origin]):
                 text = f"cors_origins lets {self.question.origin} in"
-                steps.append(Judged(Step("origin", True, text)))
+                steps.append(Step("origin", True, text))
             elif self.listed:  # A wrapper outside CORS has refused the preflight.
-                steps.append(Judged(Step("origin", False, self.problems[0].text)))
+                steps.append(Step("origin", False, self.problems[0].text))
             else:
                 text = f"{self.question.origin} is not in cors_origins"
-                step = Step("origin", False, text, OriginNotAllowed())
-                steps.append(Judged(step, self.origin_line))
+                refusal = OriginNotAllowed()
+                steps.append(Step("origin", False, text, refusal, line=self.origin_line))
         method, methods = self.need.method, mount.methods
         if method in methods or method == "OPTIONS":
-            return [*steps, Judged(Step("method", True, f"{method} is proxied"))]
+            return [*steps, Step("method", True, f"{method} is proxied")]
         text = f"{method} is not in methods ({', '.join(methods)})"
         line = method_refused(method, methods).line
-        return [*steps, Judged(Step("method", False, text, MethodNotAllowed()), line)]
+        return [*steps, Step("method", False, text, MethodNotAllowed(), line=line)]
 
     def document(self) -> dict[str, Any]:
         """The preflight's part of the answer."""
