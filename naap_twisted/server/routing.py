@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import quote
 from urllib.parse import unquote_to_bytes as unquote
 
-from attrs import frozen
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
@@ -22,7 +21,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ..auth.gate import Gate
-from ..errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
+from ..errors import ConfigError, MethodNotAllowed, NotFound, Unavailable
 from ..interfaces import IDownstreamRequest, IHeadResource
 from ..limits.door import Door
 from ..model import RouteCors
@@ -30,27 +29,13 @@ from ..route.spine import ExternalProxy, MountedProxy
 from ..whip.rules import SESSION_METHODS
 from ..whip.sessions import SEGMENT
 from .mounts import Mount, methods_of, pinned_above
-from .url_map import UrlMap
+from .url_map import Match, UrlMap
 
 _ANY_METHOD = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE")
 _MOST_CACHED = 1024
 _SLASHES = re.compile(rb"/+")
 # What a mount's path may hold as it is, and "/".
 _KEPT = "/:@!$&'()*+,;=~"
-
-
-@frozen
-class Match:
-    """What answers one method and path: a mount, a refusal, a redirect, or else Klein itself.
-
-    :ivar rule: the text of the url map's rule, for the log line.
-    :ivar location: where a redirect leads: the canonical spelling of the path.
-    """
-
-    mount: Mount | None = None
-    error: ProxyError | None = None
-    rule: str = ""
-    location: bytes = b""
 
 
 @implementer(IHeadResource)
@@ -77,7 +62,6 @@ class Routes(Resource):
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()
         self._url_map = UrlMap(klein)
-        self._by_endpoint: dict[str, Mount] = {}
         self._matches: dict[tuple[bytes, bytes], Match] = {}
         self._cors: dict[bytes, RouteCors | None] = {}
         self._known = 0
@@ -124,7 +108,8 @@ class Routes(Resource):
 
         handler.__name__ = endpoint
         decorate(handler)
-        self._by_endpoint[endpoint] = self._by_endpoint[endpoint + "_branch"] = mount
+        mounts = self._url_map.by_endpoint
+        mounts[endpoint] = mounts[endpoint + "_branch"] = mount
 
     def render(self, request: IDownstreamRequest) -> int:
         """Find the resource for *request* and let it answer."""
@@ -230,14 +215,14 @@ class Routes(Resource):
         return Match(error=NotFound(reason="the path of a route, with a slash too many"))
 
     def _find_as_spelled(self, method: bytes, below: bytes) -> Match:
-        said = self._url_map.ask(method, below)
-        if said.endpoint:
-            return Match(self._by_endpoint.get(said.endpoint), rule=said.rule)
+        match = self._url_map.match(method, below)
+        if match.rule:
+            return match
         try:
             pinned = pinned_above(self.mounts, method, below)
         except MethodNotAllowed as error:
             return Match(error=error)
-        return Match(pinned) if pinned else Match(error=said.error, location=said.location)
+        return Match(pinned) if pinned else match
 
     def cors_for(self, path: bytes) -> RouteCors | None:
         """What a preflight for *path* may allow; ``None`` where nothing is found."""
