@@ -157,7 +157,6 @@ class PluginServer(MultiService):
             upstream=self.parts.upstream,
             capacity=self.parts.capacity.sibling(in_flight),
             allow_networks=self.config.upstream.allow_networks,
-            prefix=full_path.encode("ascii"),
             door=door,
             key=self._location_key,
             keys=self.keys if route.user_keys else None,

@@ -1,4 +1,4 @@
-"""The base of the admin side's resources: a coroutine that ends with its caller, and no cache."""
+"""The base of resources whose answer is a coroutine, which ends with its caller."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ..errors import InternalError, MethodNotAllowed, ProxyError
+from ..errors import InternalError, MethodNotAllowed, ProxyError, UpstreamCut
 from ..interfaces import IDownstreamRequest, IHeadResource
+from .answer import own_fields, send
 
 
 @implementer(IHeadResource)
 class Answering(Resource):
-    """A leaf resource whose :meth:`serve` answers the request, or raises the refusal."""
+    """A leaf resource whose :meth:`serve` answers the request, or raises the refusal.
+
+    :cvar failure_text: the log's words for a bug in :meth:`serve` of class *where*, on *route*.
+    """
 
     isLeaf = True
+    failure_text = "{where} failed; it answered 500"
     _log = Logger()
 
     def render(self, request: IDownstreamRequest) -> int:
@@ -38,11 +43,12 @@ class Answering(Resource):
         raise NotImplementedError
 
     def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
-        if failure.check(CancelledError):
-            return  # The caller left.
+        if failure.check(CancelledError, UpstreamCut):
+            return  # The caller left, or its connection was cut because the upstream's was.
         error = failure.value
         if not isinstance(error, ProxyError):
-            self._log.failure("{where} failed; it answered 500", failure, where=type(self).__name__)
+            where, route = type(self).__name__, request.record.route
+            self._log.failure(self.failure_text, failure, where=where, route=route)
             error = InternalError()
         request.refuse(error)
 
@@ -55,16 +61,5 @@ def only(request: IDownstreamRequest, *methods: bytes) -> None:
 
 def send_json(request: IDownstreamRequest, document: Any, status: int = 200) -> None:
     """Send *document* as the complete answer."""
-    send(request, json.dumps(document).encode(), "application/json", status)
-
-
-def send(request: Any, payload: bytes, content_type: str, status: int = 200) -> None:
-    """Send *payload* as the complete answer."""
-    request.setResponseCode(status)
-    headers = request.responseHeaders
-    headers.setRawHeaders(b"Content-Type", [content_type.encode("ascii")])
-    headers.setRawHeaders(b"Content-Length", [b"%d" % len(payload)])
-    headers.setRawHeaders(b"X-Content-Type-Options", [b"nosniff"])
-    headers.setRawHeaders(b"Cache-Control", [b"no-store"])
-    request.write(payload)
-    request.finish()
+    payload = json.dumps(document).encode()
+    send(request, status, own_fields(payload), payload)
