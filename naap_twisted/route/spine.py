@@ -153,7 +153,7 @@ class MountedProxy(Answering):
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
-        if route.follow_redirects:
+        if self.options.follow_redirects:
             response, target = await send_and_follow(
                 self._upstream, outbound, self.egress, route.pinned
             )
@@ -177,8 +177,8 @@ class MountedProxy(Answering):
             target,
             rewrite,
             guard,
-            redact=route.redact_bodies,
-            count_tokens=route.count_tokens,
+            redact=self.options.redact_bodies,
+            count_tokens=self.options.count_tokens,
             locate=None if webrtc is None else webrtc.locate(request, response),
         )
 

@@ -145,12 +145,12 @@ class PluginServer(MultiService):
         self._routes.mount(path, resource, self._bind)
 
     def _bind(self, path: str, proxy: ExternalProxy) -> MountedProxy:
-        full_path, route = self.parts.options.base_path + path, proxy.route
+        full_path, options = self.parts.options.base_path + path, proxy.options
         in_flight, door = self._places.route, self._routes.door
-        if route.max_in_flight is not None:
-            in_flight = evolve(in_flight, running=route.max_in_flight)
-        if route.rate_limit is not None:
-            door = door.beside(self.parts.state.policy("route", route.rate_limit, path))
+        if options.max_in_flight is not None:
+            in_flight = evolve(in_flight, running=options.max_in_flight)
+        if options.rate_limit is not None:
+            door = door.beside(self.parts.state.policy("route", options.rate_limit, path))
         bindings = Bindings(
             path=full_path,
             gate=self._gate,
@@ -159,7 +159,7 @@ class PluginServer(MultiService):
             allow_networks=self.config.upstream.allow_networks,
             door=door,
             key=self._location_key,
-            keys=self.keys if route.user_keys else None,
+            keys=self.keys if proxy.route.user_keys else None,
             cross_site=self._cross_site,
         )
         return proxy.mounted(bindings)
