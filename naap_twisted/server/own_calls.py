@@ -12,13 +12,12 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from ..errors import BadGateway, ConfigError, UpstreamCut
 from ..framing.codings import Inflater, Unreadable, coding_of
 from ..interfaces import IUpstream
-from ..model import AllowedNetwork, HeaderPairs
+from ..model import AllowedNetwork, OutboundRequest
 from ..policy.egress import AnyHost, EgressPolicy
 from ..route.relay import response_fields
 from ..route.request_headers import injected_headers
@@ -48,32 +47,25 @@ def keyed_client(
         injected = injected_headers(forward_headers)
     except ValueError as error:
         raise ConfigError(f"forward_headers: {error}") from None
-    agent = VettedAgent(upstream, policy, injected=injected)
-    return GuardedHTTPClient(ScrubbingAgent(agent, injected))
+    scrubbing = ScrubbingUpstream(upstream, Guard(injected))
+    return GuardedHTTPClient(VettedAgent(scrubbing, policy, injected=injected))
 
 
-@implementer(IAgent)
-class ScrubbingAgent:
-    """Takes the secrets of *injected* out of each response.
+class ScrubbingUpstream:
+    """Sends through *upstream*, and takes the secrets that *guard* finds out of each response.
 
     A content coding, which no request asks for, is undone here: treq would undo gzip behind the
     guard.
     """
 
-    def __init__(self, agent: VettedAgent, injected: HeaderPairs) -> None:
-        self._agent = agent
-        self._guard = Guard(injected)
+    def __init__(self, upstream: IUpstream, guard: Guard) -> None:
+        self._guard = guard
+        self._upstream = upstream
+        self.close = upstream.close
 
-    def request(
-        self,
-        method: bytes,
-        uri: bytes,
-        headers: Headers | None = None,
-        bodyProducer: IBodyProducer | None = None,
-    ) -> Deferred[IResponse]:
-        """See ``IAgent``. Fails with BadGateway where an answer's coding can't be undone."""
-        answer = self._agent.request(method, uri, headers, bodyProducer)
-        return answer.addCallback(self._scrubbed, method)
+    def send(self, outbound: OutboundRequest) -> Deferred[IResponse]:
+        """See ``IUpstream``. Fails with BadGateway where an answer's coding can't be undone."""
+        return self._upstream.send(outbound).addCallback(self._scrubbed, outbound.method)
 
     def _scrubbed(self, response: IResponse, method: bytes) -> IResponse:
         coding = coding_of(response_fields(response))
