@@ -195,15 +195,20 @@ class PluginServer(MultiService):
                 limits=self._bounds,
                 exempt=self._trusted,
                 reactor=self._reactor,
-                observer=self._observer(),
+                observers=self._observers(),
                 charge=None if limiter is None else Charge(limiter, self._trusted),
             )
         return self._site
 
-    def _observer(self) -> Callable[[Any], None]:
-        observer = self.parts.state.observer(AccessLog())
+    def _observers(self) -> list[Callable[[Any], None]]:
+        observers: list[Callable[[Any], None]] = [AccessLog()]
+        usage = self.parts.state.usage
+        if usage is not None:
+            observers.append(lambda request: usage.ended(request.record))
         # Only /metrics reads the tally, and counting costs half a microsecond an exchange.
-        return self.parts.tally.after(observer) if self.parts.options.admin_listen else observer
+        if self.parts.options.admin_listen:
+            observers.append(self.parts.tally.ended)
+        return observers
 
     def client(
         self,
