@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from attrs import Factory, evolve, frozen
 from twisted.internet.interfaces import IReactorTime
@@ -22,7 +23,7 @@ from ..wrappers.remedies import Problem, method_refused
 from .hints import line_for
 from .preflight import Need, need_of, problems_of
 from .replay import Reply, replay
-from .setup import authority_of, own_origins
+from .setup import own_origins
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
@@ -129,8 +130,7 @@ class Asked:
 
     :ivar sent: the headers of the preflight.
     :ivar reply: ``None`` where the origin is the proxy's own, or the site does not answer at once.
-    :ivar origin_line: the config line that would allow the page's origin.
-    :ivar listed: whether ``cors_origins`` allows the page's origin.
+    :ivar origins: ``cors_origins``.
     """
 
     question: Question
@@ -138,16 +138,17 @@ class Asked:
     sent: tuple[tuple[str, str], ...]
     reply: Reply | None
     problems: tuple[Problem, ...]
-    origin_line: str | None = None
-    listed: bool = False
+    origins: Origins
 
     @classmethod
     def of(cls, server: PluginServer, mount: Mount, question: Question) -> Asked:
         """Replay the preflight of *question*, if a browser would send one."""
         own = own_origins(server)
         need = need_of(question.method, question.headers, question.origin, own)
+        options = server.parts.options
+        origins = Origins(options.cors_origins)
         if not need.foreign:
-            return cls(question, need, (), None, ())
+            return cls(question, need, (), None, (), origins)
         sent = [("Origin", question.origin), ("Access-Control-Request-Method", need.method)]
         if need.names:
             sent.append(("Access-Control-Request-Headers", ",".join(need.names)))
@@ -156,11 +157,9 @@ class Asked:
             server.site(),
             "OPTIONS",
             mount.full_path,
-            [("Host", authority_of(where)), *sent],
+            [("Host", urlsplit(where).netloc), *sent],
             secure=where.startswith("https:"),
         )
-        options = server.parts.options
-        origins = Origins(options.cors_origins)
         problems = [Problem("The server refuses new connections now")]
         if reply is not None:
             problems = problems_of(
@@ -171,24 +170,23 @@ class Asked:
                 cors_headers=options.cors_headers,
                 credentials=question.credentials,
             )
-        origin = question.origin.encode("ascii")  # Question.read has parsed it.
-        line, listed = origins.line_allowing(origin), origins.allows(origin)
-        return cls(question, need, tuple(sent), reply, tuple(problems), line, listed)
+        return cls(question, need, tuple(sent), reply, tuple(problems), origins)
 
     def steps(self, mount: Mount) -> list[Step]:
         """The verdicts on the page's origin and on the method."""
         steps = []
         if self.reply is not None:
             allowed = self.reply.values("access-control-allow-origin")
+            origin = self.question.origin.encode("ascii")  # Question.read has parsed it.
             if allowed in (["*"], [self.question.origin]):
                 text = f"cors_origins lets {self.question.origin} in"
                 steps.append(Step("origin", True, text))
-            elif self.listed:  # A wrapper outside CORS has refused the preflight.
+            elif self.origins.allows(origin):  # A wrapper outside CORS has refused the preflight.
                 steps.append(Step("origin", False, self.problems[0].text))
             else:
                 text = f"{self.question.origin} is not in cors_origins"
-                refusal = OriginNotAllowed()
-                steps.append(Step("origin", False, text, refusal, line=self.origin_line))
+                line = self.origins.line_allowing(origin)
+                steps.append(Step("origin", False, text, OriginNotAllowed(), line=line))
         method, methods = self.need.method, mount.methods
         if method in methods or method == "OPTIONS":
             return [*steps, Step("method", True, f"{method} is proxied")]
