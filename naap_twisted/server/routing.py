@@ -21,6 +21,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ..auth.gate import Gate
+from ..downstream.answer import send
 from ..errors import ConfigError, MethodNotAllowed, NotFound, Unavailable
 from ..interfaces import IDownstreamRequest, IHeadResource
 from ..limits.door import Door
@@ -135,11 +136,8 @@ class Routes(Resource):
 
     def _point_to(self, location: bytes, request: IDownstreamRequest) -> None:
         _, mark, query = request.uri.partition(b"?")
-        request.setResponseCode(308)
-        headers = request.responseHeaders
-        headers.setRawHeaders(b"Location", [self._base + location + mark + query])
-        headers.setRawHeaders(b"Content-Length", [b"0"])
-        request.finish()
+        where = self._base + location + mark + query
+        send(request, 308, ((b"Location", where), (b"Content-Length", b"0")), b"")
 
     def _render_klein(self, request: IDownstreamRequest) -> None:
         """Admit the caller as a proxy would, then let Klein answer, once the body is there."""
