@@ -6,7 +6,10 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from ..errors import ProxyError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import InternalError, ProxyError
 
 #: Reason phrases by status. Twisted's own table ends at RFC 2616.
 PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
@@ -50,6 +53,15 @@ def send_refusal(request: Any, error: ProxyError) -> None:
         headers.setRawHeaders(_EXPOSE, [b", ".join(names)])
     payload = error.to_json()
     send(request, error.http_status, refusal_fields(error, payload), payload)
+
+
+def refuse_failure(request: Any, failure: Failure, log: Logger, text: str, **about: Any) -> None:
+    """Refuse *request* with the ProxyError that *failure* is, or else log it with *text*: a bug."""
+    error = failure.value
+    if not isinstance(error, ProxyError):
+        log.failure(text, failure, **about)
+        error = InternalError()
+    request.refuse(error)
 
 
 def keep_host_out(request: Any, data: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""The base of resources whose answer is a coroutine, which ends with its caller."""
+"""The bases of resources that answer at the end of a head; a coroutine ends with its caller."""
 
 from __future__ import annotations
 
@@ -12,19 +12,24 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ..errors import InternalError, MethodNotAllowed, ProxyError, UpstreamCut
+from ..errors import MethodNotAllowed, UpstreamCut
 from ..interfaces import IDownstreamRequest, IHeadResource
-from .answer import own_fields, send
+from .answer import own_fields, refuse_failure, send
 
 
 @implementer(IHeadResource)
-class Answering(Resource):
+class HeadResource(Resource):
+    """A leaf that gets each request at the end of its headers, and answers through it."""
+
+    isLeaf = True
+
+
+class Answering(HeadResource):
     """A leaf resource whose :meth:`serve` answers the request, or raises the refusal.
 
     :cvar failure_text: the log's words for a bug in :meth:`serve` of class *where*, on *route*.
     """
 
-    isLeaf = True
     failure_text = "{where} failed; it answered 500"
     _log = Logger()
 
@@ -45,12 +50,8 @@ class Answering(Resource):
     def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
         if failure.check(CancelledError, UpstreamCut):
             return  # The caller left, or its connection was cut because the upstream's was.
-        error = failure.value
-        if not isinstance(error, ProxyError):
-            where, route = type(self).__name__, request.record.route
-            self._log.failure(self.failure_text, failure, where=where, route=route)
-            error = InternalError()
-        request.refuse(error)
+        where, route = type(self).__name__, request.record.route
+        refuse_failure(request, failure, self._log, self.failure_text, where=where, route=route)
 
 
 def only(request: IDownstreamRequest, *methods: bytes) -> None:

@@ -18,12 +18,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource, getChildForRequest
 from twisted.web.server import NOT_DONE_YET
-from zope.interface import implementer
 
 from ..auth.gate import Gate
 from ..downstream.answer import send
+from ..downstream.answering import HeadResource
 from ..errors import ConfigError, MethodNotAllowed, NotFound, Unavailable
-from ..interfaces import IDownstreamRequest, IHeadResource
+from ..interfaces import IDownstreamRequest
 from ..limits.door import Door
 from ..model import RouteCors
 from ..route.spine import ExternalProxy, MountedProxy
@@ -39,8 +39,7 @@ _SLASHES = re.compile(rb"/+")
 _KEPT = "/:@!$&'()*+,;=~"
 
 
-@implementer(IHeadResource)
-class Routes(Resource):
+class Routes(HeadResource):
     """The innermost resource: proxies and Klein routes below the base path, others beside it.
 
     :param base_path: ``"/api/v1"``, or ``""``.
@@ -48,8 +47,6 @@ class Routes(Resource):
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
     """
-
-    isLeaf = True
 
     def __init__(self, klein: Klein, base_path: str, gate: Gate, door: Door) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
