@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
@@ -111,21 +112,20 @@ class ScrubbedResponse(proxyForInterface(IResponse, "_response")):  # type: igno
 
 
 class _ScrubbedBody(Protocol):
-    def __init__(
-        self, protocol: IProtocol, scrubber: Scrubber, inflater: Inflater | None = None
-    ) -> None:
+    transport: Any
+
+    def __init__(self, protocol: IProtocol, scrubber: Scrubber, inflater: Inflater | None) -> None:
         self._protocol = protocol
         self._scrubber = scrubber
         self._inflater = inflater
         self._broken: Failure | None = None
 
     def connectionMade(self) -> None:
-        assert self.transport is not None
         self._protocol.makeConnection(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         if self._inflater is None:
-            self._pass_on(data)
+            self._pass_on(self._scrubber.feed(data))
         elif self._broken is None:
             self._inflate(self._inflater, data)
 
@@ -133,14 +133,12 @@ class _ScrubbedBody(Protocol):
         try:
             inflater.put(data)
             while inflater.waits:
-                self._pass_on(inflater.take(_SLICE))
+                self._pass_on(self._scrubber.feed(inflater.take(_SLICE)))
         except Unreadable as error:
-            self._broken = _unreadable(error)
-            assert self.transport is not None
+            self._broken = Failure(UpstreamCut(str(error)))
             self.transport.loseConnection()
 
-    def _pass_on(self, data: bytes) -> None:
-        clean = self._scrubber.feed(data)
+    def _pass_on(self, clean: bytes) -> None:
         if clean:
             self._protocol.dataReceived(clean)
 
@@ -149,13 +147,7 @@ class _ScrubbedBody(Protocol):
             try:
                 self._inflater.end()
             except Unreadable as error:
-                self._broken = _unreadable(error)
-        rest = self._scrubber.end()
-        if rest:
-            self._protocol.dataReceived(rest)
+                self._broken = Failure(UpstreamCut(str(error)))
+        self._pass_on(self._scrubber.end())
         arrived = reason.check(ResponseDone, PotentialDataLoss)
         self._protocol.connectionLost(self._broken if self._broken and arrived else reason)
-
-
-def _unreadable(error: Unreadable) -> Failure:
-    return Failure(UpstreamCut(str(error)))
