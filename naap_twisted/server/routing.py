@@ -158,14 +158,13 @@ class Routes(HeadResource):
         await self.door.admit(request)
 
     def _render_beside(self, request: IDownstreamRequest) -> None:
-        first = request.postpath[0] if request.postpath else b""
+        first, *rest = request.postpath
         resource = self.beside.get(first)
         if resource is None:
             request.refuse(NotFound())
             return
         request.record.route = "/" + first.decode("ascii", "replace")
-        request.prepath = [first]
-        request.postpath = request.postpath[1:]
+        request.prepath, request.postpath = [first], rest
         request.render(getChildForRequest(resource, request))
 
     def _below_base(self, path: bytes) -> bytes | None:

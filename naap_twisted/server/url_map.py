@@ -61,7 +61,9 @@ class UrlMap:
         except KleinMethodNotAllowed as error:
             return self._unless_handled(wrong_method(error.valid_methods or ()))
         except RequestRedirect as redirect:
-            return Match(location=_path_of(redirect.new_url))
+            url = redirect.new_url
+            path_below = url.removeprefix(_ORIGIN) if url.startswith(f"{_ORIGIN}/") else ""
+            return Match(location=path_below.encode("ascii"))
         except HTTPException:
             return Match()
         return Match(self.by_endpoint.get(str(rule.endpoint)), rule=rule.rule)
@@ -78,7 +80,3 @@ class UrlMap:
 
     def _unless_handled(self, error: ProxyError) -> Match:
         return Match() if handles_errors(self._klein) else Match(error=error)
-
-
-def _path_of(url: str) -> bytes:
-    return url.removeprefix(_ORIGIN).encode("ascii") if url.startswith(f"{_ORIGIN}/") else b""
