@@ -107,14 +107,6 @@ def policy_steps(policy: EgressPolicy, target: Target) -> list[Step]:
     steps: list[Step] = []
     for name, text in texts.items():
         if name == decision.step:
-            return [*steps, Step(name, False, decision.reason, _refusal(policy, target))]
+            return [*steps, Step(name, False, decision.reason, decision.refusal(target))]
         steps.append(Step(name, True, text))
     return steps
-
-
-def _refusal(policy: EgressPolicy, target: Target) -> ProxyError | None:
-    try:
-        policy.vet(target)
-    except ProxyError as error:
-        return error
-    return None
