@@ -72,10 +72,9 @@ class VettedAgent:
                 for value in values
                 if name.lower() not in self._replaced
             )
-            headers_out = (*pairs, *self._injected)
-            return self._upstream.send(
-                OutboundRequest(method, vetted, headers_out, bodyProducer, self._timeouts)
-            )
+            sent = (*pairs, *self._injected)
+            outbound = OutboundRequest(method, vetted, sent, bodyProducer, self._timeouts)
+            return self._upstream.send(outbound)
 
         return maybeDeferred(send)
 

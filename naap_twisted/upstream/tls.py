@@ -59,15 +59,12 @@ class TlsContexts:
     """A TLS context for each host, so that no handshake has to build one.
 
     :param most: contexts kept; the one used longest ago goes first.
+    :ivar for_host: gives the creator that verifies the certificate for a host (RFC 9525).
     """
 
     def __init__(self, ca_file: str = "", most: int = 256) -> None:
         self._roots = trust_roots(ca_file)
-        self._of = lru_cache(maxsize=most)(self._made_for)
-
-    def for_host(self, host: str) -> Resuming:
-        """The connection creator that verifies the certificate for *host* (RFC 9525)."""
-        return self._of(host)
+        self.for_host = lru_cache(maxsize=most)(self._made_for)
 
     def _made_for(self, host: str) -> Resuming:
         return Resuming(
