@@ -173,7 +173,8 @@ EXPOSURE = Rule[Placed](
     lambda at: (
         at.route.authorize is None and not at.config.auth.is_required and not on_loopback(at.config)
     ),
-    "anybody could use the route's keys: no caller needs a name, and this server can be reached"
-    ' from other machines; turn auth on, listen on loopback, or write authorize = "anyone"',
+    "anybody could use the keys of this route: no caller needs a name, and this server can be"
+    " reached from other machines; turn auth on, listen on loopback, or write authorize ="
+    ' "anyone"',
     ("auth.mode", "auth.required", "server.listen"),
 )

@@ -218,7 +218,7 @@ class QueryTests(PlaceStage):
         for below, passed in (("/m?q=1", True), ("/m?KEY=1", False)):
             url = self.upstream.origin + below
             first, *_ = await explain(proxy, url, self.resolver, reactor)
-            self.assertEqual((first.name, first.passed), ("parse", passed))
+            self.assertEqual((first.name, first.allowed), ("parse", passed))
             self.assertNotIn(KEY, repr(first))
         await self.judge(sent=0)
 
@@ -326,7 +326,7 @@ class PathTests(PlaceStage):
             first, *_ = await explain(proxy, url, self.resolver, reactor)
             self.assertTrue(first.text.endswith("/services/${env:PLACED_KEY}/T0/x?q"), first)
         first, *_ = await explain(proxy, self.upstream.origin + "/y", self.resolver, reactor)
-        self.assertFalse(first.passed)
+        self.assertFalse(first.allowed)
         self.assertNotIn(KEY, repr(first))
         await self.judge(sent=0)
 
