@@ -75,6 +75,7 @@ PROXY = {
     "total_timeout": None,
     "forward_headers": None,
     "forward_query": None,
+    "hosts": None,
     "expose_headers": (),
     "response_headers": (),
     "pass_headers": None,

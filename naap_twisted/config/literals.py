@@ -21,9 +21,10 @@ def literal_keys(config: Config) -> Iterator[str]:
             if _is_literal(value) and (value.has_password or not key.endswith("url")):
                 yield option.place
     for index, route in enumerate(config.proxy):
-        for key, name, value in route.keys.values():
-            if is_written_out(name, value):
-                yield f"proxy[{index}].{key}.{name}"
+        for below, table in route.key_tables.items():
+            for key, name, value in table.values():
+                if is_written_out(name, value):
+                    yield f"proxy[{index}].{below}{key}.{name}"
 
 
 def _is_literal(value: object) -> bool:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Any
 
 from attrs import Factory, field, frozen
 
 from ..model import UserKeyHeader
+from ..policy.hostname import parse_host
 from ..policy.own_query import folded
 from ..policy.target import PinnedBase
 from ..secret import Secret
-from .secrets import LITERAL, InjectedHeaders, pieces_of, resolve
+from .secrets import LITERAL, InjectedHeaders, pieces_of, resolve, secret_headers
 from .values import (
     TEXT,
     Flaws,
+    Kind,
     Surroundings,
     expected,
     flaws_of,
+    object_schema,
     option_left_out,
+    read_all,
     reads_files,
     text,
 )
@@ -119,3 +125,69 @@ def query_pairs(value: object, surroundings: Surroundings) -> QueryPairs:
     if flaws:
         raise Flaws(*flaws)
     return pairs
+
+
+_KEY_TABLE: dict[str, Kind[Any]] = {"forward_headers": secret_headers, "forward_query": query_pairs}
+
+
+def _key_table(value: object, surroundings: Surroundings) -> KeyTable:
+    if not isinstance(value, Mapping):
+        raise expected("a table with forward_headers, forward_query or both", value)
+    readers = {
+        key: partial(kind, value[key], surroundings)
+        for key, kind in _KEY_TABLE.items()
+        if key in value
+    }
+    if len(readers) < len(value):
+        raise ValueError("has a key that is neither forward_headers nor forward_query")
+    parsed: list[Any] = read_all((f".{key}", read) for key, read in readers.items())
+    return KeyTable(**dict(zip(readers, parsed, strict=True)))
+
+
+@reads_files(
+    "Mapping[str, Mapping[str, object]] | None",
+    {
+        "type": "object",
+        "additionalProperties": object_schema(
+            {key: kind.schema for key, kind in _KEY_TABLE.items()}, []
+        ),
+    },
+)
+def host_tables(value: object, surroundings: Surroundings) -> Mapping[str, KeyTable]:
+    """The ``hosts`` table: a host's name to its keys.
+
+    :raises ValueError: each bad name or value is a problem of its own.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise expected('a table such as { "api.example.com" = { forward_headers = {} } }', value)
+    tables: dict[str, KeyTable] = {}
+    flaws: list[tuple[str, str]] = []
+    for position, (name, written) in enumerate(value.items(), start=1):
+        try:
+            host = _host(name)
+        except ValueError as error:
+            # Somebody may have written a key in its place, so the name is not quoted.
+            flaws.append((f"[name {position}]", str(error)))
+            continue
+        if host in tables:
+            flaws.append((f'."{host}"', "is there twice"))
+        tables[host] = KeyTable()
+        try:
+            tables[host] = _key_table(written, surroundings)
+        except ValueError as error:
+            flaws += flaws_of(error, f'."{host}"')
+    if flaws:
+        raise Flaws(*flaws)
+    return tables
+
+
+def _host(name: object) -> str:
+    """A host as a target has it, in lower case and without brackets."""
+    try:
+        written = text(name)
+        bare = written.count(":") > 1 and not written.startswith("[")
+        return parse_host(f"[{written}]" if bare else written)
+    except ValueError:
+        raise ValueError('is not a host name such as "api.example.com"; write each out') from None

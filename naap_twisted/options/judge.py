@@ -6,7 +6,6 @@ without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from ipaddress import ip_network
 
 from attrs import fields_dict
@@ -60,14 +59,14 @@ def judge_alone(route: RouteOptions, place: str, problems: Problems) -> None:
 
 def _target_as_key(route: RouteOptions, place: str, problems: Problems) -> None:
     # A key in the header that names the target would be the page's to set, and to read.
-    headers = route.forward_headers
-    for name in getattr(headers, "names", ()) if callable(headers) else headers:
-        if name.lower() == route.header.lower():
-            problems.add(
-                f"{place}.forward_headers.{name}",
-                "is the route's target_url_header, which the page sets;"
-                " put the key into another header",
-            )
+    for below, table in route.key_tables.items():
+        for name in table.header_names:
+            if name.lower() == route.header.lower():
+                problems.add(
+                    f"{place}.{below}forward_headers.{name}",
+                    "is the route's target_url_header, which the page sets;"
+                    " put the key into another header",
+                )
 
 
 def judge_anywhere(route: RouteOptions, place: str, problems: Problems) -> None:
@@ -89,7 +88,7 @@ def judge_placed(config: Config, route: RouteOptions, place: str, problems: Prob
 def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note an open relay that nobody asked for."""
     # A key that can't be read is no less in use for that.
-    options = ("forward_headers", "forward_query")
+    options = ("forward_headers", "forward_query", "hosts")
     if route.carries_key or problems.touch(*(f"{place}.{option}" for option in options)):
         EXPOSURE.judge(Placed(config, route), place, problems)
 
@@ -179,7 +178,13 @@ def _egress(
             base = route.target.base
             EgressPolicy((base.host,), (base.scheme,), (base.port,), networks)
         elif route.allowed_hosts:
-            EgressPolicy(route.allowed_hosts, route.allowed_schemes, route.allowed_ports, networks)
+            schemes, ports = route.allowed_schemes, route.allowed_ports
+            policy = EgressPolicy(route.allowed_hosts, schemes, ports, networks)
+            for position, host in enumerate(route.hosts, start=1):
+                if not policy.lists(host):
+                    # The name is not quoted: somebody may have written a key in its place.
+                    where = f"{place}.hosts[name {position}]"
+                    problems.add(where, "is no host of allowed_hosts; list it there, too")
     except ConfigError as error:
         for line in error.problems:
             key, _, reason = line.partition(": ")
@@ -187,11 +192,14 @@ def _egress(
 
 
 def _user_keys(at: Placed, place: str, problems: Problems) -> None:
-    headers = at.route.forward_headers
-    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+    values = (
+        (f"{place}.{below}{option}.{name}", value)
+        for below, table in at.route.key_tables.items()
+        for option, name, value in table.values()
+    )
+    for where, value in values:
         if not isinstance(value, UserKeyHeader):
             continue
-        where = f"{place}.forward_headers.{name}"
         unclear = problems.touch("keys.master_key", "server.database_url")
         if not keeps_keys(at.config) and not unclear:
             problems.add(where, "${user_key:...} needs master_key; set it")

@@ -75,6 +75,7 @@ class RouteKeywords(TypedDict, total=False):
     total_timeout: float | str | None
     forward_headers: ForwardHeaders | None
     forward_query: Mapping[str, str | bytes | Secret] | None
+    hosts: Mapping[str, Mapping[str, object]] | None
     pass_headers: Sequence[str] | None
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from attrs import evolve, frozen
@@ -16,7 +16,7 @@ from ..policy.target import PinnedBase
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
-from .injected import KeyTable, QueryPairs, pinned_base, query_pairs
+from .injected import KeyTable, QueryPairs, host_tables, pinned_base, query_pairs
 from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
 from .values import (
@@ -129,6 +129,14 @@ class RouteOptions:
         '{ key = "${env:MAPS_KEY}", "api-version" = "2024-10-21" }',
         secret=True,
     )
+    hosts: Mapping[str, KeyTable] = option(
+        host_tables,
+        None,
+        "Keys of single hosts, where the page names the URL: a host's `forward_headers` and"
+        " `forward_query` take the place of the route's own, which go to all other hosts.",
+        '{ "api.a.com" = { forward_headers = { Authorization = "Bearer ${env:A}" } } }',
+        secret=True,
+    )
     pass_headers: tuple[str, ...] | None = option(
         optional(http.header_patterns),
         None,
@@ -213,13 +221,20 @@ class RouteOptions:
 
     @property
     def keys(self) -> KeyTable:
-        """What the route adds of its own."""
+        """What the route adds of its own for every host that has no table."""
         return KeyTable(self.forward_headers, self.forward_query)
+
+    @property
+    def key_tables(self) -> dict[str, KeyTable]:
+        """Everything that it adds, by the place of the table below the route's."""
+        hosts = {f'hosts."{host}".': table for host, table in self.hosts.items()}
+        return {"": self.keys, **hosts}
 
     @property
     def carries_key(self) -> bool:
         """Whether its requests hold a server-side key, wherever they hold it."""
-        return self.keys.carries_key or bool(self.target and self.target.secrets)
+        in_tables = any(table.carries_key for table in self.key_tables.values())
+        return in_tables or bool(self.target and self.target.secrets)
 
 
 def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:

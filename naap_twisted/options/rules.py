@@ -140,6 +140,7 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
             ("allowed_schemes", lambda route: route.target and route.allowed_schemes != ("https",)),
             ("allowed_ports", lambda route: route.target and route.allowed_ports is not None),
             ("target_url_header", lambda route: route.target and route.target_url_header),
+            ("hosts", lambda route: route.target and route.hosts),
         )
     ),
 )

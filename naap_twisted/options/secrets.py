@@ -197,6 +197,20 @@ def pieces_of(template: str, surroundings: Surroundings) -> list[Secret]:
     return read_all(("", partial(piece, reference)) for reference in pieces[1::2])
 
 
+def sources_of(source: str) -> list[str]:
+    """The places that a secret came from, one by one.
+
+    >>> sources_of("env:A+basic:env:USER:env:PASSWORD")
+    ['env:A', 'env:USER', 'env:PASSWORD']
+    """
+    found: list[str] = []
+    for piece in source.split("+"):
+        scheme, _, argument = piece.partition(":")
+        match = _BASIC.fullmatch(argument) if scheme == "basic" else None
+        found += [piece] if match is None else filter(None, match.groups())
+    return found
+
+
 def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
     """One value of ``forward_headers``: a secret, or plain text around one ``${user_key:x}``.
 

@@ -88,7 +88,7 @@ class EgressPolicy:
 
     def decide(self, target: Target) -> Decision:
         """The verdict on *target*: its host is checked first, then its scheme, then its port."""
-        allow = self._exact.get(target.host) or self._match_below(target.host)
+        allow = self._match(target.host)
         if allow is None:
             return Decision(False, "", "host", f"host {target.host} matches no allowed_hosts entry")
         if target.scheme not in self.schemes:
@@ -118,18 +118,21 @@ class EgressPolicy:
         plain_key = self._carries_key and target.scheme != "https"
         return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
 
-    def _match_below(self, host: str) -> Decision | None:
-        """The rule of the nearest parent domain.
+    def lists(self, host: str) -> bool:
+        """Whether an entry of ``allowed_hosts`` matches *host*."""
+        return self._match(host) is not None
+
+    def _match(self, host: str) -> Decision | None:
+        """The rule of *host* itself, or that of the nearest parent domain.
 
         It goes from label to label: ``evilexample.org`` is no subdomain of ``example.org``.
         """
+        allow = self._exact.get(host)
         parent = host.partition(".")[2]
-        while parent:
+        while parent and allow is None:
             allow = self._below.get(parent)
-            if allow is not None:
-                return allow
             parent = parent.partition(".")[2]
-        return None
+        return allow
 
 
 class AnyHost:

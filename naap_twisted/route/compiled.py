@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from attrs import evolve, field, frozen
@@ -22,6 +22,7 @@ from .injection import Injection
 from .request_headers import RequestRewrite
 from .response_headers import ResponseRewrite
 from .scrub import Guard
+from .sealing import Sealing
 
 _OCTETS = b"application/octet-stream"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
@@ -38,6 +39,7 @@ class Route:
     :ivar own_methods: those of them that it answers apart from a WebRTC session's Location.
     :ivar pinned: the fixed upstream base; the route then answers for every path below its own.
     :ivar injection: what it adds to its requests.
+    :ivar hosts: what it adds instead to those of single hosts.
     :ivar injects: names of the headers and query parameters that hold keys, ``"target"`` for the
         base's path; ``"(callable)"`` where only a callable knows them.
     :ivar guard: looks for all of its keys, but for those that a callable makes.
@@ -52,6 +54,7 @@ class Route:
     body: BodyPolicy
     timeouts: Timeouts
     injection: Injection
+    hosts: Mapping[str, Injection]
     injects: tuple[str, ...]
     guard: Guard = field(repr=False)
     request_rewrite: RequestRewrite
@@ -65,20 +68,26 @@ class Route:
 
     def with_keys(self, keys: IKeyStore) -> Route:
         """This route with users' own keys taken from *keys*."""
-        return evolve(self, injection=self.injection.with_keys(keys))
+        hosts = {host: injection.with_keys(keys) for host, injection in self.hosts.items()}
+        return evolve(self, injection=self.injection.with_keys(keys), hosts=hosts)
 
     @property
     def needs_keys(self) -> bool:
         """Whether it sends users' own keys, from a store."""
-        return bool(self.injection.user_keys)
+        return any(each.user_keys for each in (self.injection, *self.hosts.values()))
+
+    def sealing_of(self, target: Target) -> Sealing | None:
+        """What puts keys into *target*."""
+        return self.hosts.get(target.host, self.injection).sealing
 
     def judged(self, target: Target) -> Target:
         """*target* again, as a page may name it.
 
         :raises InvalidTarget: it sets a query parameter of the route's own.
         """
-        if self.injection.sealing is not None:
-            self.injection.sealing.refuse_own(target)
+        sealing = self.sealing_of(target)
+        if sealing is not None:
+            sealing.refuse_own(target)
         return target
 
 
@@ -98,9 +107,8 @@ def compile_route(written: RouteOptions) -> Route:
         required=pinned is None,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
     )
-    keys = options.keys
-    injection = Injection.compile(keys, pinned)
-    secrets = pinned.secrets if pinned else ()
+    injection = Injection.compile(options.keys, pinned)
+    hosts = {host: Injection.compile(table) for host, table in options.hosts.items()}
     patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
     return Route(
         methods=_methods(options),
@@ -115,8 +123,9 @@ def compile_route(written: RouteOptions) -> Route:
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
         ),
         injection=injection,
-        injects=(*keys.header_names, *keys.query_keys, *(("target",) if secrets else ())),
-        guard=Guard(injection.headers, *keys.query_keys.values(), *secrets),
+        hosts=hosts,
+        injects=_injects(options),
+        guard=_guard(options, (injection, *hosts.values())),
         request_rewrite=RequestRewrite(patterns, injection.headers),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
@@ -124,6 +133,22 @@ def compile_route(written: RouteOptions) -> Route:
         cors=_cors(options, pinned, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )
+
+
+def _injects(options: RouteOptions) -> tuple[str, ...]:
+    tables = options.key_tables.values()
+    names = [name for table in tables for name in (*table.header_names, *table.query_keys)]
+    if options.target is not None and options.target.secrets:
+        names.append("target")
+    return tuple(dict.fromkeys(names))
+
+
+def _guard(options: RouteOptions, injections: Sequence[Injection]) -> Guard:
+    """Looks for every fixed key of the route, because one host may know another's."""
+    tables = options.key_tables.values()
+    secrets = [secret for table in tables for secret in table.query_keys.values()]
+    headers = [pair for injection in injections for pair in injection.headers]
+    return Guard(headers, *secrets, *(options.target.secrets if options.target else ()))
 
 
 def _authorize(rule: Authorize | None) -> Authorize | None:

@@ -39,7 +39,7 @@ class Targets:
         if self._webrtc is not None:
             resource = self._webrtc.target(request)
             if resource is not None:
-                sealing = self._route.injection.sealing
+                sealing = self._route.sealing_of(resource)
                 return self._egress.vet(sealing.cleaned(resource) if sealing else resource)
         raw = self._raw(request)
         # A verdict depends on the bytes alone, so the last ones are kept.

@@ -135,6 +135,8 @@ class MountedProxy(Answering):
         body, content_type = await policy.open(request)
         record.mark("body")
         injection = route.injection
+        if route.hosts:
+            injection = route.hosts.get(target.host, injection)
         injected, guard, identity = injection.headers, route.guard, None
         if injection.forward is not None:
             identity = record.caller

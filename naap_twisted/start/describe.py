@@ -88,6 +88,9 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     if route.forward_query:
         pairs = (f"{name} (from {value.source})" for name, value in route.forward_query.items())
         yield "injected query", ", ".join(pairs)
+    for host, table in route.hosts.items():
+        values = [f"{key}.{name} (from {value.source})" for key, name, value in table.values()]
+        yield "keys of a host", f"{host}: {', '.join(values) or 'none'}"
     pinned = route.target is not None
     sent = passed_headers(route.pass_headers, pinned=pinned)
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]

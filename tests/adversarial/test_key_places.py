@@ -1,11 +1,15 @@
 """Keys in every place where an API wants them, each before an upstream that gives it away."""
 
+import json
 import os
 from base64 import b64encode
 from urllib.parse import quote
 
+from prometheus_client import generate_latest
 from twisted.internet import reactor
 
+from naap_twisted.admin.metrics import metrics_of
+from naap_twisted.admin.setup import setup_of
 from naap_twisted.route.explain import explain
 from naap_twisted.testing import ScriptedUpstream
 
@@ -41,6 +45,9 @@ class PlaceStage(Stage):
             proxy = mount.proxy
             parts = [proxy.route, vars(proxy), proxy.options, proxy.route.injection]
             shown += map(repr, [*parts, proxy._targets._decided])
+        server = self.running.server
+        shown += [json.dumps(setup_of(server)), *server.cautions()]
+        shown.append(generate_latest(metrics_of(server)).decode())
         for text in texts:
             self.assertNotIn(text, "\n".join(shown))
 
@@ -334,5 +341,101 @@ class PathTests(PlaceStage):
         """The route carries a key."""
         self.begin()
         raw = get(b"/api/v1/pin").replace(b"\r\n\r\n", b"\r\nSec-Fetch-Site: cross-site\r\n\r\n")
+        self.assert_error(await self.converse(raw), 403, "CROSS_SITE_NOT_ALLOWED")
+        await self.judge(sent=0)
+
+
+class HostsTests(PlaceStage):
+    """``hosts``: keys of single hosts, which are names of one upstream here."""
+
+    A, B, C = "127.0.0.1", "api.example.com", "www.sub.example.org"
+    keys = {
+        "forward_headers": {"Authorization": "Bearer canary-of-all-others"},
+        "forward_query": {"key": "canary-of-all-others"},
+        "hosts": {
+            "127.0.0.1": {"forward_headers": {"X-Key": "${env:PLACED_KEY}"}},
+            "API.example.com": {"forward_query": {"token": "${env:BASIC_PASSWORD}"}},
+        },
+        "methods": ["GET", "POST"],
+    }
+    others = "canary-of-all-others"
+
+    async def ask(self, host, below="/m", path=b"/api/v1/x"):
+        """The one answer to a GET of a page that names *host*."""
+        url = f"http://{host}:{self.upstream.port}{below}".encode()
+        (reply,) = await self.converse(self.request(method=b"GET", url=url, body=b"", path=path))
+        return reply
+
+    async def test_sent(self):
+        """A host's table takes the place of the route's keys; nobody gets another's."""
+        sent = (
+            (self.A, b"/m", [], [KEY.encode()]),
+            (self.B, f"/m?token={PASSWORD}".encode(), [], []),
+            (self.C, f"/m?key={self.others}".encode(), [f"Bearer {self.others}".encode()], []),
+        )
+        self.start(**self.keys)
+        for number, (host, target, authorization, key) in enumerate(sent):
+            self.assertEqual((await self.ask(host)).status, 200)
+            received = self.upstream.requests[number]
+            self.assertEqual(received.line, b"GET " + target + b" HTTP/1.1")
+            self.assertEqual(received.values("authorization"), authorization)
+            self.assertEqual(received.values("x-key"), key)
+        self.assert_unseen(KEY, PASSWORD, self.others)
+        await self.judge(sent=3)
+
+    async def test_named_by_the_page(self):
+        """What a host's table sets, a page can't set there; elsewhere it can."""
+        self.start(**self.keys)
+        for host, query, status in (
+            (self.A, "?key=mine&token=mine", 200),
+            (self.B, "?key=mine", 200),
+            (self.B, "?TOKEN=mine", 400),
+            (self.C, "?token=mine", 200),
+            (self.C, "?key=mine", 400),
+        ):
+            self.assertEqual((await self.ask(host, "/m" + query)).status, status, (host, query))
+        await self.judge(sent=3)
+
+    async def test_echoed(self):
+        """Every host's guard looks for the keys of all."""
+        text = f"{KEY} {PASSWORD} {self.others}"
+        for host in (self.A, self.B, self.C):
+            location = f"Location: https://other.example/{text.replace(' ', '/')}".encode()
+            for step in (answer(401, text.encode()), answer(302, b"", location)):
+                self.start(step, errors="passthrough", **self.keys)
+                await self.ask(host)
+                self.assertEqual(b"".join(self.heard).count(b"[redacted]"), 3)
+                self.assert_unseen(KEY, PASSWORD, self.others)
+                await self.judge(sent=1)
+
+    async def test_redirects(self):
+        """From one host with keys to another: neither gets what is the other's."""
+        hosts = (self.A, self.B, self.C)
+        for first, second in ((a, b) for a in hosts for b in hosts if a != b):
+            self.start(follow_redirects=True, **self.keys)
+            there = f"http://{second}:{self.upstream.port}/there"
+            self.upstream.steps = Turns(moved(302, there), OK)
+            self.assertEqual((await self.ask(first)).status, 200)
+            received = self.upstream.requests[1]
+            self.assertEqual(received.line, b"GET /there HTTP/1.1")
+            for key in (KEY, PASSWORD, self.others):
+                self.assertNotIn(key.encode(), received.raw)
+            await self.judge(sent=2)
+
+    async def test_callables(self):
+        """A host's headers may be made for one request; the other keys are looked for, too."""
+        made = "canary-made-for-one-request"
+        table = {"forward_headers": lambda request: {"X-Made": made}}
+        keys = {**self.keys, "hosts": {**self.keys["hosts"], self.C: table}}
+        self.start(answer(401, f"{made} {KEY}".encode()), errors="passthrough", **keys)
+        self.assertEqual((await self.ask(self.C)).body, b"[redacted] [redacted]")
+        self.assertEqual(self.upstream.requests[0].values("x-made"), [made.encode()])
+        self.assertEqual(self.upstream.requests[0].values("authorization"), [])
+        await self.judge(sent=1)
+
+    async def test_another_sites_page(self):
+        """A key of one host is a key of the route."""
+        self.start(**{**self.keys, "forward_headers": {}, "forward_query": {}})
+        raw = self.request(b"Sec-Fetch-Site: cross-site")
         self.assert_error(await self.converse(raw), 403, "CROSS_SITE_NOT_ALLOWED")
         await self.judge(sent=0)

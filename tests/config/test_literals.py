@@ -48,6 +48,14 @@ class LiteralTests(SynchronousTestCase):
         kept = config_of(proxy=proxy('forward_query = { key = "${env:KEY}" }'))
         self.assertEqual(list(literal_keys(kept)), [])
 
+    def test_hosts(self) -> None:
+        """Of a single host."""
+        written = 'hosts = { "a.example.com" = { forward_headers = { X-Api-Key = "sk-canary" } } }'
+        config = config_of(proxy=proxy('allowed_hosts = ["a.example.com"]', written))
+        self.assertEqual(
+            list(literal_keys(config)), ['proxy[0].hosts."a.example.com".forward_headers.X-Api-Key']
+        )
+
     def test_file(self) -> None:
         """Refused where others can read it, with the command that mends it; never the key."""
         path = Path(self.mktemp())

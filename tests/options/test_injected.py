@@ -3,7 +3,13 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.model import UserKeyHeader
-from naap_twisted.options.injected import KeyTable, is_written_out, pinned_base, query_pairs
+from naap_twisted.options.injected import (
+    KeyTable,
+    host_tables,
+    is_written_out,
+    pinned_base,
+    query_pairs,
+)
 from naap_twisted.options.values import Flaws, Surroundings
 from naap_twisted.secret import Secret
 
@@ -46,6 +52,52 @@ class QueryTests(SecretsCase):
         self.write("key", "k\u00e9y".encode())
         error = self.assertRaises(Flaws, query_pairs, {"key": "${file:key}"}, self.around)
         self.assertIn("outside ASCII", str(error))
+
+
+class HostsTests(SecretsCase):
+    def test_read(self) -> None:
+        """Each host as a target has it, with either table, both or none."""
+        written = {
+            "API.Example.com.": {"forward_headers": {"Authorization": "Bearer ${env:KEY}"}},
+            "b.example.com": {"forward_query": {"key": "${env:KEY}"}},
+            "c.example.com": {},
+            "::1": {},
+            "[::2]": {},
+        }
+        tables = host_tables(written, self.around)
+        self.assertEqual(
+            [*tables], ["api.example.com", "b.example.com", "c.example.com", "::1", "::2"]
+        )
+        self.assertEqual(
+            [table.carries_key for table in tables.values()], [True, True, *[False] * 3]
+        )
+        self.assertNotIn(CANARY, repr(tables))
+        self.assertEqual(host_tables(None, self.around), {})
+
+    def test_refused(self) -> None:
+        """Each problem with its place; a key in the place of a name is not quoted."""
+        headers = {"forward_headers": {"A": "${env:KEY}"}}
+        table = [
+            ({"*.example.com": headers}, "[name 1]"),
+            ({"a.example.com": {}, f"Bearer {CANARY}": headers}, "[name 2]"),
+            ({3: headers}, "[name 1]"),
+            ({"a.example.com": {}, "A.example.com": {}}, '."a.example.com"'),
+            ({"a.example.com": "x"}, '."a.example.com"'),
+            ({"a.example.com": {"headers": {}}}, '."a.example.com"'),
+            (
+                {"a.example.com": {"forward_headers": {"A": "${env:NONE}"}}},
+                '."a.example.com".forward_headers.A',
+            ),
+            (
+                {"a.example.com": {"forward_query": {"a": 3}}},
+                '."a.example.com".forward_query.a',
+            ),
+        ]
+        for written, where in table:
+            error = self.assertRaises(Flaws, host_tables, written, self.around)
+            self.assertEqual([found for found, _ in error.flaws], [where])
+            self.assertNotIn(CANARY, str(error))
+        self.assertRaises(ValueError, host_tables, ["a.example.com"], self.around)
 
 
 class PinnedTests(SecretsCase):

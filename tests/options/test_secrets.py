@@ -127,6 +127,15 @@ class BasicTests(SecretsCase):
         alone = secrets.resolve("${basic:env:KEY:}", self.around).reveal_parts()
         self.assertIn(CANARY.encode(), alone)
 
+    def test_sources(self) -> None:
+        """Each place of a secret by itself."""
+        for template in ("${basic:env:USER:env:KEY}", "${env:USER}.${env:KEY}", "${env:KEY}"):
+            source = secrets.resolve(template, self.around).source
+            wanted = ["env:USER", "env:KEY"] if "USER" in template else ["env:KEY"]
+            self.assertEqual(secrets.sources_of(source), wanted)
+        self.assertEqual(secrets.sources_of("basic:env:KEY:"), ["env:KEY"])
+        self.assertEqual(secrets.sources_of("config"), ["config"])
+
     def test_refused(self) -> None:
         """What no pair can be made of; no reason holds a value."""
         form = "not of the form ${basic:env:USER:env:PASSWORD}"

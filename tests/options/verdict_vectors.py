@@ -357,6 +357,7 @@ def _routes() -> Iterator[Row]:
     yield from _lists("proxy.expose_headers", good, [*pairs, "Location", 3, DAY], empty=True)
     yield from _headers()
     yield from _query()
+    yield from _hosts()
     yield from _rows("proxy.errors", False, ("", "raw", "Envelope", 3, True, [], *STRANGE))
     yield from _rows("proxy.errors", True, ("envelope", "passthrough"))
     yield from _rows("proxy.authorize", False, BAD_RULES)
@@ -400,6 +401,36 @@ def _query() -> Iterator[Row]:
     yield from _rows(place, True, [{}, {"key": "${env:SECRET}", "api-version": "2024-10-21"}])
     texts = ({"city": "Z\u00fcrich am See"}, {"filter[a]": "1", "filter": "2"})
     yield from _rows(place, True, texts)
+
+
+def _hosts() -> Iterator[Row]:
+    place, host = "proxy.hosts", "api.example.com"
+    headers = {"forward_headers": {"Authorization": "Bearer ${env:SECRET}"}}
+    query = {"forward_query": {"key": "${env:SECRET}"}}
+    for name in ("", "*.example.com", ".example.com", "https://a.example.com", "a b", "a/b", KEY):
+        yield Row(place, {name: headers}, False)
+    yield from _rows(place, False, [{"other.example.com": headers}, {host: headers, "com": query}])
+    yield from _rows(place, False, [{host: value} for value in (3, "x", [], {"headers": {}}, DAY)])
+    yield from _rows(place, False, [{host: {"forward_headers": {"Host": KEY}}}])
+    yield from _rows(place, False, [{host: {"forward_headers": {"A": "${env:NO_SUCH}"}}}])
+    yield from _rows(place, False, [{host: {"forward_headers": {"A": "${user_key:daydream}"}}}])
+    yield from _rows(place, False, [{host: {"forward_headers": {"x-target-url": KEY}}}])
+    yield from _rows(place, False, [{host: {"forward_query": {"a": KEY, "A": KEY}}}])
+    yield from _rows(place, False, [{host: headers, "API.example.com": query}, 3, "x", [], DAY])
+    yield from _rows(place, True, [{}, {host: {}}, {host: {**headers, **query}}, {host: query}])
+    yield from _rows(place, True, [{"API.EXAMPLE.com.": headers}])
+    below = ("proxy.allowed_hosts", ["*.example.com"])
+    yield Row(place, {"api.example.com": headers}, True, (below,))
+    yield Row(place, {"example.com": headers}, False, (below,))
+    networks = ("upstream.allow_networks", ["127.0.0.1/32", "::1/128"])
+    loopback = ("proxy.allowed_hosts", ["127.0.0.1", "::1", "localhost"])
+    for name in ("127.0.0.1", "::1", "[::1]", "localhost"):
+        yield Row(place, {name: headers}, True, (networks, loopback))
+    pinned = ("proxy.target", "https://api.example.com/v1")
+    yield Row(place, {host: headers}, False, (pinned, ("proxy.allowed_hosts", None)))
+    plain = ("proxy.allowed_schemes", ["http"])
+    yield Row(place, {host: headers}, False, (plain,), "proxy.allowed_schemes")
+    yield Row(place, {host: headers}, False, (("server.listen", ["tcp:0"]),), "proxy.authorize")
 
 
 def _together() -> Iterator[Row]:

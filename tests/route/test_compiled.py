@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import ip_network
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -10,6 +11,7 @@ from naap_twisted import ConfigError, ExposeHeader, Secret, create_external_prox
 from naap_twisted.errors import HostNotAllowed, PortNotAllowed, SchemeNotAllowed
 from naap_twisted.model import AllowedNetwork, RateLimit, RouteCors, Timeouts
 from naap_twisted.policy.target import parse_target
+from tests.keys.memory import MemoryKeyStore
 
 HOSTS = {"allowed_hosts": ["api.example.com"]}
 PINNED = {"target": "https://api.example.com/v1"}
@@ -233,6 +235,37 @@ class Compiled(SynchronousTestCase):
         self.assertEqual(route(**HOSTS, forward_headers={}).injects, ())
         self.assertEqual(route(**HOSTS, forward_headers=values).injects, ("Authorization", "X-Key"))
         self.assertEqual(route(**HOSTS, forward_headers=lambda r: {}).injects, ("(callable)",))
+
+    def test_injects_everywhere(self):
+        """In a query, in the base's path, for single hosts; each name once, plain text never."""
+        key = Secret("sk-canary")
+        query = {"key": key, "api-version": "2024-10-21"}
+        table = {"forward_headers": {"X-Key": key}, "forward_query": {"token": key}}
+        headers = {"X-Key": key}
+        hosts = {"b.example.com": table, "api.example.com": {}}
+        compiled = route(
+            allowed_hosts=["*.example.com"],
+            forward_headers=headers,
+            forward_query=query,
+            hosts=hosts,
+        )
+        self.assertEqual(compiled.injects, ("X-Key", "key", "token"))
+        plain = {"api-version": "2024-10-21"}
+        self.assertEqual(route(**HOSTS, forward_query=plain).injects, ())
+        self.patch(os, "environ", {**os.environ, "HOOK": "canary-hook"})
+        pinned = create_external_proxy(target="https://api.example.com/${env:HOOK}").route
+        self.assertEqual(pinned.injects, ("target",))
+        self.assertNotIn("canary", repr((compiled, pinned)))
+
+    def test_user_keys_of_a_host(self):
+        """A store is needed, and asked for that host only."""
+        table = {"forward_headers": {"X-Key": "${user_key:daydream}"}}
+        compiled = route(**HOSTS, hosts={"api.example.com": table})
+        self.assertTrue(compiled.needs_keys)
+        keyed = compiled.with_keys(MemoryKeyStore())
+        self.assertIsNone(keyed.injection.forward)
+        self.assertIsNotNone(keyed.hosts["api.example.com"].forward)
+        self.assertFalse(route(**HOSTS, forward_headers={"A": "sk-canary"}).needs_keys)
 
     def test_repr_shows_no_key(self):
         """A route in a log or traceback gives no key away."""
