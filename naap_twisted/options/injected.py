@@ -72,6 +72,12 @@ class KeyTable:
         headers = self.forward_headers
         return getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,)
 
+    @property
+    def fixed_headers(self) -> Mapping[str, Secret]:
+        """The headers that every request has alike, whoever its user is."""
+        headers = {} if callable(self.forward_headers) else self.forward_headers
+        return {name: value for name, value in headers.items() if isinstance(value, Secret)}
+
     def values(self) -> Iterator[tuple[str, str, Secret | UserKeyHeader]]:
         """The option, the name and the value of everything that no callable makes."""
         if not callable(self.forward_headers):

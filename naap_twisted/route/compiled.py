@@ -19,7 +19,7 @@ from ..policy.target import PinnedBase
 from ..whip import rules as whip
 from .body import ANY_TYPE, BodyPolicy
 from .injection import Injection
-from .request_headers import RequestRewrite
+from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
 from .sealing import Sealing
@@ -125,7 +125,7 @@ def compile_route(written: RouteOptions) -> Route:
         injection=injection,
         hosts=hosts,
         injects=_injects(options),
-        guard=_guard(options, (injection, *hosts.values())),
+        guard=_guard(options),
         request_rewrite=RequestRewrite(patterns, injection.headers),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
@@ -143,11 +143,11 @@ def _injects(options: RouteOptions) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _guard(options: RouteOptions, injections: Sequence[Injection]) -> Guard:
+def _guard(options: RouteOptions) -> Guard:
     """Looks for every fixed key of the route, because one host may know another's."""
     tables = options.key_tables.values()
+    headers = [pair for table in tables for pair in injected_headers(table.fixed_headers)]
     secrets = [secret for table in tables for secret in table.query_keys.values()]
-    headers = [pair for injection in injections for pair in injection.headers]
     return Guard(headers, *secrets, *(options.target.secrets if options.target else ()))
 
 

@@ -41,7 +41,7 @@ class Injection:
         sealing = Sealing(table.forward_query, base) if table.forward_query or base else None
         if callable(headers):
             return cls(forward=headers, sealing=sealing)
-        fixed = {name: value for name, value in headers.items() if isinstance(value, Secret)}
+        fixed = table.fixed_headers
         if len(fixed) == len(headers):
             return cls(injected_headers(fixed), sealing=sealing)
         return cls(user_keys=headers, sealing=sealing)

@@ -152,7 +152,13 @@ class MountedProxy(Answering):
         )
         sealing = injection.sealing
         outbound = OutboundRequest(
-            *(request.method, vetted, headers, body, route.timeouts, record.caller, identity),
+            request.method,
+            vetted,
+            headers,
+            body,
+            route.timeouts,
+            record.caller,
+            identity,
             None if sealing is None else sealing.seal(target),
         )
         record.mark("headers")

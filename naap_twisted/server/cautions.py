@@ -9,6 +9,7 @@ from ..options.injected import is_written_out
 from ..options.listen import parse_listen
 from ..options.secrets import LITERAL, sources_of
 from ..policy.addresses import format_allow_network
+from ..policy.host_rules import HostRule
 from ..route.spine import MountedProxy
 from ..secret import Secret
 from .mounts import Mount
@@ -43,23 +44,23 @@ def of_routes(
 
 def _shared(proxy: MountedProxy) -> Iterator[str]:
     """The cautions about keys that several hosts get."""
-    rules, hosts = proxy.egress.rules, proxy.options.hosts
-    others = [rule for rule in rules if rule.below or rule.host not in hosts]
-    everywhere = [f"every host of {rule.text}" if rule.below else rule.host for rule in others]
-    reached: dict[str | Secret, list[str]] = {}
+    hosts = proxy.options.hosts
+    others = [rule for rule in proxy.egress.rules if rule.below or rule.host not in hosts]
+    tables = [(proxy.options.keys, others)]
+    tables += ((table, [HostRule(host, host)]) for host, table in hosts.items())
+    reached: dict[str | Secret, list[HostRule]] = {}
     shown: dict[str | Secret, str] = {}
-    tables = [(proxy.options.keys, everywhere), *((table, [host]) for host, table in hosts.items())]
-    for table, where in tables:
+    for table, rules in tables:
         for _, name, value in table.values():
             for key in _identities(name, value):
                 shown[key] = key if isinstance(key, str) else f"the value of {name}"
-                reached.setdefault(key, []).extend(where)
-    for key, where in reached.items():
-        places = dict.fromkeys(where)
-        if len(places) > 1 or any(place.startswith("every ") for place in places):
+                reached.setdefault(key, []).extend(rules)
+    for key, rules in reached.items():
+        names = dict.fromkeys(f"every host of {r.text}" if r.below else r.host for r in rules)
+        if len(names) > 1 or any(rule.below for rule in rules):
             yield (
-                f"{shown[key]} goes to {', '.join(places)}: whoever answers there could use it at"
-                " the others; hosts gives each host keys of its own"
+                f"{shown[key]} goes to {', '.join(names)}: whoever answers there could use"
+                " it at the others; hosts gives each host keys of its own"
             )
 
 

@@ -172,5 +172,7 @@ class TableTests(SynchronousTestCase):
         found = list(KeyTable({"A": ENV}, {"b": ENV}).values())
         self.assertEqual(found, [("forward_headers", "A", ENV), ("forward_query", "b", ENV)])
         self.assertEqual(list(KeyTable(dict).values()), [])
+        self.assertEqual(KeyTable({"A": ENV, "B": UserKeyHeader("x")}).fixed_headers, {"A": ENV})
+        self.assertEqual(KeyTable(dict).fixed_headers, {})
         self.assertEqual(KeyTable(dict).header_names, ("(callable)",))
         self.assertEqual(KeyTable({"A": ENV}).header_names, ("A",))

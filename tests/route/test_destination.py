@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.route import destination as targets
+from naap_twisted.secret import Secret
 from tests.spine import make_spine
 
 
@@ -46,6 +47,19 @@ class TargetsTests(SynchronousTestCase):
             spine.path = location[:-1]
             gone = spine.ask("DELETE", target=None, headers=(), body=None)
             self.assertEqual(gone.error, (404, "NOT_FOUND"))
+
+    def test_sessions_of_a_route_with_a_query(self):
+        """A Location that repeats the route's parameter gets it once, from the server."""
+        key = {"key": Secret("canary-key")}
+        spine = make_spine(content_type="application/sdp", forward_query=key)
+        spine.upstream.code = 201
+        sdp = [("Content-Type", "application/sdp")]
+        for location in ("/s/1", "/s/1?KEY=old", "/s/1?key=canary-key"):
+            spine.path = "/api/v1/x"
+            spine.upstream.headers = [("Location", location)]
+            spine.path = spine.ask(headers=sdp, body=b"v=0").header("Location")
+            self.assertEqual(spine.ask("DELETE", target=None, headers=(), body=None).code, 201)
+            self.assertEqual(spine.sent.uri, "/s/1?key=canary-key")
 
     def test_pinned(self):
         """What follows the mount's path follows the base's; an encoded mount is no mount."""
