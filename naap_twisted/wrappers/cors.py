@@ -117,7 +117,7 @@ class Cors(Wrapper):
     :param max_age: seconds that a browser may remember a preflight.
     :param trusted: proxies whose X-Forwarded-Proto is believed; it is a part of the own origin.
     :param own: names of this server, as a Host header spells them.
-    :raises ValueError: an origin or a header pattern is malformed.
+    :raises ValueError: a header pattern is malformed.
     """
 
     _log = Logger()

@@ -403,7 +403,6 @@ class LogTests(CorsTestCase):
 
 class SettingsTests(CorsTestCase):
     def test_refuses(self) -> None:
-        """A bad origin or pattern stops the start."""
-        for origins, extra in [(["https://a.example/"], ()), (["null"], ()), ("*", ("*",))]:
-            with self.assertRaises(ValueError, msg=(origins, extra)):
-                Cors(Answer(), Table(), origins, extra)
+        """A bad pattern stops the start."""
+        with self.assertRaises(ValueError):
+            Cors(Answer(), Table(), "*", ("*",))
