@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from klein import Klein
@@ -45,19 +44,12 @@ class ApiError(Exception):
         self.body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-def _wrong_key() -> ApiError:
-    # The real API repeats a part of the key in this message; here no part of it is shown.
-    return ApiError(401, "Incorrect API key provided.", "invalid_api_key")
-
-
-_FAILURES: dict[str, Callable[[], ApiError]] = {
-    "demo-401": _wrong_key,
-    "demo-429": lambda: ApiError(
-        429, "Rate limit reached for the demo model.", "rate_limit_exceeded", "requests"
-    ),
-    "demo-500": lambda: ApiError(
-        500, "The demo upstream had an error, as you asked.", None, "server_error"
-    ),
+# The real API repeats a part of the key in this message; here no part of it is shown.
+_WRONG_KEY = (401, "Incorrect API key provided.", "invalid_api_key")
+_FAILURES: dict[str, tuple[Any, ...]] = {
+    "demo-401": _WRONG_KEY,
+    "demo-429": (429, "Rate limit reached for the demo model.", "rate_limit_exceeded", "requests"),
+    "demo-500": (500, "The demo upstream had an error, as you asked.", None, "server_error"),
 }
 
 
@@ -175,7 +167,7 @@ class OpenAIUpstream:
         for name, value in _LIMITS.items():
             request.setHeader(name, value)
         if not presents(request, self._authorization):
-            raise _wrong_key()
+            raise ApiError(*_WRONG_KEY)
 
     async def _begin(self, request: IRequest) -> answers.Json:
         """Admit the call, parse its body, and fail or wait if that is what the model does."""
@@ -188,7 +180,7 @@ class OpenAIUpstream:
             raise ApiError(400, "The body is not a JSON object.", "invalid_json")
         model = body.get("model")
         if isinstance(model, str) and model in _FAILURES:
-            raise _FAILURES[model]()
+            raise ApiError(*_FAILURES[model])
         if model == "demo-slow":
             await self._wait(self._slow_head)
         return body
