@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IAgent
 from twisted.web.server import Request
 
-from ..errors import ConfigError, InvalidToken
+from ..errors import ConfigError, InvalidToken, naming_option
 from ..model import User
 from ..secret import Secret
 from .claims import Expected, check_claims
@@ -135,11 +135,10 @@ class JwtAuthenticator:
 
         :raises ConfigError: naming each option whose value can't be, and never the secret.
         """
-        _allow_only(algorithms, SECRET_ALGORITHMS)
-        try:
+        with naming_option("algorithms"):
+            check_algorithms(algorithms, SECRET_ALGORITHMS)
+        with naming_option("secret"):
             key = secret_key(secret if isinstance(secret, Secret) else Secret(secret), algorithms)
-        except ValueError as error:
-            raise ConfigError(f"secret: {error}") from None
         return cls(_only(key), algorithms, options, now=now)
 
     @classmethod
@@ -155,11 +154,10 @@ class JwtAuthenticator:
 
         :raises ConfigError: naming each option whose value can't be.
         """
-        _allow_only(algorithms, PUBLIC_ALGORITHMS)
-        try:
+        with naming_option("algorithms"):
+            check_algorithms(algorithms, PUBLIC_ALGORITHMS)
+        with naming_option("public_key"):
             key = public_key(pem)
-        except ValueError as error:
-            raise ConfigError(f"public_key: {error}") from None
         for name in algorithms:
             if not fits(key, name):
                 raise ConfigError(f"algorithms: {name} does not go with this public key")
@@ -181,7 +179,8 @@ class JwtAuthenticator:
 
         :raises ConfigError: naming each option whose value can't be.
         """
-        _allow_only(algorithms, PUBLIC_ALGORITHMS)
+        with naming_option("algorithms"):
+            check_algorithms(algorithms, PUBLIC_ALGORITHMS)
         keys = JwksKeys(url, ca_file=ca_file, reactor=reactor, agent=agent)
         return cls(keys.find, algorithms, options, now=now)
 
@@ -251,14 +250,6 @@ def _payload_of(token: bytes, key: Key, header: TokenHeader) -> bytes:
 
 def _only(key: Key) -> FindKey:
     return lambda kid, algorithm: key
-
-
-def _allow_only(algorithms: Sequence[str], known: Sequence[str]) -> None:
-    # RS/HS confusion (RFC 8725 section 2.1): a public key used as the secret of an HS256 token.
-    try:
-        check_algorithms(algorithms, known)
-    except ValueError as error:
-        raise ConfigError(f"algorithms: {error}") from None
 
 
 def _brief(error: ValueError) -> str:
