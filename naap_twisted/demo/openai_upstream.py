@@ -13,7 +13,7 @@ import secrets
 from typing import Any
 
 from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
@@ -65,9 +65,6 @@ class OpenAIUpstream:
     :param clock: paces the words and the slow head.
     :param words_per_second: speed of a streamed answer.
     :param slow_head: seconds before ``demo-slow`` begins to answer.
-    :ivar calls: the number of requests, refused ones included.
-    :ivar aborts: the number of answers that ended because the caller left.
-    :ivar completed: the number of answers that were sent to their end.
     """
 
     app = Klein()
@@ -84,9 +81,6 @@ class OpenAIUpstream:
         self._clock = clock
         self._pause = 1.0 / words_per_second
         self._slow_head = slow_head
-        self.calls = 0
-        self.aborts = 0
-        self.completed = 0
 
     def site(self) -> UpstreamSite:
         """A site that serves it."""
@@ -96,14 +90,12 @@ class OpenAIUpstream:
     def models(self, request: IRequest) -> bytes:
         """The demo's model names."""
         self._admit(request)
-        self.completed += 1
         return _json(request, answers.model_list(MODELS, self._now()))
 
     @app.route("/v1/embeddings", methods=["POST"])
     async def embeddings(self, request: IRequest) -> bytes:
         """Numbers that depend on the text and mean nothing."""
         body = await self._begin(request)
-        self.completed += 1
         return _json(request, answers.embeddings(body))
 
     @app.route("/v1/responses", methods=["POST"])
@@ -113,7 +105,6 @@ class OpenAIUpstream:
         if body.get("stream") is True:
             words = "The demo streams /v1/chat/completions only."
             raise ApiError(400, words, "unsupported_parameter")
-        self.completed += 1
         return _json(request, self._answer(body).response())
 
     @app.route("/v1/chat/completions", methods=["POST"])
@@ -126,7 +117,6 @@ class OpenAIUpstream:
             with_usage = isinstance(options, dict) and options.get("include_usage") is True
             await self._stream(request, answer, with_usage)
             return b""
-        self.completed += 1
         return _json(request, answer.completion())
 
     @app.handle_errors(ApiError)
@@ -159,8 +149,7 @@ class OpenAIUpstream:
         )
 
     def _admit(self, request: IRequest) -> None:
-        """Count the call, set the headers of every answer, check the key."""
-        self.calls += 1
+        """Set the headers of every answer, and check the key."""
         request.setHeader(b"x-request-id", b"req_" + secrets.token_hex(16).encode())
         request.setHeader(b"openai-processing-ms", b"1")
         request.setHeader(b"openai-version", b"2020-10-01")
@@ -182,18 +171,11 @@ class OpenAIUpstream:
         if isinstance(model, str) and model in _FAILURES:
             raise ApiError(*_FAILURES[model])
         if model == "demo-slow":
-            await self._wait(self._slow_head)
+            await deferLater(self._clock, self._slow_head)
         return body
 
-    async def _wait(self, seconds: float) -> None:
-        """Wait; Klein cancels the handler when its caller leaves, which is counted as an abort."""
-        try:
-            await deferLater(self._clock, seconds)
-        except CancelledError:
-            self.aborts += 1
-            raise
-
     async def _stream(self, request: Request, answer: answers.Answer, with_usage: bool) -> None:
+        """Send the words one after the other; Klein cancels this when the caller leaves."""
         request.setHeader(b"content-type", b"text/event-stream; charset=utf-8")
         request.setHeader(b"cache-control", b"no-cache")
         chunks = list(answer.chunks(with_usage))
@@ -204,6 +186,5 @@ class OpenAIUpstream:
                 # finish() would send the last chunk, and half an answer would look complete.
                 await Deferred()
             request.write(answers.sse(chunk))
-            await self._wait(self._pause)
+            await deferLater(self._clock, self._pause)
         request.write(answers.DONE)
-        self.completed += 1

@@ -30,7 +30,6 @@ class WhipUpstream:
     """The WHIP endpoint and its sessions.
 
     :param authorization: the only ``Authorization`` value that is accepted.
-    :ivar calls: the number of requests, refused ones included.
     :ivar sessions: the ETag by session id; beyond ``MAX_SESSIONS`` the oldest is forgotten.
     """
 
@@ -38,7 +37,6 @@ class WhipUpstream:
 
     def __init__(self, authorization: Secret) -> None:
         self._authorization = authorization
-        self.calls = 0
         self.sessions: OrderedDict[str, bytes] = OrderedDict()
 
     def site(self) -> UpstreamSite:
@@ -48,7 +46,7 @@ class WhipUpstream:
     @app.route("/whip/<room>", methods=["POST"])
     def offer(self, request: IRequest, room: str) -> bytes:
         """Open a session: 201, the answer, and where the session lives (section 4.2)."""
-        if not self._admitted(request):
+        if not admitted(request, self._authorization):
             return b""
         if media_type(request) != OFFER_TYPE:
             return refuse(request, 415, b"expected Content-Type: application/sdp")
@@ -69,7 +67,7 @@ class WhipUpstream:
     @app.route("/whip/resource/<session>", methods=["PATCH"])
     def trickle(self, request: IRequest, session: str) -> bytes:
         """Take further ICE candidates: 204 (section 4.3.2)."""
-        if not self._admitted(request):
+        if not admitted(request, self._authorization):
             return b""
         if session not in self.sessions:
             return refuse(request, 404, b"no such session")
@@ -84,7 +82,7 @@ class WhipUpstream:
     @app.route("/whip/resource/<session>", methods=["DELETE"])
     def close(self, request: IRequest, session: str) -> bytes:
         """End the session: 200 (section 4.2)."""
-        if not self._admitted(request):
+        if not admitted(request, self._authorization):
             return b""
         if self.sessions.pop(session, None) is None:
             return refuse(request, 404, b"no such session")
@@ -97,10 +95,6 @@ class WhipUpstream:
         etag = b'"' + secrets.token_hex(8).encode() + b'"'
         self.sessions[session] = etag
         return session, etag
-
-    def _admitted(self, request: IRequest) -> bool:
-        self.calls += 1
-        return admitted(request, self._authorization)
 
 
 def admitted(request: IRequest, authorization: Secret) -> bool:
