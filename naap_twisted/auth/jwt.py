@@ -139,7 +139,7 @@ class JwtAuthenticator:
             check_algorithms(algorithms, SECRET_ALGORITHMS)
         with naming_option("secret"):
             key = secret_key(secret if isinstance(secret, Secret) else Secret(secret), algorithms)
-        return cls(_only(key), algorithms, options, now=now)
+        return cls(lambda kid, algorithm: key, algorithms, options, now=now)
 
     @classmethod
     def from_public_key(
@@ -161,7 +161,7 @@ class JwtAuthenticator:
         for name in algorithms:
             if not fits(key, name):
                 raise ConfigError(f"algorithms: {name} does not go with this public key")
-        return cls(_only(key), algorithms, options, now=now)
+        return cls(lambda kid, algorithm: key, algorithms, options, now=now)
 
     @classmethod
     def from_jwks(
@@ -244,12 +244,7 @@ def _payload_of(token: bytes, key: Key, header: TokenHeader) -> bytes:
         verified = jws.deserialize_compact(token, key, registry=_REGISTRY)
     except (JoseError, ValueError, TypeError) as error:
         raise InvalidToken(reason=f"token: {type(error).__name__}") from None
-    payload: bytes = verified.payload or b""
-    return payload
-
-
-def _only(key: Key) -> FindKey:
-    return lambda kid, algorithm: key
+    return verified.payload or b""
 
 
 def _brief(error: ValueError) -> str:
