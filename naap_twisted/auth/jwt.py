@@ -38,7 +38,7 @@ SECRET_VARIABLES = ("NEXTAUTH_SECRET", "JWT_SECRET")
 #: Media types of tokens that name a user (RFC 7519 section 5.1, RFC 9068 section 2.1).
 _TYPES = ("jwt", "at+jwt")
 _LONGEST_KID = 256
-_LONGEST_LEEWAY = 300.0
+LONGEST_LEEWAY = 300.0
 _COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 #: Finds the key that verifies a token by the token's key id and algorithm, at once or later.
@@ -103,8 +103,8 @@ class JwtAuthenticator:
     ) -> None:
         options = options or JwtOptions()
         problems = []
-        if not 0 <= options.leeway <= _LONGEST_LEEWAY:
-            problems.append(f"leeway: must be 0 to {_LONGEST_LEEWAY:g} seconds")
+        if not 0 <= options.leeway <= LONGEST_LEEWAY:
+            problems.append(f"leeway: must be 0 to {LONGEST_LEEWAY:g} seconds")
         try:
             check_algorithms(algorithms, SECRET_ALGORITHMS + PUBLIC_ALGORITHMS)
         except ValueError as error:
