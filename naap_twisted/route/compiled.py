@@ -13,7 +13,7 @@ from ..errors import ConfigError
 from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
-from ..model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, UserKeyHeader
+from ..model import AllowedNetwork, HeaderPairs, RouteCors, Timeouts, UserKeyHeader
 from ..options.references import import_object
 from ..options.route import RouteOptions, passed_headers, with_sessions
 from ..options.secrets import InjectedHeaders
@@ -64,13 +64,8 @@ class Route:
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
     envelope: bool
-    redact_bodies: bool
-    max_in_flight: int | None
-    rate_limit: RateLimit | None
-    count_tokens: bool
     session_ttl: float | None
     patch: BodyPolicy
-    follow_redirects: bool
     cors: RouteCors
     egress: PolicyMaker
 
@@ -107,7 +102,6 @@ def compile_route(written: RouteOptions) -> Route:
         body=body_policy(types),
         patch=body_policy(patch_types),
         session_ttl=options.location_ttl if has_sessions else None,
-        follow_redirects=options.follow_redirects,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
         ),
@@ -120,10 +114,6 @@ def compile_route(written: RouteOptions) -> Route:
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
-        redact_bodies=options.redact_bodies,
-        max_in_flight=options.max_in_flight,
-        rate_limit=options.rate_limit,
-        count_tokens=options.count_tokens,
         cors=_cors(options, pinned, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )

@@ -143,7 +143,7 @@ async def _relay_encoded_error(
             raise Unreadable("too long, or cut")
         text = inflated(inflater, body)
     except Unreadable:
-        _set_headers(request, _exposed_fields(fields, exposed), exposed)
+        _set_exposed(request, fields, exposed)
         raise UpstreamStatus(response.code, _UNREAD) from None
     cleaned = guard.clean(text)
     if cleaned != text:
@@ -192,7 +192,7 @@ async def refuse_with(
     """
     upstream_fields = response_fields(response)
     fields, exposed = rewrite.apply(upstream_fields, target, guard)
-    _set_headers(request, _exposed_fields(fields, exposed), exposed)
+    _set_exposed(request, fields, exposed)
     coding = coding_of(upstream_fields)
     try:
         beginning = Beginning(_ERROR_TEXT, _inflater(coding, response) if coding else None)
@@ -204,9 +204,9 @@ async def refuse_with(
     raise UpstreamStatus(response.code, readable)
 
 
-def _exposed_fields(fields: Fields, exposed: Sequence[bytes]) -> Fields:
-    """The fields of an upstream that stand beside an error of this server."""
-    return [(name, value) for name, value in fields if name in exposed]
+def _set_exposed(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:
+    """Set the fields of an upstream that stand beside an error of this server."""
+    _set_headers(request, [(name, value) for name, value in fields if name in exposed], exposed)
 
 
 def _without_coding(fields: Fields) -> Fields:

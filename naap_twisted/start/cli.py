@@ -114,8 +114,8 @@ def _explain(options: argparse.Namespace) -> int:
         return USAGE
     steps = _run(config, proxies[0], options.url)
     for step in steps:
-        print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
-    allowed = all(step.passed for step in steps)
+        print(f"{step.name:8} {'ok' if step.allowed else 'REFUSED':8} {step.text}")
+    allowed = all(step.allowed for step in steps)
     print(f"{'decision':8} {'allowed' if allowed else 'refused'}")
     return ALLOWED if allowed else REFUSED
 
