@@ -167,8 +167,8 @@ allow_networks = values.list_of(allow_network, what='networks such as "127.0.0.1
 
 
 @values.reads_text()
-def dns_server(written: str) -> str:
-    """An IP address, with or without a port: ``9.9.9.9``, ``127.0.0.1:5353``, ``[::1]:53``."""
+def dns_server(written: str) -> tuple[str, int]:
+    """An IP address and its port: ``9.9.9.9``, ``127.0.0.1:5353``, ``[::1]:53``."""
     match = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([0-9.]+)(?::([0-9]{1,5}))?", written)
     host, port = (match[1] or match[3], match[2] or match[4]) if match else (written, None)
     try:
@@ -177,7 +177,7 @@ def dns_server(written: str) -> str:
         raise ValueError('is not an IP address such as "9.9.9.9" or "[::1]:53"') from None
     if port is not None and not 0 < int(port) < 65536:
         raise ValueError("has a port that is not 1 to 65535")
-    return written
+    return host, int(port or 53)
 
 
 @values.reads("Authorize | None", values.TEXT)

@@ -165,7 +165,7 @@ class UpstreamOptions:
 
     section: ClassVar[str] = "upstream"
 
-    dns_servers: tuple[str, ...] = option(
+    dns_servers: tuple[tuple[str, int], ...] = option(
         list_of(http.dns_server, what="addresses"),
         "Asked instead of the system's, TTLs kept.",
         '["9.9.9.9"]',
