@@ -57,7 +57,10 @@ class Kind(Generic[T]):
 
     def __call__(self, value: object, surroundings: Surroundings | None = None) -> T:
         """:raises ValueError: the reason."""
-        return self.read(value, surroundings or here())
+        try:
+            return self.read(value, surroundings or here())
+        except OverflowError:
+            raise ValueError("is too large") from None
 
 
 def reads(annotation: str, schema: Schema) -> Callable[[Callable[[object], T]], Kind[T]]:
@@ -193,20 +196,9 @@ def count(value: object) -> int:
     return number
 
 
-def _amount(parse: Callable[[object], T], annotation: str, schema: Schema) -> Kind[T]:
-    @reads(annotation, schema)
-    def read(value: object) -> T:
-        try:
-            return parse(value)
-        except OverflowError:
-            raise ValueError("is too large") from None
-
-    return read
-
-
 #: Seconds and bytes, see :mod:`naap_twisted.units`.
-duration = _amount(units.parse_duration, "float | str", NUMBER_OR_TEXT)
-size = _amount(units.parse_size, "int | str", {"type": ["integer", "string"]})
+duration = reads("float | str", NUMBER_OR_TEXT)(units.parse_duration)
+size = reads("int | str", {"type": ["integer", "string"]})(units.parse_size)
 
 
 def list_of(item: Kind[T], *, what: str, empty: bool = True) -> Kind[tuple[T, ...]]:
