@@ -13,13 +13,11 @@ from twisted import logger
 
 from .._twisted import observers_of
 
-Format = Callable[[logger.LogEvent], str | None]
-
 
 class AccessText:
     """Formats access lines itself, and every other event as *usual* does."""
 
-    def __init__(self, usual: Format) -> None:
+    def __init__(self, usual: Callable[[logger.LogEvent], str | None]) -> None:
         self._usual = usual
         self._second = 0
         self._stamp = ""
