@@ -113,8 +113,7 @@ class SqlKeyStore:
 
     def get(self, user_id: str, provider: str) -> Deferred[Secret]:
         def read(connection: Connection) -> Secret:
-            query = sql.select(_KEYS.sealed).where(_is(user_id, provider))
-            sealed = connection.execute(query).scalar()
+            sealed = connection.scalar(sql.select(_KEYS.sealed).where(_is(user_id, provider)))
             if sealed is None:
                 raise NoUserKey(provider, self._path)
             return self._open(user_id, provider, sealed)

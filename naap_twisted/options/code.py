@@ -56,7 +56,10 @@ def read_server(named: Mapping[str, Any], surroundings: Surroundings | None = No
     tables = _tables(named, SERVER_KEYWORDS, problems)
     if tables["server"].get("listen") in ((), []):
         del tables["server"]["listen"]
-    server = _server(tables["server"], around, problems)
+    server = read_values(ServerOptions, tables["server"], "server", around, problems)
+    if "listen" not in tables["server"] and not problems.touch("server.port", "server.host"):
+        with problems.noting("server.host"):
+            server = evolve(server, listen=(tcp(server.port, server.host),))
     auth = read_values(AuthOptions, tables["auth"], "auth", around, problems)
     config = Config(
         server=server,
@@ -102,15 +105,6 @@ def exposed(config: Config, route: RouteOptions) -> list[str]:
     problems = Problems(_spelled)
     judge_exposure(config, route, "proxy", problems)
     return problems.lines
-
-
-def _server(table: Mapping[str, object], around: Surroundings, problems: Problems) -> ServerOptions:
-    server = read_values(ServerOptions, table, "server", around, problems)
-    if "listen" in table or problems.touch("server.port", "server.host"):
-        return server
-    with problems.noting("server.host"):
-        return evolve(server, listen=(tcp(server.port, server.host),))
-    return server
 
 
 def _tables(

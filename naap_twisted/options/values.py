@@ -164,13 +164,13 @@ def unreadable(path: Path, error: Exception) -> ValueError:
 
 
 def _typed(known: type[T], wanted: str, schema: Schema, nothing: object = None) -> Kind[T]:
-    def parse(value: object) -> T:
+    def read(value: object, _: Surroundings) -> T:
         # TOML's true is no number, though Python's is one.
         if not isinstance(value, known) or (isinstance(value, bool) and known is not bool):
             raise expected(wanted, value)
         return value
 
-    return Kind(lambda value, _: parse(value), known.__name__, schema, nothing)
+    return Kind(read, known.__name__, schema, nothing)
 
 
 #: Any text, the empty one included.
