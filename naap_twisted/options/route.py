@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from attrs import evolve, frozen
@@ -174,20 +173,18 @@ class RouteOptions:
         """The request header that names the URL, where the route is not pinned."""
         return self.target_url_header or TARGET_URL_HEADER
 
-
-def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
-    """The browser headers that go upstream: ``pass_headers``, the usual ones if it is left out."""
-    if names is not None:
-        return names
-    return PINNED_PASS if pinned else DEFAULT_PASS
+    @property
+    def passed_headers(self) -> tuple[str, ...]:
+        """The browser headers that go upstream: ``pass_headers``; the usual ones where unset."""
+        usual = DEFAULT_PASS if self.target is None else PINNED_PASS
+        return usual if self.pass_headers is None else self.pass_headers
 
 
 def with_sessions(options: RouteOptions) -> RouteOptions:
     """*options* with what a WHIP route has beside them: methods and headers of its sessions."""
-    passed = passed_headers(options.pass_headers, pinned=options.target is not None)
     return evolve(
         options,
         methods=route_methods(options.methods),
         expose_headers=exposed(options.expose_headers),
-        pass_headers=tuple(dict.fromkeys((*passed, *CLIENT_HEADERS))),
+        pass_headers=tuple(dict.fromkeys((*options.passed_headers, *CLIENT_HEADERS))),
     )

@@ -8,7 +8,7 @@ from ..auth import fetch
 from ..headers import PINNED_RELAY, SDP_RELAY
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.auth import AuthOptions
-from ..options.route import RouteOptions, passed_headers
+from ..options.route import RouteOptions
 from ..options.rules import effective_authorize
 from ..options.server import Config
 from ..policy.addresses import format_allow_network
@@ -89,7 +89,7 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     injected = [f"{name} (from {value.source})" for name, value in headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
     pinned = route.target is not None
-    sent = passed_headers(route.pass_headers, pinned=pinned)
+    sent = route.passed_headers
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
     if is_whip(route.content_type, route.methods):
         sent = (*sent, *CLIENT_HEADERS)
