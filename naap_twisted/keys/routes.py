@@ -14,6 +14,7 @@ from klein import Klein
 
 from ..downstream.json_routes import own_route, signed_in
 from ..errors import BodyTooLarge, InvalidKey, NotFound, UnsupportedMediaType
+from ..headers import media_type
 from ..interfaces import IKeyStore
 from ..model import KeyInfo
 from .rules import LONGEST_KEY, check_key, check_provider
@@ -59,7 +60,7 @@ def add_key_routes(router: Klein, keys: IKeyStore) -> None:
 
 def _key_in_body(request: Any) -> object:
     content_type = request.getHeader(b"content-type") or b""
-    if content_type.partition(b";")[0].strip().lower() != b"application/json":
+    if media_type(content_type) != b"application/json":
         raise UnsupportedMediaType("Expected Content-Type: application/json")
     body = request.content.read(MOST_BODY + 1)
     if len(body) > MOST_BODY:
