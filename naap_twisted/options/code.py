@@ -22,8 +22,7 @@ Door = TypeVar("Door", bound=Callable[..., Any])
 
 def keywords_of(*sections: type[AttrsInstance]) -> dict[str, Option]:
     """The options that code can give, by keyword."""
-    options = listed_options(*sections)
-    return {option.keyword: option for option in options if option.keyword}
+    return {option.keyword: option for option in listed_options(*sections) if option.keyword}
 
 
 SERVER_KEYWORDS = keywords_of(*SECTIONS)
