@@ -15,7 +15,7 @@ from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
 from ..model import AllowedNetwork, HeaderPairs, RouteCors, Timeouts, UserKeyHeader
 from ..options.references import import_object
-from ..options.route import RouteOptions, passed_headers, with_sessions
+from ..options.route import RouteOptions, with_sessions
 from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
@@ -92,7 +92,6 @@ def compile_route(written: RouteOptions) -> Route:
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
-    patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -110,7 +109,7 @@ def compile_route(written: RouteOptions) -> Route:
         injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
         user_keys=user_keys,
         guard=Guard(fixed),
-        request_rewrite=RequestRewrite(patterns, fixed),
+        request_rewrite=RequestRewrite(options.passed_headers, fixed),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
