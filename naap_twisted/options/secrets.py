@@ -21,18 +21,8 @@ from ..errors import InvalidKey
 from ..keys.rules import check_provider
 from ..model import UserKeyHeader
 from ..secret import Secret, basic_parts
+from . import values
 from .http_values import header_name
-from .values import (
-    TEXT,
-    Flaws,
-    Surroundings,
-    expected,
-    flaws_of,
-    read_all,
-    reads_files,
-    text,
-    unreadable,
-)
 
 #: What code may give for them.
 HeaderTable = Mapping[str, str | bytes | Secret]
@@ -62,7 +52,7 @@ def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
         # Non-blocking, so that a named pipe is refused below and not waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
+        raise values.unreadable(path, error) from None
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
@@ -95,7 +85,7 @@ def _refuse_open_directories(path: Path) -> None:
             raise ValueError(f"{path} can be exchanged by others; run: chmod go-w {place}")
 
 
-def _piece(reference: str, surroundings: Surroundings) -> tuple[bytes, tuple[bytes, ...]]:
+def _piece(reference: str, surroundings: values.Surroundings) -> tuple[bytes, tuple[bytes, ...]]:
     """What a ``${...}`` stands for, and what of that is secret by itself."""
     scheme, _, argument = reference.partition(":")
     if scheme == "basic":
@@ -104,7 +94,7 @@ def _piece(reference: str, surroundings: Surroundings) -> tuple[bytes, tuple[byt
     return value, (value.strip(b" \t"),)
 
 
-def _basic(argument: str, surroundings: Surroundings) -> tuple[bytes, tuple[bytes, ...]]:
+def _basic(argument: str, surroundings: values.Surroundings) -> tuple[bytes, tuple[bytes, ...]]:
     """``user:password`` in base64, as RFC 7617 section 2 writes credentials."""
     match = _BASIC.fullmatch(argument)
     if match is None or argument == ":":
@@ -114,7 +104,7 @@ def _basic(argument: str, surroundings: Surroundings) -> tuple[bytes, tuple[byte
         )
     sources = match.groups()
     readers = (partial(_credential, source, surroundings) for source in sources)
-    user, password = read_all(("", reader) for reader in readers)
+    user, password = values.read_all(("", reader) for reader in readers)
     if b":" in user:
         # A server takes all that follows the first colon for the password.
         raise ValueError(f"user from {sources[0]} has a colon, which no user of Basic can have")
@@ -123,7 +113,7 @@ def _basic(argument: str, surroundings: Surroundings) -> tuple[bytes, tuple[byte
     return packed, (packed, *basic_parts(pair))
 
 
-def _credential(source: str, surroundings: Surroundings) -> bytes:
+def _credential(source: str, surroundings: values.Surroundings) -> bytes:
     if not source:
         return b""
     # A Secret holds no control character, and base64 would hide one.
@@ -132,7 +122,7 @@ def _credential(source: str, surroundings: Surroundings) -> bytes:
     return secret.reveal()
 
 
-def _source(reference: str, surroundings: Surroundings) -> bytes:
+def _source(reference: str, surroundings: values.Surroundings) -> bytes:
     scheme, _, argument = reference.partition(":")
     if scheme == "user_key":
         raise ValueError("${user_key:...} has a meaning in forward_headers only")
@@ -151,7 +141,7 @@ def _source(reference: str, surroundings: Surroundings) -> bytes:
     return value
 
 
-def resolve(value: object, surroundings: Surroundings) -> Secret:
+def resolve(value: object, surroundings: values.Surroundings) -> Secret:
     """One header value, text around its pieces kept. Plain text is a secret as well.
 
     Code may give a Secret, or bytes, which are taken as they are.
@@ -161,26 +151,28 @@ def resolve(value: object, surroundings: Surroundings) -> Secret:
     if isinstance(value, (Secret, bytes)):
         secret = value if isinstance(value, Secret) else Secret(value)
     else:
-        secret = _joined(text(value), surroundings)
+        secret = _joined(values.text(value), surroundings)
     secret.refuse_mistakes()
     return secret
 
 
-def _joined(template: str, surroundings: Surroundings) -> Secret:
+def _joined(template: str, surroundings: values.Surroundings) -> Secret:
     pieces = _REFERENCE.split(template)
     if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
     texts, references = [piece.encode() for piece in pieces[::2]], pieces[1::2]
-    found = read_all(("", partial(_piece, reference, surroundings)) for reference in references)
-    values = [value for value, _ in found]
+    read = values.read_all(
+        ("", partial(_piece, reference, surroundings)) for reference in references
+    )
+    found = [value for value, _ in read]
     return Secret(
-        b"".join(map(b"".join, zip_longest(texts, values, fillvalue=b""))).strip(b" \t"),
+        b"".join(map(b"".join, zip_longest(texts, found, fillvalue=b""))).strip(b" \t"),
         source="+".join(references) or LITERAL,
-        parts=tuple(part for _, parts in found for part in parts),
+        parts=tuple(part for _, parts in read for part in parts),
     )
 
 
-def pieces_of(template: str, surroundings: Surroundings) -> list[Secret]:
+def pieces_of(template: str, surroundings: values.Surroundings) -> list[Secret]:
     """What each ``${env:X}`` and ``${file:path}`` of *template* stands for.
 
     :raises ValueError: a piece is another one, or is unset, unreadable or empty.
@@ -194,7 +186,7 @@ def pieces_of(template: str, surroundings: Surroundings) -> list[Secret]:
     pieces = _REFERENCE.split(template)
     if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
-    return read_all(("", partial(piece, reference)) for reference in pieces[1::2])
+    return values.read_all(("", partial(piece, reference)) for reference in pieces[1::2])
 
 
 def sources_of(source: str) -> list[str]:
@@ -211,7 +203,7 @@ def sources_of(source: str) -> list[str]:
     return found
 
 
-def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
+def header_value(value: object, surroundings: values.Surroundings) -> Secret | UserKeyHeader:
     """One value of ``forward_headers``: a secret, or plain text around one ``${user_key:x}``.
 
     :raises ValueError: as :func:`resolve`; more than one user key, or other pieces beside it.
@@ -234,8 +226,10 @@ def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyH
     return UserKeyHeader(provider, before.lstrip(), after.rstrip())
 
 
-@reads_files("ForwardHeaders | None", {"type": "object", "additionalProperties": TEXT})
-def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders:
+@values.reads_files(
+    "ForwardHeaders | None", {"type": "object", "additionalProperties": values.TEXT}
+)
+def secret_headers(value: object, surroundings: values.Surroundings) -> InjectedHeaders:
     """The ``forward_headers`` table: name to value; code may give a callable that makes it.
 
     :raises ValueError: each bad name or value is a problem of its own.
@@ -245,7 +239,7 @@ def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise expected('a table such as { Authorization = "Bearer ${env:KEY}" }', value)
+        raise values.expected('a table such as { Authorization = "Bearer ${env:KEY}" }', value)
     headers: dict[str, Secret | UserKeyHeader] = {}
     flaws: list[tuple[str, str]] = []
     seen: set[str] = set()
@@ -254,7 +248,7 @@ def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders
             header_name(name)
         except ValueError as error:
             # A secret in the place of the name must not be quoted.
-            flaws += flaws_of(error, f"[name {position}]")
+            flaws += values.flaws_of(error, f"[name {position}]")
             continue
         if name.lower() in seen:
             flaws.append((f".{name}", "is there twice; header names ignore case"))
@@ -262,7 +256,7 @@ def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders
         try:
             headers[name] = header_value(template, surroundings)
         except ValueError as error:
-            flaws += flaws_of(error, f".{name}")
+            flaws += values.flaws_of(error, f".{name}")
     if flaws:
-        raise Flaws(*flaws)
+        raise values.Flaws(*flaws)
     return headers

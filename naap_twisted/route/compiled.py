@@ -13,7 +13,7 @@ from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
 from ..model import AllowedNetwork, RouteCors, Target, Timeouts
 from ..options.references import import_object
-from ..options.route import RouteOptions, passed_headers, with_sessions
+from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
 from ..whip import rules as whip
@@ -109,7 +109,6 @@ def compile_route(written: RouteOptions) -> Route:
     )
     injection = Injection.compile(options.keys, pinned)
     hosts = {host: Injection.compile(table) for host, table in options.hosts.items()}
-    patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -126,7 +125,7 @@ def compile_route(written: RouteOptions) -> Route:
         hosts=hosts,
         injects=_injects(options),
         guard=_guard(options),
-        request_rewrite=RequestRewrite(patterns, injection.headers),
+        request_rewrite=RequestRewrite(options.passed_headers, injection.headers),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",

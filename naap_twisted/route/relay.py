@@ -17,6 +17,7 @@ from ..downstream.headers import make_preset, put_fields, put_preset
 from ..errors import BadGateway, UpstreamStatus
 from ..framing.codings import MOST_WHOLE, Inflater, Unreadable, coding_of, inflated
 from ..framing.fields import Fields
+from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..spend.model_tokens import ModelTokenMeter
@@ -219,8 +220,7 @@ def _is_text(fields: Fields) -> bool:
         kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
         for name, value in fields
         if name == b"Content-Type"  # of several, readers do not agree on which counts
-        for media_type in value.split(b",")
-        for kind in (media_type.partition(b";")[0].strip().lower(),)
+        for kind in map(media_type, value.split(b","))
     )
 
 

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.model import UserKeyHeader
 from naap_twisted.options import secrets
-from naap_twisted.options.values import Flaws
+from naap_twisted.options.values import Flaws, Surroundings
 
 CANARY = "sk-canary-9f2"
 
@@ -17,7 +17,7 @@ class SecretsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp()).absolute()
         self.directory.mkdir()
-        self.around = secrets.Surroundings(
+        self.around = Surroundings(
             self.directory,
             {"KEY": CANARY, "EMPTY": "", "BLANK": " \t", "LINES": f"{CANARY}\r\nX-Evil: 1"},
         )
@@ -85,7 +85,7 @@ class ResolveTests(SecretsCase):
 
     def test_a_value_is_not_expanded_again(self) -> None:
         """What a variable holds is not a template, and one that looks like it is a mistake."""
-        around = secrets.Surroundings(self.directory, {"A": "${env:B}", "B": CANARY})
+        around = Surroundings(self.directory, {"A": "${env:B}", "B": CANARY})
         error = self.assertRaises(ValueError, secrets.resolve, "${env:A}", around)
         self.assertIn("secret from env:A is a variable's name", str(error))
 
@@ -98,7 +98,7 @@ class BasicTests(SecretsCase):
         self.write("pass", b"pa55 w\xc3\xb6rd:x\n")
         self.write("a:b", b"user-in-file")
         environ = {**self.around.environ, "USER": "AC0123456789", "COLON": "a:b", "TAB": "a\tb"}
-        self.around = secrets.Surroundings(self.directory, {**environ, "LITERAL": "$NAME"})
+        self.around = Surroundings(self.directory, {**environ, "LITERAL": "$NAME"})
 
     def test_pairs(self) -> None:
         """Each half from a place of its own, or empty; colons in a password and a file's path."""

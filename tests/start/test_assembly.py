@@ -150,7 +150,7 @@ class BuildTests(SynchronousTestCase):
             raise ConfigError("ca_file: no", "listen[0]: no", "upstream.ca_file: no")
 
         self.patch(assembly, "make_server", refuse)
-        error = self.assertRaises(ConfigError, assembly.build_server, config_of())
+        error = self.assertRaises(ConfigError, assembly.checked_server, config_of())
         self.assertEqual(
             error.problems, ("upstream.ca_file: no", "server.listen[0]: no", "upstream.ca_file: no")
         )
