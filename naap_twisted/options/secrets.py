@@ -179,7 +179,9 @@ def pieces_of(template: str, surroundings: values.Surroundings) -> list[Secret]:
     """
 
     def piece(reference: str) -> Secret:
-        secret = Secret(_source(reference, surroundings).strip(b" \t"), reference)
+        if reference.startswith("basic:"):
+            raise ValueError("${basic:...} has no meaning in a path")
+        secret = resolve(f"${{{reference}}}", surroundings)
         secret.refuse_mistakes(in_header=True)
         return secret
 

@@ -134,15 +134,32 @@ def parse_target(raw: bytes, header: str = "X-Target-URL") -> Target:
 class PinnedBase:
     """A route's configured base URL, which nothing that a client adds can leave.
 
-    :ivar base: the base as a target, its path as configured, each secret in it ``[redacted]``.
     :ivar written: the base as configured, each secret by its source, to be shown.
-    :ivar secrets: those that stand in its path.
+    :ivar secrets: what each ``${...}`` in its path stands for.
+    :ivar base: the base as a target, its path as configured, each secret in it ``[redacted]``.
+    :raises ValueError: it is no such URL, which the text doesn't show: people write keys there.
     """
 
-    base: Target
     written: str
     secrets: tuple[Secret, ...] = ()
-    _sealed: Secret | None = field(default=None, repr=False)
+    base: Target = field(init=False)
+    _sealed: Secret | None = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Here, so that a base that is made again of other secrets is judged again.
+        url, secrets = self.written, self.secrets
+        base = _parse(_filled(url, secrets) if secrets else url.encode("utf-8", "replace"))
+        path, mark, _ = base.path_and_query.partition("?")
+        if mark:
+            raise ValueError("a base URL has no query; forward_query sets parameters")
+        _refuse_fault(_ODD_IN_BASE, path.encode("ascii"))
+        sealed = None
+        if secrets:
+            shown = _REFERENCE.sub(REDACTED, url).split("/", 3)[3]
+            base = evolve(base, path_and_query=f"/{shown}")
+            sealed = Secret(path.removesuffix("/"), "the path of target")
+        object.__setattr__(self, "base", base)
+        object.__setattr__(self, "_sealed", sealed)
 
     @property
     def _prefix(self) -> str:
@@ -152,24 +169,12 @@ class PinnedBase:
     def parse(cls, url: str, secrets: Sequence[Secret] = ()) -> PinnedBase:
         """Read the option ``target``, such as ``"https://api.openai.com/v1"``.
 
-        :param secrets: what each ``${...}`` in the path of *url* stands for.
-        :raises ConfigError: one problem that opens with ``target: `` and doesn't show the URL,
-            because people write keys there.
+        :raises ConfigError: one problem that opens with ``target: ``.
         """
         try:
-            base = _parse(_filled(url, secrets) if secrets else url.encode("utf-8", "replace"))
-            path, mark, _ = base.path_and_query.partition("?")
-            if mark:
-                raise ValueError("a base URL has no query; forward_query sets parameters")
-            _refuse_fault(_ODD_IN_BASE, path.encode("ascii"))
+            return cls(url, tuple(secrets))
         except ValueError as fault:
             raise ConfigError(f"target: {fault}{_a_label_hint(url)}") from None
-        if not secrets:
-            return cls(base, url)
-        shown = _REFERENCE.sub(REDACTED, url).split("/", 3)[3]
-        public = evolve(base, path_and_query=f"/{shown}")
-        sealed = Secret(path.removesuffix("/"), "the path of target")
-        return cls(public, url, tuple(secrets), sealed)
 
     def opened(self, path_and_query: str) -> str:
         """The path and query of a target of :meth:`join` with the base's secrets in them.

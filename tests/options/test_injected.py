@@ -125,7 +125,7 @@ class PinnedTests(SecretsCase):
             ("${env:DOTS}", "dot segment"),
             ("${env:UMLAUT}", "outside ASCII"),
             ("${env:VAR}", "is a variable's name"),
-            ("${basic:env:KEY:}", "neither ${env:NAME} nor ${file:path}"),
+            ("${basic:env:KEY:}", "has no meaning in a path"),
             ("${user_key:a}", "forward_headers only"),
             ("${env:KEY", "without its }"),
         ):

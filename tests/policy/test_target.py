@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from urllib.parse import unquote_to_bytes
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -153,6 +154,13 @@ class SecretBaseTests(SynchronousTestCase):
             error = self.assertRaises(InvalidTarget, pinned.within, parse_target(url))
             self.assertNotIn("canary", error.reason)
             self.assertIn("${env:A}", error.reason)
+
+    def test_other_secrets(self) -> None:
+        """A base that is made again of other secrets has them, and is judged again."""
+        pinned = self.base("https://a.example/s/${env:A}", "canary-1")
+        again = evolve(pinned, secrets=(Secret("canary-2"),))
+        self.assertEqual(again.opened(again.join(b"/x").path_and_query), "/s/canary-2/x")
+        self.assertRaises(ValueError, evolve, pinned, secrets=(Secret("a/b"),))
 
     def test_values(self) -> None:
         """A value is one piece of a segment; no message holds it."""
