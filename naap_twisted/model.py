@@ -177,6 +177,7 @@ class RouteCors:
     :ivar allow_headers: header names that the route itself needs (its ``target_url_header``).
     :ivar allow_patterns: patterns such as ``X-Stainless-*``; a requested header that matches is
         allowed by its own name.
+    :ivar pass_headers: the route's option of that name, which a refused header is missing in.
     :ivar expose_headers: response header names that the page may read, X-Request-ID excluded.
     :ivar accept_post: media types that a POST may have, which Accept-Post names in an answer to
         OPTIONS; ``b""`` leaves the header out.
@@ -188,6 +189,7 @@ class RouteCors:
     methods: tuple[bytes, ...]
     allow_headers: tuple[str, ...] = ()
     allow_patterns: tuple[str, ...] = ()
+    pass_headers: tuple[str, ...] = ()
     expose_headers: tuple[str, ...] = ()
     accept_post: bytes = b""
     accept_patch: bytes = b""

@@ -76,7 +76,7 @@ PROXY = {
     "forward_headers": None,
     "expose_headers": (),
     "response_headers": (),
-    "pass_headers": None,
+    "pass_headers": (),
     "authorize": None,
     "methods": ("POST",),
     "allowed_schemes": ("https",),

@@ -6,19 +6,20 @@ judges the target, and the server's own resolver looks its name up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from ..errors import BadRequest, MethodNotAllowed, NotFound, OriginNotAllowed
+from ..errors import BadRequest, HeaderNotAllowed, MethodNotAllowed, NotFound, OriginNotAllowed
 from ..headers import is_token
 from ..route.explain import Step, explain
+from ..route.request_headers import Fate, HeaderVerdict
 from ..route.spine import MountedProxy
 from ..server.mounts import Mount
 from ..wrappers.origins import Origins, parse_origin
-from ..wrappers.remedies import Problem, method_refused
+from ..wrappers.remedies import HeaderOption, Problem, method_refused
 from .hints import line_for
 from .preflight import Need, need_of, problems_of
 from .replay import Reply, replay
@@ -106,7 +107,12 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
     """
     mount, proxy = _find(server, question)
     asked = Asked.of(server, mount, question)
-    judged = [*asked.steps(mount), *await _target_steps(server, proxy, question, clock)]
+    verdicts = [proxy.route.request_rewrite.explain(name) for name in question.headers]
+    judged = [
+        *asked.steps(mount),
+        *await _target_steps(server, proxy, question, clock),
+        *_header_steps(verdicts),
+    ]
     refused = next((verdict for verdict in judged if not verdict.step.passed), None)
     error = None if refused is None else refused.step.error
     return {
@@ -118,7 +124,28 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
             for step in (verdict.step for verdict in judged)
         ],
         "hint": None if refused is None else refused.line,
+        "headers": [_fate_in_json(verdict) for verdict in verdicts],
         "preflight": asked.document(),
+    }
+
+
+def _header_steps(verdicts: Sequence[HeaderVerdict]) -> list[Judged]:
+    """The refusals of headers; what is dropped stops no request."""
+    return [
+        Judged(
+            Step("header", False, f"{found.name} {found.reason}", HeaderNotAllowed()), found.line
+        )
+        for found in verdicts
+        if found.fate is Fate.REFUSED
+    ]
+
+
+def _fate_in_json(found: HeaderVerdict) -> dict[str, str | None]:
+    return {
+        "name": found.name,
+        "fate": found.fate.value,
+        "text": found.reason,
+        "hint": found.line or None,
     }
 
 
@@ -175,6 +202,8 @@ class Asked:
         )
         options = server.parts.options
         origins = Origins(options.cors_origins)
+        proxy = mount.proxy
+        route = None if proxy is None else evolve(proxy.route.cors, route=mount.full_path)
         problems = [Problem("The server refuses new connections now")]
         if reply is not None:
             problems = problems_of(
@@ -182,7 +211,7 @@ class Asked:
                 need,
                 question.origin,
                 origins=origins,
-                cors_headers=options.cors_headers,
+                allowing=HeaderOption.of(route, options.cors_headers),
                 credentials=question.credentials,
             )
         origin = question.origin.encode("ascii")  # Question.read has parsed it.

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ..auth.gate import Authorize
-from ..headers import DEFAULT_PASS, PINNED_PASS
+from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, extended
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..upstream.agent import as_upstream
-from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
+from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, OFFER, exposed, is_whip, route_methods
 from . import http_values as http
 from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
@@ -117,20 +116,22 @@ class RouteOptions:
         '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
         secret=True,
     )
-    pass_headers: tuple[str, ...] | None = option(
-        optional(http.header_patterns),
-        None,
-        "Browser headers that go upstream, `X-Prefix-*` too; else `Accept` and conditionals, and"
-        " on pinned routes what SDKs send.",
-        '["Accept", "OpenAI-Organization"]',
+    pass_headers: tuple[str, ...] = option(
+        http.passed_headers,
+        (),
+        "Browser headers that go upstream beside the"
+        " [usual ones](docs/security.md#what-goes-out-what-comes-back), `X-Prefix-*` too;"
+        ' `"!Accept"` takes one of those out.',
+        '["OpenAI-Organization"]',
     )
     response_headers: tuple[str, ...] = option(
         list_of(http.relayed_pattern, what="header names"),
         (),
-        "Upstream headers relayed under their own names, and exposed; `X-Prefix-*` too. Pinned"
-        " routes add what SDKs read. Those that act on this server's origin are refused: see"
+        "Upstream headers relayed under their own names, and exposed, beside the usual ones;"
+        ' `X-Prefix-*` too; `"!ETag"` takes one of the usual out. Those that act on this server\'s'
+        " origin are refused: see"
         " [docs/security.md](docs/security.md#what-goes-out-what-comes-back).",
-        '["Retry-After", "X-RateLimit-*"]',
+        '["X-Query-Cost"]',
     )
     expose_headers: tuple[ExposeHeader, ...] = option(
         list_of(http.expose_header, what="{ from, to } tables"),
@@ -200,19 +201,35 @@ class RouteOptions:
         return self.target_url_header or TARGET_URL_HEADER
 
 
-def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
-    """The browser headers that go upstream: ``pass_headers``, the usual ones if it is left out."""
-    if names is not None:
-        return names
-    return PINNED_PASS if pinned else DEFAULT_PASS
+def usual_passed(options: RouteOptions) -> tuple[str, ...]:
+    """The browser headers that go upstream without an option."""
+    pinned = PINNED_PASS if options.target is not None else ()
+    whip = CLIENT_HEADERS if is_whip(options.content_type, options.methods) else ()
+    return (*dict.fromkeys((*PASSED, *pinned, *whip)),)
+
+
+def passed_headers(options: RouteOptions) -> tuple[str, ...]:
+    """Names and patterns of the browser's headers that go upstream."""
+    return extended(usual_passed(options), options.pass_headers)
+
+
+def usual_relayed(options: RouteOptions) -> tuple[str, ...]:
+    """The upstream's headers that come back without an option."""
+    pinned = PINNED_RELAY if options.target is not None else ()
+    return (
+        *dict.fromkeys((*RELAYED, *pinned, *(SDP_RELAY if OFFER in options.content_type else ()))),
+    )
+
+
+def relayed_headers(options: RouteOptions) -> tuple[str, ...]:
+    """Names and patterns of the upstream's headers that come back under their own names."""
+    return extended(usual_relayed(options), options.response_headers)
 
 
 def with_sessions(options: RouteOptions) -> RouteOptions:
     """*options* with what a WHIP route has beside them: methods and headers of its sessions."""
-    passed = passed_headers(options.pass_headers, pinned=options.target is not None)
     return evolve(
         options,
         methods=route_methods(options.methods),
         expose_headers=exposed(options.expose_headers),
-        pass_headers=tuple(dict.fromkeys((*passed, *CLIENT_HEADERS))),
     )

@@ -10,12 +10,11 @@ from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
 from ..errors import ConfigError
-from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
 from ..model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, UserKeyHeader
 from ..options.references import import_object
-from ..options.route import RouteOptions, passed_headers, with_sessions
+from ..options.route import RouteOptions, passed_headers, relayed_headers, with_sessions
 from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
@@ -97,7 +96,7 @@ def compile_route(written: RouteOptions) -> Route:
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
-    patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
+    passed = passed_headers(written)
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -116,15 +115,17 @@ def compile_route(written: RouteOptions) -> Route:
         injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
         user_keys=user_keys,
         guard=Guard(fixed),
-        request_rewrite=RequestRewrite(patterns, fixed),
-        response_rewrite=_response_rewrite(options, pinned),
+        request_rewrite=RequestRewrite(
+            passed, fixed, named=options.pass_headers, kept=() if pinned else (options.header,)
+        ),
+        response_rewrite=_response_rewrite(options),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
         redact_bodies=options.redact_bodies,
         max_in_flight=options.max_in_flight,
         rate_limit=options.rate_limit,
         count_tokens=options.count_tokens,
-        cors=_cors(options, pinned, types if has_sessions else ()),
+        cors=_cors(options, passed, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )
 
@@ -163,13 +164,11 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
     return make
 
 
-def _response_rewrite(options: RouteOptions, pinned: PinnedBase | None) -> ResponseRewrite:
+def _response_rewrite(options: RouteOptions) -> ResponseRewrite:
     types = options.content_type
-    relayed = [*options.response_headers, *(PINNED_RELAY if pinned else ())]
-    relayed += SDP_RELAY if whip.OFFER in types else ()
     default_type = _OCTETS if types[0] == ANY_TYPE else types[0].encode("ascii")
     return ResponseRewrite(
-        relayed, options.expose_headers, content_type=default_type, pinned=pinned is not None
+        relayed_headers(options), options.expose_headers, content_type=default_type
     )
 
 
@@ -181,15 +180,12 @@ def _methods(options: RouteOptions) -> tuple[bytes, ...]:
     return tuple(methods)
 
 
-def _cors(options: RouteOptions, pinned: PinnedBase | None, offers: tuple[str, ...]) -> RouteCors:
-    pass_headers = tuple(options.pass_headers or ())
+def _cors(options: RouteOptions, passed: tuple[str, ...], offers: tuple[str, ...]) -> RouteCors:
     return RouteCors(
         methods=_methods(options),
-        allow_headers=(
-            *(() if pinned else (options.header,)),
-            *(whip.CLIENT_HEADERS if offers else ()),
-        ),
-        allow_patterns=(*PINNED_PASS[-3:], *pass_headers) if pinned else pass_headers,
+        allow_headers=(options.header,) if options.target is None else (),
+        allow_patterns=passed,
+        pass_headers=options.pass_headers,
         accept_post=", ".join(offers).encode("ascii"),
         accept_patch=", ".join(whip.patch_types(offers)).encode("ascii") if offers else b"",
     )
