@@ -214,6 +214,28 @@ class RateDecision:
 
 
 @frozen
+class TokenPlace:
+    """Where a request carries its caller's token, beside ``Authorization: Bearer``.
+
+    A vendor's client puts the key that it is given into a header of its own; behind this server
+    that is the caller's token.
+
+    :ivar headers: lower-case names, the first that is there counts.
+    :ivar scheme: another scheme of Authorization, in lower case; ``b"bearer"`` for none.
+    """
+
+    headers: tuple[bytes, ...] = ()
+    scheme: bytes = b"bearer"
+
+    def __bool__(self) -> bool:
+        return bool(self.headers) or self.scheme != b"bearer"
+
+
+#: A caller's token stands in ``Authorization: Bearer`` only.
+NOWHERE_ELSE = TokenPlace()
+
+
+@frozen
 class UserKeyHeader:
     """A header value that holds the user's own key: ``"Bearer ${user_key:daydream}"``.
 

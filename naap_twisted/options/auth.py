@@ -14,6 +14,7 @@ from ..auth.jwt import SECRET_VARIABLES
 from ..headers import is_token
 from ..interfaces import IAuthenticator
 from ..secret import Secret
+from . import http_values as http
 from .option import option
 from .secrets import MAX_FILE_BYTES, resolve
 from .values import (
@@ -143,6 +144,13 @@ class AuthOptions:
         _cookie,
         credentials.CSRF_COOKIE,
         "What `X-CSRF-Token` repeats, where the token came by cookie.",
+    )
+    token_headers: tuple[str, ...] = option(
+        list_of(http.header_name, what="header names"),
+        (),
+        "Where a caller's token may stand beside `Authorization`, on every route; a provider adds"
+        " its own clients' to its route.",
+        '["X-Api-Key"]',
     )
     secret: Secret | None = option(
         optional(reads_files("Secret | str", TEXT)(resolve)),

@@ -10,12 +10,14 @@ from twisted.logger import Logger
 from ..auth.gate import Authorize
 from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, extended
 from ..interfaces import IUpstream
-from ..model import AllowedNetwork, ExposeHeader, RateLimit
+from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
+from ..secret import Secret
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, OFFER, exposed, is_whip, route_methods
 from . import http_values as http
 from .option import in_code, option
-from .secrets import InjectedHeaders, secret_headers
+from .provider import Provider, provider
+from .secrets import InjectedHeaders, secret_headers, secret_key
 from .values import (
     count,
     duration,
@@ -79,6 +81,21 @@ class RouteOptions:
         "The request header that names the URL; allowed in preflights by itself.",
         '"X-WHIP-URL"',
         unset=None,
+    )
+    provider: Provider | None = option(
+        provider,
+        None,
+        "A vendor whose stock clients are to work as they are: [one of ours](docs/clients.md), or"
+        ' the path of your own file, such as `"./acme.toml"`. It sets `target`, methods, types,'
+        " sizes, times, headers and the place of `key`; what the route says itself comes first.",
+        '"openai"',
+    )
+    key: Secret | UserKeyHeader | None = option(
+        secret_key,
+        None,
+        "The server-side key, put where the provider wants it.",
+        '"${env:OPENAI_API_KEY}"',
+        secret=True,
     )
     methods: tuple[str, ...] = option(
         list_of(http.method, what="methods", empty=False),
@@ -203,9 +220,11 @@ class RouteOptions:
 
 def usual_passed(options: RouteOptions) -> tuple[str, ...]:
     """The browser headers that go upstream without an option."""
-    pinned = PINNED_PASS if options.target is not None else ()
+    of_vendor: tuple[str, ...] = PINNED_PASS if options.target is not None else ()
+    if options.provider is not None:
+        of_vendor = options.provider.headers.send
     whip = CLIENT_HEADERS if is_whip(options.content_type, options.methods) else ()
-    return (*dict.fromkeys((*PASSED, *pinned, *whip)),)
+    return (*dict.fromkeys((*PASSED, *of_vendor, *whip)),)
 
 
 def passed_headers(options: RouteOptions) -> tuple[str, ...]:
@@ -215,10 +234,11 @@ def passed_headers(options: RouteOptions) -> tuple[str, ...]:
 
 def usual_relayed(options: RouteOptions) -> tuple[str, ...]:
     """The upstream's headers that come back without an option."""
-    pinned = PINNED_RELAY if options.target is not None else ()
-    return (
-        *dict.fromkeys((*RELAYED, *pinned, *(SDP_RELAY if OFFER in options.content_type else ()))),
-    )
+    of_vendor: tuple[str, ...] = PINNED_RELAY if options.target is not None else ()
+    if options.provider is not None:
+        of_vendor = options.provider.headers.read
+    whip = SDP_RELAY if OFFER in options.content_type else ()
+    return (*dict.fromkeys((*RELAYED, *of_vendor, *whip)),)
 
 
 def relayed_headers(options: RouteOptions) -> tuple[str, ...]:

@@ -162,6 +162,12 @@ def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyH
     return UserKeyHeader(provider, before.lstrip(), after.rstrip())
 
 
+@reads_files("str | bytes | Secret | None", TEXT)
+def secret_key(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader | None:
+    """The option ``key``: as one value of ``forward_headers``, without the text around it."""
+    return None if value is None else header_value(value, surroundings)
+
+
 @reads_files("ForwardHeaders | None", {"type": "object", "additionalProperties": TEXT})
 def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders:
     """The ``forward_headers`` table: name to value; code may give a callable that makes it.

@@ -10,9 +10,19 @@ from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
 from ..errors import ConfigError
+from ..headers import ACCOUNT_CHOOSING
 from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
-from ..model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, UserKeyHeader
+from ..model import (
+    NOWHERE_ELSE,
+    AllowedNetwork,
+    HeaderPairs,
+    RateLimit,
+    RouteCors,
+    Timeouts,
+    TokenPlace,
+    UserKeyHeader,
+)
 from ..options.references import import_object
 from ..options.route import RouteOptions, passed_headers, relayed_headers, with_sessions
 from ..options.secrets import InjectedHeaders
@@ -41,6 +51,7 @@ class Route:
     :ivar pinned: the fixed upstream base; the route then answers for every path below its own.
     :ivar forward: the callable that makes the injected headers; ``None`` where they are fixed.
     :ivar fixed_headers: the injected headers where no callable makes them.
+    :ivar token: where the route's clients put their caller's token.
     :ivar injects: names of the injected headers; ``("(callable)",)`` where only a callable knows.
     :ivar user_keys: headers that hold the user's own key: :meth:`with_keys` makes *forward* of
         them, once there is a store.
@@ -56,6 +67,7 @@ class Route:
     timeouts: Timeouts
     forward: Callable[..., Any] | None = field(repr=False)
     fixed_headers: HeaderPairs = field(repr=False)
+    token: TokenPlace
     injects: tuple[str, ...]
     user_keys: Mapping[str, Secret | UserKeyHeader] = field(repr=False)
     guard: Guard = field(repr=False)
@@ -96,7 +108,8 @@ def compile_route(written: RouteOptions) -> Route:
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
-    passed = passed_headers(written)
+    passed, provider = passed_headers(written), written.provider
+    vendors_own = () if provider is None else provider.token.headers
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -112,11 +125,16 @@ def compile_route(written: RouteOptions) -> Route:
         ),
         forward=headers if callable(headers) else None,
         fixed_headers=fixed,
+        token=NOWHERE_ELSE if provider is None else provider.token_place,
         injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
         user_keys=user_keys,
         guard=Guard(fixed),
         request_rewrite=RequestRewrite(
-            passed, fixed, named=options.pass_headers, kept=() if pinned else (options.header,)
+            passed,
+            fixed,
+            named=options.pass_headers,
+            choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
+            kept=(*vendors_own, *(() if pinned else (options.header,))),
         ),
         response_rewrite=_response_rewrite(options),
         authorize=_authorize(options.authorize),
@@ -181,9 +199,11 @@ def _methods(options: RouteOptions) -> tuple[bytes, ...]:
 
 
 def _cors(options: RouteOptions, passed: tuple[str, ...], offers: tuple[str, ...]) -> RouteCors:
+    own = (options.header,) if options.target is None else ()
+    provider = options.provider
     return RouteCors(
         methods=_methods(options),
-        allow_headers=(options.header,) if options.target is None else (),
+        allow_headers=(*own, *(() if provider is None else provider.token.headers)),
         allow_patterns=passed,
         pass_headers=options.pass_headers,
         accept_post=", ".join(offers).encode("ascii"),

@@ -134,7 +134,7 @@ class MountedProxy(Resource):
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
             self._cross_site.check(request)
-        await self._bound.gate.admit(request, self.route.authorize)
+        await self._bound.gate.admit(request, self.route.authorize, self.route.token)
         if self._bound.door:
             await self._bound.door.admit(request)
         record.mark("authorize")
@@ -186,6 +186,8 @@ class MountedProxy(Resource):
 
     def _dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
+        if name.lower() in self._bound.gate.token.headers:
+            return
         record.dropped += 1
         if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
             return
