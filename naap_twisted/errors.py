@@ -248,15 +248,9 @@ class UpstreamStatus(ProxyError):
 
     code = "UPSTREAM_ERROR"
 
-    def __init__(
-        self, status: int, text: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()
-    ) -> None:
-        super().__init__(
-            f"External API returned {status}: {text}",
-            reason=f"upstream answered {status}",
-            headers=headers,
-            status=status,
-        )
+    def __init__(self, status: int, text: str) -> None:
+        message, reason = f"External API returned {status}: {text}", f"upstream answered {status}"
+        super().__init__(message, reason=reason, status=status)
 
 
 class BadGateway(ProxyError):

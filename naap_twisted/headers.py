@@ -1,4 +1,4 @@
-"""Names of header fields, as lists and as the patterns that options take. Pure.
+"""Names of header fields, as lists and as the patterns that options take; media types. Pure.
 
 The lists: what a preflight allows everywhere, what belongs to one connection (hop-by-hop), and the
 fates of the rest: passed, choosing an account, kept here; what comes back.
@@ -98,6 +98,11 @@ def extended(usual: Sequence[str], written: Sequence[str]) -> tuple[str, ...]:
 def added(written: Sequence[str]) -> tuple[str, ...]:
     """The names of an option that are not there to take one out."""
     return tuple(name for name in written if not name.startswith(TAKEN_OUT))
+
+
+def media_type(content_type: bytes) -> bytes:
+    """The type that *content_type* names, in lower case, without parameters (RFC 9110 8.3.1)."""
+    return content_type.partition(b";")[0].strip().lower()
 
 
 class HeaderPatterns:

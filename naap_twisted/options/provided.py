@@ -71,7 +71,7 @@ def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Proble
         return route
     before, _, after = where.value.partition(KEY)
     if isinstance(route.key, Secret):
-        if before and route.key.reveal().lower().startswith(before.lower().encode("ascii")):
+        if before and route.key.begins_with(before):
             problems.add(f"{place}.key", f'begins with "{before}", which the provider puts there')
             return route
         value: Secret | UserKeyHeader = route.key.between(before, after)

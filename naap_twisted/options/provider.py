@@ -47,13 +47,12 @@ class ProviderHeaders:
 
     section: ClassVar[str] = "headers"
 
-    send: tuple[str, ...] = option(http.header_patterns, (), "What its clients send.")
+    send: tuple[str, ...] = option(http.header_patterns, "What its clients send.")
     read: tuple[str, ...] = option(
-        values.list_of(http.relayed_pattern, what="header names"), (), "What its clients read."
+        values.list_of(http.relayed_pattern, what="header names"), "What its clients read."
     )
     choosing: tuple[str, ...] = option(
         values.list_of(http.header_name, what="header names"),
-        (),
         "What chooses an account: passed only where the route names it.",
     )
 
@@ -64,8 +63,8 @@ class KeyPlace:
 
     section: ClassVar[str] = "key"
 
-    header: str = option(http.header_name, "Authorization", "The header.")
-    value: str = option(_around_key, f"Bearer {KEY}", "Its value.")
+    header: str = option(http.header_name, "The header.", default="Authorization")
+    value: str = option(_around_key, "Its value.", default=f"Bearer {KEY}")
 
 
 @frozen
@@ -75,9 +74,9 @@ class CallerToken:
     section: ClassVar[str] = "token"
 
     headers: tuple[str, ...] = option(
-        values.list_of(http.header_name, what="header names"), (), "Beside Authorization."
+        values.list_of(http.header_name, what="header names"), "Beside Authorization."
     )
-    scheme: str = option(_scheme, "Bearer", "The scheme in Authorization.")
+    scheme: str = option(_scheme, "The scheme in Authorization.", default="Bearer")
 
 
 @frozen
@@ -86,10 +85,10 @@ class ModelUsage:
 
     section: ClassVar[str] = "usage"
 
-    input: tuple[str, ...] = option(values.list_of(values.text, what="members"), (), "Tokens in.")
-    output: tuple[str, ...] = option(values.list_of(values.text, what="members"), (), "Tokens out.")
+    input: tuple[str, ...] = option(values.list_of(values.text, what="members"), "Tokens in.")
+    output: tuple[str, ...] = option(values.list_of(values.text, what="members"), "Tokens out.")
     limit: tuple[str, ...] = option(
-        values.list_of(values.text, what="members"), (), "What bounds the output, in the request."
+        values.list_of(values.text, what="members"), "What bounds the output, in the request."
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..errors import ConfigError, HostNotAllowed, PortNotAllowed, SchemeNotAllowed
+from ..errors import ConfigError, HostNotAllowed, PortNotAllowed, ProxyError, SchemeNotAllowed
 from ..model import DEFAULT_PORTS, Address, AllowedNetwork, Target, VettedTarget
 from .addresses import AddressVerdict, judge, opens
 from .host_rules import HostRule, parse_host_rule
@@ -33,6 +33,15 @@ class Decision:
     rule: str
     step: str
     reason: str
+
+    def refusal(self, target: Target) -> ProxyError:
+        """The caller's answer where *target* is not allowed."""
+        kind, part = {
+            "host": (HostNotAllowed, f'Host "{target.host}"'),
+            "scheme": (SchemeNotAllowed, f'Scheme "{target.scheme}"'),
+            "port": (PortNotAllowed, f"Port {target.port}"),
+        }[self.step]
+        return kind(f"{part} is not in the allowed list", reason=self.reason)
 
 
 #: Each policy has a number of its own, by which connections to one origin are kept apart.
@@ -104,15 +113,10 @@ class EgressPolicy:
         :raises PortNotAllowed: an entry matches, the scheme is listed, and the port is not.
         """
         decision = self.decide(target)
-        if decision.allowed:
-            plain_key = self._carries_key and target.scheme != "https"
-            return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
-        kind, part = {
-            "host": (HostNotAllowed, f'Host "{target.host}"'),
-            "scheme": (SchemeNotAllowed, f'Scheme "{target.scheme}"'),
-            "port": (PortNotAllowed, f"Port {target.port}"),
-        }[decision.step]
-        raise kind(f"{part} is not in the allowed list", reason=decision.reason)
+        if not decision.allowed:
+            raise decision.refusal(target)
+        plain_key = self._carries_key and target.scheme != "https"
+        return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
 
     def _match_below(self, host: str) -> Decision | None:
         """The rule of the nearest parent domain.

@@ -17,14 +17,13 @@ from ..model import (
     NOWHERE_ELSE,
     AllowedNetwork,
     HeaderPairs,
-    RateLimit,
     RouteCors,
     Timeouts,
     TokenPlace,
     UserKeyHeader,
 )
 from ..options.references import import_object
-from ..options.route import RouteOptions, passed_headers, relayed_headers, with_sessions
+from ..options.route import RouteOptions, with_sessions
 from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
@@ -75,13 +74,8 @@ class Route:
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
     envelope: bool
-    redact_bodies: bool
-    max_in_flight: int | None
-    rate_limit: RateLimit | None
-    count_tokens: bool
     session_ttl: float | None
     patch: BodyPolicy
-    follow_redirects: bool
     cors: RouteCors
     egress: PolicyMaker
 
@@ -108,8 +102,7 @@ def compile_route(written: RouteOptions) -> Route:
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
-    passed, provider = passed_headers(written), written.provider
-    vendors_own = () if provider is None else provider.token.headers
+    provider = options.provider
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -119,7 +112,6 @@ def compile_route(written: RouteOptions) -> Route:
         body=body_policy(types),
         patch=body_policy(patch_types),
         session_ttl=options.location_ttl if has_sessions else None,
-        follow_redirects=options.follow_redirects,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
         ),
@@ -130,20 +122,16 @@ def compile_route(written: RouteOptions) -> Route:
         user_keys=user_keys,
         guard=Guard(fixed),
         request_rewrite=RequestRewrite(
-            passed,
+            options.passed_headers,
             fixed,
             named=options.pass_headers,
             choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
-            kept=(*vendors_own, *(() if pinned else (options.header,))),
+            kept=_read_here(options),
         ),
         response_rewrite=_response_rewrite(options),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
-        redact_bodies=options.redact_bodies,
-        max_in_flight=options.max_in_flight,
-        rate_limit=options.rate_limit,
-        count_tokens=options.count_tokens,
-        cors=_cors(options, passed, types if has_sessions else ()),
+        cors=_cors(options, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )
 
@@ -186,7 +174,7 @@ def _response_rewrite(options: RouteOptions) -> ResponseRewrite:
     types = options.content_type
     default_type = _OCTETS if types[0] == ANY_TYPE else types[0].encode("ascii")
     return ResponseRewrite(
-        relayed_headers(options), options.expose_headers, content_type=default_type
+        options.relayed_headers, options.expose_headers, content_type=default_type
     )
 
 
@@ -198,13 +186,17 @@ def _methods(options: RouteOptions) -> tuple[bytes, ...]:
     return tuple(methods)
 
 
-def _cors(options: RouteOptions, passed: tuple[str, ...], offers: tuple[str, ...]) -> RouteCors:
+def _read_here(options: RouteOptions) -> tuple[str, ...]:
+    """Headers that this server reads itself: the target's, and those of callers' tokens."""
     own = (options.header,) if options.target is None else ()
-    provider = options.provider
+    return (*own, *(() if options.provider is None else options.provider.token.headers))
+
+
+def _cors(options: RouteOptions, offers: tuple[str, ...]) -> RouteCors:
     return RouteCors(
         methods=_methods(options),
-        allow_headers=(*own, *(() if provider is None else provider.token.headers)),
-        allow_patterns=passed,
+        allow_headers=_read_here(options),
+        allow_patterns=options.passed_headers,
         pass_headers=options.pass_headers,
         accept_post=", ".join(offers).encode("ascii"),
         accept_patch=", ".join(whip.patch_types(offers)).encode("ascii") if offers else b"",

@@ -17,6 +17,7 @@ from ..downstream.headers import make_preset, put_fields, put_preset
 from ..errors import BadGateway, UpstreamStatus
 from ..framing.codings import MOST_WHOLE, Inflater, Unreadable, coding_of, inflated
 from ..framing.fields import Fields
+from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..spend.model_tokens import ModelTokenMeter
@@ -149,7 +150,7 @@ async def _relay_encoded_error(
             raise Unreadable("too long, or cut")
         text = inflated(inflater, body)
     except Unreadable:
-        _set_headers(request, _exposed_fields(fields, exposed), exposed)
+        _set_exposed(request, fields, exposed)
         raise UpstreamStatus(response.code, _UNREAD) from None
     cleaned = guard.clean(text)
     if cleaned != text:
@@ -198,7 +199,7 @@ async def refuse_with(
     """
     upstream_fields = response_fields(response)
     fields, exposed = rewrite.apply(upstream_fields, target, guard)
-    _set_headers(request, _exposed_fields(fields, exposed), exposed)
+    _set_exposed(request, fields, exposed)
     coding = coding_of(upstream_fields)
     try:
         beginning = Beginning(_ERROR_TEXT, _inflater(coding, response) if coding else None)
@@ -210,12 +211,13 @@ async def refuse_with(
     raise UpstreamStatus(response.code, readable)
 
 
-def _exposed_fields(fields: Fields, exposed: Sequence[bytes]) -> Fields:
-    """The fields of an upstream that stand beside an error of this server.
+def _set_exposed(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:
+    """Set the fields of an upstream that stand beside an error of this server.
 
     Those that describe the upstream's body would make ours unreadable.
     """
-    return [(n, value) for n, value in fields if n in exposed and n not in _DESCRIBING]
+    kept = [(n, value) for n, value in fields if n in exposed and n not in _DESCRIBING]
+    _set_headers(request, kept, exposed)
 
 
 def _without_coding(fields: Fields) -> Fields:
@@ -228,8 +230,7 @@ def _is_text(fields: Fields) -> bool:
         kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
         for name, value in fields
         if name == b"Content-Type"  # of several, readers do not agree on which counts
-        for media_type in value.split(b",")
-        for kind in (media_type.partition(b";")[0].strip().lower(),)
+        for kind in map(media_type, value.split(b","))
     )
 
 

@@ -19,6 +19,7 @@ from ..config import load_config
 from ..errors import ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
+from ..options.provider import parse_provider, provider_text
 from ..options.server import Config
 from ..route.explain import Step, explain
 from ..route.spine import MountedProxy
@@ -52,29 +53,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="naap-proxy", description=__doc__)
     # The status for a config that can't be used; `explain` has not decided anything then.
-    parser.set_defaults(unfit=REFUSED)
+    parser.set_defaults(run=_print, unfit=REFUSED)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    check = commands.add_parser("check", help="validate CONFIG and print what each route allows")
-    check.add_argument("config", metavar="CONFIG")
-    check.set_defaults(run=_check)
+    def command(name: str, about: str, **defaults: object) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=about)
+        added.set_defaults(**defaults)
+        return added
 
-    why = commands.add_parser("explain", help="say whether ROUTE would reach URL, and why")
-    why.add_argument("config", metavar="CONFIG")
+    check = command("check", "validate CONFIG and print what each route allows", run=_check)
+    why = command(
+        "explain", "say whether ROUTE would reach URL, and why", run=_explain, unfit=USAGE
+    )
+    about = "seal every user's key with the first of keys.master_key"
+    rotate = command("rotate-keys", about, run=_rotate_keys)
+    for each in (check, why, rotate):
+        each.add_argument("config", metavar="CONFIG")
     why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
     why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
-    why.set_defaults(run=_explain, unfit=USAGE)
-
-    rotate = commands.add_parser(
-        "rotate-keys", help="seal every user's key with the first of keys.master_key"
-    )
-    rotate.add_argument("config", metavar="CONFIG")
-    rotate.set_defaults(run=_rotate_keys)
-
-    fresh = commands.add_parser("new-master-key", help="print a key for keys.master_key")
-    fresh.set_defaults(run=_print, text=lambda: new_master_key() + "\n")
-
-    listing = commands.add_parser("options", help="print every option, of files and of code")
+    command("new-master-key", "print a key for keys.master_key", text=new_master_key)
+    listing = command("options", "print every option, of files and of code", text=reference.text)
     form = listing.add_mutually_exclusive_group()
     for flag, text, about in (
         ("--markdown", reference.tables, "as README has them"),
@@ -82,10 +80,11 @@ def _parser() -> argparse.ArgumentParser:
         ("--python", reference.keywords_module, "as the types of keyword arguments"),
     ):
         form.add_argument(flag, dest="text", action="store_const", const=text, help=about)
-    listing.set_defaults(run=_print, text=reference.text)
-
-    init = commands.add_parser("init", help="print a commented config")
-    init.set_defaults(run=_print, text=example_config)
+    init = command("init", "print a commented config", text=example_config)
+    listing.set_defaults(of_provider=provider_text)
+    init.set_defaults(of_provider=config_for)
+    listing.add_argument("--provider", metavar="NAME", help="what the provider NAME sets")
+    init.add_argument("--provider", metavar="NAME", help="a short one, with a route to NAME")
     return parser
 
 
@@ -114,8 +113,8 @@ def _explain(options: argparse.Namespace) -> int:
         return USAGE
     steps = _run(config, proxies[0], options.url)
     for step in steps:
-        print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
-    allowed = all(step.passed for step in steps)
+        print(f"{step.name:8} {'ok' if step.allowed else 'REFUSED':8} {step.text}")
+    allowed = all(step.allowed for step in steps)
     print(f"{'decision':8} {'allowed' if allowed else 'refused'}")
     return ALLOWED if allowed else REFUSED
 
@@ -143,8 +142,37 @@ def _rotate_keys(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace) -> int:
-    print(options.text(), end="")
+    name = getattr(options, "provider", None)
+    try:
+        text = options.text() if name is None else options.of_provider(name)
+    except ValueError as error:
+        print(f'provider: "{name}" {error}', file=sys.stderr)
+        return USAGE
+    print(text.removesuffix("\n"))
     return ALLOWED
+
+
+def config_for(name: str) -> str:
+    """A config with one route to a provider; it works once the key's variable is set.
+
+    :raises ValueError: there is no such provider.
+    """
+    known = parse_provider(name, provider_text(name))
+    lines = [
+        "# twistd -n naap-proxy --config naap-proxy.toml",
+        f"# The base URL for clients of {known.title}: http://127.0.0.1:4020/api/v1/{name}",
+        "[server]",
+        'listen = ["tcp:4020:interface=127.0.0.1"]',
+        'cors_origins = ["http://localhost:3000"]   # the pages that may call',
+        "[auth]",
+        'mode = "none"   # whoever reaches the listening address may call; see `naap-proxy init`',
+        "[[proxy]]",
+        f'path = "/{name}"',
+        f'provider = "{name}"   # what it sets: naap-proxy options --provider {name}',
+        *(f"{option} = {example}   # yours" for option, example in known.needs.items()),
+        *([f'key = "${{env:{known.variable}}}"'] if known.variable else ()),
+    ]
+    return "\n".join(lines)
 
 
 def example_config() -> str:

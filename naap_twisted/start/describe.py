@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from ..auth import fetch
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.auth import AuthOptions
-from ..options.route import RouteOptions, passed_headers, relayed_headers
+from ..options.route import RouteOptions
 from ..options.rules import effective_authorize
 from ..options.server import Config
 from ..policy.addresses import format_allow_network
@@ -66,7 +66,11 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         yield "ports", ", ".join(map(str, ports))
     yield "content types", ", ".join(route.content_type)
     yield "body limit", f"{route.body_limit} bytes"
-    yield "timeouts", _timeouts(route)
+    yield (
+        "timeouts",
+        f"connect {_seconds(route.connect_timeout)}, head {_seconds(route.timeout)},"
+        f" idle {_seconds(route.idle_timeout)}, total {_seconds(route.total_timeout)}",
+    )
     if is_whip(route.content_type, route.methods):
         methods = ", ".join((*SESSION_METHODS, "HEAD"))
         yield "sessions", f"{methods}; Location works for {_seconds(route.location_ttl)}"
@@ -75,8 +79,7 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
     if route.rate_limit:
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     yield "authorize", effective_authorize(config, route)
-    passthrough = route.target is not None
-    yield "errors", route.errors or ("passthrough" if passthrough else "envelope")
+    yield "errors", route.errors or ("envelope" if route.target is None else "passthrough")
     yield from _header_rows(route)
 
 
@@ -84,17 +87,10 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     headers = {} if callable(route.forward_headers) else route.forward_headers
     injected = [f"{name} (from {value.source})" for name, value in headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
-    yield "passed headers", ", ".join(passed_headers(route)) or "none"
+    yield "passed headers", ", ".join(route.passed_headers) or "none"
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
     exposed.append("X-Request-ID as X-Upstream-Request-ID")
-    yield "relayed headers", ", ".join([*relayed_headers(route), *exposed])
-
-
-def _timeouts(route: RouteOptions) -> str:
-    return (
-        f"connect {_seconds(route.connect_timeout)}, head {_seconds(route.timeout)},"
-        f" idle {_seconds(route.idle_timeout)}, total {_seconds(route.total_timeout)}"
-    )
+    yield "relayed headers", ", ".join([*route.relayed_headers, *exposed])
 
 
 def _limit(limit: RateLimit) -> str:

@@ -33,7 +33,7 @@ _MOST_NAMED = 16
 _NO_ROUTE = RouteCors(methods=())
 _ALLOW_ORIGIN = spelled(b"Access-Control-Allow-Origin")
 _ALLOW_CREDENTIALS = spelled(b"Access-Control-Allow-Credentials")
-_EXPOSE = spelled(b"Access-Control-Expose-Headers")
+_EXPOSE = (spelled(b"Access-Control-Expose-Headers"), b"X-Request-ID")
 
 
 @frozen
@@ -43,8 +43,8 @@ class Plan:
     :ivar methods: the route's methods and OPTIONS.
     :ivar headers: allowed request headers; *listed* holds them in lower case.
     :ivar patterns: prefixes by which further requested headers are allowed.
-    :ivar expose: response headers that the page may read.
-    :ivar expose_options: *expose* of a response to OPTIONS, where WHIP clients look for PATCH.
+    :ivar expose: response headers that the page may read of an answer to OPTIONS: WHIP clients
+        look for PATCH there.
     :ivar accepts: header names and media types that a response to OPTIONS announces.
     :ivar own_options: the route answers OPTIONS itself.
     """
@@ -54,7 +54,6 @@ class Plan:
     listed: frozenset[bytes]
     patterns: HeaderPatterns
     expose: bytes
-    expose_options: bytes
     accepts: tuple[tuple[bytes, bytes], ...]
     own_options: bool
 
@@ -67,7 +66,6 @@ class Plan:
         own = HeaderPatterns(route.allow_patterns)
         # The registry stands first, because the first spelling of a name is the one that stays.
         headers = _unique(CORS_ALLOWED_HEADERS, extra.names, route.allow_headers, own.names)
-        expose = _unique(("X-Request-ID",), route.expose_headers)
         accepts = {"Accept-Post": route.accept_post, "Accept-Patch": route.accept_patch}
         announced = {
             name: types
@@ -79,9 +77,8 @@ class Plan:
             headers=_join(headers),
             listed=frozenset(name.lower().encode("ascii") for name in headers),
             patterns=HeaderPatterns([f"{stem}*" for stem in (*extra.prefixes, *own.prefixes)]),
-            expose=_join(expose),
-            expose_options=_join(
-                _unique(expose, ("Allow", "Access-Control-Allow-Methods"), announced)
+            expose=_join(
+                _unique(("X-Request-ID", "Allow", "Access-Control-Allow-Methods"), announced)
             ),
             accepts=tuple((name.encode("ascii"), types) for name, types in announced.items()),
             own_options=b"OPTIONS" in route.methods,
@@ -157,11 +154,11 @@ class Cors(Wrapper):
             self._log_origin(origins)
             request.refuse(OriginNotAllowed(reason="the origin is not in cors_origins"))
             return False
-        route = self._routes.cors_for(request.path)
-        plan = self._plan(route or _NO_ROUTE)
-        self._mark(request, origins, plan.expose)
+        self._mark(request, origins)
         if not options:
             return True
+        route = self._routes.cors_for(request.path)
+        plan = self._plan(route or _NO_ROUTE)
         preflight = origins is not None and request.requestHeaders.hasHeader(
             b"access-control-request-method"
         )
@@ -189,16 +186,14 @@ class Cors(Wrapper):
             return True
         return origin == b"http://" + host.authority and not is_https(request, self._trusted)
 
-    def _mark(
-        self, request: IDownstreamRequest, origins: Sequence[bytes] | None, expose: bytes
-    ) -> None:
+    def _mark(self, request: IDownstreamRequest, origins: Sequence[bytes] | None) -> None:
         headers = request.responseHeaders
         if self._origins.any:
-            put_preset(headers, ((_ALLOW_ORIGIN, b"*"), (_EXPOSE, expose)))
+            put_preset(headers, ((_ALLOW_ORIGIN, b"*"), _EXPOSE))
         elif origins is not None:
             # The origin equals a valid one, so it holds no byte that could break the line.
             allowed = (_ALLOW_ORIGIN, origins[0])
-            put_preset(headers, (allowed, (_ALLOW_CREDENTIALS, b"true"), (_EXPOSE, expose)))
+            put_preset(headers, (allowed, (_ALLOW_CREDENTIALS, b"true"), _EXPOSE))
 
     def _answer_options(
         self, request: IDownstreamRequest, route: RouteCors, plan: Plan, preflight: bool
@@ -218,7 +213,7 @@ class Cors(Wrapper):
             for name, types in plan.accepts:
                 put(name, [types])
             if headers.hasHeader(b"access-control-expose-headers"):
-                put(b"Access-Control-Expose-Headers", [plan.expose_options])
+                put(b"Access-Control-Expose-Headers", [plan.expose])
         request.setResponseCode(204)
         request.finish()
 

@@ -4,12 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY
 from naap_twisted.model import ExposeHeader
-from naap_twisted.options.route import (
-    RouteOptions,
-    passed_headers,
-    relayed_headers,
-    with_sessions,
-)
+from naap_twisted.options.route import RouteOptions, with_sessions
 
 
 class RouteOptionsTests(SynchronousTestCase):
@@ -35,7 +30,7 @@ class HeaderListTests(SynchronousTestCase):
             ({"pass_headers": ("X-A", "Accept")}, (*PASSED, "X-A")),
             ({"pass_headers": ("!accept", "X-A")}, (*PASSED[1:], "X-A")),
         ):
-            self.assertEqual(passed_headers(RouteOptions(**given)), expected)
+            self.assertEqual(RouteOptions(**given).passed_headers, expected)
 
     def test_relayed(self):
         """The same for what comes back."""
@@ -48,4 +43,4 @@ class HeaderListTests(SynchronousTestCase):
             ),
             ({"response_headers": ("X-A", "!retry-after")}, (*RELAYED[1:], "X-A")),
         ):
-            self.assertEqual(relayed_headers(RouteOptions(**given)), expected)
+            self.assertEqual(RouteOptions(**given).relayed_headers, expected)
