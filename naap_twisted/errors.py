@@ -10,6 +10,8 @@ log only.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 _TYPES = {
@@ -34,6 +36,15 @@ class ConfigError(NaapError):
     def __init__(self, *problems: str) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+@contextmanager
+def naming_option(name: str) -> Iterator[None]:
+    """Let a ValueError about the option *name* leave as a ConfigError that opens with the name."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
 
 
 class ProxyError(NaapError):

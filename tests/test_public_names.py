@@ -81,8 +81,6 @@ PROXY = {
     "response_headers": (),
     "pass_headers": (),
     "authorize": None,
-    "provider": None,
-    "key": None,
     "methods": ("POST",),
     "allowed_schemes": ("https",),
     "allowed_ports": None,

@@ -10,7 +10,7 @@ import attrs
 from attrs import frozen
 
 from ..auth import claims, credentials, fetch, signing_keys
-from ..auth.jwt import SECRET_VARIABLES
+from ..auth.jwt import LONGEST_LEEWAY, SECRET_VARIABLES
 from ..headers import is_token
 from ..interfaces import IAuthenticator
 from ..secret import Secret
@@ -22,8 +22,6 @@ from .values import duration, flag, instance, list_of, one_of, one_or_list, opti
 
 if TYPE_CHECKING:
     from .read import Problems
-
-_LONGEST_LEEWAY = 300.0
 
 
 def _url(*, cleartext: bool) -> values.Kind[str]:
@@ -62,8 +60,8 @@ def _leeway(value: object) -> float:
     if not isinstance(value, bool) and value == 0:
         return 0.0
     seconds = duration(value)
-    if seconds > _LONGEST_LEEWAY:
-        raise ValueError(f"must be at most {_LONGEST_LEEWAY:g} seconds")
+    if seconds > LONGEST_LEEWAY:
+        raise ValueError(f"must be at most {LONGEST_LEEWAY:g} seconds")
     return seconds
 
 

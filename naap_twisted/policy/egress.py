@@ -76,7 +76,16 @@ class EgressPolicy:
         self._realm = next(_REALMS)
         problems: list[str] = []
         rules = _read_hosts(allowed_hosts, self.allow_networks, problems)
-        problems += _scheme_problems(allowed_schemes) + _port_problems(allowed_ports or ())
+        problems += [
+            f'allowed_schemes[{index}]: {scheme!r} is not "https" or "http"'
+            for index, scheme in enumerate(allowed_schemes)
+            if scheme not in DEFAULT_PORTS
+        ]
+        problems += [
+            f"allowed_ports[{index}]: {port!r} is not a port from 1 to 65535"
+            for index, port in enumerate(allowed_ports or ())
+            if not 1 <= port <= 65535
+        ]
         if problems:
             raise ConfigError(*problems)
         self.rules = tuple(rules)
@@ -123,12 +132,11 @@ class EgressPolicy:
 
         It goes from label to label: ``evilexample.org`` is no subdomain of ``example.org``.
         """
-        parent = host.partition(".")[2]
-        while parent:
+        parent = host
+        while parent := parent.partition(".")[2]:
             allow = self._below.get(parent)
             if allow is not None:
                 return allow
-            parent = parent.partition(".")[2]
         return None
 
 
@@ -175,19 +183,3 @@ def _read_hosts(
         except ValueError as fault:
             problems.append(f"allowed_hosts[{index}]: {fault}")
     return rules
-
-
-def _scheme_problems(schemes: Sequence[str]) -> list[str]:
-    return [
-        f'allowed_schemes[{index}]: {scheme!r} is not "https" or "http"'
-        for index, scheme in enumerate(schemes)
-        if scheme not in DEFAULT_PORTS
-    ]
-
-
-def _port_problems(ports: Sequence[int]) -> list[str]:
-    return [
-        f"allowed_ports[{index}]: {port!r} is not a port from 1 to 65535"
-        for index, port in enumerate(ports)
-        if not 1 <= port <= 65535
-    ]

@@ -15,7 +15,7 @@ from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
-from ..errors import BadGateway, ConfigError, UpstreamCut
+from ..errors import BadGateway, UpstreamCut, naming_option
 from ..framing.codings import Inflater, Unreadable, coding_of
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, OutboundRequest
@@ -44,10 +44,8 @@ def keyed_client(
 
     :raises ConfigError: a header has a name or value that can't be sent.
     """
-    try:
+    with naming_option("forward_headers"):
         injected = injected_headers(forward_headers)
-    except ValueError as error:
-        raise ConfigError(f"forward_headers: {error}") from None
     scrubbing = ScrubbingUpstream(upstream, Guard(injected))
     return GuardedHTTPClient(VettedAgent(scrubbing, policy, injected=injected))
 

@@ -30,6 +30,8 @@ _MOST_REQUESTED = 64
 # Bounds on the names in one log line: their length and their number.
 _LONGEST = 100
 _MOST_NAMED = 16
+# Seconds that a browser may remember a preflight.
+_MAX_AGE = b"600"
 _NO_ROUTE = RouteCors(methods=())
 _ALLOW_ORIGIN = spelled(b"Access-Control-Allow-Origin")
 _ALLOW_CREDENTIALS = spelled(b"Access-Control-Allow-Credentials")
@@ -111,10 +113,9 @@ class Cors(Wrapper):
     :param routes: the methods and headers of each path.
     :param origins: ``"*"``, or origins such as ``"https://app.example.org"``.
     :param extra_headers: ``cors_headers``: names and patterns allowed on every route.
-    :param max_age: seconds that a browser may remember a preflight.
     :param trusted: proxies whose X-Forwarded-Proto is believed; it is a part of the own origin.
     :param own: names of this server, as a Host header spells them.
-    :raises ValueError: an origin or a header pattern is malformed.
+    :raises ValueError: a header pattern is malformed.
     """
 
     _log = Logger()
@@ -126,7 +127,6 @@ class Cors(Wrapper):
         origins: Sequence[str] | str = "*",
         extra_headers: Sequence[str] = (),
         *,
-        max_age: int = 600,
         trusted: TrustedProxies = NOBODY,
         own: Set[bytes] = LOOPBACK_NAMES,
     ) -> None:
@@ -134,7 +134,6 @@ class Cors(Wrapper):
         self._own = own
         self._routes = routes
         self._origins = Origins(origins)
-        self._max_age = [b"%d" % max_age]
         self._trusted = trusted
         self._extra_headers = tuple(extra_headers)
         extra = HeaderPatterns(extra_headers)
@@ -206,7 +205,7 @@ class Cors(Wrapper):
         put(b"Access-Control-Allow-Headers", [allowed])
         if preflight:
             self._log_refused(request, route, plan.methods, requested, allowed)
-            put(b"Access-Control-Max-Age", self._max_age)
+            put(b"Access-Control-Max-Age", [_MAX_AGE])
             headers.removeHeader(b"access-control-expose-headers")
         else:
             put(b"Allow", [plan.methods])

@@ -81,10 +81,9 @@ class ServerNames(Wrapper):
     server still sends ``Host: evil.example``. Ports are not compared, because a container's port
     may be mapped to another one.
 
-    :param names: host names or address literals, without scheme and port. Where there are none,
-        only a request on a loopback address is judged: a page can't connect to a UNIX socket.
+    :param names: ``server_names`` as the option was read. Where there are none, only a request on a
+        loopback address is judged: a page can't connect to a UNIX socket.
     :param also: further names, as a Host header spells them.
-    :raises ValueError: a name that no Host header could hold.
     """
 
     _log = Logger()
@@ -93,10 +92,6 @@ class ServerNames(Wrapper):
         self, inner: IResource, names: Sequence[str], *, also: Set[bytes] = frozenset()
     ) -> None:
         super().__init__(inner)
-        for name in names:
-            host = parse_host(name.encode("utf-8"))
-            if host is None or host.port:
-                raise ValueError(f"{name!r} is not a host name without port")
         self._listed = tuple(names)
         self._names = also | host_names(names)
 

@@ -38,7 +38,7 @@ REFUSED = [
     (http.origin, ["null", "*", "", "localhost:3000", "https://a.example/", "https://A.example"]),
     (http.origin, ["https://a.example:443", "http://a:80", "https://*.a.example", "http://u@a"]),
     (http.origin, ["http://bücher.example", "http://", "https://a b"]),
-    (http.server_name, ["", "https://a", "a/b", "a b", "a:80"]),
+    (http.server_name, ["", "https://a", "a/b", "a b", "a:80", "*.example.org", "é.example"]),
     (http.mount_path, ["", "/", "a", "/a/", "/a//b", "/a b", "/a?b", "/a#b", "/%41", "/<x>"]),
     (http.mount_path, ["/.", "/a/..", "/a/../b", "/ä", "//a", "/a\n"]),
     (http.network, ["", "10.0.0.1/8", "example.org", "0.0.0.0/0", "::/0", 4]),

