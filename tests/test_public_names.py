@@ -79,7 +79,7 @@ PROXY = {
     "forward_headers": None,
     "expose_headers": (),
     "response_headers": (),
-    "pass_headers": (),
+    "pass_headers": None,
     "authorize": None,
     "methods": ("POST",),
     "allowed_schemes": ("https",),

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from attrs import Factory, frozen
 
-from ..headers import HeaderPatterns
+from ..headers import ACCOUNT_CHOOSING, HeaderPatterns
 from ..model import TokenPlace
 from . import http_values as http
 from . import values
@@ -202,7 +202,7 @@ def _of_type(value: object, wanted: type) -> Any:
 
 def _refuse_passing(headers: ProviderHeaders, problems: Problems) -> None:
     passed = HeaderPatterns(headers.send)
-    for name in headers.choosing:
+    for name in (*ACCOUNT_CHOOSING, *headers.choosing):
         if passed.match(name.encode("ascii")):
             problems.add("headers.send", f"{name} chooses an account; only a route may pass it")
 

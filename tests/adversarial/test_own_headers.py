@@ -51,7 +51,7 @@ class ActingTests(OwnStage):
         letters = [f"{letter}*" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
         reply = await self.ask(row.name.encode() + b": evil", response_headers=letters)
         # This one comes back under a name that says whose it is.
-        renamed = b"X-Upstream-Request-ID: evil" if row.name == "X-Request-ID" else b""
+        renamed = b"X-Upstream-Request-Id: evil" if row.name == "X-Request-ID" else b""
         self.assertNotIn(b"evil", self.heard[0].replace(renamed, b""))
         if reply.values("access-control-expose-headers"):
             (listed,) = reply.values("access-control-expose-headers")
