@@ -21,9 +21,13 @@ def literal_keys(config: Config) -> Iterator[str]:
             if _is_literal(value) and (value.has_password or not key.endswith("url")):
                 yield option.place
     for index, route in enumerate(config.proxy):
+        if _is_literal(route.key):
+            yield f"proxy[{index}].key"
+        # The key's own header holds the same value.
+        placed = route.provider.key.header if route.key is not None and route.provider else ""
         for below, table in route.key_tables.items():
             for key, name, value in table.values():
-                if is_written_out(name, value):
+                if is_written_out(name, value) and (below or name != placed):
                     yield f"proxy[{index}].{below}{key}.{name}"
 
 
