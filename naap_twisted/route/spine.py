@@ -150,7 +150,7 @@ class MountedProxy(Answering):
             patience = self._bound.gate.patience
             made = await patience.settle(injection.forward(request), "forward_headers")
             injected = injected_headers(made or {})
-            guard = guard.beside(injected)
+            guard = guard.beside(injected=injected)
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
