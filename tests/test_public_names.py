@@ -69,6 +69,7 @@ PROXY = {
     "target_url_header": "X-Target-URL",
     "content_type": "application/json",
     "body_limit": "1mb",
+    "body_required": False,
     "timeout": 30.0,
     "connect_timeout": 10.0,
     "idle_timeout": 300.0,

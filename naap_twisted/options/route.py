@@ -103,6 +103,9 @@ class RouteOptions:
         '"application/sdp"',
     )
     body_limit: int = option(size, "1mb", 'Request body: bytes, or `"500kb"`.')
+    body_required: bool = option(
+        flag, False, "`POST`, `PUT` and `PATCH` without a body are 400; else they go upstream."
+    )
     timeout: float = option(duration, 30.0, "From the request sent to the response head.", '"60s"')
     connect_timeout: float = option(duration, 10.0, "DNS, TCP and TLS together.", '"10s"')
     idle_timeout: float | None = option(

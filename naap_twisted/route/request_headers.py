@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
+from ..headers import CONNECTION_FIELDS, HeaderPatterns, is_token
 from ..model import HeaderPairs, HeaderValue
 from ..secret import Secret
 
 USER_AGENT = b"naap-proxy"
 
-_FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+_FRAMING = frozenset(name.encode("ascii") for name in CONNECTION_FIELDS)
 # A body that is searched for secrets must not come encoded. A page that a route lets name codings
 # may ask for them.
 _NO_CODING = (b"Accept-Encoding", b"identity")

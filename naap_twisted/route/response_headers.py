@@ -80,7 +80,6 @@ class ResponseRewrite:
 
     :param relayed: names and prefixes of fields that are relayed under their own names and exposed.
     :param exposed_as: fields that are relayed under another name, and exposed.
-    :param content_type: the Content-Type of a response that has none.
     :param pinned: the upstream's X-Request-ID comes back as X-Upstream-Request-ID.
     """
 
@@ -89,7 +88,6 @@ class ResponseRewrite:
         relayed: Sequence[str],
         exposed_as: Sequence[ExposeHeader],
         *,
-        content_type: bytes,
         pinned: bool,
     ) -> None:
         self._exposed_as: dict[bytes, list[bytes]] = {}
@@ -98,7 +96,6 @@ class ResponseRewrite:
         self._relayed = HeaderPatterns(relayed)
         if pinned:
             self._rename("X-Request-ID", "X-Upstream-Request-ID")
-        self._content_type = content_type
         self._private = not self._relayed.match(b"cache-control")
         relayed_names = {name.lower().encode() for name in self._relayed.names}
         self._named = relayed_names | _ALWAYS_RELAYED | self._exposed_as.keys()
@@ -119,7 +116,7 @@ class ResponseRewrite:
                 nominated |= {part.strip().lower() for part in value.split(b",")}
         out: list[tuple[bytes, bytes]] = []
         exposed: list[bytes] = []
-        typed = streamed = False
+        streamed = False
         decisions = self._decisions
         for name, value in fields:
             decision = decisions.get(name) or self._decide(name)
@@ -131,14 +128,12 @@ class ResponseRewrite:
                 value = absolute_location(value, target)
             value = guard.clean(value)
             if name == b"content-type":
-                typed, streamed = True, value.lower().startswith(STREAMS)
+                streamed = value.lower().startswith(STREAMS)
             for new in decision.names:
                 out.append((new, value))
             for new in decision.exposed:
                 if new not in exposed:
                     exposed.append(new)
-        if not typed:
-            out.append((b"Content-Type", self._content_type))
         if self._private or not any(name == b"Cache-Control" for name, _ in out):
             out.append((b"Cache-Control", b"private, no-store"))
         if streamed and any(name == b"Content-Type" and is_stream(value) for name, value in out):

@@ -20,6 +20,8 @@ class Wrapper(Resource):
     """A layer around *inner*. Subclasses decide in :meth:`admit` whether the request goes on."""
 
     isLeaf = True
+    #: What marks an answer marks also those to heads that could not be read.
+    sees_refused = True
 
     def __init__(self, inner: IResource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
