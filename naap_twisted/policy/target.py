@@ -112,20 +112,21 @@ _URL_FAULTS = (
 )
 
 
-def parse_target(raw: bytes, header: str = "X-Target-URL") -> Target:
+def parse_target(raw: bytes, header: str = "X-Target-URL", *, underscores: bool = False) -> Target:
     """The URL that a request header names.
 
     A list of URLs in one header is refused here; a header that stands twice, the caller refuses.
 
     :param raw: the header's value, at most :data:`MAX_URL` bytes and :data:`MAX_QUERY` of query.
     :param header: the header's name, for the public message.
+    :param underscores: the host may have them: an upstream that is pinned to such a name wrote it.
     :raises InvalidTarget: the reason is precise, and holds no byte of *raw*.
 
     >>> parse_target(b"HTTPS://API.example.com:443/v1?a=b").url
     'https://api.example.com/v1?a=b'
     """
     try:
-        return _parse(raw)
+        return _parse(raw, underscores=underscores)
     except ValueError as fault:
         raise InvalidTarget(f"Invalid URL in {header} header", reason=str(fault)) from None
 
@@ -200,10 +201,7 @@ class PinnedBase:
 
         :raises InvalidTarget: it is no URL, or not below the base.
         """
-        try:
-            return self.within(_parse(raw, underscores="_" in self.base.host))
-        except ValueError as fault:
-            raise InvalidTarget(reason=str(fault)) from None
+        return self.within(parse_target(raw, "target", underscores=True))
 
 
 def _parse(raw: bytes, *, underscores: bool = False) -> Target:

@@ -370,6 +370,25 @@ class LocalNameTests(IntegrationTestCase):
         await self.post(path=PINNED)
         self.assertEqual(self.upstream.requests[1].line, b"POST /v1/there HTTP/1.1")
 
+    async def test_session(self):
+        """A WebRTC session on such a name is found again through its Location."""
+        self.pin("media_server", content_type="application/sdp")
+        port = self.upstream.port
+        for place in ("/whip/7?a={b}", f"http://media_server:{port}/whip/8"):
+            self.upstream.steps = (response(201, b"v=0", f"Location: {place}"),)
+            answer = await self.post(path=PINNED, Content_Type="application/sdp")
+            location = answer.header("Location")
+            self.assertTrue(location.startswith(f"{PINNED}/whip-session/"), location)
+            self.upstream.steps = (OK,)
+            self.assertEqual((await self.post(None, "DELETE", location)).status, 200)
+            path = place.removeprefix(f"http://media_server:{port}")
+            self.assertEqual(self.upstream.requests[-1].line, f"DELETE {path} HTTP/1.1".encode())
+        long = "/whip/" + "a" * 3_000 + "?" + "q" * 5_000
+        self.upstream.steps = (response(201, b"v=0", f"Location: {long}"),)
+        answer = await self.post(path=PINNED, Content_Type="application/sdp")
+        self.assertEqual(answer.status, 201)
+        self.assertEqual(answer.header("Location"), f"http://media_server:{port}{long}")
+
     async def test_nowhere_else(self):
         """Such a name leads into allow_networks only, with a key or without one."""
         for name in ("ollama", "my_api"):
