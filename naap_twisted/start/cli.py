@@ -132,6 +132,8 @@ def _header(text: str) -> tuple[str, str]:
 def _tell(found: Mapping[str, Any]) -> int:
     """Print what the console shows, a line for each step, header and problem."""
     for step in found["steps"]:
+        if step["name"] == "header":
+            continue  # stands below, with the other headers
         print(f"{step['name']:9} {'ok' if step['passed'] else 'REFUSED':9} {step['text']}")
     for each in found["headers"]:
         print(f"{'header':9} {each['fate']:9} {each['name']} {each['text']}{_to_allow(each)}")
