@@ -15,6 +15,8 @@ _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
 _LONGEST_NAME = 256  # Twisted's Headers remember 10,000 names of any length
 _END = b"\r\n\r\n"
+#: As many times the bound of a head are looked at for the answer that refuses it, if they are here.
+_MOST_KEPT = 2
 _MOST_LINES = 64
 _LONGEST_LINE = 256
 # Only lines of these names are remembered. They repeat, and none holds a credential, which must not
@@ -179,7 +181,8 @@ class HeadBuffer:
                 held += data
         # Three bytes of the ending may stand behind a head that just fits.
         if end > self._limits.size or (end < 0 and len(held) > self._limits.size + 3):
-            self._buffer = bytearray((held or data)[: self._limits.size])
+            # Browsers write Origin behind what a page set itself; it often came with the rest.
+            self._buffer = bytearray((held or data)[: _MOST_KEPT * self._limits.size])
             raise HeadTooLarge(f"head over {self._limits.size} bytes")
         if end < 0:
             self._check_line_ends(before)
