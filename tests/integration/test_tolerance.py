@@ -238,6 +238,22 @@ class EmptyBodyTests(RefusalTestCase):
         for method in ("GET", "DELETE"):
             self.assertEqual((await self.post(None, method)).status, 200)
 
+    async def test_empty_stream(self):
+        """A body that turns out empty when its head is upstream already: no end of it follows."""
+        for required, status in ((True, 400), (False, 200)):
+            self.start(OK, methods=METHODS, content_type="*/*", body_required=required)
+            client = await self.running.client()
+            head = {**self.headers(Content_Type="a/b"), "Transfer-Encoding": "chunked"}
+            client.request("POST", PATH, head)
+            await self.upstream.until(lambda: self.upstream.requests)
+            self.assertFalse(self.upstream.requests[0].complete)
+            client.send(b"0\r\n\r\n")
+            answer = await client.answer("POST")
+            self.assertEqual(answer.status, status)
+            if required:
+                self.assert_refused(answer, 400, "BODY_REQUIRED")
+            self.assertEqual(self.upstream.requests[0].complete, not required)
+
 
 class LongTests(RefusalTestCase):
     """Heads that are too large, whose pages have to read so."""
