@@ -176,7 +176,7 @@ def _egress(
     try:
         if route.target is not None:
             base = route.target.base
-            EgressPolicy((base.host,), (base.scheme,), (base.port,), networks)
+            EgressPolicy((base.host,), (base.scheme,), (base.port,), networks, pinned=True)
         elif route.allowed_hosts:
             schemes, ports = route.allowed_schemes, route.allowed_ports
             policy = EgressPolicy(route.allowed_hosts, schemes, ports, networks)

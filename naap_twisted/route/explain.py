@@ -47,7 +47,7 @@ def target_of(route: Route, url: str) -> Target:
     if route.pinned is None:
         return route.judged(parse_target(raw, route.target_url_header))
     if not raw.startswith((b"/", b"?")) and raw:
-        return route.judged(route.pinned.within(parse_target(raw, "target")))
+        return route.judged(route.pinned.whole(raw))
     return route.judged(route.pinned.join(raw))
 
 

@@ -62,9 +62,8 @@ class Trail:
         :raises ProxyError: the route does not allow it.
         """
         opened = here if self.sealing is None else self.sealing.opened(here)
-        target = parse_target(absolute_location(value, opened))
-        if self.pinned is not None:
-            target = self.pinned.within(target)
+        location = absolute_location(value, opened)
+        target = self.pinned.whole(location) if self.pinned else parse_target(location)
         if self.sealing is not None and target.origin == here.origin:
             target = self.sealing.cleaned(target)
         return self.egress.vet(target)
