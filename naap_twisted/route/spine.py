@@ -18,7 +18,14 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ..auth.gate import Gate
-from ..errors import ConfigError, InternalError, MethodNotAllowed, ProxyError, UpstreamCut
+from ..errors import (
+    ConfigError,
+    InternalError,
+    MethodNotAllowed,
+    ProxyError,
+    UpstreamCut,
+    UpstreamStatus,
+)
 from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
@@ -201,6 +208,8 @@ class MountedProxy(Resource):
         if not isinstance(error, ProxyError):
             self._log.failure("Proxy route {route} failed", failure, route=request.record.route)
             error = InternalError()
+        if request.record.upstream_status and not isinstance(error, UpstreamStatus):
+            error.once_sent()
         request.refuse(error)
 
 
