@@ -13,9 +13,9 @@ from ..errors import ConfigError
 from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
-from ..model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, UserKeyHeader
+from ..model import AllowedNetwork, HeaderPairs, RouteCors, Timeouts, UserKeyHeader
 from ..options.references import import_object
-from ..options.route import RouteOptions, passed_headers, with_sessions
+from ..options.route import RouteOptions, with_sessions
 from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
@@ -64,13 +64,8 @@ class Route:
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
     envelope: bool
-    redact_bodies: bool
-    max_in_flight: int | None
-    rate_limit: RateLimit | None
-    count_tokens: bool
     session_ttl: float | None
     patch: BodyPolicy
-    follow_redirects: bool
     cors: RouteCors
     egress: PolicyMaker
 
@@ -97,7 +92,6 @@ def compile_route(written: RouteOptions) -> Route:
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
-    patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -107,7 +101,6 @@ def compile_route(written: RouteOptions) -> Route:
         body=body_policy(types),
         patch=body_policy(patch_types),
         session_ttl=options.location_ttl if has_sessions else None,
-        follow_redirects=options.follow_redirects,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
         ),
@@ -116,14 +109,10 @@ def compile_route(written: RouteOptions) -> Route:
         injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
         user_keys=user_keys,
         guard=Guard(fixed),
-        request_rewrite=RequestRewrite(patterns, fixed),
+        request_rewrite=RequestRewrite(options.passed_headers, fixed),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
-        redact_bodies=options.redact_bodies,
-        max_in_flight=options.max_in_flight,
-        rate_limit=options.rate_limit,
-        count_tokens=options.count_tokens,
         cors=_cors(options, pinned, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )

@@ -8,25 +8,14 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from attrs import Factory, frozen
-from twisted.internet.defer import CancelledError, Deferred
+from attrs import frozen
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
-from zope.interface import implementer
 
 from ..auth.gate import Gate
-from ..errors import (
-    ConfigError,
-    InternalError,
-    MethodNotAllowed,
-    ProxyError,
-    UpstreamCut,
-    UpstreamStatus,
-)
-from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
+from ..downstream.answering import Answering
+from ..errors import ConfigError, MethodNotAllowed
+from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
 from ..model import AllowedNetwork, OutboundRequest, Target
@@ -48,7 +37,7 @@ from .scrub import Guard
 class Bindings:
     """The parts of a server that a proxy mounted on it uses.
 
-    :ivar prefix: the mount's full path as it stands in a request target, ``b"/api/v1/openai"``.
+    :ivar path: the mount's full path, such as ``"/api/v1/openai"``.
     :ivar key: signs the Locations of WebRTC sessions.
     :ivar keys: the store of users' own keys.
     """
@@ -57,12 +46,11 @@ class Bindings:
     gate: Gate
     upstream: IUpstream
     capacity: Capacity
-    allow_networks: tuple[AllowedNetwork, ...] = ()
-    prefix: bytes = b""
-    door: Door = Factory(Door)
-    key: LocationKey = Factory(LocationKey)
-    keys: IKeyStore | None = None
-    cross_site: CrossSite = Factory(CrossSite)
+    allow_networks: tuple[AllowedNetwork, ...]
+    door: Door
+    key: LocationKey
+    keys: IKeyStore | None
+    cross_site: CrossSite
 
 
 class ExternalProxy:
@@ -90,8 +78,7 @@ class ExternalProxy:
         return MountedProxy(self.options, route, bindings)
 
 
-@implementer(IHeadResource)
-class MountedProxy(Resource):
+class MountedProxy(Answering):
     """A proxy route on a server, as a resource.
 
     :ivar options: as the route was created with.
@@ -99,7 +86,7 @@ class MountedProxy(Resource):
     :ivar egress: the route's egress policy, the server's ``allow_networks`` included.
     """
 
-    isLeaf = True
+    failure_text = "Proxy route {route} failed"
 
     def __init__(self, options: RouteOptions, route: Route, bindings: Bindings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -112,21 +99,15 @@ class MountedProxy(Resource):
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
-        self._targets = Targets(route, self.egress, bindings.prefix, self._webrtc)
+        prefix = bindings.path.encode("ascii")
+        self._targets = Targets(route, self.egress, prefix, self._webrtc)
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if route.injects else None
-
-    def render(self, request: IDownstreamRequest) -> int:
-        """Begin the exchange; the response goes out through *request*."""
-        request.record.route = self._bound.path
-        exchange = Deferred.fromCoroutine(self.serve(request))
-        request.when_gone(exchange.cancel)
-        exchange.addErrback(self._failed, request)
-        return NOT_DONE_YET
 
     async def serve(self, request: IDownstreamRequest) -> None:
         """THE WAY OF A REQUEST."""
         record = request.record
+        record.route = self._bound.path
         at_location = self._webrtc is not None and self._webrtc.holds(request)
         methods = METHODS if at_location else self.route.own_methods
         if request.method not in methods:
@@ -172,7 +153,7 @@ class MountedProxy(Resource):
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
-        if route.follow_redirects:
+        if self.options.follow_redirects:
             response, target = await send_and_follow(
                 self._upstream, outbound, self.egress, route.pinned
             )
@@ -196,21 +177,10 @@ class MountedProxy(Resource):
             target,
             rewrite,
             guard,
-            redact=route.redact_bodies,
-            count_tokens=route.count_tokens,
+            redact=self.options.redact_bodies,
+            count_tokens=self.options.count_tokens,
             locate=None if webrtc is None else webrtc.locate(request, response),
         )
-
-    def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
-        if failure.check(CancelledError, UpstreamCut):
-            return  # the browser left, or relay() aborted its connection
-        error = failure.value
-        if not isinstance(error, ProxyError):
-            self._log.failure("Proxy route {route} failed", failure, route=request.record.route)
-            error = InternalError()
-        if request.record.upstream_status and not isinstance(error, UpstreamStatus):
-            error.once_sent()
-        request.refuse(error)
 
 
 @documented(ROUTE_KEYWORDS)

@@ -153,7 +153,7 @@ class SharedLookups:
             if waiter.called:
                 continue  # cancelled by what one before it did with the outcome
             if isinstance(outcome, Failure):
-                waiter.errback(_as_resolver_failure(outcome, lookup.host))
+                waiter.errback(as_upstream_failure(outcome, f"DNS look-up of {lookup.host}"))
             else:
                 waiter.callback(outcome)
 
@@ -177,11 +177,15 @@ class SharedLookups:
             self._answers.popitem(last=False)
 
 
-def _as_resolver_failure(failure: Failure, host: str) -> Failure:
-    """A foreign failure as one of ``IResolver``, with its type's name and without its text."""
-    if failure.check(ProxyError):
+def as_upstream_failure(failure: Failure, step: str, *kept: type[Exception]) -> Failure:
+    """A foreign failure as one of ours, with its type's name and without its text.
+
+    :param step: what failed, such as ``"DNS look-up of api.example.com"``.
+    :param kept: the types of failures that stay as they are; ours do.
+    """
+    if failure.check(ProxyError, *kept):
         return failure
     if failure.check(TimeoutError):
-        return Failure(UpstreamTimeout(reason=f"DNS look-up of {host} took too long"))
+        return Failure(UpstreamTimeout(reason=f"{step} took too long"))
     kind = failure.type.__name__ if failure.type else "unknown"
-    return Failure(BadGateway(reason=f"DNS look-up of {host} failed: {kind}"))
+    return Failure(BadGateway(reason=f"{step} failed: {kind}"))

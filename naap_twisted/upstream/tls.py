@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from functools import lru_cache
 from typing import Any
 
 from OpenSSL import SSL
@@ -59,28 +59,19 @@ class TlsContexts:
     """A TLS context for each host, so that no handshake has to build one.
 
     :param most: contexts kept; the one used longest ago goes first.
+    :ivar for_host: gives the creator that verifies the certificate for a host (RFC 9525).
     """
 
     def __init__(self, ca_file: str = "", most: int = 256) -> None:
         self._roots = trust_roots(ca_file)
-        self._most = most
-        self._by_host: OrderedDict[str, Resuming] = OrderedDict()
+        self.for_host = lru_cache(maxsize=most)(self._made_for)
 
-    def for_host(self, host: str) -> Resuming:
-        """The connection creator that verifies the certificate for *host* (RFC 9525)."""
-        creator = self._by_host.get(host)
-        if creator is None:
-            creator = Resuming(
-                optionsForClientTLS(
-                    host,
-                    trustRoot=self._roots,
-                    acceptableProtocols=[b"http/1.1"],
-                    extraCertificateOptions={"enableSessionTickets": True},
-                )
+    def _made_for(self, host: str) -> Resuming:
+        return Resuming(
+            optionsForClientTLS(
+                host,
+                trustRoot=self._roots,
+                acceptableProtocols=[b"http/1.1"],
+                extraCertificateOptions={"enableSessionTickets": True},
             )
-            self._by_host[host] = creator
-            if len(self._by_host) > self._most:
-                self._by_host.popitem(last=False)
-        else:
-            self._by_host.move_to_end(host)
-        return creator
+        )
