@@ -145,7 +145,8 @@ class RouteOptions:
     )
     count_tokens: bool = option(
         flag,
-        "Read the tokens that answers like OpenAI's or Anthropic's report. See [docs/keys.md](docs/keys.md).",
+        "Read the tokens that OpenAI's and Anthropic's answers report. "
+        "See [docs/keys.md](docs/keys.md).",
     )
     location_ttl: float = option(
         duration, "WHIP: as long a session's `Location` works.", '"7d"', default=DEFAULT_TTL
