@@ -9,7 +9,7 @@ from twisted.internet.task import LoopingCall
 from naap_twisted.testing import PAUSE
 
 from .canary import CANARY
-from .support import CHUNKED, IntegrationTestCase, chunk, response
+from .support import CHUNKED, PATH, PINNED, IntegrationTestCase, chunk, response
 
 TEXT = "Content-Type: text/plain"
 GZIP = "Content-Encoding: gzip"
@@ -28,14 +28,11 @@ class EnvelopeTestCase(IntegrationTestCase):
         self.assert_readable(answer)
         return self.assert_refused(answer, status, "UPSTREAM_ERROR")
 
-    def begin(self, *steps, **route):
-        self.start(*steps, response_headers=["Retry-After"], **route)
-
 
 class InTime(EnvelopeTestCase):
     async def in_time(self, status, text, *steps, **route):
         """*text* comes two seconds after the head, and its connection serves nobody else."""
-        self.begin(*steps, **route)
+        self.start(*steps, **route)
         began = reactor.seconds()
         message = await self.message(status)
         self.assertTrue(PATIENCE * 0.9 < reactor.seconds() - began < PATIENCE + LATE)
@@ -55,7 +52,7 @@ class InTime(EnvelopeTestCase):
     async def test_a_text_in_drops(self):
         """Each drop is no reason to wait for the next one."""
         head = response(429, b"", RETRY, CHUNKED, length=False)
-        self.begin(head, *[step for _ in range(200) for step in (chunk(b" "), PAUSE)])
+        self.start(head, *[step for _ in range(200) for step in (chunk(b" "), PAUSE)])
         trickle = LoopingCall(self.upstream.release)
         trickle.start(0.1, now=False)
         self.addCleanup(trickle.stop)
@@ -80,7 +77,7 @@ class InTime(EnvelopeTestCase):
 class AtOnce(EnvelopeTestCase):
     async def test_whole_texts(self):
         """Nothing is waited for behind the end, and the connection serves on."""
-        self.begin(response(429, b"slow down", RETRY))
+        self.start(response(429, b"slow down", RETRY))
         began = reactor.seconds()
         for _ in range(3):
             self.assertEqual(await self.message(429), "External API returned 429: slow down")
@@ -90,16 +87,44 @@ class AtOnce(EnvelopeTestCase):
     async def test_head(self):
         """A length, or a coding, of a text that never comes."""
         for coding in ("X-A: b", GZIP, "Content-Encoding: br"):
-            self.begin(response(429, b"", RETRY, LONG, coding, length=False), methods=("HEAD",))
+            self.start(response(429, b"", RETRY, LONG, coding, length=False), methods=("HEAD",))
             began = reactor.seconds()
             answer = await self.post(None, "HEAD", Content_Type=None)
             self.assertEqual((answer.status, answer.header("Retry-After")), (429, "7"))
             self.assertLess(reactor.seconds() - began, PATIENCE)
 
 
+class WhenToComeBack(EnvelopeTestCase):
+    LINES = {
+        "Retry-After": "7",
+        "retry-after-ms": "7000",
+        "x-ratelimit-limit-requests": "60",
+        "x-ratelimit-remaining-tokens": "0",
+        "x-ratelimit-reset-tokens": "6m0s",
+        "RateLimit-Policy": '"burst";q=100;w=60',
+        "RateLimit": '"burst";r=0;t=7',
+        "RateLimit-Reset": "7",
+    }
+
+    async def test_limits(self):
+        """On every route, whatever its options: relayed, and readable by the page."""
+        lines = [f"{name}: {value}" for name, value in self.LINES.items()]
+        for errors in ("envelope", "passthrough"):
+            for path, pinned in ((PATH, False), (PINNED, True)):
+                self.start(response(429, b"slow down", TEXT, *lines), errors=errors)
+                if pinned:
+                    self.mount("/p", target=self.upstream.origin + "/v1", errors=errors)
+                answer = await self.post(path=path)
+                self.assertEqual(answer.status, 429)
+                exposed = answer.header("Access-Control-Expose-Headers").lower().split(", ")
+                for name, value in self.LINES.items():
+                    self.assertEqual(answer.header(name), value, (errors, path, name))
+                    self.assertIn(name.lower(), exposed)
+
+
 class Readable(EnvelopeTestCase):
     async def reads(self, body, *lines):
-        self.begin(response(429, body, RETRY, *lines))
+        self.start(response(429, body, RETRY, *lines))
         return (await self.message(429)).removeprefix("External API returned 429: ")
 
     async def test_charsets(self):
