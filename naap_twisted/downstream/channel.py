@@ -433,9 +433,14 @@ class Channel(RequestChannel, Outflow):
 
     abortConnection = abort  # the name that Twisted's transports have for it
 
+    @property
+    def idle(self) -> bool:
+        """The connection is between two requests, so that a close loses nothing."""
+        return self._state is State.HEAD and not self._head
+
     def wind_up(self) -> None:
-        """Close where that loses nothing, between two requests, for the server is about to stop."""
-        if self._state is State.HEAD and not self._head:
+        """Close an idle connection, and let one that lingers do so no longer than it must."""
+        if self.idle:
             self.loseConnection()
         elif self._linger is not None:
             self._linger.hurry(self.site.ticker.now())

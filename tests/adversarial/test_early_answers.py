@@ -46,7 +46,7 @@ class Nobody:
 
 
 class EarlyAnswers(IntegrationTestCase):
-    timeout = 120
+    timeout = 240
 
     def pin(self, *steps, server=None, eager=False, **route):
         self.start(*steps, server=server, eager=eager)
