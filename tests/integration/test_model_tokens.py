@@ -27,10 +27,10 @@ class ModelTokenTests(IntegrationTestCase):
         return ended[0].record.model_tokens
 
     async def test_a_long_last_event(self):
-        """75 kB, with the whole answer in it."""
+        """75 kB, with the whole answer in it, behind a long stream."""
         document = {"response": {"output": "x" * 75_000, "usage": CHAT}}
         for size in (1000, 100_000):
-            body = event({"x": 1}) * 10 + event(document)
+            body = event({"delta": "x" * 1000}) * 100 + event(document)
             self.assertEqual(await self.counted(EVENTS, body, size), (3, 4, 7))
 
     async def test_a_long_answer(self):
