@@ -62,6 +62,17 @@ class ReadmeTests(SynchronousTestCase):
         config = parse_config(example[1], directory=ROOT, environ=environ)
         self.assertEqual(list(config.proxy[0].forward_headers), ["Authorization"])
 
+    def test_credentials_examples(self) -> None:
+        """So do those about keys that are more than a text."""
+        text = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
+        environ = dict.fromkeys(("CRM_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), KEY)
+        auth = '[server]\nlisten = ["tcp:0:interface=127.0.0.1"]\n[auth]\nmode = "none"\n'
+        found = re.findall(r"<!-- \w+-route-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        self.assertGreater(len(found), 0)
+        for example in found:
+            config = parse_config(auth + example, directory=ROOT, environ=environ)
+            self.assertTrue(config.proxy[0].carries_key)
+
     def test_admin_example(self) -> None:
         """The config of docs/admin.md passes, beside a route."""
         text = (ROOT / "docs" / "admin.md").read_text(encoding="utf-8")

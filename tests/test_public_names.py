@@ -74,6 +74,7 @@ PROXY = {
     "idle_timeout": 300.0,
     "total_timeout": None,
     "forward_headers": None,
+    "oauth2": None,
     "expose_headers": (),
     "response_headers": (),
     "pass_headers": None,

@@ -31,6 +31,8 @@ def literal_keys(config: Config) -> Iterator[str]:
         for name, value in headers.items():
             if _is_literal(value) and _CREDENTIAL.fullmatch(name):
                 yield f"proxy[{index}].forward_headers.{name}"
+        if route.oauth2 is not None and _is_literal(route.oauth2.client_secret):
+            yield f"proxy[{index}].oauth2.client_secret"
 
 
 def _is_literal(value: object) -> bool:

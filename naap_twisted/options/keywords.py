@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from twisted.logger import Logger
 
     from ..auth.gate import Authorize
+    from ..credentials.oauth2 import ClientCredentials
     from ..downstream.limits import DownstreamLimits
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
@@ -74,6 +75,7 @@ class RouteKeywords(TypedDict, total=False):
     idle_timeout: float | str | None
     total_timeout: float | str | None
     forward_headers: ForwardHeaders | None
+    oauth2: ClientCredentials | Mapping[str, object] | None
     pass_headers: Sequence[str] | None
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]

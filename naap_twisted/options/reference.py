@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from twisted.logger import Logger
 
     from ..auth.gate import Authorize
+    from ..credentials.oauth2 import ClientCredentials
     from ..downstream.limits import DownstreamLimits
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits

@@ -9,12 +9,14 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ..auth.gate import Authorize
+from ..credentials.oauth2 import ClientCredentials
 from ..headers import DEFAULT_PASS, PINNED_PASS
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
+from .oauth2 import client_credentials
 from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
 from .values import (
@@ -117,6 +119,16 @@ class RouteOptions:
         '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
         secret=True,
     )
+    oauth2: ClientCredentials | None = option(
+        client_credentials,
+        None,
+        "An access token by the client credentials grant, sent as `Authorization: Bearer`, kept in"
+        " memory and renewed before it ends; also `audience` and `auth`, `basic` or `body`."
+        " See [docs/keys.md](docs/keys.md#access-tokens-oauth2).",
+        '{ token_url = "https://id.example.org/token", client_id = "proxy",'
+        ' client_secret = "${env:CLIENT_SECRET}", scope = "read" }',
+        secret=True,
+    )
     pass_headers: tuple[str, ...] | None = option(
         optional(http.header_patterns),
         None,
@@ -198,6 +210,11 @@ class RouteOptions:
     def header(self) -> str:
         """The request header that names the URL, where the route is not pinned."""
         return self.target_url_header or TARGET_URL_HEADER
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether the route's requests are made in the server's own name."""
+        return bool(self.forward_headers or self.oauth2)
 
 
 def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:

@@ -62,7 +62,13 @@ class Placed:
     @property
     def is_bare(self) -> bool:
         """Whether it sends keys and no network of the operator's own is excepted."""
-        return bool(self.route.forward_headers) and not self.networks
+        return self.route.carries_key and not self.networks
+
+
+def forwarded(route: RouteOptions) -> frozenset[str]:
+    """The names in ``forward_headers``, lower-cased; none where a callable makes them."""
+    headers = route.forward_headers
+    return frozenset() if callable(headers) else frozenset(name.lower() for name in headers)
 
 
 def on_loopback(config: Config) -> bool:
@@ -142,6 +148,12 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
             ("target_url_header", lambda route: route.target and route.target_url_header),
         )
     ),
+    Rule(
+        "oauth2",
+        lambda route: route.oauth2 and "authorization" in forwarded(route),
+        "has no meaning beside an Authorization in forward_headers; delete one of them",
+        ("forward_headers",),
+    ),
 )
 
 # Over http a key is readable on the way; only the operator's own networks are excepted.
@@ -155,6 +167,16 @@ PLACED: tuple[Rule[Placed], ...] = (
         "allowed_schemes",
         lambda at: at.is_bare and at.route.target is None and "http" in at.route.allowed_schemes,
         *_HTTPS_ONLY,
+    ),
+    Rule(
+        "oauth2.token_url",
+        lambda at: (
+            at.route.oauth2 is not None
+            and not at.networks
+            and at.route.oauth2.token_url.lower().startswith("http:")
+        ),
+        "is asked over https only; or list its network in allow_networks",
+        ("oauth2", "upstream.allow_networks"),
     ),
     Rule(
         "authorize",

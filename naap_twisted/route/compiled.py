@@ -9,6 +9,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
+from ..credentials.oauth2 import ClientCredentials
 from ..errors import ConfigError
 from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
@@ -60,6 +61,7 @@ class Route:
     injects: tuple[str, ...]
     user_keys: Mapping[str, Secret | UserKeyHeader] = field(repr=False)
     guard: Guard = field(repr=False)
+    oauth2: ClientCredentials | None
     request_rewrite: RequestRewrite
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
@@ -113,9 +115,10 @@ def compile_route(written: RouteOptions) -> Route:
         ),
         forward=headers if callable(headers) else None,
         fixed_headers=fixed,
-        injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
+        injects=_injects(options),
         user_keys=user_keys,
         guard=Guard(fixed),
+        oauth2=options.oauth2,
         request_rewrite=RequestRewrite(patterns, fixed),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
@@ -135,6 +138,12 @@ def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret
         return (), {}
     fixed = {name: value for name, value in headers.items() if isinstance(value, Secret)}
     return (injected_headers(fixed), {}) if len(fixed) == len(headers) else ((), headers)
+
+
+def _injects(options: RouteOptions) -> tuple[str, ...]:
+    headers = options.forward_headers
+    names = getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,)
+    return (*names, "Authorization") if options.oauth2 else names
 
 
 def _authorize(rule: Authorize | None) -> Authorize | None:
@@ -157,8 +166,7 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
 
     def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
         networks = (*options.allow_networks, *of_server)
-        carries_key = bool(options.forward_headers)
-        return EgressPolicy(hosts, schemes, ports, networks, carries_key=carries_key)
+        return EgressPolicy(hosts, schemes, ports, networks, carries_key=options.carries_key)
 
     return make
 

@@ -59,6 +59,13 @@ class Guard:
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
+    def beside(self, *secrets: Secret) -> Guard:
+        """A guard that looks for *secrets* as well."""
+        more = Guard((), *secrets)
+        more._secrets = [*self._secrets, *more._secrets]
+        more._shortest = min(self._shortest, more._shortest)
+        return more
+
     def clean(self, data: bytes) -> bytes:
         """*data* with every secret replaced by ``[redacted]``."""
         if len(data) < self._shortest:

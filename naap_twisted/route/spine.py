@@ -6,7 +6,7 @@ into the next; :meth:`MountedProxy.serve` calls them in order and is the place t
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any, Unpack
 
 from attrs import Factory, frozen
 from twisted.internet.defer import CancelledError, Deferred
@@ -18,6 +18,7 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from ..auth.gate import Gate
+from ..credentials.token_source import TokenSource
 from ..errors import ConfigError, InternalError, MethodNotAllowed, ProxyError, UpstreamCut
 from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
@@ -26,8 +27,11 @@ from ..model import AllowedNetwork, OutboundRequest, Target
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
 from ..options.route import RouteOptions
+from ..policy.egress import AnyHost
+from ..secret import Secret
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
+from .access_token import AccessToken
 from .compiled import Route, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
@@ -42,6 +46,7 @@ class Bindings:
     """The parts of a server that a proxy mounted on it uses.
 
     :ivar prefix: the mount's full path as it stands in a request target, ``b"/api/v1/openai"``.
+    :ivar clock: the server's reactor, which is monotonic.
     :ivar key: signs the Locations of WebRTC sessions.
     :ivar keys: the store of users' own keys.
     """
@@ -50,6 +55,7 @@ class Bindings:
     gate: Gate
     upstream: IUpstream
     capacity: Capacity
+    clock: Any
     allow_networks: tuple[AllowedNetwork, ...] = ()
     prefix: bytes = b""
     door: Door = Factory(Door)
@@ -106,6 +112,11 @@ class MountedProxy(Resource):
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         self._targets = Targets(route, self.egress, bindings.prefix, self._webrtc)
+        self._access: AccessToken | None = None
+        if route.oauth2 is not None:
+            asked = AnyHost(self.egress.allow_networks)
+            source = TokenSource(route.oauth2, self._upstream, asked, bindings.clock)
+            self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if route.injects else None
 
@@ -153,6 +164,9 @@ class MountedProxy(Resource):
             made = await patience.settle(route.forward(request), "forward_headers")
             injected = injected_headers(made or {})
             guard = Guard(injected)
+        token = None
+        if self._access is not None:
+            injected, guard, token = await self._access.beside(injected, guard)
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
@@ -174,7 +188,14 @@ class MountedProxy(Resource):
             response = await self._upstream.send(outbound)
         record.mark("upstream")
         record.upstream_status = response.code
+        if token is not None and response.code == 401 and target.origin == vetted.target.origin:
+            self._forget(token)
         await self._answer(request, response, target, guard)
+
+    def _forget(self, token: Secret) -> None:
+        # The request is not sent again: the upstream may have acted on it before it said no.
+        assert self._access is not None
+        self._access.source.refused(token)
 
     async def _answer(
         self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard

@@ -156,6 +156,7 @@ class PluginServer(MultiService):
             gate=self._gate,
             upstream=self.parts.upstream,
             capacity=self.parts.capacity.sibling(in_flight),
+            clock=self._reactor,
             allow_networks=self.config.upstream.allow_networks,
             prefix=full_path.encode("ascii"),
             door=door,

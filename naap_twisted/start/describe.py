@@ -84,6 +84,8 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
 def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     headers = {} if callable(route.forward_headers) else route.forward_headers
     injected = [f"{name} (from {value.source})" for name, value in headers.items()]
+    if route.oauth2 is not None:
+        injected.append(f"Authorization (access token from {_shown(route.oauth2.token_url)})")
     yield "injected headers", ", ".join(injected) or "none"
     pinned = route.target is not None
     sent = passed_headers(route.pass_headers, pinned=pinned)

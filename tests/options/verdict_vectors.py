@@ -205,6 +205,16 @@ BAD_SECRETS += (
 )
 
 
+GRANT = {"token_url": "https://id.example/t", "client_id": "me", "client_secret": "${env:SECRET}"}
+BAD_TOKEN_URLS = ("", "id.example", "ftp://a/", "https://u:p@a.example/", "https://a.example/#f", 3)
+BAD_GRANTS: tuple[Any, ...] = (3, True, "https://id.example/t", [], {}, *STRANGE)
+BAD_GRANTS += tuple({**GRANT, "token_url": url} for url in BAD_TOKEN_URLS)
+BAD_GRANTS += tuple(
+    {**GRANT, "client_secret": value} for value in BAD_SECRETS if value != "k\u00e9y"
+)
+BAD_GRANTS += tuple({**GRANT, "client_id": value} for value in ("", " ", "${env:NO_SUCH}", 3))
+BAD_GRANTS += ({**GRANT, "auth": "post"}, {**GRANT, "scope": ["a"]}, {**GRANT, "audience": 3})
+BAD_GRANTS += ({**GRANT, "secret": "x"}, {**GRANT, "client_secret": "$SECRET"})
 BAD_URLS = ("", "id.example", "ftp://a/", "http://", "https://u:p@a/", "https://a/#f", 3, True, [])
 _PER_ADDRESS = "server.connections_per_address"
 
@@ -347,6 +357,8 @@ def _routes() -> Iterator[Row]:
     good = {"from": "Location", "to": "X-WHIP-Resource"}
     yield from _lists("proxy.expose_headers", good, [*pairs, "Location", 3, DAY], empty=True)
     yield from _headers()
+    yield from _rows("proxy.oauth2", False, BAD_GRANTS)
+    yield from _rows("proxy.oauth2", True, (GRANT, {**GRANT, "scope": "a b", "auth": "body"}))
     yield from _rows("proxy.errors", False, ("", "raw", "Envelope", 3, True, [], *STRANGE))
     yield from _rows("proxy.errors", True, ("envelope", "passthrough"))
     yield from _rows("proxy.authorize", False, BAD_RULES)
@@ -388,6 +400,11 @@ def _together() -> Iterator[Row]:
     yield Row("proxy.allowed_hosts", None, False)
     headers = ("proxy.forward_headers", {"Authorization": KEY})
     networks = ("upstream.allow_networks", ["127.0.0.1/32"])
+    yield Row("proxy.oauth2", GRANT, False, (headers,))
+    plain = {**GRANT, "token_url": "http://127.0.0.1/t"}
+    yield Row("proxy.oauth2", plain, False)
+    yield Row("proxy.oauth2", plain, True, (networks,))
+    yield Row("proxy.allowed_schemes", ["http"], False, (("proxy.oauth2", GRANT),))
     for schemes, good in ((["http"], False), (["https", "http"], False), (["https"], True)):
         yield Row("proxy.allowed_schemes", schemes, good, (headers,))
     yield Row("proxy.allowed_schemes", ["http"], True, (headers, networks))

@@ -230,6 +230,7 @@ class InitTests(CliCase):
             "OPENAI_API_KEY": "sk-test",
             "NAAP_MASTER_KEY": new_master_key(),
             "DATABASE_URL": "postgresql://h/d",
+            "CLIENT_SECRET": "of-the-client",
         }
         config = parse_config(text, environ=environ)
         self.assertEqual(config.proxy[0].pass_headers, ("Accept", "OpenAI-Organization"))
