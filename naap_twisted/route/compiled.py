@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
 from ..credentials.oauth2 import ClientCredentials
+from ..credentials.rereading import secrets_in_files
 from ..errors import ConfigError
 from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
@@ -130,6 +131,12 @@ def compile_route(written: RouteOptions) -> Route:
         cors=_cors(options, pinned, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )
+
+
+def compile_again(options: RouteOptions, before: RouteOptions) -> Route:
+    """The route of *options*, which have other secrets than *before*, and guard those, too."""
+    route = compile_route(options)
+    return evolve(route, guard=route.guard.beside(*secrets_in_files(before)))
 
 
 def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:

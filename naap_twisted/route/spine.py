@@ -32,7 +32,7 @@ from ..secret import Secret
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
 from .access_token import AccessToken
-from .compiled import Route, compile_route
+from .compiled import Route, compile_again, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
 from .redirects import send_and_follow
@@ -111,7 +111,7 @@ class MountedProxy(Resource):
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
-        self._targets = Targets(route, self.egress, bindings.prefix, self._webrtc)
+        self._targets = self._targets_of(route)
         self._access: AccessToken | None = None
         if route.oauth2 is not None:
             asked = AnyHost(self.egress.allow_networks)
@@ -119,6 +119,21 @@ class MountedProxy(Resource):
             self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if route.injects else None
+
+    def _targets_of(self, route: Route) -> Targets:
+        return Targets(route, self.egress, self._bound.prefix, self._webrtc)
+
+    def renew(self, options: RouteOptions) -> None:
+        """Take *options*, the same but for secrets; requests on their way keep what they have.
+
+        The secrets of before stay guarded beside the new ones: an upstream may still repeat them.
+        """
+        keys, route = self._bound.keys, compile_again(options, self.options)
+        self.route = route if keys is None else route.with_keys(keys)
+        self.options = options
+        self._targets = self._targets_of(self.route)
+        if self._access is not None and options.oauth2 is not None:
+            self._access.source.client = options.oauth2
 
     def render(self, request: IDownstreamRequest) -> int:
         """Begin the exchange; the response goes out through *request*."""

@@ -19,6 +19,7 @@ from twisted.web.server import Request
 
 from ..auth.gate import Gate
 from ..auth.patience import Patience
+from ..credentials.secret_files import SecretFiles
 from ..deadlines import make_monotonic
 from ..downstream.adapt import AnySite
 from ..downstream.caller import TrustedProxies
@@ -115,6 +116,7 @@ class PluginServer(MultiService):
         state.add_routes(self.router)
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
+        self._secret_files = SecretFiles(reactor)
         self._location_key = LocationKey(options.state_dir)
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
@@ -164,7 +166,9 @@ class PluginServer(MultiService):
             keys=self.keys if route.user_keys else None,
             cross_site=self._cross_site,
         )
-        return proxy.mounted(bindings)
+        mounted = proxy.mounted(bindings)
+        self._secret_files.watch(full_path, mounted.options, mounted.renew)
+        return mounted
 
     def routes(self) -> tuple[Mount, ...]:
         """Every mounted resource, in the order of the calls of :meth:`mount`."""
@@ -183,9 +187,11 @@ class PluginServer(MultiService):
         """
         state = self.parts.state
         state.open()
+        self._secret_files.start()
         self._reactor.addSystemEventTrigger(
             "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
         )
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._secret_files.stop)
         return AnySite(self._wrapped(()))
 
     def site(self) -> DownstreamSite:
@@ -308,6 +314,7 @@ class PluginServer(MultiService):
         if not self._ports:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
+        self._secret_files.start()
         routes = ", ".join(
             f"{' '.join(mount.methods) or 'ANY'} {mount.full_path}" for mount in self.routes()
         )
@@ -347,6 +354,7 @@ class PluginServer(MultiService):
 
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
+        self._secret_files.stop()
         site, upstream = self.site(), self.parts.upstream
         self._drain = Drain(site, self._reactor, self.parts.options.drain_timeout)
         await self._drain.run()
