@@ -169,6 +169,24 @@ class OutboundRequest:
     identity: str | None = field(default=None, repr=False)
 
 
+@frozen
+class SignableRequest:
+    """A request that is about to be sent, as a route's ``sign`` sees it.
+
+    :ivar method: such as ``"POST"``.
+    :ivar url: the whole URL, exactly as it is asked for; its query may hold a key.
+    :ivar headers: all headers in their order, Host first; Content-Length and Transfer-Encoding are
+        the connection's. A value that the server put there is a
+        :class:`~naap_twisted.secret.Secret`.
+    :ivar body: all of its bytes, ``b""`` for none; ``None`` only where the route streams it.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str | Secret], ...] = field(repr=False)
+    body: bytes | None = field(default=b"", repr=False)
+
+
 @frozen(cache_hash=True)  # the CORS wrapper looks it up in a table at every request
 class RouteCors:
     """What a preflight for one path may allow.

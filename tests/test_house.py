@@ -54,7 +54,7 @@ PURE = (
 REVEALING = {
     *("upstream/wire.py", "upstream/agent.py", "route/request_headers.py", "route/scrub.py"),
     "auth/signing_keys.py",
-    "credentials/oauth2.py",
+    *("credentials/oauth2.py", "credentials/sigv4.py"),
     "demo/media/process.py",
     "keys/vault.py",
     "limits/redis_address.py",

@@ -90,7 +90,7 @@ def judge_placed(config: Config, route: RouteOptions, place: str, problems: Prob
 def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note an open relay that nobody asked for."""
     # A key that can't be read is no less in use for that.
-    unread = (f"{place}.forward_headers", f"{place}.oauth2")
+    unread = (f"{place}.forward_headers", f"{place}.oauth2", f"{place}.sign")
     if route.carries_key or problems.touch(*unread):
         EXPOSURE.judge(Placed(config, route), place, problems)
 

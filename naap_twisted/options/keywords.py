@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
     from ..auth.gate import Authorize
     from ..credentials.oauth2 import ClientCredentials
+    from ..credentials.sigv4 import AwsSigV4
     from ..downstream.limits import DownstreamLimits
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
     from ..model import AllowedNetwork, ExposeHeader, RateLimit
     from ..secret import Secret
     from .secrets import ForwardHeaders
+    from .signing import Sign
 
 
 class ServerKeywords(TypedDict, total=False):
@@ -76,6 +78,7 @@ class RouteKeywords(TypedDict, total=False):
     total_timeout: float | str | None
     forward_headers: ForwardHeaders | None
     oauth2: ClientCredentials | Mapping[str, object] | None
+    sign: AwsSigV4 | Sign | Mapping[str, object] | str | None
     pass_headers: Sequence[str] | None
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]

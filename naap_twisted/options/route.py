@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from ..auth.gate import Authorize
 from ..credentials.oauth2 import ClientCredentials
+from ..credentials.sigv4 import AwsSigV4
 from ..headers import DEFAULT_PASS, PINNED_PASS
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
@@ -19,6 +20,7 @@ from . import http_values as http
 from .oauth2 import client_credentials
 from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
+from .signing import Sign, signing
 from .values import (
     count,
     duration,
@@ -129,6 +131,15 @@ class RouteOptions:
         ' client_secret = "${env:CLIENT_SECRET}", scope = "read" }',
         secret=True,
     )
+    sign: AwsSigV4 | Sign | str | None = option(
+        signing,
+        None,
+        "Signs each request, after everything else: AWS Signature Version 4 (extra `aws`), or"
+        " `package.module:callable`; in code also the callable. See"
+        " [docs/keys.md](docs/keys.md#signed-requests-sign).",
+        '{ aws_sigv4 = { region = "eu-west-1", service = "bedrock" } }',
+        secret=True,
+    )
     pass_headers: tuple[str, ...] | None = option(
         optional(http.header_patterns),
         None,
@@ -214,7 +225,7 @@ class RouteOptions:
     @property
     def carries_key(self) -> bool:
         """Whether the route's requests are made in the server's own name."""
-        return bool(self.forward_headers or self.oauth2)
+        return bool(self.forward_headers or self.oauth2 or self.sign)
 
 
 def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from ..auth.gate import is_rule
+from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4
 from ..model import AllowedNetwork
 from .auth import BY_CODE, AuthOptions
 from .read import Problems
@@ -18,6 +19,7 @@ from .route import RouteOptions
 from .server import Config
 
 T = TypeVar("T")
+SIGV4_HEADERS = frozenset(name.lower() for name in OWN_HEADERS)
 _HTTPS_ONLY = (
     "forward_headers are sent over https only; or list the upstream's network in allow_networks",
     ("upstream.allow_networks",),
@@ -153,6 +155,16 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         lambda route: route.oauth2 and "authorization" in forwarded(route),
         "has no meaning beside an Authorization in forward_headers; delete one of them",
         ("forward_headers",),
+    ),
+    Rule(
+        "sign",
+        lambda route: (
+            isinstance(route.sign, AwsSigV4)
+            and (route.oauth2 or not forwarded(route).isdisjoint(SIGV4_HEADERS))
+        ),
+        "with aws_sigv4 has no meaning beside oauth2, nor beside an Authorization or X-Amz header"
+        " of its own in forward_headers; delete one of them",
+        ("forward_headers", "oauth2"),
     ),
 )
 

@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 from ..auth.gate import Authorize, is_rule
 from ..credentials.oauth2 import ClientCredentials
 from ..credentials.rereading import secrets_in_files
+from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4, SigV4Signer
 from ..errors import ConfigError
 from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
@@ -27,6 +28,7 @@ from .body import ANY_TYPE, BodyPolicy
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
+from .signing import Signing
 
 _OCTETS = b"application/octet-stream"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
@@ -63,6 +65,7 @@ class Route:
     user_keys: Mapping[str, Secret | UserKeyHeader] = field(repr=False)
     guard: Guard = field(repr=False)
     oauth2: ClientCredentials | None
+    signing: Signing | None
     request_rewrite: RequestRewrite
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
@@ -85,7 +88,7 @@ class Route:
 def compile_route(written: RouteOptions) -> Route:
     """Build the route of options that were read and judged.
 
-    :raises ConfigError: ``authorize`` can't be imported.
+    :raises ConfigError: ``authorize`` or ``sign`` can't be imported.
     """
     types = written.content_type
     pinned = None if written.target is None else PinnedBase.parse(written.target)
@@ -97,6 +100,7 @@ def compile_route(written: RouteOptions) -> Route:
         limit=options.body_limit,
         required=pinned is None,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
+        whole=_signs_body(options),
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
@@ -120,6 +124,7 @@ def compile_route(written: RouteOptions) -> Route:
         user_keys=user_keys,
         guard=Guard(fixed),
         oauth2=options.oauth2,
+        signing=_signing(options),
         request_rewrite=RequestRewrite(patterns, fixed),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
@@ -150,19 +155,37 @@ def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret
 def _injects(options: RouteOptions) -> tuple[str, ...]:
     headers = options.forward_headers
     names = getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,)
-    return (*names, "Authorization") if options.oauth2 else names
+    names += ("Authorization",) if options.oauth2 else ()
+    return (*names, "(signature)") if options.sign else names
+
+
+def _signs_body(options: RouteOptions) -> bool:
+    return options.sign.signs_body if isinstance(options.sign, AwsSigV4) else bool(options.sign)
+
+
+def _signing(options: RouteOptions) -> Signing | None:
+    sign = options.sign
+    if isinstance(sign, AwsSigV4):
+        return Signing(SigV4Signer(sign), sign.secrets, OWN_HEADERS)
+    if isinstance(sign, str):
+        sign = _imported("sign", sign)
+    return None if sign is None else Signing(sign)
+
+
+def _imported(option: str, reference: str) -> Callable[..., Any]:
+    try:
+        imported = import_object(reference)
+    except ConfigError as error:
+        raise ConfigError(*(f"{option}: {line}" for line in error.problems)) from None
+    if not callable(imported):
+        raise ConfigError(f"{option}: {reference} is not callable")
+    return imported  # type: ignore[no-any-return]
 
 
 def _authorize(rule: Authorize | None) -> Authorize | None:
     if rule is None or callable(rule) or is_rule(rule):
         return rule
-    try:
-        imported = import_object(rule)
-    except ConfigError as error:
-        raise ConfigError(*(f"authorize: {line}" for line in error.problems)) from None
-    if not callable(imported):
-        raise ConfigError(f"authorize: {rule} is not callable")
-    return imported  # type: ignore[no-any-return]
+    return _imported("authorize", rule)
 
 
 def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMaker:

@@ -24,6 +24,7 @@ from ..secret import Secret
 from ..upstream.beginning import discard
 from .response_headers import absolute_location
 from .scrub import Guard
+from .signing import SignedExchange
 
 MOST_HOPS = 3
 
@@ -46,6 +47,7 @@ async def send_and_follow(
     outbound: OutboundRequest,
     egress: EgressPolicy,
     pinned: PinnedBase | None = None,
+    signed: SignedExchange | None = None,
 ) -> tuple[IResponse, Target]:
     """The last response of the chain, and the target that gave it.
 
@@ -54,6 +56,7 @@ async def send_and_follow(
     again, or if it would carry a secret to another origin in its URL or body.
 
     :param pinned: the route's fixed base, which a redirect may not leave.
+    :param signed: *upstream* where it signs, and knows of secrets that *outbound* does not show.
     :raises UpstreamTimeout: the redirects took the exchange's total time.
     """
     started, total = monotonic(), outbound.timeouts.total
@@ -61,7 +64,8 @@ async def send_and_follow(
     for _ in range(MOST_HOPS):
         response: IResponse = await upstream.send(outbound)
         vetted = _next_hop(response, outbound, egress, pinned)
-        hop = None if vetted is None else _request_to(vetted, outbound, first)
+        guard = None if signed is None else signed.guard
+        hop = None if vetted is None else _request_to(vetted, outbound, first, guard)
         if hop is None:
             return response, outbound.target.target
         discard(response)
@@ -91,14 +95,14 @@ def _next_hop(
 
 
 def _request_to(
-    vetted: VettedTarget, outbound: OutboundRequest, first: OutboundRequest
+    vetted: VettedTarget, outbound: OutboundRequest, first: OutboundRequest, guard: Guard | None
 ) -> OutboundRequest | None:
     """The request of the next hop, or ``None`` where it would take a secret to another origin."""
     target = vetted.target
     if target.origin == outbound.target.target.origin:
         return evolve(outbound, target=vetted)
     body = outbound.body if isinstance(outbound.body, bytes) else b""
-    if Guard(first.headers).holds(target.url.encode("ascii") + b"\n" + body):
+    if (guard or Guard(first.headers)).holds(target.url.encode("ascii") + b"\n" + body):
         return None
     # Every injected value is a Secret (request_headers.injected_headers), a version string, too.
     headers = tuple(

@@ -194,13 +194,19 @@ class MountedProxy(Resource):
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
+        upstream, signed = self._upstream, None
+        if route.signing is not None:
+            patience = self._bound.gate.patience
+            upstream = signed = route.signing.exchange(upstream, target, guard, patience)
         if route.follow_redirects:
             response, target = await send_and_follow(
-                self._upstream, outbound, self.egress, route.pinned
+                upstream, outbound, self.egress, route.pinned, signed
             )
             record.target = target.origin
         else:
-            response = await self._upstream.send(outbound)
+            response = await upstream.send(outbound)
+        if signed is not None:
+            guard = signed.guard
         record.mark("upstream")
         record.upstream_status = response.code
         if token is not None and response.code == 401 and target.origin == vetted.target.origin:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..auth import fetch
+from ..credentials.sigv4 import AwsSigV4
 from ..headers import PINNED_RELAY, SDP_RELAY
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.auth import AuthOptions
@@ -87,6 +88,8 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     if route.oauth2 is not None:
         injected.append(f"Authorization (access token from {_shown(route.oauth2.token_url)})")
     yield "injected headers", ", ".join(injected) or "none"
+    if route.sign is not None:
+        yield "signed by", _signer_in_words(route)
     pinned = route.target is not None
     sent = passed_headers(route.pass_headers, pinned=pinned)
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
@@ -97,6 +100,13 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
     exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
     yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"
+
+
+def _signer_in_words(route: RouteOptions) -> str:
+    sign = route.sign
+    if isinstance(sign, AwsSigV4):
+        return f"AWS Signature Version 4 for {sign.service} in {sign.region}"
+    return sign if isinstance(sign, str) else "a callable"
 
 
 def _timeouts(route: RouteOptions) -> str:
