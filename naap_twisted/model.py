@@ -148,6 +148,18 @@ class Timeouts:
     total: float | None = None
 
 
+@frozen(eq=False)
+class ClientCertificate:
+    """What this side shows in a TLS handshake. Each is a party of its own: equal only to itself.
+
+    :ivar chain: in PEM: the certificate, then those that vouch for it.
+    :ivar key: its private key in PEM, without a passphrase.
+    """
+
+    chain: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
 @frozen
 class OutboundRequest:
     """A request to an upstream.
@@ -158,6 +170,8 @@ class OutboundRequest:
     :ivar caller: the name under which limits count the caller; ``""`` for the server itself.
     :ivar identity: the user whose own key the headers may hold; a connection that has carried one
         user's key serves no other user. ``None`` where the key, if there is one, is the route's.
+    :ivar certificate: is shown to the upstream where it asks for one; a connection on which it
+        could be shown serves no request without it.
     """
 
     method: bytes
@@ -167,6 +181,7 @@ class OutboundRequest:
     timeouts: Timeouts = Timeouts()
     caller: str = ""
     identity: str | None = field(default=None, repr=False)
+    certificate: ClientCertificate | None = None
 
 
 @frozen

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from ..auth.single_flight import SingleFlight
 from ..errors import CredentialUnavailable, ProxyError
 from ..interfaces import IUpstream
-from ..model import OutboundRequest, Target, Timeouts, VettedTarget
+from ..model import ClientCertificate, OutboundRequest, Target, Timeouts, VettedTarget
 from ..policy.target import parse_target
 from ..secret import Secret
 from ..upstream.beginning import Beginning
@@ -56,18 +56,25 @@ class TokenSource:
     :param upstream: the way out of the route.
     :param policy: of the server's own calls.
     :param clock: a monotonic ``IReactorTime``.
+    :param certificate: the route's, which a token URL may ask for (RFC 8705).
     :ivar client: whose token it is; another one may take its place, and is used at the next call.
     """
 
     _log = Logger()
 
     def __init__(
-        self, client: ClientCredentials, upstream: IUpstream, policy: Policy, clock: Any
+        self,
+        client: ClientCredentials,
+        upstream: IUpstream,
+        policy: Policy,
+        clock: Any,
+        certificate: ClientCertificate | None = None,
     ) -> None:
         self.client = client
         self._upstream = upstream
         self._policy = policy
         self._clock = clock
+        self._certificate = certificate
         self._calls: SingleFlight[Secret] = SingleFlight(1)
         self._held: _Held | None = None
         self._pause = 0.0
@@ -142,9 +149,10 @@ class TokenSource:
     async def _ask(self) -> Granted:
         vetted = self._policy.vet(parse_target(self.client.token_url.encode("ascii"), "token_url"))
         headers, body = self.client.request()
-        response = await self._upstream.send(
-            OutboundRequest(b"POST", vetted, headers, body, _TIMEOUTS)
+        outbound = OutboundRequest(
+            b"POST", vetted, headers, body, _TIMEOUTS, certificate=self._certificate
         )
+        response = await self._upstream.send(outbound)
         beginning = Beginning(MOST_ANSWER + 1)
         response.deliverBody(beginning)
         answer = await beginning.done

@@ -54,6 +54,8 @@ class ServerKeywords(TypedDict, total=False):
     jwt_secret: Secret | str | None
     dns_servers: Sequence[str]
     ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
     allow_networks: Sequence[AllowedNetwork | str]
     redis_url: Secret | str | None
     on_redis_loss: Literal["local", "deny"]
@@ -79,6 +81,8 @@ class RouteKeywords(TypedDict, total=False):
     forward_headers: ForwardHeaders | None
     oauth2: ClientCredentials | Mapping[str, object] | None
     sign: AwsSigV4 | Sign | Mapping[str, object] | str | None
+    client_cert: str | None
+    client_key: str | None
     pass_headers: Sequence[str] | None
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]

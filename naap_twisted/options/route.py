@@ -17,6 +17,7 @@ from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
+from .client_certs import PemFile, client_cert, client_key
 from .oauth2 import client_credentials
 from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
@@ -140,6 +141,16 @@ class RouteOptions:
         '{ aws_sigv4 = { region = "eu-west-1", service = "bedrock" } }',
         secret=True,
     )
+    client_cert: PemFile | None = option(
+        client_cert,
+        None,
+        "Mutual TLS: a PEM file with the certificate shown to the upstream, its chain behind it;"
+        " in place of the server's.",
+        '"client.pem"',
+    )
+    client_key: PemFile | None = option(
+        client_key, None, "Its private key, mode 0600.", '"client.key"', secret=True
+    )
     pass_headers: tuple[str, ...] | None = option(
         optional(http.header_patterns),
         None,
@@ -225,7 +236,7 @@ class RouteOptions:
     @property
     def carries_key(self) -> bool:
         """Whether the route's requests are made in the server's own name."""
-        return bool(self.forward_headers or self.oauth2 or self.sign)
+        return bool(self.forward_headers or self.oauth2 or self.sign or self.client_cert)
 
 
 def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:

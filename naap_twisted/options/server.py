@@ -14,6 +14,7 @@ from ..model import AllowedNetwork, RateLimit
 from ..secret import Secret
 from . import http_values as http
 from .auth import AuthOptions
+from .client_certs import PemFile, client_cert, client_key
 from .listen import Listen, parse_listen
 from .option import in_code, option
 from .route import RouteOptions
@@ -185,6 +186,16 @@ class UpstreamOptions:
     )
     ca_file: str = option(
         ca_file, None, "A PEM file of trust anchors beside the system's.", '"private-ca.pem"'
+    )
+    client_cert: PemFile | None = option(
+        client_cert,
+        None,
+        "Mutual TLS: a PEM file with the certificate that routes show to upstreams, its chain"
+        " behind it. See [docs/keys.md](docs/keys.md#client-certificates).",
+        '"client.pem"',
+    )
+    client_key: PemFile | None = option(
+        client_key, None, "Its private key, mode 0600.", '"client.key"', secret=True
     )
     allow_networks: tuple[AllowedNetwork, ...] = option(
         http.allow_networks,

@@ -16,7 +16,16 @@ from ..errors import ConfigError
 from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
 from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
-from ..model import AllowedNetwork, HeaderPairs, RateLimit, RouteCors, Timeouts, UserKeyHeader
+from ..model import (
+    AllowedNetwork,
+    ClientCertificate,
+    HeaderPairs,
+    RateLimit,
+    RouteCors,
+    Timeouts,
+    UserKeyHeader,
+)
+from ..options.client_certs import client_certificate
 from ..options.references import import_object
 from ..options.route import RouteOptions, passed_headers, with_sessions
 from ..options.secrets import InjectedHeaders
@@ -66,6 +75,7 @@ class Route:
     guard: Guard = field(repr=False)
     oauth2: ClientCredentials | None
     signing: Signing | None
+    certificate: ClientCertificate | None
     request_rewrite: RequestRewrite
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
@@ -125,6 +135,7 @@ def compile_route(written: RouteOptions) -> Route:
         guard=Guard(fixed),
         oauth2=options.oauth2,
         signing=_signing(options),
+        certificate=client_certificate(options),
         request_rewrite=RequestRewrite(patterns, fixed),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
@@ -156,7 +167,8 @@ def _injects(options: RouteOptions) -> tuple[str, ...]:
     headers = options.forward_headers
     names = getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,)
     names += ("Authorization",) if options.oauth2 else ()
-    return (*names, "(signature)") if options.sign else names
+    names += ("(signature)",) if options.sign else ()
+    return (*names, "(client certificate)") if options.client_cert else names
 
 
 def _signs_body(options: RouteOptions) -> bool:

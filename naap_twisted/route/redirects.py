@@ -110,4 +110,4 @@ def _request_to(
         for name, value in outbound.headers
         if not isinstance(value, Secret) and _PUBLIC_HEADERS.match(name)
     )
-    return evolve(outbound, target=vetted, headers=headers)
+    return evolve(outbound, target=vetted, headers=headers, certificate=None)

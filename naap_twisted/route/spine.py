@@ -23,7 +23,7 @@ from ..errors import ConfigError, InternalError, MethodNotAllowed, ProxyError, U
 from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
-from ..model import AllowedNetwork, OutboundRequest, Target
+from ..model import AllowedNetwork, ClientCertificate, OutboundRequest, Target
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
 from ..options.route import RouteOptions
@@ -49,6 +49,7 @@ class Bindings:
     :ivar clock: the server's reactor, which is monotonic.
     :ivar key: signs the Locations of WebRTC sessions.
     :ivar keys: the store of users' own keys.
+    :ivar certificate: the server's own, for routes that have none.
     """
 
     path: str
@@ -62,6 +63,7 @@ class Bindings:
     key: LocationKey = Factory(LocationKey)
     keys: IKeyStore | None = None
     cross_site: CrossSite = Factory(CrossSite)
+    certificate: ClientCertificate | None = None
 
 
 class ExternalProxy:
@@ -112,13 +114,18 @@ class MountedProxy(Resource):
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         self._targets = self._targets_of(route)
+        # Made once: a pool keeps connections apart by the certificate's identity.
+        self._certificate = route.certificate or bindings.certificate
         self._access: AccessToken | None = None
         if route.oauth2 is not None:
             asked = AnyHost(self.egress.allow_networks)
-            source = TokenSource(route.oauth2, self._upstream, asked, bindings.clock)
+            source = TokenSource(
+                route.oauth2, self._upstream, asked, bindings.clock, self._certificate
+            )
             self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
-        self._cross_site = bindings.cross_site if route.injects else None
+        spends = route.injects or self._certificate
+        self._cross_site = bindings.cross_site if spends else None
 
     def _targets_of(self, route: Route) -> Targets:
         return Targets(route, self.egress, self._bound.prefix, self._webrtc)
@@ -189,7 +196,14 @@ class MountedProxy(Resource):
             request_id=record.request_id,
         )
         outbound = OutboundRequest(
-            request.method, vetted, headers, body, route.timeouts, record.caller, identity
+            request.method,
+            vetted,
+            headers,
+            body,
+            route.timeouts,
+            record.caller,
+            identity,
+            self._certificate,
         )
         record.mark("headers")
         if request.finished:

@@ -31,6 +31,7 @@ from ..limits.door import Door
 from ..model import User
 from ..observe.health import Health
 from ..observe.log import AccessLog
+from ..options.client_certs import client_certificate
 from ..options.code import check_mount, exposed
 from ..options.listen import Listen
 from ..options.server import Config, UpstreamOptions
@@ -117,6 +118,7 @@ class PluginServer(MultiService):
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
         self._secret_files = SecretFiles(reactor)
+        self._certificate = client_certificate(config.upstream)
         self._location_key = LocationKey(options.state_dir)
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
@@ -165,6 +167,7 @@ class PluginServer(MultiService):
             key=self._location_key,
             keys=self.keys if route.user_keys else None,
             cross_site=self._cross_site,
+            certificate=self._certificate,
         )
         mounted = proxy.mounted(bindings)
         self._secret_files.watch(full_path, mounted.options, mounted.renew)

@@ -52,6 +52,8 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
     answered = own_names(server.listen, server.server_names).answered
     if answered:
         yield "server names", ", ".join(answered)
+    if upstream.client_cert is not None:
+        yield "certificate", f"{upstream.client_cert.path}, shown to upstreams that ask for one"
     if upstream.allow_networks:
         yield "open networks", ", ".join(map(format_allow_network, upstream.allow_networks))
 
@@ -88,6 +90,8 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     if route.oauth2 is not None:
         injected.append(f"Authorization (access token from {_shown(route.oauth2.token_url)})")
     yield "injected headers", ", ".join(injected) or "none"
+    if route.client_cert is not None:
+        yield "certificate", f"{route.client_cert.path}, shown to an upstream that asks for one"
     if route.sign is not None:
         yield "signed by", _signer_in_words(route)
     pinned = route.target is not None

@@ -126,4 +126,4 @@ class ExampleTests(SynchronousTestCase):
 
 
 #: They need a file, a variable or another option.
-NEEDING = ("# ca_file", "# database_url", "# master_key")
+NEEDING = ("# ca_file", "# client_", "# database_url", "# master_key")

@@ -292,6 +292,10 @@ def _others() -> Iterator[Row]:
     yield from _lists("upstream.dns_servers", "9.9.9.9", BAD_DNS, empty=True)
     yield from _lists("upstream.allow_networks", "127.0.0.1/32:9100", BAD_NETWORKS, empty=True)
     yield from _rows("upstream.ca_file", False, ("no-such.pem", "/", 3, True, []))
+    for section in ("upstream", "proxy"):
+        for key in ("client_cert", "client_key"):
+            yield from _rows(f"{section}.{key}", False, ("no-such.pem", "/", 3, True, []))
+            yield from _rows(f"{section}.{key}", True, ("",))
     yield from _rows(
         "redis.url", False, ("hunter2", "http://h", "redis://", "redis://h/x", 3, True)
     )

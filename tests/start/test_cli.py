@@ -224,7 +224,8 @@ class InitTests(CliCase):
         for line in cli.example_config().splitlines():
             key = line.removeprefix("# ").partition(" = ")[0]
             option = line.startswith("# ") and " = " in line and key.isidentifier()
-            lines.append(line.removeprefix("# ") if option and key != "ca_file" else line)
+            files = ("ca_file", "client_cert", "client_key")
+            lines.append(line.removeprefix("# ") if option and key not in files else line)
         text = "\n".join(lines)
         environ = {
             "OPENAI_API_KEY": "sk-test",
