@@ -10,6 +10,8 @@ log only.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 _TYPES = {
@@ -34,6 +36,15 @@ class ConfigError(NaapError):
     def __init__(self, *problems: str) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+@contextmanager
+def naming_option(name: str) -> Iterator[None]:
+    """Let a ValueError about the option *name* leave as a ConfigError that opens with the name."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"{name}: {error}") from None
 
 
 class ProxyError(NaapError):
@@ -244,15 +255,9 @@ class UpstreamStatus(ProxyError):
 
     code = "UPSTREAM_ERROR"
 
-    def __init__(
-        self, status: int, text: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()
-    ) -> None:
-        super().__init__(
-            f"External API returned {status}: {text}",
-            reason=f"upstream answered {status}",
-            headers=headers,
-            status=status,
-        )
+    def __init__(self, status: int, text: str) -> None:
+        message, reason = f"External API returned {status}: {text}", f"upstream answered {status}"
+        super().__init__(message, reason=reason, status=status)
 
 
 class BadGateway(ProxyError):

@@ -1,4 +1,4 @@
-"""Names of header fields, as lists and as the patterns that options take. Pure.
+"""Names of header fields, as lists and as the patterns that options take; media types. Pure.
 
 The lists: what a preflight allows everywhere, what belongs to one connection (hop-by-hop), and what
 passes where a route names nothing itself.
@@ -51,6 +51,11 @@ def is_token(name: str | bytes) -> bool:
     """
     text = name.decode("latin-1") if isinstance(name, bytes) else name
     return _TOKEN.fullmatch(text) is not None
+
+
+def media_type(content_type: bytes) -> bytes:
+    """The type that *content_type* names, in lower case, without parameters (RFC 9110 8.3.1)."""
+    return content_type.partition(b";")[0].strip().lower()
 
 
 class HeaderPatterns:

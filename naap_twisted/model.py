@@ -210,7 +210,6 @@ class RouteCors:
     :ivar allow_headers: header names that the route itself needs (its ``target_url_header``).
     :ivar allow_patterns: patterns such as ``X-Stainless-*``; a requested header that matches is
         allowed by its own name.
-    :ivar expose_headers: response header names that the page may read, X-Request-ID excluded.
     :ivar accept_post: media types that a POST may have, which Accept-Post names in an answer to
         OPTIONS; ``b""`` leaves the header out.
     :ivar accept_patch: the same for PATCH (RFC 5789 section 3.1).
@@ -221,7 +220,6 @@ class RouteCors:
     methods: tuple[bytes, ...]
     allow_headers: tuple[str, ...] = ()
     allow_patterns: tuple[str, ...] = ()
-    expose_headers: tuple[str, ...] = ()
     accept_post: bytes = b""
     accept_patch: bytes = b""
     route: str = ""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from .errors import ConfigError
+from .errors import ConfigError, naming_option
 
 REDACTED = "[redacted]"
 
@@ -80,10 +80,8 @@ class Secret:
         value = os.environ.get(name)
         if value is None or not value.strip():
             raise ConfigError(f"{name}: the environment variable is not set")
-        try:
+        with naming_option(name):
             return cls(prefix + value, source, parts=(os.fsencode(value),))
-        except ValueError as error:
-            raise ConfigError(f"{name}: {error}") from None
 
     def between(self, before: str, after: str = "") -> Secret:
         """This secret with plain text before and after it.

@@ -15,6 +15,7 @@ from naap_twisted.errors import (
     Unavailable,
     UpstreamCut,
     UpstreamStatus,
+    naming_option,
 )
 
 # class, arguments -> status, code, type (contract section 4; the types are OpenAI's words)
@@ -131,3 +132,11 @@ class Tree(SynchronousTestCase):
         for kind in (ConfigError, ProxyError, UpstreamCut):
             self.assertTrue(issubclass(kind, NaapError))
         self.assertFalse(issubclass(UpstreamCut, ProxyError))
+
+    def test_naming_option(self):
+        """The option's name opens the line; no other error is touched."""
+        with self.assertRaises(ConfigError) as caught, naming_option("secret"):
+            raise ValueError("is short")
+        self.assertEqual(caught.exception.problems, ("secret: is short",))
+        with self.assertRaises(KeyError), naming_option("secret"):
+            raise KeyError("x")

@@ -12,6 +12,7 @@ from naap_twisted.headers import (
     SDP_RELAY,
     HeaderPatterns,
     is_token,
+    media_type,
 )
 from naap_twisted.policy.own_headers import why_not_relayed
 
@@ -104,3 +105,16 @@ class UsualHeadersTests(SynchronousTestCase):
         """What is relayed is nothing that an upstream may never set here."""
         for name in (*PINNED_RELAY, *SDP_RELAY):
             self.assertEqual(why_not_relayed(name), "", name)
+
+
+class MediaTypeTests(SynchronousTestCase):
+    def test_parameters_and_case(self) -> None:
+        """The type alone, in lower case; nothing of nothing."""
+        for written, expected in (
+            (b"Application/JSON; charset=utf-8", b"application/json"),
+            (b"  text/plain\t;", b"text/plain"),
+            (b"a/b;c=d;e=f", b"a/b"),
+            (b"", b""),
+            (b";", b""),
+        ):
+            self.assertEqual(media_type(written), expected)

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..downstream.answering import Answering, only, send_json
 from ..errors import NotFound
 from ..interfaces import IDownstreamRequest
 from ..route.body import BodyPolicy
-from .answering import Answering, only, send_json
 from .decision import Question, decide
 from .guard import check_host, check_local, check_same_origin
 from .setup import setup_of

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from attrs import Factory, frozen
+from attrs import Factory, evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 
 from ..errors import BadRequest, MethodNotAllowed, NotFound, OriginNotAllowed
@@ -22,7 +23,7 @@ from ..wrappers.remedies import Problem, method_refused
 from .hints import line_for
 from .preflight import Need, need_of, problems_of
 from .replay import Reply, replay
-from .setup import authority_of, own_origins
+from .setup import own_origins
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
@@ -91,14 +92,6 @@ _KINDS: dict[str, tuple[type, str]] = {
 }
 
 
-@frozen
-class Judged:
-    """A step, with the config line that would let it pass."""
-
-    step: Step
-    line: str | None = None
-
-
 async def decide(server: PluginServer, question: Question, clock: IReactorTime) -> dict[str, Any]:
     """The JSON document that answers *question*.
 
@@ -106,32 +99,26 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
     """
     mount, proxy = _find(server, question)
     asked = Asked.of(server, mount, question)
-    judged = [*asked.steps(mount), *await _target_steps(server, proxy, question, clock)]
-    refused = next((verdict for verdict in judged if not verdict.step.passed), None)
-    error = None if refused is None else refused.step.error
+    # JSON can hold lone surrogates, which no URL can and UTF-8 does not encode.
+    url = question.url.encode("utf-8", "replace").decode("utf-8")
+    on_target = await explain(proxy, url, server.parts.upstream.resolver, clock)
+    steps = [
+        *asked.steps(mount),
+        *(
+            step if step.allowed else evolve(step, line=line_for(proxy, step, url))
+            for step in on_target
+        ),
+    ]
+    refused = next((step for step in steps if not step.allowed), None)
+    error = None if refused is None else refused.error
     return {
         "allowed": refused is None,
         "code": None if error is None else error.code,
         "message": None if error is None else error.message,
-        "steps": [
-            {"name": step.name, "passed": step.passed, "text": step.text}
-            for step in (verdict.step for verdict in judged)
-        ],
+        "steps": [{"name": step.name, "passed": step.allowed, "text": step.text} for step in steps],
         "hint": None if refused is None else refused.line,
         "preflight": asked.document(),
     }
-
-
-async def _target_steps(
-    server: PluginServer, proxy: MountedProxy, question: Question, clock: IReactorTime
-) -> list[Judged]:
-    resolver = server.parts.upstream.resolver
-    # JSON can hold lone surrogates, which no URL can and UTF-8 does not encode.
-    url = question.url.encode("utf-8", "replace").decode("utf-8")
-    return [
-        Judged(step, None if step.passed else line_for(proxy, step, url))
-        for step in await explain(proxy, url, resolver, clock)
-    ]
 
 
 @frozen
@@ -143,8 +130,7 @@ class Asked:
 
     :ivar sent: the headers of the preflight.
     :ivar reply: ``None`` where the origin is the proxy's own, or the site does not answer at once.
-    :ivar origin_line: the config line that would allow the page's origin.
-    :ivar listed: whether ``cors_origins`` allows the page's origin.
+    :ivar origins: ``cors_origins``.
     """
 
     question: Question
@@ -152,16 +138,17 @@ class Asked:
     sent: tuple[tuple[str, str], ...]
     reply: Reply | None
     problems: tuple[Problem, ...]
-    origin_line: str | None = None
-    listed: bool = False
+    origins: Origins
 
     @classmethod
     def of(cls, server: PluginServer, mount: Mount, question: Question) -> Asked:
         """Replay the preflight of *question*, if a browser would send one."""
         own = own_origins(server)
         need = need_of(question.method, question.headers, question.origin, own)
+        options = server.parts.options
+        origins = Origins(options.cors_origins)
         if not need.foreign:
-            return cls(question, need, (), None, ())
+            return cls(question, need, (), None, (), origins)
         sent = [("Origin", question.origin), ("Access-Control-Request-Method", need.method)]
         if need.names:
             sent.append(("Access-Control-Request-Headers", ",".join(need.names)))
@@ -170,11 +157,9 @@ class Asked:
             server.site(),
             "OPTIONS",
             mount.full_path,
-            [("Host", authority_of(where)), *sent],
+            [("Host", urlsplit(where).netloc), *sent],
             secure=where.startswith("https:"),
         )
-        options = server.parts.options
-        origins = Origins(options.cors_origins)
         problems = [Problem("The server refuses new connections now")]
         if reply is not None:
             problems = problems_of(
@@ -185,30 +170,29 @@ class Asked:
                 cors_headers=options.cors_headers,
                 credentials=question.credentials,
             )
-        origin = question.origin.encode("ascii")  # Question.read has parsed it.
-        line, listed = origins.line_allowing(origin), origins.allows(origin)
-        return cls(question, need, tuple(sent), reply, tuple(problems), line, listed)
+        return cls(question, need, tuple(sent), reply, tuple(problems), origins)
 
-    def steps(self, mount: Mount) -> list[Judged]:
+    def steps(self, mount: Mount) -> list[Step]:
         """The verdicts on the page's origin and on the method."""
         steps = []
         if self.reply is not None:
             allowed = self.reply.values("access-control-allow-origin")
+            origin = self.question.origin.encode("ascii")  # Question.read has parsed it.
             if allowed in (["*"], [self.question.origin]):
                 text = f"cors_origins lets {self.question.origin} in"
-                steps.append(Judged(Step("origin", True, text)))
-            elif self.listed:  # A wrapper outside CORS has refused the preflight.
-                steps.append(Judged(Step("origin", False, self.problems[0].text)))
+                steps.append(Step("origin", True, text))
+            elif self.origins.allows(origin):  # A wrapper outside CORS has refused the preflight.
+                steps.append(Step("origin", False, self.problems[0].text))
             else:
                 text = f"{self.question.origin} is not in cors_origins"
-                step = Step("origin", False, text, OriginNotAllowed())
-                steps.append(Judged(step, self.origin_line))
+                line = self.origins.line_allowing(origin)
+                steps.append(Step("origin", False, text, OriginNotAllowed(), line=line))
         method, methods = self.need.method, mount.methods
         if method in methods or method == "OPTIONS":
-            return [*steps, Judged(Step("method", True, f"{method} is proxied"))]
+            return [*steps, Step("method", True, f"{method} is proxied")]
         text = f"{method} is not in methods ({', '.join(methods)})"
         line = method_refused(method, methods).line
-        return [*steps, Judged(Step("method", False, text, MethodNotAllowed()), line)]
+        return [*steps, Step("method", False, text, MethodNotAllowed(), line=line)]
 
     def document(self) -> dict[str, Any]:
         """The preflight's part of the answer."""

@@ -11,9 +11,7 @@ from ipaddress import ip_address
 
 from ..errors import Forbidden, MisdirectedRequest, OriginNotAllowed
 from ..interfaces import IDownstreamRequest
-from ..wrappers.server_names import Host, host_of, parse_host
-
-_LOCALHOST = b"localhost"
+from ..wrappers.server_names import Host, host_names, host_of
 
 
 def check_host(request: IDownstreamRequest, names: Sequence[str] = ()) -> Host:
@@ -25,8 +23,7 @@ def check_host(request: IDownstreamRequest, names: Sequence[str] = ()) -> Host:
     :raises MisdirectedRequest: the Host is missing or another name.
     """
     host = host_of(request)
-    known = {_LOCALHOST}
-    known.update(own.name for own in (parse_host(name.encode("utf-8")) for name in names) if own)
+    known = host_names(("localhost", *names))
     if host is None or not (host.name in known or _is_address(host.name)):
         raise MisdirectedRequest(
             'This port answers to an address, to "localhost" and to server_names only',

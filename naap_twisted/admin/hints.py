@@ -20,9 +20,9 @@ from ..route.spine import MountedProxy
 
 def line_for(proxy: MountedProxy, step: Step, url: str) -> str | None:
     """The line that would let *url* past *step*; ``None`` where no line could or should."""
-    if proxy.route.pinned is not None and step.name != "address":
-        return None  # The target of a pinned route is fixed: another upstream is another route.
-    if step.name == "parse":
+    # The target of a pinned route is fixed: another upstream is another route.
+    is_fixed = proxy.route.pinned is not None and step.address is None
+    if is_fixed or step.name == "parse":
         return None
     target, policy = target_of(proxy.route, url), proxy.egress
     if step.name == "host":
@@ -31,7 +31,7 @@ def line_for(proxy: MountedProxy, step: Step, url: str) -> str | None:
         return _line("allowed_schemes", [*policy.schemes, target.scheme])
     if step.name == "port":
         return _line("allowed_ports", _ports(policy, target))
-    if step.name == "address":
+    if step.address is not None:
         return _network_line(policy, target, step.address)
     return None
 
@@ -56,9 +56,7 @@ def _ports(policy: EgressPolicy, target: Target) -> list[int]:
     return [*known, target.port]
 
 
-def _network_line(policy: EgressPolicy, target: Target, address: Address | None) -> str | None:
-    if address is None:
-        return None
+def _network_line(policy: EgressPolicy, target: Target, address: Address) -> str | None:
     entry = AllowedNetwork(ip_network(address), target.port)
     opened = (*policy.allow_networks, entry)
     # The addresses of cloud metadata services stay closed whatever allow_networks says.

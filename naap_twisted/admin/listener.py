@@ -12,6 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from twisted.logger import Logger
 from twisted.web.resource import IResource, getChildForRequest
 
+from ..downstream.answer import own_fields, send
+from ..downstream.answering import Answering, only, send_json
 from ..downstream.limits import DownstreamLimits
 from ..downstream.site import DownstreamSite
 from ..errors import NotFound
@@ -21,7 +23,6 @@ from ..page.page import console_children
 from ..server.ports import ListeningPort
 from ..wrappers.request_id import RequestId
 from ..wrappers.security_headers import SecurityHeaders
-from .answering import Answering, only, send, send_json
 from .console import Console
 from .guard import check_host, check_local
 from .metrics import metrics_of
@@ -100,7 +101,8 @@ class AdminRoot(Answering):
             send_json(request, report, 503 if report["failing"] else 200)
         elif request.path == b"/metrics":
             only(request, b"GET", b"HEAD")
-            send(request, generate_latest(self._metrics), CONTENT_TYPE_LATEST)
+            metrics = generate_latest(self._metrics)
+            send(request, 200, own_fields(metrics, CONTENT_TYPE_LATEST.encode("ascii")), metrics)
         else:
             check_local(request)
             self._render_beside(request)

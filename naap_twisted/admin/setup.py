@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..options.rules import effective_authorize
 from ..route.spine import MountedProxy
@@ -56,11 +55,6 @@ def own_origins(server: PluginServer) -> list[str]:
         default = {"http": "80", "https": "443"}[scheme]
         roots.setdefault(f"{scheme}://{shown}" + ("" if port == default else f":{port}"))
     return sorted(roots, key=lambda origin: not origin.startswith("https:"))
-
-
-def authority_of(origin: str) -> str:
-    """The Host that a browser sends to *origin*."""
-    return urlsplit(origin).netloc
 
 
 def _route(mount: Mount, proxy: MountedProxy, server: PluginServer) -> dict[str, Any]:

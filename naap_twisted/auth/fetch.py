@@ -13,7 +13,7 @@ from twisted.web.client import URI, Agent, BrowserLikePolicyForHTTPS
 from twisted.web.iweb import IAgent, IAgentEndpointFactory
 from zope.interface import implementer
 
-from ..errors import ConfigError, NaapError
+from ..errors import NaapError
 from ..upstream.attempts import cancelled_next_turn
 from ..upstream.beginning import Beginning
 from ..upstream.tls import trust_roots
@@ -108,18 +108,6 @@ class _Quiet:
     def connect(self, protocolFactory: Any) -> Any:
         protocolFactory.noisy = False
         return cancelled_next_turn(self._endpoint.connect(protocolFactory), self._reactor)
-
-
-def service_url(option: str, url: str, *, cleartext: bool) -> str:
-    """Give *url* back if the value of *option* passes :func:`check_url`.
-
-    :raises ConfigError: it does not.
-    """
-    try:
-        check_url(url, cleartext=cleartext)
-    except ValueError as error:
-        raise ConfigError(f"{option}: {error}") from None
-    return url
 
 
 def check_url(url: str, *, cleartext: bool) -> None:

@@ -11,8 +11,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.web.iweb import IAgent
 
-from ..errors import InvalidToken, Unavailable
-from .fetch import DOWN, Fetch, FetchFailed, service_url
+from ..errors import InvalidToken, Unavailable, naming_option
+from .fetch import DOWN, Fetch, FetchFailed, check_url
 from .signing_keys import fits, published_key
 from .single_flight import SingleFlight
 from .strict_json import read_object
@@ -49,7 +49,9 @@ class JwksKeys:
         agent: IAgent | None = None,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        self._url = service_url("jwks_url", url, cleartext=False)
+        with naming_option("jwks_url"):
+            check_url(url, cleartext=False)
+        self._url = url
         self._now = now
         self._fetch = Fetch(reactor, limit=_LIMIT, ca_file=ca_file, agent=agent)
         self._calls: SingleFlight[None] = SingleFlight(1)

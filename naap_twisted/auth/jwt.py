@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.iweb import IAgent
 from twisted.web.server import Request
 
-from ..errors import ConfigError, InvalidToken
+from ..errors import ConfigError, InvalidToken, naming_option
 from ..model import User
 from ..secret import Secret
 from .claims import Expected, check_claims
@@ -38,7 +38,7 @@ SECRET_VARIABLES = ("NEXTAUTH_SECRET", "JWT_SECRET")
 #: Media types of tokens that name a user (RFC 7519 section 5.1, RFC 9068 section 2.1).
 _TYPES = ("jwt", "at+jwt")
 _LONGEST_KID = 256
-_LONGEST_LEEWAY = 300.0
+LONGEST_LEEWAY = 300.0
 _COMPACT = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 #: Finds the key that verifies a token by the token's key id and algorithm, at once or later.
@@ -103,8 +103,8 @@ class JwtAuthenticator:
     ) -> None:
         options = options or JwtOptions()
         problems = []
-        if not 0 <= options.leeway <= _LONGEST_LEEWAY:
-            problems.append(f"leeway: must be 0 to {_LONGEST_LEEWAY:g} seconds")
+        if not 0 <= options.leeway <= LONGEST_LEEWAY:
+            problems.append(f"leeway: must be 0 to {LONGEST_LEEWAY:g} seconds")
         try:
             check_algorithms(algorithms, SECRET_ALGORITHMS + PUBLIC_ALGORITHMS)
         except ValueError as error:
@@ -135,12 +135,11 @@ class JwtAuthenticator:
 
         :raises ConfigError: naming each option whose value can't be, and never the secret.
         """
-        _allow_only(algorithms, SECRET_ALGORITHMS)
-        try:
+        with naming_option("algorithms"):
+            check_algorithms(algorithms, SECRET_ALGORITHMS)
+        with naming_option("secret"):
             key = secret_key(secret if isinstance(secret, Secret) else Secret(secret), algorithms)
-        except ValueError as error:
-            raise ConfigError(f"secret: {error}") from None
-        return cls(_only(key), algorithms, options, now=now)
+        return cls(lambda kid, algorithm: key, algorithms, options, now=now)
 
     @classmethod
     def from_public_key(
@@ -155,15 +154,14 @@ class JwtAuthenticator:
 
         :raises ConfigError: naming each option whose value can't be.
         """
-        _allow_only(algorithms, PUBLIC_ALGORITHMS)
-        try:
+        with naming_option("algorithms"):
+            check_algorithms(algorithms, PUBLIC_ALGORITHMS)
+        with naming_option("public_key"):
             key = public_key(pem)
-        except ValueError as error:
-            raise ConfigError(f"public_key: {error}") from None
         for name in algorithms:
             if not fits(key, name):
                 raise ConfigError(f"algorithms: {name} does not go with this public key")
-        return cls(_only(key), algorithms, options, now=now)
+        return cls(lambda kid, algorithm: key, algorithms, options, now=now)
 
     @classmethod
     def from_jwks(
@@ -181,7 +179,8 @@ class JwtAuthenticator:
 
         :raises ConfigError: naming each option whose value can't be.
         """
-        _allow_only(algorithms, PUBLIC_ALGORITHMS)
+        with naming_option("algorithms"):
+            check_algorithms(algorithms, PUBLIC_ALGORITHMS)
         keys = JwksKeys(url, ca_file=ca_file, reactor=reactor, agent=agent)
         return cls(keys.find, algorithms, options, now=now)
 
@@ -245,20 +244,7 @@ def _payload_of(token: bytes, key: Key, header: TokenHeader) -> bytes:
         verified = jws.deserialize_compact(token, key, registry=_REGISTRY)
     except (JoseError, ValueError, TypeError) as error:
         raise InvalidToken(reason=f"token: {type(error).__name__}") from None
-    payload: bytes = verified.payload or b""
-    return payload
-
-
-def _only(key: Key) -> FindKey:
-    return lambda kid, algorithm: key
-
-
-def _allow_only(algorithms: Sequence[str], known: Sequence[str]) -> None:
-    # RS/HS confusion (RFC 8725 section 2.1): a public key used as the secret of an HS256 token.
-    try:
-        check_algorithms(algorithms, known)
-    except ValueError as error:
-        raise ConfigError(f"algorithms: {error}") from None
+    return verified.payload or b""
 
 
 def _brief(error: ValueError) -> str:

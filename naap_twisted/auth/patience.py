@@ -47,27 +47,19 @@ class Patience:
     def _in_time(self, pending: Deferred[Any], what: str) -> Deferred[Any]:
         """Fire as *pending* does, or at the deadline even where *pending* ignores its cancel."""
 
-        def give_up(_: Deferred[Any]) -> None:
-            overdue.cancel()
-            pending.cancel()
-
-        def late() -> None:
-            reason = f"{what} did not answer within {self.seconds:g} s"
-            in_time.errback(Unavailable(reason=reason))
-            pending.cancel()
+        def late(outcome: Any, seconds: float) -> None:
+            self._ignore(outcome, what)
+            raise Unavailable(reason=f"{what} did not answer within {seconds:g} s")
 
         def settled(outcome: Any) -> None:
             if in_time.called:
                 self._ignore(outcome, what)
-                return
-            if overdue.active():
-                overdue.cancel()
-            in_time.callback(outcome)  # a Failure goes to the errbacks
+            else:
+                in_time.callback(outcome)  # a Failure goes to the errbacks
 
-        in_time: Deferred[Any] = Deferred(give_up)
-        overdue = self._clock.callLater(self.seconds, late)
+        in_time: Deferred[Any] = Deferred(lambda _: pending.cancel())
         pending.addBoth(settled)
-        return in_time
+        return in_time.addTimeout(self.seconds, self._clock, late)
 
     def _ignore(self, outcome: Any, what: str) -> None:
         if isinstance(outcome, Failure) and not outcome.check(CancelledError):

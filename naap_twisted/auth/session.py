@@ -11,12 +11,12 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.web.iweb import IAgent
 from twisted.web.server import Request
 
-from ..errors import InvalidToken, Unavailable
+from ..errors import InvalidToken, Unavailable, naming_option
 from ..interfaces import ISessionStore
 from ..model import User
 from .cache import TtlCache
 from .credentials import CSRF_COOKIE, SESSION_COOKIE, CredentialReader
-from .fetch import DOWN, TIMEOUT, Fetch, FetchFailed, RequestHeaders, service_url
+from .fetch import DOWN, TIMEOUT, Fetch, FetchFailed, RequestHeaders, check_url
 from .single_flight import SingleFlight
 from .strict_json import read_object
 from .users import user_of
@@ -64,7 +64,9 @@ class SessionAuthenticator:
         agent: IAgent | None = None,
         now: Callable[[], float] = monotonic,
     ) -> None:
-        self.url = service_url("session_url", session_url, cleartext=True)
+        with naming_option("session_url"):
+            check_url(session_url, cleartext=True)
+        self.url = session_url
         self._reader = CredentialReader(session_cookie, csrf_cookie)
         self._ttl = cache_ttl
         self._now = now

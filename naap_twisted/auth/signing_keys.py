@@ -20,6 +20,8 @@ from ..secret import Secret
 
 #: Bytes that the secret of each needs: as many as its hash has (RFC 7518 section 3.2).
 _SHORTEST_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
+# A key may do for algorithms of one of the two lists only: else a public key could be used as the
+# secret of an HS256 token (RS/HS confusion, RFC 8725 section 2.1).
 SECRET_ALGORITHMS = tuple(_SHORTEST_SECRETS)
 PUBLIC_ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),

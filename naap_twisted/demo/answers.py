@@ -11,6 +11,7 @@ import json
 import re
 import struct
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from attrs import frozen
@@ -91,41 +92,43 @@ class Answer:
     def _choice(self, **members: object) -> Json:
         return {"index": 0, "logprobs": None, **members}
 
-    def completion(self) -> Json:
-        """The body of a plain chat answer."""
-        message = {"role": "assistant", "content": self.text, "refusal": None}
+    def _chat(self, kind: str, choices: list[Json], **members: object) -> Json:
         return {
             "id": f"chatcmpl-{self.id}",
-            "object": "chat.completion",
-            "created": self.created,
-            "model": self.model,
-            "choices": [self._choice(message=message, finish_reason="stop")],
-            "usage": _usage(self.question, self.text),
-        }
-
-    def _chunk(self, choices: list[Json], **members: object) -> Json:
-        return {
-            "id": f"chatcmpl-{self.id}",
-            "object": "chat.completion.chunk",
+            "object": kind,
             "created": self.created,
             "model": self.model,
             "choices": choices,
             **members,
         }
 
+    def completion(self) -> Json:
+        """The body of a plain chat answer."""
+        message = {"role": "assistant", "content": self.text, "refusal": None}
+        choice = self._choice(message=message, finish_reason="stop")
+        return self._chat("chat.completion", [choice], usage=_usage(self.question, self.text))
+
     def chunks(self, include_usage: bool = False) -> Iterator[Json]:
         """The documents of a streamed chat answer, one a word between the first and the last."""
+        chunk = partial(self._chat, "chat.completion.chunk")
         opening = {"role": "assistant", "content": ""}
-        yield self._chunk([self._choice(delta=opening, finish_reason=None)])
+        yield chunk([self._choice(delta=opening, finish_reason=None)])
         for word in words(self.text):
-            yield self._chunk([self._choice(delta={"content": word}, finish_reason=None)])
-        yield self._chunk([self._choice(delta={}, finish_reason="stop")])
+            yield chunk([self._choice(delta={"content": word}, finish_reason=None)])
+        yield chunk([self._choice(delta={}, finish_reason="stop")])
         if include_usage:
-            yield self._chunk([], usage=_usage(self.question, self.text))
+            yield chunk([], usage=_usage(self.question, self.text))
 
     def response(self) -> Json:
         """The body of a plain answer of ``/v1/responses``."""
         content = {"type": "output_text", "text": self.text, "annotations": []}
+        message = {
+            "id": f"msg_{self.id}",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [content],
+        }
         return {
             "id": f"resp_{self.id}",
             "object": "response",
@@ -136,15 +139,7 @@ class Answer:
             "incomplete_details": None,
             "instructions": None,
             "metadata": {},
-            "output": [
-                {
-                    "id": f"msg_{self.id}",
-                    "type": "message",
-                    "role": "assistant",
-                    "status": "completed",
-                    "content": [content],
-                }
-            ],
+            "output": [message],
             "parallel_tool_calls": True,
             "temperature": 1.0,
             "tool_choice": "auto",

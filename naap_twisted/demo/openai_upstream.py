@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from klein import Klein
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
@@ -45,19 +44,12 @@ class ApiError(Exception):
         self.body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-def _wrong_key() -> ApiError:
-    # The real API repeats a part of the key in this message; here no part of it is shown.
-    return ApiError(401, "Incorrect API key provided.", "invalid_api_key")
-
-
-_FAILURES: dict[str, Callable[[], ApiError]] = {
-    "demo-401": _wrong_key,
-    "demo-429": lambda: ApiError(
-        429, "Rate limit reached for the demo model.", "rate_limit_exceeded", "requests"
-    ),
-    "demo-500": lambda: ApiError(
-        500, "The demo upstream had an error, as you asked.", None, "server_error"
-    ),
+# The real API repeats a part of the key in this message; here no part of it is shown.
+_WRONG_KEY = (401, "Incorrect API key provided.", "invalid_api_key")
+_FAILURES: dict[str, tuple[Any, ...]] = {
+    "demo-401": _WRONG_KEY,
+    "demo-429": (429, "Rate limit reached for the demo model.", "rate_limit_exceeded", "requests"),
+    "demo-500": (500, "The demo upstream had an error, as you asked.", None, "server_error"),
 }
 
 
@@ -73,9 +65,6 @@ class OpenAIUpstream:
     :param clock: paces the words and the slow head.
     :param words_per_second: speed of a streamed answer.
     :param slow_head: seconds before ``demo-slow`` begins to answer.
-    :ivar calls: the number of requests, refused ones included.
-    :ivar aborts: the number of answers that ended because the caller left.
-    :ivar completed: the number of answers that were sent to their end.
     """
 
     app = Klein()
@@ -92,9 +81,6 @@ class OpenAIUpstream:
         self._clock = clock
         self._pause = 1.0 / words_per_second
         self._slow_head = slow_head
-        self.calls = 0
-        self.aborts = 0
-        self.completed = 0
 
     def site(self) -> UpstreamSite:
         """A site that serves it."""
@@ -104,14 +90,12 @@ class OpenAIUpstream:
     def models(self, request: IRequest) -> bytes:
         """The demo's model names."""
         self._admit(request)
-        self.completed += 1
         return _json(request, answers.model_list(MODELS, self._now()))
 
     @app.route("/v1/embeddings", methods=["POST"])
     async def embeddings(self, request: IRequest) -> bytes:
         """Numbers that depend on the text and mean nothing."""
         body = await self._begin(request)
-        self.completed += 1
         return _json(request, answers.embeddings(body))
 
     @app.route("/v1/responses", methods=["POST"])
@@ -121,7 +105,6 @@ class OpenAIUpstream:
         if body.get("stream") is True:
             words = "The demo streams /v1/chat/completions only."
             raise ApiError(400, words, "unsupported_parameter")
-        self.completed += 1
         return _json(request, self._answer(body).response())
 
     @app.route("/v1/chat/completions", methods=["POST"])
@@ -134,7 +117,6 @@ class OpenAIUpstream:
             with_usage = isinstance(options, dict) and options.get("include_usage") is True
             await self._stream(request, answer, with_usage)
             return b""
-        self.completed += 1
         return _json(request, answer.completion())
 
     @app.handle_errors(ApiError)
@@ -167,15 +149,14 @@ class OpenAIUpstream:
         )
 
     def _admit(self, request: IRequest) -> None:
-        """Count the call, set the headers of every answer, check the key."""
-        self.calls += 1
+        """Set the headers of every answer, and check the key."""
         request.setHeader(b"x-request-id", b"req_" + secrets.token_hex(16).encode())
         request.setHeader(b"openai-processing-ms", b"1")
         request.setHeader(b"openai-version", b"2020-10-01")
         for name, value in _LIMITS.items():
             request.setHeader(name, value)
         if not presents(request, self._authorization):
-            raise _wrong_key()
+            raise ApiError(*_WRONG_KEY)
 
     async def _begin(self, request: IRequest) -> answers.Json:
         """Admit the call, parse its body, and fail or wait if that is what the model does."""
@@ -188,20 +169,13 @@ class OpenAIUpstream:
             raise ApiError(400, "The body is not a JSON object.", "invalid_json")
         model = body.get("model")
         if isinstance(model, str) and model in _FAILURES:
-            raise _FAILURES[model]()
+            raise ApiError(*_FAILURES[model])
         if model == "demo-slow":
-            await self._wait(self._slow_head)
+            await deferLater(self._clock, self._slow_head)
         return body
 
-    async def _wait(self, seconds: float) -> None:
-        """Wait; Klein cancels the handler when its caller leaves, which is counted as an abort."""
-        try:
-            await deferLater(self._clock, seconds)
-        except CancelledError:
-            self.aborts += 1
-            raise
-
     async def _stream(self, request: Request, answer: answers.Answer, with_usage: bool) -> None:
+        """Send the words one after the other; Klein cancels this when the caller leaves."""
         request.setHeader(b"content-type", b"text/event-stream; charset=utf-8")
         request.setHeader(b"cache-control", b"no-cache")
         chunks = list(answer.chunks(with_usage))
@@ -212,6 +186,5 @@ class OpenAIUpstream:
                 # finish() would send the last chunk, and half an answer would look complete.
                 await Deferred()
             request.write(answers.sse(chunk))
-            await self._wait(self._pause)
+            await deferLater(self._clock, self._pause)
         request.write(answers.DONE)
-        self.completed += 1

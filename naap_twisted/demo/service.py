@@ -32,14 +32,6 @@ from .whip_upstream import WhipUpstream
 BASE_PATH = "/api/v1"
 
 
-def _chat_url(port: int) -> str:
-    return f"http://{LOOPBACK}:{port}/v1/chat/completions"
-
-
-def _whip_url(port: int) -> str:
-    return f"http://{LOOPBACK}:{port}/whip/demo-room"
-
-
 class DemoService(MultiService):
     """Starts the upstreams, then a proxy that may reach their ports, then prints its guide.
 
@@ -77,11 +69,13 @@ class DemoService(MultiService):
         else:
             self.media.startService()
             whip = self.media.port
-        self.server = self._build(openai, whip)
+        chat_url = f"http://{LOOPBACK}:{openai}/v1/chat/completions"
+        whip_url = f"http://{LOOPBACK}:{whip}/whip/demo-room"
+        self.server = self._build(openai, whip, chat_url, whip_url)
         super().startService()
         self.server.setServiceParent(self)
         root = self.server.addresses()[0]
-        self.guide = Guide(root, root + BASE_PATH, _chat_url(openai), _whip_url(whip))
+        self.guide = Guide(root, root + BASE_PATH, chat_url, whip_url)
         self._say(self.guide.text().rstrip("\n") + "\n")
         if self.media is None:
             self._say(f"No media behind WebRTC sessions; for that: {INSTALL}\n")
@@ -117,7 +111,7 @@ class DemoService(MultiService):
         self.server = self.guide = None
         return DeferredList(closing)
 
-    def _build(self, openai: int, whip: int) -> PluginServer:
+    def _build(self, openai: int, whip: int, chat_url: str, whip_url: str) -> PluginServer:
         network = ip_network(f"{LOOPBACK}/32")
         reachable = tuple(AllowedNetwork(network, port) for port in (openai, whip))
         server = create_plugin_server(
@@ -131,13 +125,13 @@ class DemoService(MultiService):
             reactor=self._reactor,
         )
         self._mount(server, openai, whip, reachable)
-        server.root_children.update(demo_children(BASE_PATH + CHAT_PATH, _chat_url(openai)))
+        server.root_children.update(demo_children(BASE_PATH + CHAT_PATH, chat_url))
         demo = Resource()
         demo.putChild(b"media", MediaStatus(self.media))
         server.root_children[b"demo"] = demo
         tries = {
-            BASE_PATH + CHAT_PATH: _chat_url(openai),
-            BASE_PATH + WHIP_PATH: _whip_url(whip),
+            BASE_PATH + CHAT_PATH: chat_url,
+            BASE_PATH + WHIP_PATH: whip_url,
             BASE_PATH + PINNED_PATH: "/models",
             BASE_PATH + PINNED_WHIP_PATH: "/demo-room",
         }

@@ -9,6 +9,7 @@ import secrets
 from collections import OrderedDict
 
 from klein import Klein
+from twisted.python.failure import Failure
 from twisted.web.iweb import IRequest
 
 from ..secret import Secret
@@ -26,19 +27,30 @@ def media_type(request: IRequest) -> bytes:
     return value.partition(b";")[0].strip().lower()
 
 
+class Refusal(Exception):
+    """An answer that is no success: its status, and its body, which is text for people."""
+
+
+def refuse(self: object, request: IRequest, failure: Failure) -> bytes:
+    """Answer with a :exc:`Refusal`; a method for :meth:`klein.Klein.handle_errors`."""
+    status, text = failure.value.args  # type: ignore[union-attr]
+    request.setResponseCode(status)
+    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
+    return bytes(text)
+
+
 class WhipUpstream:
     """The WHIP endpoint and its sessions.
 
     :param authorization: the only ``Authorization`` value that is accepted.
-    :ivar calls: the number of requests, refused ones included.
     :ivar sessions: the ETag by session id; beyond ``MAX_SESSIONS`` the oldest is forgotten.
     """
 
     app = Klein()
+    app.handle_errors(Refusal)(refuse)
 
     def __init__(self, authorization: Secret) -> None:
         self._authorization = authorization
-        self.calls = 0
         self.sessions: OrderedDict[str, bytes] = OrderedDict()
 
     def site(self) -> UpstreamSite:
@@ -48,46 +60,37 @@ class WhipUpstream:
     @app.route("/whip/<room>", methods=["POST"])
     def offer(self, request: IRequest, room: str) -> bytes:
         """Open a session: 201, the answer, and where the session lives (section 4.2)."""
-        if not self._admitted(request):
-            return b""
+        admit(request, self._authorization)
         if media_type(request) != OFFER_TYPE:
-            return refuse(request, 415, b"expected Content-Type: application/sdp")
+            raise Refusal(415, b"expected Content-Type: application/sdp")
         try:
             answer = sdp.answer_to(request.content.read().decode("utf-8", "replace"))
         except sdp.NotAnOffer as error:
-            return refuse(request, 400, str(error).encode())
-        session, etag = self._open()
-        request.setResponseCode(201)
-        request.setHeader(b"content-type", OFFER_TYPE)
-        request.setHeader(b"location", b"/whip/resource/" + session.encode())
-        request.setHeader(b"etag", etag)
-        request.setHeader(b"accept-patch", FRAGMENT_TYPE)
+            raise Refusal(400, str(error).encode()) from None
         # A STUN server on loopback, which is not there: the demo asks no other machine.
         request.setHeader(b"link", b'<stun:127.0.0.1:3478>; rel="ice-server"')
-        return answer.encode()
+        return created(request, *self._open(), answer)
 
     @app.route("/whip/resource/<session>", methods=["PATCH"])
     def trickle(self, request: IRequest, session: str) -> bytes:
         """Take further ICE candidates: 204 (section 4.3.2)."""
-        if not self._admitted(request):
-            return b""
+        admit(request, self._authorization)
         if session not in self.sessions:
-            return refuse(request, 404, b"no such session")
+            raise Refusal(404, b"no such session")
         if media_type(request) != FRAGMENT_TYPE:
-            return refuse(request, 415, b"expected " + FRAGMENT_TYPE)
+            raise Refusal(415, b"expected " + FRAGMENT_TYPE)
         if_match = request.getHeader(b"if-match")
         if if_match not in (None, b"*", self.sessions[session]):
-            return refuse(request, 412, b"the session has another ETag")
+            raise Refusal(412, b"the session has another ETag")
         request.setResponseCode(204)
         return b""
 
     @app.route("/whip/resource/<session>", methods=["DELETE"])
     def close(self, request: IRequest, session: str) -> bytes:
         """End the session: 200 (section 4.2)."""
-        if not self._admitted(request):
-            return b""
+        admit(request, self._authorization)
         if self.sessions.pop(session, None) is None:
-            return refuse(request, 404, b"no such session")
+            raise Refusal(404, b"no such session")
         return b""
 
     def _open(self) -> tuple[str, bytes]:
@@ -98,22 +101,20 @@ class WhipUpstream:
         self.sessions[session] = etag
         return session, etag
 
-    def _admitted(self, request: IRequest) -> bool:
-        self.calls += 1
-        return admitted(request, self._authorization)
+
+def admit(request: IRequest, authorization: Secret, text: bytes = b"") -> None:
+    """:raises Refusal: *request* does not have the key."""
+    if not presents(request, authorization):
+        request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
+        raise Refusal(401, text)
 
 
-def admitted(request: IRequest, authorization: Secret) -> bool:
-    """Whether *request* has the key; if not, this sets up a 401 with an empty body."""
-    if presents(request, authorization):
-        return True
-    request.setHeader(b"www-authenticate", b'Bearer realm="whip-demo"')
-    refuse(request, 401, b"")
-    return False
-
-
-def refuse(request: IRequest, status: int, text: bytes) -> bytes:
-    """Set up an answer of *status*, and return *text*, its body."""
-    request.setResponseCode(status)
-    request.setHeader(b"content-type", b"text/plain; charset=utf-8")
-    return text
+def created(request: IRequest, session: str, etag: bytes, answer: str) -> bytes:
+    """Set up the 201 that tells of a new *session*, and return its body, the SDP *answer*."""
+    request.setResponseCode(201)
+    request.setHeader(b"content-type", OFFER_TYPE)
+    request.setHeader(b"location", b"/whip/resource/" + session.encode())
+    if etag:
+        request.setHeader(b"etag", etag)
+    request.setHeader(b"accept-patch", FRAGMENT_TYPE)
+    return answer.encode()

@@ -14,13 +14,14 @@ from urllib.parse import unquote_to_bytes as unquote
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import Request
-from twisted.web.resource import IResource, Resource
+from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
-from zope.interface import directlyProvides, implementer, providedBy
+from zope.interface import directlyProvides, providedBy
 
-from ..errors import InternalError, ProxyError
+from ..errors import ProxyError
 from ..interfaces import IDownstreamRequest, IHeadResource
-from .answer import keep_host_out, send_refusal
+from .answer import keep_host_out, refuse_failure, send_refusal
+from .answering import HeadResource
 from .body import RequestBody
 from .record import ExchangeRecord
 
@@ -88,11 +89,7 @@ class AdaptedRequest:
 
     def processingFailed(self, reason: Failure) -> Failure:
         """See :class:`~naap_twisted.downstream.request.DownstreamRequest`."""
-        if isinstance(reason.value, ProxyError):
-            self.refuse(reason.value)
-        else:
-            _log.failure("Unhandled error in a handler", reason)
-            self.refuse(InternalError())
+        refuse_failure(self, reason, _log, "Unhandled error in a handler")
         return reason
 
     def abort(self) -> None:
@@ -102,11 +99,8 @@ class AdaptedRequest:
             transport.abortConnection()
 
 
-@implementer(IHeadResource)
-class AnySite(Resource):
+class AnySite(HeadResource):
     """Makes *root*, a head resource, work on any ``Site`` and below any path."""
-
-    isLeaf = True
 
     def __init__(self, root: IHeadResource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

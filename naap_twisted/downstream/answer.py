@@ -6,40 +6,62 @@ import re
 from http import HTTPStatus
 from typing import Any
 
-from ..errors import ProxyError
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..errors import InternalError, ProxyError
 
 #: Reason phrases by status. Twisted's own table ends at RFC 2616.
 PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 
 _ABSOLUTE = re.compile(rb"((https?)://([^/?#\\]*))(.*)", re.IGNORECASE | re.DOTALL)
+OwnFields = tuple[tuple[bytes, bytes], ...]
 _EXPOSE = b"Access-Control-Expose-Headers"
 
 
-def refusal_fields(error: ProxyError, payload: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """The header list of the answer that *error* is, with *payload* as its body."""
+def own_fields(payload: bytes, content_type: bytes = b"application/json") -> OwnFields:
+    """The header list of an answer of ours whose body is *payload*; no cache keeps it."""
     return (
-        (b"Content-Type", b"application/json"),
+        (b"Content-Type", content_type),
         (b"Content-Length", b"%d" % len(payload)),
         (b"X-Content-Type-Options", b"nosniff"),
         (b"Cache-Control", b"no-store"),
-        *error.headers,
     )
+
+
+def refusal_fields(error: ProxyError, payload: bytes) -> OwnFields:
+    """The header list of the answer that *error* is, with *payload* as its body."""
+    return (*own_fields(payload), *error.headers)
+
+
+def send(request: Any, status: int, fields: OwnFields, payload: bytes) -> None:
+    """Answer *request*, whose response head is not out yet."""
+    request.setResponseCode(status)
+    for name, value in fields:
+        request.responseHeaders.setRawHeaders(name, [value])
+    request.write(payload)
+    request.finish()
 
 
 def send_refusal(request: Any, error: ProxyError) -> None:
     """Answer *request*, whose response head is not out yet, with *error* as JSON."""
-    payload = error.to_json()
-    request.setResponseCode(error.http_status)
     headers = request.responseHeaders
-    for name, value in refusal_fields(error, payload):
-        headers.setRawHeaders(name, [value])
     exposed = headers.getRawHeaders(_EXPOSE)
     if exposed and error.headers:
         # A page on another origin reads only exposed headers, and has to read its Retry-After.
         names = (exposed[0], *(name for name, _ in error.headers))
         headers.setRawHeaders(_EXPOSE, [b", ".join(names)])
-    request.write(payload)
-    request.finish()
+    payload = error.to_json()
+    send(request, error.http_status, refusal_fields(error, payload), payload)
+
+
+def refuse_failure(request: Any, failure: Failure, log: Logger, text: str, **about: Any) -> None:
+    """Refuse *request* with the ProxyError that *failure* is, or else log it with *text*: a bug."""
+    error = failure.value
+    if not isinstance(error, ProxyError):
+        log.failure(text, failure, **about)
+        error = InternalError()
+    request.refuse(error)
 
 
 def keep_host_out(request: Any, data: bytes) -> bytes:

@@ -16,11 +16,11 @@ from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
 from .._twisted import UnmadeRequest
-from ..errors import InternalError, ProxyError
+from ..errors import ProxyError
 from ..framing.body import CHUNKED_END, chunk
 from ..framing.head import RequestHead
 from ..interfaces import IDownstreamRequest, IHeadResource
-from .answer import PHRASES, keep_host_out, send_refusal
+from .answer import PHRASES, keep_host_out, refuse_failure, send_refusal
 from .body import BrowserGone, RequestBody
 from .headers import LeanHeaders
 from .record import ExchangeRecord
@@ -208,11 +208,8 @@ class DownstreamRequest(UnmadeRequest):
 
     def processingFailed(self, reason: Failure) -> Failure:
         """Log a handler's exception and answer with a fixed text; a ProxyError is an answer."""
-        if isinstance(reason.value, ProxyError):
-            self.refuse(reason.value)
-            return reason
-        _log.failure("Unhandled error in the handler of {route}", reason, route=self.record.route)
-        self.refuse(InternalError())
+        text = "Unhandled error in the handler of {route}"
+        refuse_failure(self, reason, _log, text, route=self.record.route)
         return reason
 
     def __repr__(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IAddress, IReactorTime
@@ -28,7 +28,7 @@ class DownstreamSite(Site):
 
     :param resource: the root of any tree of ``IResource``.
     :param limits: bounds of connections and requests.
-    :param observer: called with every :class:`DownstreamRequest` whose exchange is over.
+    :param observers: called with every :class:`DownstreamRequest` whose exchange is over.
     :param exempt: proxies that may have any number of connections open.
     :param charge: called with the address that sent bytes which are no request. An error that it
         returns is the answer, in place of the one about those bytes.
@@ -47,7 +47,7 @@ class DownstreamSite(Site):
         *,
         limits: DownstreamLimits | None = None,
         reactor: IReactorTime | None = None,
-        observer: Callable[[DownstreamRequest], None] | None = None,
+        observers: Sequence[Callable[[DownstreamRequest], None]] = (),
         exempt: TrustedProxies = NOBODY,
         charge: Callable[[str], ProxyError | None] | None = None,
     ) -> None:
@@ -58,7 +58,7 @@ class DownstreamSite(Site):
         self.open: set[Channel] = set()
         self._per_address: Counter[str] = Counter()
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
-        self._observer = observer
+        self._observers = observers
         self._exempt = exempt
         self._charge = charge
         self._date = (0, b"")
@@ -95,9 +95,9 @@ class DownstreamSite(Site):
             del self._per_address[host]
 
     def exchange_ended(self, request: DownstreamRequest) -> None:
-        """Tell the observer that *request* is answered, or that its browser left."""
-        if self._observer is not None:
-            self._observer(request)
+        """Tell the observers that *request* is answered, or that its browser left."""
+        for observer in self._observers:
+            observer(request)
 
     def refused(self, channel: Channel, error: ProxyError) -> tuple[ProxyError, str]:
         """Log *error*, about bytes that never became a request: its answer and the line's id."""
@@ -133,7 +133,7 @@ class DownstreamSite(Site):
                 channel.loseConnection()
 
     def startFactory(self) -> None:
-        """Open no access log of Twisted's: the observer writes the log."""
+        """Open no access log of Twisted's: an observer writes the log."""
 
     def stopFactory(self) -> None:
         """Close no access log of Twisted's."""

@@ -14,6 +14,7 @@ from klein import Klein
 
 from ..downstream.json_routes import own_route, signed_in
 from ..errors import BodyTooLarge, InvalidKey, NotFound, UnsupportedMediaType
+from ..headers import media_type
 from ..interfaces import IKeyStore
 from ..model import KeyInfo
 from .rules import LONGEST_KEY, check_key, check_provider
@@ -25,12 +26,10 @@ MOST_BODY = 8 * LONGEST_KEY
 def add_key_routes(router: Klein, keys: IKeyStore) -> None:
     """Add the four routes to *router*, below the path at which the router is mounted."""
 
-    @own_route
     async def list_keys(request: Any) -> Any:
         infos = await keys.describe(signed_in(request).id)
         return {"keys": [_json_of(info) for info in infos]}
 
-    @own_route
     async def show_key(request: Any, provider: str) -> Any:
         check_provider(provider)
         for info in await keys.describe(signed_in(request).id):
@@ -38,13 +37,11 @@ def add_key_routes(router: Klein, keys: IKeyStore) -> None:
                 return _json_of(info)
         raise NotFound(f'No key for "{provider}" is set')
 
-    @own_route
     async def put_key(request: Any, provider: str) -> Any:
         user = signed_in(request)
         key = check_key(_key_in_body(request), check_provider(provider))
         return _json_of(await keys.put(user.id, provider, key))
 
-    @own_route
     async def delete_key(request: Any, provider: str) -> Any:
         user = signed_in(request)
         if not await keys.delete(user.id, check_provider(provider)):
@@ -58,12 +55,12 @@ def add_key_routes(router: Klein, keys: IKeyStore) -> None:
         (provider_path, "DELETE", delete_key),
     ):
         # Klein names an endpoint after its function; a plugin's may have the same name as ours.
-        router.route(path, methods=[method], endpoint=f"naap {method} {path}")(handler)
+        router.route(path, methods=[method], endpoint=f"naap {method} {path}")(own_route(handler))
 
 
 def _key_in_body(request: Any) -> object:
     content_type = request.getHeader(b"content-type") or b""
-    if content_type.partition(b";")[0].strip().lower() != b"application/json":
+    if media_type(content_type) != b"application/json":
         raise UnsupportedMediaType("Expected Content-Type: application/json")
     body = request.content.read(MOST_BODY + 1)
     if len(body) > MOST_BODY:

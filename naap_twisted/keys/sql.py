@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sql
+from attrs import frozen
 from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -23,6 +24,7 @@ _CANARY = "master_key_canary"
 _KEYS = USER_KEYS.c
 
 
+@frozen(eq=False)
 class SqlKeyStore:
     """Keeps sealed keys in *database*.
 
@@ -32,17 +34,10 @@ class SqlKeyStore:
 
     _log = Logger()
 
-    def __init__(
-        self,
-        database: Database,
-        vault: Vault,
-        path: str = "/api/v1/keys",
-        now: Callable[[], float] = time.time,
-    ) -> None:
-        self._database = database
-        self._vault = vault
-        self._path = path
-        self._now = now
+    _database: Database
+    _vault: Vault
+    _path: str = "/api/v1/keys"
+    _now: Callable[[], float] = time.time
 
     def check_master_key(self) -> None:
         """Check that this master key sealed the keys in the database. This blocks.
@@ -118,8 +113,7 @@ class SqlKeyStore:
 
     def get(self, user_id: str, provider: str) -> Deferred[Secret]:
         def read(connection: Connection) -> Secret:
-            query = sql.select(_KEYS.sealed).where(_is(user_id, provider))
-            sealed = connection.execute(query).scalar()
+            sealed = connection.scalar(sql.select(_KEYS.sealed).where(_is(user_id, provider)))
             if sealed is None:
                 raise NoUserKey(provider, self._path)
             return self._open(user_id, provider, sealed)

@@ -141,17 +141,14 @@ class RedisLink:
     def _probe(self) -> None:
         self._probing = None
         if self._factory is not None:
-            self._ask("ping", probing=True).addCallbacks(self._back, self._still_gone)
+            # Where it fails, _gone() has been told, and tries again later.
+            self._ask("ping", probing=True).addCallbacks(self._back, lambda _: None)
 
     def _connected(self, _: object) -> None:
         """Probe at once when the first connection is there, and not when the probe is due."""
         if self._probing is not None and self._probing.active():
             self._probing.cancel()
             self._probe()
-
-    def _still_gone(self, _: Failure) -> None:
-        if self._probing is None and self._factory is not None:
-            self._probe_later()
 
     def _back(self, _: Any) -> None:
         self.up = True

@@ -6,22 +6,18 @@ import json
 from datetime import UTC, datetime
 
 from twisted.internet.interfaces import IReactorTime
-from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
-from zope.interface import implementer
 
+from ..downstream.answering import HeadResource
 from ..errors import MethodNotAllowed, NotFound
-from ..interfaces import IDownstreamRequest, IHeadResource
+from ..interfaces import IDownstreamRequest
 
 
-@implementer(IHeadResource)
-class Health(Resource):
+class Health(HeadResource):
     """Tells the service's name and the seconds since it started.
 
     :param clock: measures the uptime.
     """
-
-    isLeaf = True
 
     def __init__(self, name: str, clock: IReactorTime) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

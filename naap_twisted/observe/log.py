@@ -87,17 +87,14 @@ def access_fields(request: DownstreamRequest) -> dict[str, Any]:
         "bytes_out": record.bytes_out,
         "ms": _ms(request.site.ticker.now() - record.started),
     }
-    if record.target:
-        fields["target"] = record.target
-    if record.upstream_status:
-        fields["upstream_status"] = record.upstream_status
-    if record.outcome != "ok" and record.reason:
-        fields["reason"] = record.reason
-    if record.user is not None:
-        fields["user"] = record.user.id
-    if record.phases:
-        fields["phases"] = {name: _ms(seconds) for name, seconds in record.phases.items()}
-    return fields
+    told = {
+        "target": record.target,
+        "upstream_status": record.upstream_status,
+        "reason": "" if record.outcome == "ok" else record.reason,
+        "user": "" if record.user is None else record.user.id,
+        "phases": {name: _ms(seconds) for name, seconds in record.phases.items()},
+    }
+    return fields | {name: value for name, value in told.items() if value}
 
 
 def _ms(seconds: float) -> float:

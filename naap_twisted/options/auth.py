@@ -10,39 +10,21 @@ import attrs
 from attrs import frozen
 
 from ..auth import claims, credentials, fetch, signing_keys
-from ..auth.jwt import SECRET_VARIABLES
+from ..auth.jwt import LONGEST_LEEWAY, SECRET_VARIABLES
 from ..headers import is_token
 from ..interfaces import IAuthenticator
 from ..secret import Secret
+from . import values
 from .option import option
 from .secrets import MAX_FILE_BYTES, resolve
-from .values import (
-    NUMBER_OR_TEXT,
-    TEXT,
-    Kind,
-    Surroundings,
-    duration,
-    flag,
-    instance,
-    list_of,
-    one_of,
-    one_or_list,
-    optional,
-    reads,
-    reads_files,
-    reads_text,
-    text,
-    unreadable,
-)
+from .values import duration, flag, instance, list_of, one_of, one_or_list, optional, text
 
 if TYPE_CHECKING:
     from .read import Problems
 
-_LONGEST_LEEWAY = 300.0
 
-
-def _url(*, cleartext: bool) -> Kind[str]:
-    @reads_text()
+def _url(*, cleartext: bool) -> values.Kind[str]:
+    @values.reads_text()
     def parse(url: str) -> str:
         fetch.check_url(url, cleartext=cleartext)
         return url
@@ -50,21 +32,21 @@ def _url(*, cleartext: bool) -> Kind[str]:
     return parse
 
 
-@reads_text()
+@values.reads_text()
 def _cookie(name: str) -> str:
     if name and not is_token(name):
         raise ValueError("is not a cookie's name")
     return name
 
 
-@reads_files("str", TEXT)
-def _public_key(value: object, surroundings: Surroundings) -> bytes:
+@values.reads_files("str", values.TEXT)
+def _public_key(value: object, surroundings: values.Surroundings) -> bytes:
     path = surroundings.directory / text(value)
     try:
         with path.open("rb") as file:
             pem = file.read(MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
+        raise values.unreadable(path, error) from None
     try:
         signing_keys.public_key(pem)
     except ValueError as error:
@@ -72,17 +54,17 @@ def _public_key(value: object, surroundings: Surroundings) -> bytes:
     return pem
 
 
-@reads("float | str", NUMBER_OR_TEXT)
+@values.reads("float | str", values.NUMBER_OR_TEXT)
 def _leeway(value: object) -> float:
     if not isinstance(value, bool) and value == 0:
         return 0.0
     seconds = duration(value)
-    if seconds > _LONGEST_LEEWAY:
-        raise ValueError(f"must be at most {_LONGEST_LEEWAY:g} seconds")
+    if seconds > LONGEST_LEEWAY:
+        raise ValueError(f"must be at most {LONGEST_LEEWAY:g} seconds")
     return seconds
 
 
-@reads_text()
+@values.reads_text()
 def _name(written: str) -> str:
     if not written:
         raise ValueError("must not be empty")
@@ -109,75 +91,76 @@ class AuthOptions:
 
     required: bool | None = option(
         flag,
-        True,
         "A request needs a user where its route does not say otherwise.",
+        default=True,
         unset=None,
         keyword="require_auth",
     )
     mode: str = _in_file(
         one_of("session", "jwt", "none"),
-        "session",
         "Who calls is told by a `session` service, by a signed token (`jwt`), or by nobody"
         " (`none`). See [docs/auth.md](docs/auth.md).",
+        default="session",
     )
     authenticator: IAuthenticator | None = option(
         instance(IAuthenticator),
-        None,
         "Request to user; code can give any. See [docs/auth.md](docs/auth.md).",
         in_file=False,
     )
     session_url: str = _session(
         _url(cleartext=True),
-        "",
         "The URL that says whose a token is.",
         '"http://localhost:3000/api/v1/auth/me"',
     )
-    cache_ttl: float = _session(duration, 60.0, "Who logs out is out after this at the latest.")
-    session_timeout: float = _session(duration, fetch.TIMEOUT, "For one call of it.")
+    cache_ttl: float = _session(
+        duration, "Who logs out is out after this at the latest.", default=60.0
+    )
+    session_timeout: float = _session(duration, "For one call of it.", default=fetch.TIMEOUT)
     session_cookie: str = _in_file(
         _cookie,
-        credentials.SESSION_COOKIE,
         "Where a token may stand beside `Authorization`; empty for nowhere.",
+        default=credentials.SESSION_COOKIE,
     )
     csrf_cookie: str = _in_file(
         _cookie,
-        credentials.CSRF_COOKIE,
         "What `X-CSRF-Token` repeats, where the token came by cookie.",
+        default=credentials.CSRF_COOKIE,
     )
     secret: Secret | None = option(
-        optional(reads_files("Secret | str", TEXT)(resolve)),
-        None,
+        optional(values.reads_files("Secret | str", values.TEXT)(resolve)),
         "What tokens are verified with; else `NEXTAUTH_SECRET` or `JWT_SECRET` of the environment.",
         '"${env:NEXTAUTH_SECRET}"',
         keyword="jwt_secret",
         mode="jwt",
     )
     public_key_file: bytes = _jwt(
-        _public_key, "", "Instead: a public key's PEM file.", '"issuer.pem"', unset=b"", secret=True
+        _public_key,
+        "Instead: a public key's PEM file.",
+        '"issuer.pem"',
+        default="",
+        unset=b"",
+        secret=True,
     )
     jwks_url: str = _jwt(
-        _url(cleartext=False), "", "Or: a published key set.", '"https://id.example.org/keys"'
+        _url(cleartext=False), "Or: a published key set.", '"https://id.example.org/keys"'
     )
     algorithms: tuple[str, ...] = _jwt(
         list_of(text, what="algorithms", empty=False),
-        (),
         "Those that count; HS256 with a secret.",
         '["RS256"]',
     )
     audience: tuple[str, ...] = _jwt(
         one_or_list(_name, what="audiences"),
-        (),
         "One of these has to be in `aud`; not looked at where it is left out.",
         '"my-plugin"',
     )
     issuer: str = _jwt(
         _name,
-        "",
         "`iss` has to be this; not looked at where it is left out.",
         '"https://id.example.org"',
     )
     leeway: float = _jwt(
-        _leeway, claims.LEEWAY, "Between the issuer's clock and ours; at most 300 s."
+        _leeway, "Between the issuer's clock and ours; at most 300 s.", default=claims.LEEWAY
     )
 
     @property

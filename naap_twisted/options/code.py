@@ -22,8 +22,7 @@ Door = TypeVar("Door", bound=Callable[..., Any])
 
 def keywords_of(*sections: type[AttrsInstance]) -> dict[str, Option]:
     """The options that code can give, by keyword."""
-    options = listed_options(*sections)
-    return {option.keyword: option for option in options if option.keyword}
+    return {option.keyword: option for option in listed_options(*sections) if option.keyword}
 
 
 SERVER_KEYWORDS = keywords_of(*SECTIONS)
@@ -56,7 +55,10 @@ def read_server(named: Mapping[str, Any], surroundings: Surroundings | None = No
     tables = _tables(named, SERVER_KEYWORDS, problems)
     if tables["server"].get("listen") in ((), []):
         del tables["server"]["listen"]
-    server = _server(tables["server"], around, problems)
+    server = read_values(ServerOptions, tables["server"], "server", around, problems)
+    if "listen" not in tables["server"] and not problems.touch("server.port", "server.host"):
+        with problems.noting("server.host"):
+            server = evolve(server, listen=(tcp(server.port, server.host),))
     auth = read_values(AuthOptions, tables["auth"], "auth", around, problems)
     config = Config(
         server=server,
@@ -102,15 +104,6 @@ def exposed(config: Config, route: RouteOptions) -> list[str]:
     problems = Problems(_spelled)
     judge_exposure(config, route, "proxy", problems)
     return problems.lines
-
-
-def _server(table: Mapping[str, object], around: Surroundings, problems: Problems) -> ServerOptions:
-    server = read_values(ServerOptions, table, "server", around, problems)
-    if "listen" in table or problems.touch("server.port", "server.host"):
-        return server
-    with problems.noting("server.host"):
-        return evolve(server, listen=(tcp(server.port, server.host),))
-    return server
 
 
 def _tables(

@@ -13,18 +13,7 @@ from ..policy.addresses import parse_allow_network
 from ..policy.own_headers import why_not_relayed, why_not_renamed
 from ..wrappers.origins import parse_origin
 from ..wrappers.server_names import parse_host
-from .values import (
-    TEXT,
-    Flaws,
-    count,
-    duration,
-    expected,
-    list_of,
-    reads,
-    reads_text,
-    table_of,
-    text,
-)
+from . import values
 
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]*")
 _MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
@@ -32,7 +21,7 @@ _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
-@reads_text()
+@values.reads_text()
 def header_name(name: str) -> str:
     """A field name (RFC 9110 section 5.1) that does not belong to the connection."""
     if not is_token(name):
@@ -42,7 +31,7 @@ def header_name(name: str) -> str:
     return name
 
 
-@reads_text()
+@values.reads_text()
 def header_pattern(name: str) -> str:
     """A field name, or the beginning of some: ``X-Stainless-*``."""
     try:
@@ -54,7 +43,7 @@ def header_pattern(name: str) -> str:
     return name
 
 
-@reads_text()
+@values.reads_text()
 def relayed_pattern(name: str) -> str:
     """A response header that a route may relay, or a pattern of some."""
     reason = why_not_relayed(name)
@@ -63,11 +52,11 @@ def relayed_pattern(name: str) -> str:
     return name
 
 
-_EXPOSED = table_of(**{"from": text, "to": text})
-_RATE = table_of(requests=count, window=duration)
+_EXPOSED = values.table_of(**{"from": values.text, "to": values.text})
+_RATE = values.table_of(requests=values.count, window=values.duration)
 
 
-@reads("ExposeHeader", _EXPOSED.schema)
+@values.reads("ExposeHeader", _EXPOSED.schema)
 def expose_header(value: object) -> ExposeHeader:
     """``{ from = "Location", to = "X-WHIP-Resource" }``."""
     if isinstance(value, ExposeHeader):
@@ -75,11 +64,13 @@ def expose_header(value: object) -> ExposeHeader:
     ends = tuple(_EXPOSED(value).values())
     problems = why_not_renamed(*ends)
     if problems:
-        raise Flaws(*((f".{end}", reason) for end, reason in problems))
+        raise values.Flaws(*((f".{end}", reason) for end, reason in problems))
     return ExposeHeader(*ends)
 
 
-@reads("RateLimit | Mapping[str, float | str] | None", {"anyOf": [_RATE.schema, {"const": False}]})
+@values.reads(
+    "RateLimit | Mapping[str, float | str] | None", {"anyOf": [_RATE.schema, {"const": False}]}
+)
 def rate_limit(value: object) -> RateLimit | None:
     """``{ requests = 200, window = "15m" }``, or ``false`` (``None`` in code) for none."""
     if value is False or value is None:
@@ -87,11 +78,11 @@ def rate_limit(value: object) -> RateLimit | None:
     if isinstance(value, RateLimit):
         value = {"requests": value.requests, "window": value.window}
     if not isinstance(value, Mapping):
-        raise expected('{ requests = 200, window = "15m" } or false', value)
+        raise values.expected('{ requests = 200, window = "15m" } or false', value)
     return RateLimit(**_RATE(value))
 
 
-@reads_text(pattern=_METHOD.pattern)
+@values.reads_text(pattern=_METHOD.pattern)
 def method(written: str) -> str:
     """A request method; they are case-sensitive (RFC 9110 section 9.1)."""
     if _METHOD.fullmatch(written) is None:
@@ -101,7 +92,7 @@ def method(written: str) -> str:
     return written
 
 
-@reads_text()
+@values.reads_text()
 def content_type(written: str) -> str:
     """``type/subtype`` without parameters, or ``*/*`` for any."""
     parsed = written.lower()
@@ -112,7 +103,7 @@ def content_type(written: str) -> str:
     return parsed
 
 
-@reads_text()
+@values.reads_text()
 def origin(written: str) -> str:
     """An Origin as a browser sends it (RFC 6454 section 6.2): ``scheme://host[:port]``."""
     if written == "null":
@@ -129,7 +120,7 @@ def origin(written: str) -> str:
     return written
 
 
-@reads_text()
+@values.reads_text()
 def server_name(written: str) -> str:
     """A host name or address that clients use for this server, lower-cased; any port matches."""
     host = parse_host(written.encode("utf-8"))
@@ -138,7 +129,7 @@ def server_name(written: str) -> str:
     return host.name.decode("ascii")
 
 
-@reads_text(pattern=f"^{_PATH.pattern}$")
+@values.reads_text(pattern=f"^{_PATH.pattern}$")
 def mount_path(written: str) -> str:
     """A route's path below ``base_path``: plain segments, no trailing slash."""
     segments = written.split("/")
@@ -147,13 +138,13 @@ def mount_path(written: str) -> str:
     return written
 
 
-@reads("str", TEXT)
+@values.reads("str", values.TEXT)
 def base_path(value: object) -> str:
     """The path that every route stands below; ``""`` or ``"/"`` for none."""
     return "" if value in ("", "/") else mount_path(value)
 
 
-@reads_text()
+@values.reads_text()
 def network(written: str) -> str:
     """A CIDR such as ``10.0.0.0/8``; a bare address is a network of one."""
     try:
@@ -165,19 +156,19 @@ def network(written: str) -> str:
     return str(parsed)
 
 
-@reads("AllowedNetwork | str", TEXT)
+@values.reads("AllowedNetwork | str", values.TEXT)
 def allow_network(value: object) -> AllowedNetwork:
     """``127.0.0.1/32:9100``, see :func:`naap_twisted.policy.addresses.parse_allow_network`."""
-    return value if isinstance(value, AllowedNetwork) else parse_allow_network(text(value))
+    return value if isinstance(value, AllowedNetwork) else parse_allow_network(values.text(value))
 
 
-header_patterns = list_of(header_pattern, what="header names")
-allow_networks = list_of(allow_network, what='networks such as "127.0.0.1/32:9100"')
+header_patterns = values.list_of(header_pattern, what="header names")
+allow_networks = values.list_of(allow_network, what='networks such as "127.0.0.1/32:9100"')
 
 
-@reads_text()
-def dns_server(written: str) -> str:
-    """An IP address, with or without a port: ``9.9.9.9``, ``127.0.0.1:5353``, ``[::1]:53``."""
+@values.reads_text()
+def dns_server(written: str) -> tuple[str, int]:
+    """An IP address and its port: ``9.9.9.9``, ``127.0.0.1:5353``, ``[::1]:53``."""
     match = re.fullmatch(r"\[([^\]]+)\](?::([0-9]{1,5}))?|([0-9.]+)(?::([0-9]{1,5}))?", written)
     host, port = (match[1] or match[3], match[2] or match[4]) if match else (written, None)
     try:
@@ -186,10 +177,10 @@ def dns_server(written: str) -> str:
         raise ValueError('is not an IP address such as "9.9.9.9" or "[::1]:53"') from None
     if port is not None and not 0 < int(port) < 65536:
         raise ValueError("has a port that is not 1 to 65535")
-    return written
+    return host, int(port or 53)
 
 
-@reads("Authorize | None", TEXT)
+@values.reads("Authorize | None", values.TEXT)
 def authorize(value: object) -> Authorize | None:
     """``"user"``, ``"anyone"``, ``"role:x"`` or ``"package.module:callable"``; code may give it.
 
@@ -197,17 +188,19 @@ def authorize(value: object) -> Authorize | None:
     """
     if value is None or callable(value):
         return value
-    parsed = text(value)
+    parsed = values.text(value)
     if not is_rule(parsed) and CALLABLE.fullmatch(parsed) is None:
         raise ValueError('must be "user", "anyone", "role:x" or "package.module:callable"')
     return parsed
 
 
-@reads("Sequence[str] | str", {"anyOf": [TEXT, {"type": "array", "items": TEXT}]})
+@values.reads(
+    "Sequence[str] | str", {"anyOf": [values.TEXT, {"type": "array", "items": values.TEXT}]}
+)
 def cors_origins(value: object) -> str | tuple[str, ...]:
     """``"*"``, one origin, or a list of origins."""
     if value in ("*", ["*"], ("*",)):
         return "*"
     if isinstance(value, str):
         return (origin(value),)
-    return list_of(origin, what="origins")(value)
+    return values.list_of(origin, what="origins")(value)

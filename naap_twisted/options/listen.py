@@ -45,10 +45,8 @@ class Listen:
     @property
     def local(self) -> bool:
         """Whether only this machine can connect. When in doubt, no."""
-        if self.kind == "unix":
-            return True
         interface = self.arguments.get("interface", "")
-        if interface == "localhost":
+        if self.kind == "unix" or interface == "localhost":
             return True
         try:
             return ipaddress.ip_address(interface).is_loopback

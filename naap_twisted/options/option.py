@@ -48,20 +48,22 @@ class Option:
 
 def option(
     kind: Kind[Any],
-    default: Any,
     sentence: str,
     example: str = "",
     *,
+    default: Any = _SAME,
     unset: Any = _SAME,
     secret: bool = False,
     **more: Any,
 ) -> Any:
     """One option, as an attribute of its section's class.
 
+    :param default: as code would write it; what the kind has for nothing where it is left out.
     :param unset: the attribute's value where nobody gave one, where that is not *default* itself.
     :param secret: left out of the section's ``repr``.
     :param more: of :class:`Option`.
     """
+    default = kind.nothing if default is _SAME else default
     about = Option(kind, default, sentence, example, **more)
     # An empty text or list stands for itself, also where nobody could write it.
     empty = isinstance(default, (str, tuple)) and not default

@@ -87,16 +87,6 @@ def _plain(sentence: str) -> str:
     return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", sentence)
 
 
-def route_table() -> str:
-    """A route's options, as README has them."""
-    return _table("option", listed_options(RouteOptions))
-
-
-def server_table() -> str:
-    """A server's options, as README has them."""
-    return _table("code | TOML", listed_options(*SECTIONS))
-
-
 def _table(heading: str, options: Iterable[Option]) -> str:
     rows = map(_row, options)
     columns = heading.count("|") + 3
@@ -115,8 +105,10 @@ def _row(option: Option) -> str:
 
 
 def tables() -> str:
-    """Both tables, with the lines that README has around them."""
-    return f"{ROUTE_MARK}\n{route_table()}\n{SERVER_MARK}\n{server_table()}"
+    """A route's options and a server's, each table below the mark that README has above it."""
+    route = _table("option", listed_options(RouteOptions))
+    server = _table("code | TOML", listed_options(*SECTIONS))
+    return f"{ROUTE_MARK}\n{route}\n{SERVER_MARK}\n{server}"
 
 
 def schema_text() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from attrs import evolve, frozen
@@ -17,34 +16,21 @@ from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
 from . import http_values as http
+from . import values
 from .client_certs import PemFile, client_cert, client_key
 from .oauth2 import client_credentials
 from .option import in_code, option
 from .secrets import InjectedHeaders, secret_headers
 from .signing import Sign, signing
-from .values import (
-    count,
-    duration,
-    flag,
-    instance,
-    integer,
-    list_of,
-    one_of,
-    one_or_list,
-    option_left_out,
-    optional,
-    reads,
-    size,
-    text,
-)
+from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text
 
 #: Names the URL where no other header was chosen.
 TARGET_URL_HEADER = "X-Target-URL"
 
 
-@reads("IUpstream | HTTPClient | StubTreq | None", {})
+@values.reads("IUpstream | HTTPClient | StubTreq | None", {})
 def _way_out(value: object) -> IUpstream | None:
-    with option_left_out():
+    with values.option_left_out():
         return None if value is None else as_upstream(value)
 
 
@@ -61,7 +47,6 @@ class RouteOptions:
 
     path: str = option(
         http.mount_path,
-        "",
         "Where the route stands below `base_path`; in code `mount`'s first argument.",
         '"/openai"',
         keyword="",
@@ -69,54 +54,55 @@ class RouteOptions:
     )
     allowed_hosts: tuple[str, ...] = option(
         list_of(text, what="host names"),
-        (),
         "Exact names; `.example.org` or `*.example.org` for what is below.",
         '["api.openai.com"]',
     )
     target: str | None = option(
         optional(text),
-        None,
         "Instead: a pinned base URL; the route is then a branch, and a base URL for stock SDKs.",
         '"https://api.openai.com/v1"',
     )
     target_url_header: str | None = option(
         http.header_name,
-        TARGET_URL_HEADER,
         "The request header that names the URL; allowed in preflights by itself.",
         '"X-WHIP-URL"',
+        default=TARGET_URL_HEADER,
         unset=None,
     )
     methods: tuple[str, ...] = option(
         list_of(http.method, what="methods", empty=False),
-        ("POST",),
         "What is proxied; `HEAD` comes with `GET`.",
         '["GET", "POST"]',
+        default=("POST",),
     )
     allowed_schemes: tuple[str, ...] = option(
-        list_of(text, what="schemes", empty=False), ("https",), "Schemes of the URL.", '["https"]'
+        list_of(text, what="schemes", empty=False),
+        "Schemes of the URL.",
+        '["https"]',
+        default=("https",),
     )
     allowed_ports: tuple[int, ...] | None = option(
-        optional(list_of(integer, what="ports", empty=False)),
-        None,
+        optional(list_of(values.integer, what="ports", empty=False)),
         "Ports of the URL; else the scheme's own.",
         "[443]",
     )
     content_type: tuple[str, ...] = option(
         one_or_list(http.content_type, what="content types"),
-        "application/json",
         "The media type taken, or a list; `*/*` for any. JSON is checked, the rest streams.",
         '"application/sdp"',
+        default="application/json",
     )
-    body_limit: int = option(size, "1mb", 'Request body: bytes, or `"500kb"`.')
-    timeout: float = option(duration, 30.0, "From the request sent to the response head.", '"60s"')
-    connect_timeout: float = option(duration, 10.0, "DNS, TCP and TLS together.", '"10s"')
+    body_limit: int = option(size, 'Request body: bytes, or `"500kb"`.', default="1mb")
+    timeout: float = option(
+        duration, "From the request sent to the response head.", '"60s"', default=30.0
+    )
+    connect_timeout: float = option(duration, "DNS, TCP and TLS together.", '"10s"', default=10.0)
     idle_timeout: float | None = option(
-        optional(duration), 300.0, "Between two pieces of a body.", '"5m"'
+        optional(duration), "Between two pieces of a body.", '"5m"', default=300.0
     )
-    total_timeout: float | None = option(optional(duration), None, "The whole exchange.", '"10m"')
+    total_timeout: float | None = option(optional(duration), "The whole exchange.", '"10m"')
     forward_headers: InjectedHeaders = option(
         secret_headers,
-        None,
         "The server-side keys: `${env:X}`, `${file:path}` and `${user_key:provider}`; in code also"
         " a callable of the request. Set last: nothing from the browser overrides them.",
         '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
@@ -124,7 +110,6 @@ class RouteOptions:
     )
     oauth2: ClientCredentials | None = option(
         client_credentials,
-        None,
         "An access token by the client credentials grant, sent as `Authorization: Bearer`, kept in"
         " memory and renewed before it ends; also `audience` and `auth`, `basic` or `body`."
         " See [docs/keys.md](docs/keys.md#access-tokens-oauth2).",
@@ -134,7 +119,6 @@ class RouteOptions:
     )
     sign: AwsSigV4 | Sign | str | None = option(
         signing,
-        None,
         "Signs each request, after everything else: AWS Signature Version 4 (extra `aws`), or"
         " `package.module:callable`; in code also the callable. See"
         " [docs/keys.md](docs/keys.md#signed-requests-sign).",
@@ -143,24 +127,21 @@ class RouteOptions:
     )
     client_cert: PemFile | None = option(
         client_cert,
-        None,
         "Mutual TLS: a PEM file with the certificate shown to the upstream, its chain behind it;"
         " in place of the server's.",
         '"client.pem"',
     )
     client_key: PemFile | None = option(
-        client_key, None, "Its private key, mode 0600.", '"client.key"', secret=True
+        client_key, "Its private key, mode 0600.", '"client.key"', secret=True
     )
     pass_headers: tuple[str, ...] | None = option(
         optional(http.header_patterns),
-        None,
         "Browser headers that go upstream, `X-Prefix-*` too; else `Accept` and conditionals, and"
         " on pinned routes what SDKs send.",
         '["Accept", "OpenAI-Organization"]',
     )
     response_headers: tuple[str, ...] = option(
         list_of(http.relayed_pattern, what="header names"),
-        (),
         "Upstream headers relayed under their own names, and exposed; `X-Prefix-*` too. Pinned"
         " routes add what SDKs read. Those that act on this server's origin are refused: see"
         " [docs/security.md](docs/security.md#what-goes-out-what-comes-back).",
@@ -168,62 +149,52 @@ class RouteOptions:
     )
     expose_headers: tuple[ExposeHeader, ...] = option(
         list_of(http.expose_header, what="{ from, to } tables"),
-        (),
         "Upstream headers relayed under another name, and exposed; not under one that browsers,"
         " caches or this server give a meaning.",
         '[{ from = "Location", to = "X-WHIP-Resource" }]',
     )
     errors: str | None = option(
         optional(one_of("envelope", "passthrough")),
-        None,
         "Upstream 4xx/5xx in this proxy's JSON (`envelope`), or as they are (`passthrough`, the"
         " default where `target` is set).",
         '"envelope"',
     )
     authorize: Authorize | None = option(
         http.authorize,
-        None,
         "`user`, `anyone` (the default without auth on loopback), `role:x`, or"
         " `package.module:callable`; in code also a callable of the request: sync, async or"
         " Deferred.",
         '"anyone"',
     )
     max_in_flight: int | None = option(
-        optional(count), None, "Exchanges of this route at once; more wait, then 503.", "100"
+        optional(count), "Exchanges of this route at once; more wait, then 503.", "100"
     )
     rate_limit: RateLimit | None = option(
         http.rate_limit,
-        None,
         "Of this route: per user, or per address where nobody is signed in.",
         '{ requests = 20, window = "1m" }',
     )
     count_tokens: bool = option(
-        flag,
-        False,
-        "Read the tokens that OpenAI-shaped answers report. See [docs/keys.md](docs/keys.md).",
+        flag, "Read the tokens that OpenAI-shaped answers report. See [docs/keys.md](docs/keys.md)."
     )
     location_ttl: float = option(
-        duration, DEFAULT_TTL, "WHIP: as long a session's `Location` works.", '"7d"'
+        duration, "WHIP: as long a session's `Location` works.", '"7d"', default=DEFAULT_TTL
     )
     follow_redirects: bool = option(
         flag,
-        False,
         "Redirects are followed, three at most, to targets this route allows, else relayed: all of"
         " them for `GET` and `HEAD`, 307 and 308 for other methods. The keys go to the first"
         " target's scheme, host and port only.",
     )
-    redact_bodies: bool = option(
-        flag, False, "Look for injected keys in JSON and text answers too."
-    )
+    redact_bodies: bool = option(flag, "Look for injected keys in JSON and text answers too.")
     allow_networks: tuple[AllowedNetwork, ...] = in_code(
-        http.allow_networks, (), "Non-public networks that this route may reach."
+        http.allow_networks, "Non-public networks that this route may reach."
     )
     logger: Logger | None = in_code(
-        instance(Logger), None, "Where failures of this route are told."
+        values.instance(Logger), "Where failures of this route are told."
     )
     upstream: IUpstream | None = in_code(
         _way_out,
-        None,
         "Another way out, such as `treq.testing.StubTreq` in tests."
         " See [docs/testing.md](docs/testing.md).",
     )
@@ -238,20 +209,18 @@ class RouteOptions:
         """Whether the route's requests are made in the server's own name."""
         return bool(self.forward_headers or self.oauth2 or self.sign or self.client_cert)
 
-
-def passed_headers(names: Sequence[str] | None, *, pinned: bool) -> Sequence[str]:
-    """The browser headers that go upstream: ``pass_headers``, the usual ones if it is left out."""
-    if names is not None:
-        return names
-    return PINNED_PASS if pinned else DEFAULT_PASS
+    @property
+    def passed_headers(self) -> tuple[str, ...]:
+        """The browser headers that go upstream: ``pass_headers``; the usual ones where unset."""
+        usual = DEFAULT_PASS if self.target is None else PINNED_PASS
+        return usual if self.pass_headers is None else self.pass_headers
 
 
 def with_sessions(options: RouteOptions) -> RouteOptions:
     """*options* with what a WHIP route has beside them: methods and headers of its sessions."""
-    passed = passed_headers(options.pass_headers, pinned=options.target is not None)
     return evolve(
         options,
         methods=route_methods(options.methods),
         expose_headers=exposed(options.expose_headers),
-        pass_headers=tuple(dict.fromkeys((*passed, *CLIENT_HEADERS))),
+        pass_headers=tuple(dict.fromkeys((*options.passed_headers, *CLIENT_HEADERS))),
     )

@@ -21,18 +21,8 @@ from ..errors import InvalidKey
 from ..keys.rules import check_provider
 from ..model import UserKeyHeader
 from ..secret import Secret
+from . import values
 from .http_values import header_name
-from .values import (
-    TEXT,
-    Flaws,
-    Surroundings,
-    expected,
-    flaws_of,
-    read_all,
-    reads_files,
-    text,
-    unreadable,
-)
 
 #: What code may give for them.
 HeaderTable = Mapping[str, str | bytes | Secret]
@@ -61,7 +51,7 @@ def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
         # Non-blocking, so that a named pipe is refused below and not waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise unreadable(path, error) from None
+        raise values.unreadable(path, error) from None
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
@@ -94,7 +84,7 @@ def _refuse_open_directories(path: Path) -> None:
             raise ValueError(f"{path} can be exchanged by others; run: chmod go-w {place}")
 
 
-def _piece(reference: str, surroundings: Surroundings) -> bytes:
+def _piece(reference: str, surroundings: values.Surroundings) -> bytes:
     scheme, _, argument = reference.partition(":")
     if scheme == "user_key":
         raise ValueError("${user_key:...} has a meaning in forward_headers only")
@@ -113,7 +103,7 @@ def _piece(reference: str, surroundings: Surroundings) -> bytes:
     return value
 
 
-def resolve(value: object, surroundings: Surroundings, *, in_header: bool = False) -> Secret:
+def resolve(value: object, surroundings: values.Surroundings, *, in_header: bool = False) -> Secret:
     """One secret, text around its pieces kept. Plain text is a secret as well.
 
     Code may give a Secret, or bytes, which are taken as they are.
@@ -124,12 +114,12 @@ def resolve(value: object, surroundings: Surroundings, *, in_header: bool = Fals
     if isinstance(value, (Secret, bytes)):
         secret = value if isinstance(value, Secret) else Secret(value)
     else:
-        secret = _joined(text(value), surroundings, in_header=in_header)
+        secret = _joined(values.text(value), surroundings, in_header=in_header)
     secret.refuse_mistakes(in_header=in_header)
     return secret
 
 
-def _joined(template: str, surroundings: Surroundings, *, in_header: bool) -> Secret:
+def _joined(template: str, surroundings: values.Surroundings, *, in_header: bool) -> Secret:
     pieces = _REFERENCE.split(template)
     if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
@@ -137,7 +127,9 @@ def _joined(template: str, surroundings: Surroundings, *, in_header: bool) -> Se
     # A daemon leaves the directory that it was started in.
     surroundings = evolve(surroundings, directory=surroundings.directory.absolute())
     files = [name.removeprefix(_FILE) for name in references if name.startswith(_FILE)]
-    parts = read_all(("", partial(_piece, reference, surroundings)) for reference in references)
+    parts = values.read_all(
+        ("", partial(_piece, reference, surroundings)) for reference in references
+    )
     return Secret(
         b"".join(map(b"".join, zip_longest(texts, parts, fillvalue=b""))).strip(b" \t"),
         source="+".join(references) or LITERAL,
@@ -147,7 +139,7 @@ def _joined(template: str, surroundings: Surroundings, *, in_header: bool) -> Se
     )
 
 
-def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyHeader:
+def header_value(value: object, surroundings: values.Surroundings) -> Secret | UserKeyHeader:
     """One value of ``forward_headers``: a secret, or plain text around one ``${user_key:x}``.
 
     :raises ValueError: as :func:`resolve`; more than one user key, or other pieces beside it.
@@ -168,8 +160,10 @@ def header_value(value: object, surroundings: Surroundings) -> Secret | UserKeyH
     return UserKeyHeader(provider, before.lstrip(), after.rstrip())
 
 
-@reads_files("ForwardHeaders | None", {"type": "object", "additionalProperties": TEXT})
-def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders:
+@values.reads_files(
+    "ForwardHeaders | None", {"type": "object", "additionalProperties": values.TEXT}
+)
+def secret_headers(value: object, surroundings: values.Surroundings) -> InjectedHeaders:
     """The ``forward_headers`` table: name to value; code may give a callable that makes it.
 
     :raises ValueError: each bad name or value is a problem of its own.
@@ -179,7 +173,7 @@ def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise expected('a table such as { Authorization = "Bearer ${env:KEY}" }', value)
+        raise values.expected('a table such as { Authorization = "Bearer ${env:KEY}" }', value)
     headers: dict[str, Secret | UserKeyHeader] = {}
     flaws: list[tuple[str, str]] = []
     seen: set[str] = set()
@@ -188,7 +182,7 @@ def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders
             header_name(name)
         except ValueError as error:
             # A secret in the place of the name must not be quoted.
-            flaws += flaws_of(error, f"[name {position}]")
+            flaws += values.flaws_of(error, f"[name {position}]")
             continue
         if name.lower() in seen:
             flaws.append((f".{name}", "is there twice; header names ignore case"))
@@ -196,7 +190,7 @@ def secret_headers(value: object, surroundings: Surroundings) -> InjectedHeaders
         try:
             headers[name] = header_value(template, surroundings)
         except ValueError as error:
-            flaws += flaws_of(error, f".{name}")
+            flaws += values.flaws_of(error, f".{name}")
     if flaws:
-        raise Flaws(*flaws)
+        raise values.Flaws(*flaws)
     return headers

@@ -13,34 +13,22 @@ from ..limits.capacity import CapacityLimits
 from ..model import AllowedNetwork, RateLimit
 from ..secret import Secret
 from . import http_values as http
+from . import values
 from .auth import AuthOptions
 from .client_certs import PemFile, client_cert, client_key
 from .listen import Listen, parse_listen
 from .option import in_code, option
 from .route import RouteOptions
 from .stores import ca_file, directory, master_key, redis_url, secret
-from .values import (
-    TEXT,
-    count,
-    duration,
-    flag,
-    instance,
-    integer,
-    list_of,
-    name,
-    one_of,
-    optional,
-    reads,
-    text,
-)
+from .values import count, duration, flag, instance, integer, list_of, name, one_of, optional, text
 
 
-@reads("str", TEXT)
+@values.reads("str", values.TEXT)
 def _admin(value: object) -> str:
     return parse_listen(value).description if value != "" else ""
 
 
-@reads("int", {})
+@values.reads("int", {})
 def _port(value: object) -> int:
     number = integer(value)
     if not 0 <= number <= 65535:
@@ -48,7 +36,7 @@ def _port(value: object) -> int:
     return number
 
 
-@reads("int", {"const": 1})
+@values.reads("int", {"const": 1})
 def _processes(value: object) -> int:
     if count(value) > 1:
         raise ValueError("more than 1 is not available in this version")
@@ -70,33 +58,35 @@ class ServerOptions:
     section: ClassVar[str] = "server"
 
     name: str = option(
-        name, "naap-proxy", "What `/healthz` and the start line call this server.", '"ai-assistant"'
+        name,
+        "What `/healthz` and the start line call this server.",
+        '"ai-assistant"',
+        default="naap-proxy",
     )
     listen: tuple[Listen, ...] = option(
         list_of(parse_listen, what="endpoint strings", empty=False),
-        (),
         "Twisted endpoint strings, `ssl:` for TLS; else port 4000 of 127.0.0.1.",
         '["tcp:4020:interface=127.0.0.1"]',
         unset=(tcp(4000, "127.0.0.1"),),
     )
-    port: int = in_code(_port, 4000, "TCP port on `host`, unless `listen` is given; 0 picks one.")
-    host: str = in_code(text, "127.0.0.1", "The address of `port`.")
-    base_path: str = option(http.base_path, "/api/v1", "Where routes live.")
+    port: int = in_code(
+        _port, "TCP port on `host`, unless `listen` is given; 0 picks one.", default=4000
+    )
+    host: str = in_code(text, "The address of `port`.", default="127.0.0.1")
+    base_path: str = option(http.base_path, "Where routes live.", default="/api/v1")
     cors_origins: str | tuple[str, ...] = option(
         http.cors_origins,
-        "*",
         "The pages that may call; `*` is never with credentials.",
         '["http://localhost:3000"]',
+        default="*",
     )
     cors_headers: tuple[str, ...] = option(
         http.header_patterns,
-        (),
         "More request headers that pages may send; `X-Prefix-*` too.",
         '["X-My-Header"]',
     )
     server_names: tuple[str, ...] = option(
         list_of(http.server_name, what="host names"),
-        (),
         "Other Host values get 421, but for `/healthz`. On loopback `localhost`, `127.0.0.1` and"
         " `[::1]` stay beside them; elsewhere none means any. List the outer name behind a proxy"
         " that passes Host on.",
@@ -104,68 +94,66 @@ class ServerOptions:
     )
     trusted_proxies: tuple[str, ...] = option(
         list_of(http.network, what="networks"),
-        (),
         "Networks whose `X-Forwarded-For` and `-Proto` are believed.",
         '["10.0.0.0/8"]',
     )
     rate_limit: RateLimit | None = option(
         http.rate_limit,
-        RateLimit(),
         "Per client address; `false`, in code `None`, for none.",
         '{ requests = 200, window = "15m" }',
+        default=RateLimit(),
     )
     user_rate_limit: RateLimit | None = option(
         http.rate_limit,
-        None,
         "Per signed-in user, over all routes.",
         '{ requests = 1000, window = "15m" }',
     )
     public_routes: tuple[str, ...] = in_code(
-        list_of(text, what="paths"), ("/healthz",), "Exact request paths that need no user."
+        list_of(text, what="paths"), "Exact request paths that need no user.", default=("/healthz",)
     )
     compression: bool = option(
-        flag, True, "gzip for our own answers; what is relayed is not touched."
+        flag, "gzip for our own answers; what is relayed is not touched.", default=True
     )
-    security_headers: bool = option(flag, True, "nosniff, no framing, referrer policy.")
-    https_redirect: bool = option(flag, False, "Plain http is sent to https.")
+    security_headers: bool = option(flag, "nosniff, no framing, referrer policy.", default=True)
+    https_redirect: bool = option(flag, "Plain http is sent to https.")
     hsts: float | None = option(
-        optional(duration), None, "Seconds that browsers remember to use https.", '"365d"'
+        optional(duration), "Seconds that browsers remember to use https.", '"365d"'
     )
     drain_timeout: float = option(
-        duration, 30.0, "What exchanges in flight get at shutdown.", '"30s"'
+        duration, "What exchanges in flight get at shutdown.", '"30s"', default=30.0
     )
     max_in_flight: int = option(
-        count, 20_000, "Exchanges at once; up to 1,000 more wait, the rest get 503."
+        count, "Exchanges at once; up to 1,000 more wait, the rest get 503.", default=20_000
     )
-    max_in_flight_per_user: int = option(count, 1_000, "The same of one signed-in user.")
+    max_in_flight_per_user: int = option(count, "The same of one signed-in user.", default=1_000)
     connections_per_address: int = option(
-        count, 1_000, "Connections open at once from one address; `trusted_proxies` have no bound."
+        count,
+        "Connections open at once from one address; `trusted_proxies` have no bound.",
+        default=1_000,
     )
     capacity: CapacityLimits | None = in_code(
-        instance(CapacityLimits), None, "All bounds on exchanges in progress."
+        instance(CapacityLimits), "All bounds on exchanges in progress."
     )
     limits: DownstreamLimits | None = in_code(
-        instance(DownstreamLimits), None, "Bounds of the browser's side."
+        instance(DownstreamLimits), "Bounds of the browser's side."
     )
     admin_listen: str = option(
         _admin,
-        "",
         "An endpoint of its own for `/readyz`, `/metrics` and the console."
         " See [docs/admin.md](docs/admin.md).",
         '"tcp:4021:interface=127.0.0.1"',
+        default="",
     )
-    admin_remote: bool = option(flag, False, "Other machines may reach it, the console excepted.")
-    workers: int = option(_processes, 1, "Processes.", keyword="")
+    admin_remote: bool = option(flag, "Other machines may reach it, the console excepted.")
+    workers: int = option(_processes, "Processes.", default=1, keyword="")
     state_dir: str = option(
         directory,
-        None,
         "Users' keys and usage are kept here, in SQLite; also the key of WHIP Locations, which then"
         " outlive a restart.",
         '"state"',
     )
     database_url: Secret | None = option(
         secret,
-        None,
         "Or there: `postgresql://user:password@host/name`.",
         '"${env:DATABASE_URL}"',
         secret=True,
@@ -178,28 +166,25 @@ class UpstreamOptions:
 
     section: ClassVar[str] = "upstream"
 
-    dns_servers: tuple[str, ...] = option(
+    dns_servers: tuple[tuple[str, int], ...] = option(
         list_of(http.dns_server, what="addresses"),
-        (),
         "Asked instead of the system's, TTLs kept.",
         '["9.9.9.9"]',
     )
     ca_file: str = option(
-        ca_file, None, "A PEM file of trust anchors beside the system's.", '"private-ca.pem"'
+        ca_file, "A PEM file of trust anchors beside the system's.", '"private-ca.pem"'
     )
     client_cert: PemFile | None = option(
         client_cert,
-        None,
         "Mutual TLS: a PEM file with the certificate that routes show to upstreams, its chain"
         " behind it. See [docs/keys.md](docs/keys.md#client-certificates).",
         '"client.pem"',
     )
     client_key: PemFile | None = option(
-        client_key, None, "Its private key, mode 0600.", '"client.key"', secret=True
+        client_key, "Its private key, mode 0600.", '"client.key"', secret=True
     )
     allow_networks: tuple[AllowedNetwork, ...] = option(
         http.allow_networks,
-        (),
         "Non-public networks that every route may reach.",
         '["127.0.0.1/32:9100"]',
     )
@@ -213,7 +198,6 @@ class RedisOptions:
 
     url: Secret | None = option(
         redis_url,
-        None,
         "Limits, and sessions, shared by every server of this name.",
         '"redis://127.0.0.1:6379"',
         keyword="redis_url",
@@ -221,8 +205,8 @@ class RedisOptions:
     )
     on_redis_loss: str = option(
         one_of("local", "deny"),
-        "local",
         "When Redis is gone each server goes on by itself, or `deny`: 503.",
+        default="local",
     )
 
 
@@ -234,13 +218,12 @@ class KeysOptions:
 
     master_key: Secret | None = option(
         master_key,
-        None,
         "Seals users' keys; several, with commas, while it is rotated."
         " See [docs/keys.md](docs/keys.md).",
         '"${env:NAAP_MASTER_KEY}"',
         secret=True,
     )
-    keys: IKeyStore | None = in_code(instance(IKeyStore), None, "Another store of users' keys.")
+    keys: IKeyStore | None = in_code(instance(IKeyStore), "Another store of users' keys.")
 
 
 @frozen

@@ -32,19 +32,13 @@ def ca_file(value: object, surroundings: Surroundings) -> str:
     return path
 
 
-@reads_files("Secret | str | None", TEXT)
-def secret(value: object, surroundings: Surroundings) -> Secret | None:
-    """``${env:X}``, ``${file:path}``; ``""`` for none."""
-    return None if value is None or value == "" else resolve(value, surroundings)
-
-
-def _checked(check: Callable[[Secret], object]) -> Kind[Secret | None]:
-    """A secret that another part can read: *check* raises ConfigError where it can't."""
+def _secret(check: Callable[[Secret], object] | None = None) -> Kind[Secret | None]:
+    """``""`` is none; *check* raises ConfigError where the secret is of no use to its part."""
 
     @reads_files("Secret | str | None", TEXT)
     def read(value: object, surroundings: Surroundings) -> Secret | None:
-        key = secret(value, surroundings)
-        if key is not None:
+        key = None if value is None or value == "" else resolve(value, surroundings)
+        if key is not None and check is not None:
             with option_left_out():
                 check(key)
         return key
@@ -52,7 +46,9 @@ def _checked(check: Callable[[Secret], object]) -> Kind[Secret | None]:
     return read
 
 
+#: ``${env:X}``, ``${file:path}`` or plain text.
+secret = _secret()
 #: One or more Fernet keys, separated by commas.
-master_key = _checked(Vault)
+master_key = _secret(Vault)
 #: ``redis://...`` or ``rediss://...``; it may hold a password.
-redis_url = _checked(RedisAddress.parse)
+redis_url = _secret(RedisAddress.parse)

@@ -47,15 +47,20 @@ class Kind(Generic[T]):
     :ivar read: makes the value, or raises ValueError with the reason.
     :ivar annotation: what code may give, as an annotation.
     :ivar schema: what a file may hold, as JSON Schema.
+    :ivar nothing: the value where nobody gave one: false, an empty text or list, or ``None``.
     """
 
     read: Callable[[object, Surroundings], T] = field(repr=False)
     annotation: str
     schema: Schema
+    nothing: object = None
 
     def __call__(self, value: object, surroundings: Surroundings | None = None) -> T:
         """:raises ValueError: the reason."""
-        return self.read(value, surroundings or here())
+        try:
+            return self.read(value, surroundings or here())
+        except OverflowError:
+            raise ValueError("is too large") from None
 
 
 def reads(annotation: str, schema: Schema) -> Callable[[Callable[[object], T]], Kind[T]]:
@@ -72,7 +77,7 @@ def reads_files(
 
 def reads_text(**schema: object) -> Callable[[Callable[[str], T]], Kind[T]]:
     """Makes a kind of a function of a text; what is no text never reaches the function."""
-    return lambda parse: Kind(lambda value, _: parse(text(value)), "str", {**TEXT, **schema})
+    return lambda parse: Kind(lambda value, _: parse(text(value)), "str", {**TEXT, **schema}, "")
 
 
 TEXT: Schema = {"type": "string"}
@@ -158,20 +163,19 @@ def unreadable(path: Path, error: Exception) -> ValueError:
     return ValueError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}")
 
 
-def _typed(known: type[T], wanted: str, schema: Schema) -> Kind[T]:
-    @reads(known.__name__, schema)
-    def parse(value: object) -> T:
+def _typed(known: type[T], wanted: str, schema: Schema, nothing: object = None) -> Kind[T]:
+    def read(value: object, _: Surroundings) -> T:
         # TOML's true is no number, though Python's is one.
         if not isinstance(value, known) or (isinstance(value, bool) and known is not bool):
             raise expected(wanted, value)
         return value
 
-    return parse
+    return Kind(read, known.__name__, schema, nothing)
 
 
 #: Any text, the empty one included.
-text = _typed(str, "text", TEXT)
-flag = _typed(bool, "true or false", {"type": "boolean"})
+text = _typed(str, "text", TEXT, "")
+flag = _typed(bool, "true or false", {"type": "boolean"}, False)
 integer = _typed(int, "a whole number", {"type": "integer"})
 
 
@@ -192,20 +196,9 @@ def count(value: object) -> int:
     return number
 
 
-def _amount(parse: Callable[[object], T], annotation: str, schema: Schema) -> Kind[T]:
-    @reads(annotation, schema)
-    def read(value: object) -> T:
-        try:
-            return parse(value)
-        except OverflowError:
-            raise ValueError("is too large") from None
-
-    return read
-
-
 #: Seconds and bytes, see :mod:`naap_twisted.units`.
-duration = _amount(units.parse_duration, "float | str", NUMBER_OR_TEXT)
-size = _amount(units.parse_size, "int | str", {"type": ["integer", "string"]})
+duration = reads("float | str", NUMBER_OR_TEXT)(units.parse_duration)
+size = reads("int | str", {"type": ["integer", "string"]})(units.parse_size)
 
 
 def list_of(item: Kind[T], *, what: str, empty: bool = True) -> Kind[tuple[T, ...]]:
@@ -221,7 +214,7 @@ def list_of(item: Kind[T], *, what: str, empty: bool = True) -> Kind[tuple[T, ..
 
     least = {} if empty else {"minItems": 1}
     annotation = f"Sequence[{item.annotation}]"
-    return Kind(read, annotation, {"type": "array", "items": item.schema, **least})
+    return Kind(read, annotation, {"type": "array", "items": item.schema, **least}, ())
 
 
 def one_or_list(item: Kind[T], *, what: str) -> Kind[tuple[T, ...]]:
@@ -234,7 +227,7 @@ def one_or_list(item: Kind[T], *, what: str) -> Kind[tuple[T, ...]]:
         return (item(value, surroundings),)
 
     schema = {"anyOf": [item.schema, many.schema]}
-    return Kind(read, f"{item.annotation} | {many.annotation}", schema)
+    return Kind(read, f"{item.annotation} | {many.annotation}", schema, ())
 
 
 def one_of(*choices: str) -> Kind[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
-from ..errors import ConfigError, HostNotAllowed, PortNotAllowed, SchemeNotAllowed
+from ..errors import ConfigError, HostNotAllowed, PortNotAllowed, ProxyError, SchemeNotAllowed
 from ..model import DEFAULT_PORTS, Address, AllowedNetwork, Target, VettedTarget
 from .addresses import AddressVerdict, judge, opens
 from .host_rules import HostRule, parse_host_rule
@@ -33,6 +33,15 @@ class Decision:
     rule: str
     step: str
     reason: str
+
+    def refusal(self, target: Target) -> ProxyError:
+        """The caller's answer where *target* is not allowed."""
+        kind, part = {
+            "host": (HostNotAllowed, f'Host "{target.host}"'),
+            "scheme": (SchemeNotAllowed, f'Scheme "{target.scheme}"'),
+            "port": (PortNotAllowed, f"Port {target.port}"),
+        }[self.step]
+        return kind(f"{part} is not in the allowed list", reason=self.reason)
 
 
 #: Each policy has a number of its own, by which connections to one origin are kept apart.
@@ -67,7 +76,16 @@ class EgressPolicy:
         self._realm = next(_REALMS)
         problems: list[str] = []
         rules = _read_hosts(allowed_hosts, self.allow_networks, problems)
-        problems += _scheme_problems(allowed_schemes) + _port_problems(allowed_ports or ())
+        problems += [
+            f'allowed_schemes[{index}]: {scheme!r} is not "https" or "http"'
+            for index, scheme in enumerate(allowed_schemes)
+            if scheme not in DEFAULT_PORTS
+        ]
+        problems += [
+            f"allowed_ports[{index}]: {port!r} is not a port from 1 to 65535"
+            for index, port in enumerate(allowed_ports or ())
+            if not 1 <= port <= 65535
+        ]
         if problems:
             raise ConfigError(*problems)
         self.rules = tuple(rules)
@@ -104,27 +122,21 @@ class EgressPolicy:
         :raises PortNotAllowed: an entry matches, the scheme is listed, and the port is not.
         """
         decision = self.decide(target)
-        if decision.allowed:
-            plain_key = self._carries_key and target.scheme != "https"
-            return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
-        kind, part = {
-            "host": (HostNotAllowed, f'Host "{target.host}"'),
-            "scheme": (SchemeNotAllowed, f'Scheme "{target.scheme}"'),
-            "port": (PortNotAllowed, f"Port {target.port}"),
-        }[decision.step]
-        raise kind(f"{part} is not in the allowed list", reason=decision.reason)
+        if not decision.allowed:
+            raise decision.refusal(target)
+        plain_key = self._carries_key and target.scheme != "https"
+        return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
 
     def _match_below(self, host: str) -> Decision | None:
         """The rule of the nearest parent domain.
 
         It goes from label to label: ``evilexample.org`` is no subdomain of ``example.org``.
         """
-        parent = host.partition(".")[2]
-        while parent:
+        parent = host
+        while parent := parent.partition(".")[2]:
             allow = self._below.get(parent)
             if allow is not None:
                 return allow
-            parent = parent.partition(".")[2]
         return None
 
 
@@ -171,19 +183,3 @@ def _read_hosts(
         except ValueError as fault:
             problems.append(f"allowed_hosts[{index}]: {fault}")
     return rules
-
-
-def _scheme_problems(schemes: Sequence[str]) -> list[str]:
-    return [
-        f'allowed_schemes[{index}]: {scheme!r} is not "https" or "http"'
-        for index, scheme in enumerate(schemes)
-        if scheme not in DEFAULT_PORTS
-    ]
-
-
-def _port_problems(ports: Sequence[int]) -> list[str]:
-    return [
-        f"allowed_ports[{index}]: {port!r} is not a port from 1 to 65535"
-        for index, port in enumerate(ports)
-        if not 1 <= port <= 65535
-    ]

@@ -56,13 +56,9 @@ def _first_below() -> dict[str, str]:
             # "!city.kawasaki.jp" takes a name out of the list, for nobody registers below it.
             if rule.startswith(("//", "!")):
                 continue
-            suffix = _ascii(rule.removeprefix("*."))
-            parent = suffix.partition(".")[2]
-            while parent:
+            name = rule.removeprefix("*.")
+            suffix = name if name.isascii() else name.encode("idna").decode("ascii")
+            parent = suffix
+            while parent := parent.partition(".")[2]:
                 below.setdefault(parent, suffix)
-                parent = parent.partition(".")[2]
     return below
-
-
-def _ascii(name: str) -> str:
-    return name if name.isascii() else name.encode("idna").decode("ascii")

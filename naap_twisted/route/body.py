@@ -11,6 +11,7 @@ from twisted.web.iweb import IBodyProducer
 
 from ..downstream.body import StreamedBody
 from ..errors import BodyRequired, InvalidJson, UnsupportedMediaType
+from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 
 _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
@@ -66,8 +67,7 @@ class BodyPolicy:
         if body.length == 0:
             return self._nothing(request)
         content_type = self._check_type(request)
-        media_type = _media_type(content_type)
-        is_json = media_type in _JSON_TYPES
+        is_json = media_type(content_type) in _JSON_TYPES
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable or self._whole):
             return StreamedBody(body, self.limit), content_type
@@ -88,15 +88,11 @@ class BodyPolicy:
 
     def _check_type(self, request: IDownstreamRequest) -> bytes:
         values = request.requestHeaders.getRawHeaders(b"content-type") or []
-        if len(values) == 1 and (self._any or _media_type(values[0]) in self._accepted):
+        if len(values) == 1 and (self._any or media_type(values[0]) in self._accepted):
             return bytes(values[0])
         if self._any and not values:
             return b"application/octet-stream"
         raise UnsupportedMediaType(f"Content-Type must be {self._named}")
-
-
-def _media_type(value: bytes) -> bytes:
-    return value.partition(b";")[0].strip().lower()
 
 
 def check_json(data: bytes) -> None:

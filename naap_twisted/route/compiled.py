@@ -20,14 +20,13 @@ from ..model import (
     AllowedNetwork,
     ClientCertificate,
     HeaderPairs,
-    RateLimit,
     RouteCors,
     Timeouts,
     UserKeyHeader,
 )
 from ..options.client_certs import client_certificate
 from ..options.references import import_object
-from ..options.route import RouteOptions, passed_headers, with_sessions
+from ..options.route import RouteOptions, with_sessions
 from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
@@ -80,13 +79,8 @@ class Route:
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
     envelope: bool
-    redact_bodies: bool
-    max_in_flight: int | None
-    rate_limit: RateLimit | None
-    count_tokens: bool
     session_ttl: float | None
     patch: BodyPolicy
-    follow_redirects: bool
     cors: RouteCors
     egress: PolicyMaker
 
@@ -114,7 +108,6 @@ def compile_route(written: RouteOptions) -> Route:
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
-    patterns = passed_headers(options.pass_headers, pinned=pinned is not None)
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -124,7 +117,6 @@ def compile_route(written: RouteOptions) -> Route:
         body=body_policy(types),
         patch=body_policy(patch_types),
         session_ttl=options.location_ttl if has_sessions else None,
-        follow_redirects=options.follow_redirects,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
         ),
@@ -136,14 +128,10 @@ def compile_route(written: RouteOptions) -> Route:
         oauth2=options.oauth2,
         signing=_signing(options),
         certificate=client_certificate(options),
-        request_rewrite=RequestRewrite(patterns, fixed),
+        request_rewrite=RequestRewrite(options.passed_headers, fixed),
         response_rewrite=_response_rewrite(options, pinned),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
-        redact_bodies=options.redact_bodies,
-        max_in_flight=options.max_in_flight,
-        rate_limit=options.rate_limit,
-        count_tokens=options.count_tokens,
         cors=_cors(options, pinned, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )

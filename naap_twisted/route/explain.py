@@ -23,17 +23,19 @@ class Step:
     """One step of the decision.
 
     :ivar name: ``"parse"``, ``"host"``, ``"scheme"``, ``"port"``, ``"dns"`` or ``"address"``.
-    :ivar passed: whether the request would go on.
+    :ivar allowed: whether the request would go on.
     :ivar text: the reason, for the operator.
     :ivar error: the answer to the caller of a request that this step refuses.
     :ivar address: the address that the step judged.
+    :ivar line: the config line that would allow it, where whoever asks looks for one.
     """
 
     name: str
-    passed: bool
+    allowed: bool
     text: str
     error: ProxyError | None = field(default=None, eq=False, repr=False)
     address: Address | None = None
+    line: str | None = None
 
 
 def target_of(route: Route, url: str) -> Target:
@@ -64,7 +66,7 @@ async def explain(
         return (Step("parse", False, error.reason, error),)
     steps = [Step("parse", True, f"{target.origin}{target.path_and_query}")]
     steps += policy_steps(proxy.egress, target)
-    if not steps[-1].passed:
+    if not steps[-1].allowed:
         return tuple(steps)
     addresses: tuple[Address, ...]
     literal = address_of(target.host)
@@ -105,14 +107,6 @@ def policy_steps(policy: EgressPolicy, target: Target) -> list[Step]:
     steps: list[Step] = []
     for name, text in texts.items():
         if name == decision.step:
-            return [*steps, Step(name, False, decision.reason, _refusal(policy, target))]
+            return [*steps, Step(name, False, decision.reason, decision.refusal(target))]
         steps.append(Step(name, True, text))
     return steps
-
-
-def _refusal(policy: EgressPolicy, target: Target) -> ProxyError | None:
-    try:
-        policy.vet(target)
-    except ProxyError as error:
-        return error
-    return None

@@ -17,6 +17,7 @@ from ..downstream.headers import make_preset, put_fields, put_preset
 from ..errors import BadGateway, UpstreamStatus
 from ..framing.codings import MOST_WHOLE, Inflater, Unreadable, coding_of, inflated
 from ..framing.fields import Fields
+from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..spend.model_tokens import ModelTokenMeter
@@ -143,7 +144,7 @@ async def _relay_encoded_error(
             raise Unreadable("too long, or cut")
         text = inflated(inflater, body)
     except Unreadable:
-        _set_headers(request, _exposed_fields(fields, exposed), exposed)
+        _set_exposed(request, fields, exposed)
         raise UpstreamStatus(response.code, _UNREAD) from None
     cleaned = guard.clean(text)
     if cleaned != text:
@@ -192,7 +193,7 @@ async def refuse_with(
     """
     upstream_fields = response_fields(response)
     fields, exposed = rewrite.apply(upstream_fields, target, guard)
-    _set_headers(request, _exposed_fields(fields, exposed), exposed)
+    _set_exposed(request, fields, exposed)
     coding = coding_of(upstream_fields)
     try:
         beginning = Beginning(_ERROR_TEXT, _inflater(coding, response) if coding else None)
@@ -204,9 +205,9 @@ async def refuse_with(
     raise UpstreamStatus(response.code, readable)
 
 
-def _exposed_fields(fields: Fields, exposed: Sequence[bytes]) -> Fields:
-    """The fields of an upstream that stand beside an error of this server."""
-    return [(name, value) for name, value in fields if name in exposed]
+def _set_exposed(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:
+    """Set the fields of an upstream that stand beside an error of this server."""
+    _set_headers(request, [(name, value) for name, value in fields if name in exposed], exposed)
 
 
 def _without_coding(fields: Fields) -> Fields:
@@ -219,8 +220,7 @@ def _is_text(fields: Fields) -> bool:
         kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
         for name, value in fields
         if name == b"Content-Type"  # of several, readers do not agree on which counts
-        for media_type in value.split(b",")
-        for kind in (media_type.partition(b";")[0].strip().lower(),)
+        for kind in map(media_type, value.split(b","))
     )
 
 

@@ -14,7 +14,7 @@ from attrs import frozen
 from twisted.web.http_headers import Headers
 
 from ..framing.fields import Fields
-from ..headers import HeaderPatterns
+from ..headers import HeaderPatterns, media_type
 from ..model import ExposeHeader, Target
 from ..policy.own_headers import is_never_relayed
 from .scrub import Guard
@@ -203,7 +203,7 @@ def merged(lists: Iterable[bytes]) -> bytes:
 
 def is_stream(content_type: bytes) -> bool:
     """Whether clients read a response of this type while the upstream still writes it."""
-    return content_type.partition(b";")[0].strip().lower() in STREAMS
+    return media_type(content_type) in STREAMS
 
 
 def unheld(fields: Fields) -> Fields:

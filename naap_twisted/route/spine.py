@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from attrs import Factory, frozen
-from twisted.internet.defer import CancelledError, Deferred
+from attrs import frozen
 from twisted.logger import Logger
-from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
-from twisted.web.resource import Resource
-from twisted.web.server import NOT_DONE_YET
-from zope.interface import implementer
 
 from ..auth.gate import Gate
 from ..credentials.token_source import TokenSource
-from ..errors import ConfigError, InternalError, MethodNotAllowed, ProxyError, UpstreamCut
-from ..interfaces import IDownstreamRequest, IHeadResource, IKeyStore, IUpstream
+from ..downstream.answering import Answering
+from ..errors import ConfigError, MethodNotAllowed
+from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
 from ..model import AllowedNetwork, ClientCertificate, OutboundRequest, Target
@@ -45,7 +41,7 @@ from .scrub import Guard
 class Bindings:
     """The parts of a server that a proxy mounted on it uses.
 
-    :ivar prefix: the mount's full path as it stands in a request target, ``b"/api/v1/openai"``.
+    :ivar path: the mount's full path, such as ``"/api/v1/openai"``.
     :ivar clock: the server's reactor, which is monotonic.
     :ivar key: signs the Locations of WebRTC sessions.
     :ivar keys: the store of users' own keys.
@@ -57,13 +53,12 @@ class Bindings:
     upstream: IUpstream
     capacity: Capacity
     clock: Any
-    allow_networks: tuple[AllowedNetwork, ...] = ()
-    prefix: bytes = b""
-    door: Door = Factory(Door)
-    key: LocationKey = Factory(LocationKey)
-    keys: IKeyStore | None = None
-    cross_site: CrossSite = Factory(CrossSite)
-    certificate: ClientCertificate | None = None
+    allow_networks: tuple[AllowedNetwork, ...]
+    door: Door
+    key: LocationKey
+    keys: IKeyStore | None
+    cross_site: CrossSite
+    certificate: ClientCertificate | None
 
 
 class ExternalProxy:
@@ -91,8 +86,7 @@ class ExternalProxy:
         return MountedProxy(self.options, route, bindings)
 
 
-@implementer(IHeadResource)
-class MountedProxy(Resource):
+class MountedProxy(Answering):
     """A proxy route on a server, as a resource.
 
     :ivar options: as the route was created with.
@@ -100,7 +94,7 @@ class MountedProxy(Resource):
     :ivar egress: the route's egress policy, the server's ``allow_networks`` included.
     """
 
-    isLeaf = True
+    failure_text = "Proxy route {route} failed"
 
     def __init__(self, options: RouteOptions, route: Route, bindings: Bindings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -128,7 +122,7 @@ class MountedProxy(Resource):
         self._cross_site = bindings.cross_site if spends else None
 
     def _targets_of(self, route: Route) -> Targets:
-        return Targets(route, self.egress, self._bound.prefix, self._webrtc)
+        return Targets(route, self.egress, self._bound.path.encode("ascii"), self._webrtc)
 
     def renew(self, options: RouteOptions) -> None:
         """Take *options*, the same but for secrets; requests on their way keep what they have.
@@ -142,17 +136,10 @@ class MountedProxy(Resource):
         if self._access is not None and options.oauth2 is not None:
             self._access.source.client = options.oauth2
 
-    def render(self, request: IDownstreamRequest) -> int:
-        """Begin the exchange; the response goes out through *request*."""
-        request.record.route = self._bound.path
-        exchange = Deferred.fromCoroutine(self.serve(request))
-        request.when_gone(exchange.cancel)
-        exchange.addErrback(self._failed, request)
-        return NOT_DONE_YET
-
     async def serve(self, request: IDownstreamRequest) -> None:
         """THE WAY OF A REQUEST."""
         record = request.record
+        record.route = self._bound.path
         at_location = self._webrtc is not None and self._webrtc.holds(request)
         methods = METHODS if at_location else self.route.own_methods
         if request.method not in methods:
@@ -212,7 +199,7 @@ class MountedProxy(Resource):
         if route.signing is not None:
             patience = self._bound.gate.patience
             upstream = signed = route.signing.exchange(upstream, target, guard, patience)
-        if route.follow_redirects:
+        if self.options.follow_redirects:
             response, target = await send_and_follow(
                 upstream, outbound, self.egress, route.pinned, signed
             )
@@ -245,19 +232,10 @@ class MountedProxy(Resource):
             target,
             rewrite,
             guard,
-            redact=route.redact_bodies,
-            count_tokens=route.count_tokens,
+            redact=self.options.redact_bodies,
+            count_tokens=self.options.count_tokens,
             locate=None if webrtc is None else webrtc.locate(request, response),
         )
-
-    def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
-        if failure.check(CancelledError, UpstreamCut):
-            return  # the browser left, or relay() aborted its connection
-        error = failure.value
-        if not isinstance(error, ProxyError):
-            self._log.failure("Proxy route {route} failed", failure, route=request.record.route)
-            error = InternalError()
-        request.refuse(error)
 
 
 @documented(ROUTE_KEYWORDS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IProtocol
@@ -12,13 +13,12 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
-from zope.interface import implementer
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
-from ..errors import BadGateway, ConfigError, UpstreamCut
+from ..errors import BadGateway, UpstreamCut, naming_option
 from ..framing.codings import Inflater, Unreadable, coding_of
 from ..interfaces import IUpstream
-from ..model import AllowedNetwork, HeaderPairs
+from ..model import AllowedNetwork, OutboundRequest
 from ..policy.egress import AnyHost, EgressPolicy
 from ..route.relay import response_fields
 from ..route.request_headers import injected_headers
@@ -44,36 +44,27 @@ def keyed_client(
 
     :raises ConfigError: a header has a name or value that can't be sent.
     """
-    try:
+    with naming_option("forward_headers"):
         injected = injected_headers(forward_headers)
-    except ValueError as error:
-        raise ConfigError(f"forward_headers: {error}") from None
-    agent = VettedAgent(upstream, policy, injected=injected)
-    return GuardedHTTPClient(ScrubbingAgent(agent, injected))
+    scrubbing = ScrubbingUpstream(upstream, Guard(injected))
+    return GuardedHTTPClient(VettedAgent(scrubbing, policy, injected=injected))
 
 
-@implementer(IAgent)
-class ScrubbingAgent:
-    """Takes the secrets of *injected* out of each response.
+class ScrubbingUpstream:
+    """Sends through *upstream*, and takes the secrets that *guard* finds out of each response.
 
     A content coding, which no request asks for, is undone here: treq would undo gzip behind the
     guard.
     """
 
-    def __init__(self, agent: VettedAgent, injected: HeaderPairs) -> None:
-        self._agent = agent
-        self._guard = Guard(injected)
+    def __init__(self, upstream: IUpstream, guard: Guard) -> None:
+        self._guard = guard
+        self._upstream = upstream
+        self.close = upstream.close
 
-    def request(
-        self,
-        method: bytes,
-        uri: bytes,
-        headers: Headers | None = None,
-        bodyProducer: IBodyProducer | None = None,
-    ) -> Deferred[IResponse]:
-        """See ``IAgent``. Fails with BadGateway where an answer's coding can't be undone."""
-        answer = self._agent.request(method, uri, headers, bodyProducer)
-        return answer.addCallback(self._scrubbed, method)
+    def send(self, outbound: OutboundRequest) -> Deferred[IResponse]:
+        """See ``IUpstream``. Fails with BadGateway where an answer's coding can't be undone."""
+        return self._upstream.send(outbound).addCallback(self._scrubbed, outbound.method)
 
     def _scrubbed(self, response: IResponse, method: bytes) -> IResponse:
         coding = coding_of(response_fields(response))
@@ -119,21 +110,20 @@ class ScrubbedResponse(proxyForInterface(IResponse, "_response")):  # type: igno
 
 
 class _ScrubbedBody(Protocol):
-    def __init__(
-        self, protocol: IProtocol, scrubber: Scrubber, inflater: Inflater | None = None
-    ) -> None:
+    transport: Any
+
+    def __init__(self, protocol: IProtocol, scrubber: Scrubber, inflater: Inflater | None) -> None:
         self._protocol = protocol
         self._scrubber = scrubber
         self._inflater = inflater
         self._broken: Failure | None = None
 
     def connectionMade(self) -> None:
-        assert self.transport is not None
         self._protocol.makeConnection(self.transport)
 
     def dataReceived(self, data: bytes) -> None:
         if self._inflater is None:
-            self._pass_on(data)
+            self._pass_on(self._scrubber.feed(data))
         elif self._broken is None:
             self._inflate(self._inflater, data)
 
@@ -141,14 +131,12 @@ class _ScrubbedBody(Protocol):
         try:
             inflater.put(data)
             while inflater.waits:
-                self._pass_on(inflater.take(_SLICE))
+                self._pass_on(self._scrubber.feed(inflater.take(_SLICE)))
         except Unreadable as error:
-            self._broken = _unreadable(error)
-            assert self.transport is not None
+            self._broken = Failure(UpstreamCut(str(error)))
             self.transport.loseConnection()
 
-    def _pass_on(self, data: bytes) -> None:
-        clean = self._scrubber.feed(data)
+    def _pass_on(self, clean: bytes) -> None:
         if clean:
             self._protocol.dataReceived(clean)
 
@@ -157,13 +145,7 @@ class _ScrubbedBody(Protocol):
             try:
                 self._inflater.end()
             except Unreadable as error:
-                self._broken = _unreadable(error)
-        rest = self._scrubber.end()
-        if rest:
-            self._protocol.dataReceived(rest)
+                self._broken = Failure(UpstreamCut(str(error)))
+        self._pass_on(self._scrubber.end())
         arrived = reason.check(ResponseDone, PotentialDataLoss)
         self._protocol.connectionLost(self._broken if self._broken and arrived else reason)
-
-
-def _unreadable(error: Unreadable) -> Failure:
-    return Failure(UpstreamCut(str(error)))

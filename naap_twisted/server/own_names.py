@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from attrs import frozen
 
 from ..options.listen import Listen
-from ..wrappers.server_names import LOOPBACK_NAMES, parse_host
+from ..wrappers.server_names import LOOPBACK_NAMES, host_names
 
 _OVER_TCP = ("tcp", "tcp6", "ssl")
 
@@ -38,7 +38,8 @@ class OwnNames:
         """The names that are answered, for people to read; empty: any name is."""
         if not self.loopback:
             return self.listed
-        return (*self.listed, *sorted(n.decode("ascii") for n in self.known - _parsed(self.listed)))
+        further = self.known - host_names(self.listed)
+        return (*self.listed, *sorted(name.decode("ascii") for name in further))
 
 
 def own_names(listeners: Iterable[Listen], server_names: Sequence[str]) -> OwnNames:
@@ -51,15 +52,10 @@ def own_names(listeners: Iterable[Listen], server_names: Sequence[str]) -> OwnNa
     loopback = bool(over_tcp) and all(
         listen.kind in _OVER_TCP and listen.local for listen in over_tcp
     )
-    listed = _parsed(server_names)
+    listed = host_names(server_names)
     # Beyond loopback ``server_names`` is the full list: no other name is answered.
     own = LOOPBACK_NAMES.union(_addresses(over_tcp)) if loopback or not listed else frozenset()
     return OwnNames(tuple(server_names), listed | own, loopback)
-
-
-def _parsed(names: Sequence[str]) -> frozenset[bytes]:
-    hosts = (parse_host(name.encode("utf-8")) for name in names)
-    return frozenset(host.name for host in hosts if host is not None)
 
 
 def _addresses(listeners: Iterable[Listen]) -> Iterable[bytes]:

@@ -149,12 +149,12 @@ class PluginServer(MultiService):
         self._routes.mount(path, resource, self._bind)
 
     def _bind(self, path: str, proxy: ExternalProxy) -> MountedProxy:
-        full_path, route = self.parts.options.base_path + path, proxy.route
+        full_path, options = self.parts.options.base_path + path, proxy.options
         in_flight, door = self._places.route, self._routes.door
-        if route.max_in_flight is not None:
-            in_flight = evolve(in_flight, running=route.max_in_flight)
-        if route.rate_limit is not None:
-            door = door.beside(self.parts.state.policy("route", route.rate_limit, path))
+        if options.max_in_flight is not None:
+            in_flight = evolve(in_flight, running=options.max_in_flight)
+        if options.rate_limit is not None:
+            door = door.beside(self.parts.state.policy("route", options.rate_limit, path))
         bindings = Bindings(
             path=full_path,
             gate=self._gate,
@@ -162,10 +162,9 @@ class PluginServer(MultiService):
             capacity=self.parts.capacity.sibling(in_flight),
             clock=self._reactor,
             allow_networks=self.config.upstream.allow_networks,
-            prefix=full_path.encode("ascii"),
             door=door,
             key=self._location_key,
-            keys=self.keys if route.user_keys else None,
+            keys=self.keys if proxy.route.user_keys else None,
             cross_site=self._cross_site,
             certificate=self._certificate,
         )
@@ -206,15 +205,20 @@ class PluginServer(MultiService):
                 limits=self._bounds,
                 exempt=self._trusted,
                 reactor=self._reactor,
-                observer=self._observer(),
+                observers=self._observers(),
                 charge=None if limiter is None else Charge(limiter, self._trusted),
             )
         return self._site
 
-    def _observer(self) -> Callable[[Any], None]:
-        observer = self.parts.state.observer(AccessLog())
+    def _observers(self) -> list[Callable[[Any], None]]:
+        observers: list[Callable[[Any], None]] = [AccessLog()]
+        usage = self.parts.state.usage
+        if usage is not None:
+            observers.append(lambda request: usage.ended(request.record))
         # Only /metrics reads the tally, and counting costs half a microsecond an exchange.
-        return self.parts.tally.after(observer) if self.parts.options.admin_listen else observer
+        if self.parts.options.admin_listen:
+            observers.append(self.parts.tally.ended)
+        return observers
 
     def client(
         self,

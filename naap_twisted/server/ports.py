@@ -115,7 +115,12 @@ def check_tls(description: str) -> None:
     # Debian keeps TLS keys in files of mode 0640.
     read_secret_file(Path(key), group_may_read=True)
     for path in filter(None, (certificate, listen.arguments.get("extraCertChain"))):
-        _see(path)
+        try:
+            with open(path, "rb"):
+                pass
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ValueError(f"cannot read {path}: {reason}") from None
     try:
         # Without a password argument OpenSSL asks at the terminal, which a daemon does not have.
         pair = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -128,15 +133,6 @@ def check_tls(description: str) -> None:
             f"{key} and {certificate} are no PEM private key, without a passphrase, and the"
             " certificate that goes with it; or one of the other TLS arguments can't be used"
         ) from None
-
-
-def _see(path: str) -> None:
-    try:
-        with open(path, "rb"):
-            return
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"cannot read {path}: {reason}") from None
 
 
 def check_free(description: str) -> None:

@@ -13,24 +13,24 @@ from typing import Any
 from urllib.parse import quote
 from urllib.parse import unquote_to_bytes as unquote
 
-from attrs import frozen
 from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from twisted.web.resource import IResource, Resource, getChildForRequest
 from twisted.web.server import NOT_DONE_YET
-from zope.interface import implementer
 
 from ..auth.gate import Gate
-from ..errors import ConfigError, MethodNotAllowed, NotFound, ProxyError, Unavailable
-from ..interfaces import IDownstreamRequest, IHeadResource
+from ..downstream.answer import send
+from ..downstream.answering import HeadResource
+from ..errors import ConfigError, MethodNotAllowed, NotFound, Unavailable
+from ..interfaces import IDownstreamRequest
 from ..limits.door import Door
 from ..model import RouteCors
 from ..route.spine import ExternalProxy, MountedProxy
 from ..whip.rules import SESSION_METHODS
 from ..whip.sessions import SEGMENT
 from .mounts import Mount, methods_of, pinned_above
-from .url_map import UrlMap
+from .url_map import Match, UrlMap
 
 _ANY_METHOD = (b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE")
 _MOST_CACHED = 1024
@@ -39,22 +39,7 @@ _SLASHES = re.compile(rb"/+")
 _KEPT = "/:@!$&'()*+,;=~"
 
 
-@frozen
-class Match:
-    """What answers one method and path: a mount, a refusal, a redirect, or else Klein itself.
-
-    :ivar rule: the text of the url map's rule, for the log line.
-    :ivar location: where a redirect leads: the canonical spelling of the path.
-    """
-
-    mount: Mount | None = None
-    error: ProxyError | None = None
-    rule: str = ""
-    location: bytes = b""
-
-
-@implementer(IHeadResource)
-class Routes(Resource):
+class Routes(HeadResource):
     """The innermost resource: proxies and Klein routes below the base path, others beside it.
 
     :param base_path: ``"/api/v1"``, or ``""``.
@@ -62,8 +47,6 @@ class Routes(Resource):
     :ivar klein: the application whose url map decides.
     :ivar beside: resources outside the base path, by first path segment.
     """
-
-    isLeaf = True
 
     def __init__(self, klein: Klein, base_path: str, gate: Gate, door: Door) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -77,7 +60,6 @@ class Routes(Resource):
         self._segments = [part for part in self._base.split(b"/") if part]
         self._klein_resource = klein.resource()
         self._url_map = UrlMap(klein)
-        self._by_endpoint: dict[str, Mount] = {}
         self._matches: dict[tuple[bytes, bytes], Match] = {}
         self._cors: dict[bytes, RouteCors | None] = {}
         self._known = 0
@@ -124,7 +106,8 @@ class Routes(Resource):
 
         handler.__name__ = endpoint
         decorate(handler)
-        self._by_endpoint[endpoint] = self._by_endpoint[endpoint + "_branch"] = mount
+        mounts = self._url_map.by_endpoint
+        mounts[endpoint] = mounts[endpoint + "_branch"] = mount
 
     def render(self, request: IDownstreamRequest) -> int:
         """Find the resource for *request* and let it answer."""
@@ -150,11 +133,8 @@ class Routes(Resource):
 
     def _point_to(self, location: bytes, request: IDownstreamRequest) -> None:
         _, mark, query = request.uri.partition(b"?")
-        request.setResponseCode(308)
-        headers = request.responseHeaders
-        headers.setRawHeaders(b"Location", [self._base + location + mark + query])
-        headers.setRawHeaders(b"Content-Length", [b"0"])
-        request.finish()
+        where = self._base + location + mark + query
+        send(request, 308, ((b"Location", where), (b"Content-Length", b"0")), b"")
 
     def _render_klein(self, request: IDownstreamRequest) -> None:
         """Admit the caller as a proxy would, then let Klein answer, once the body is there."""
@@ -178,14 +158,13 @@ class Routes(Resource):
         await self.door.admit(request)
 
     def _render_beside(self, request: IDownstreamRequest) -> None:
-        first = request.postpath[0] if request.postpath else b""
+        first, *rest = request.postpath
         resource = self.beside.get(first)
         if resource is None:
             request.refuse(NotFound())
             return
         request.record.route = "/" + first.decode("ascii", "replace")
-        request.prepath = [first]
-        request.postpath = request.postpath[1:]
+        request.prepath, request.postpath = [first], rest
         request.render(getChildForRequest(resource, request))
 
     def _below_base(self, path: bytes) -> bytes | None:
@@ -230,14 +209,14 @@ class Routes(Resource):
         return Match(error=NotFound(reason="the path of a route, with a slash too many"))
 
     def _find_as_spelled(self, method: bytes, below: bytes) -> Match:
-        said = self._url_map.ask(method, below)
-        if said.endpoint:
-            return Match(self._by_endpoint.get(said.endpoint), rule=said.rule)
+        match = self._url_map.match(method, below)
+        if match.rule:
+            return match
         try:
             pinned = pinned_above(self.mounts, method, below)
         except MethodNotAllowed as error:
             return Match(error=error)
-        return Match(pinned) if pinned else Match(error=said.error, location=said.location)
+        return Match(pinned) if pinned else match
 
     def cors_for(self, path: bytes) -> RouteCors | None:
         """What a preflight for *path* may allow; ``None`` where nothing is found."""

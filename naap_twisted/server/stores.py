@@ -109,18 +109,6 @@ class State:
         if self.usage is not None:
             add_usage_route(router, self.usage)
 
-    def observer(self, log: Callable[[Any], None]) -> Callable[[Any], None]:
-        """An observer of finished exchanges that calls *log*, then notes the user's usage."""
-        book = self.usage
-        if book is None:
-            return log
-
-        def ended(request: Any) -> None:
-            log(request)
-            book.ended(request.record)
-
-        return ended
-
     def probes(self) -> dict[str, Callable[[], Deferred[Any]]]:
         """A ping of each store on another machine or disk, by name; it fails without an answer."""
         pings: dict[str, Callable[[], Deferred[Any]]] = {}

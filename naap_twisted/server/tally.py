@@ -7,7 +7,6 @@ outcomes are labels, so the number of counts is bounded.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -16,8 +15,6 @@ from ..downstream.record import ExchangeRecord
 
 if TYPE_CHECKING:
     from ..downstream.request import DownstreamRequest
-
-    Observer = Callable[[DownstreamRequest], None]
 
 #: Upper bounds of the histogram of durations, in seconds.
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
@@ -50,16 +47,11 @@ class Tally:
         self.routes: dict[str, RouteTally] = {}
         self.outcomes: dict[tuple[str, str], int] = {}
 
-    def after(self, observer: Observer) -> Observer:
-        """An observer of finished exchanges that calls *observer*, then counts."""
-
-        def ended(request: DownstreamRequest) -> None:
-            observer(request)
-            record = request.record
-            status = request.code if request.startedWriting else 0
-            self.count(record, status, request.site.ticker.now() - record.started)
-
-        return ended
+    def ended(self, request: DownstreamRequest) -> None:
+        """Count the exchange of *request*, which is over."""
+        record = request.record
+        status = request.code if request.startedWriting else 0
+        self.count(record, status, request.site.ticker.now() - record.started)
 
     def count(self, record: ExchangeRecord, status: int, seconds: float) -> None:
         """Count one exchange.

@@ -19,7 +19,7 @@ from werkzeug.routing import RequestRedirect
 
 from .._twisted import handles_errors
 from ..errors import NotFound, ProxyError
-from .mounts import wrong_method
+from .mounts import Mount, wrong_method
 
 # The host that the map is bound to, so that its own redirects are told from ``redirect_to`` rules,
 # which lead elsewhere and which Klein answers itself. RFC 2606 keeps ".invalid" out of DNS.
@@ -28,29 +28,32 @@ _ORIGIN = f"http://{_HERE}"
 
 
 @frozen
-class Said:
-    """The url map's answer. Where every field is empty, Klein itself has to answer the request.
+class Match:
+    """What answers one method and path: a mount, a refusal, a redirect, or else Klein itself.
 
-    :ivar endpoint: the endpoint of the rule that matches.
-    :ivar rule: the rule's text.
-    :ivar location: where to redirect: the canonical spelling of the path, below the base path.
     :ivar error: the refusal where no rule matches, or none for this method.
+    :ivar rule: the text of the url map's rule, for the log line; ``""`` where no rule matches.
+    :ivar location: where a redirect leads: the canonical spelling of the path, below the base path.
     """
 
-    endpoint: str = ""
+    mount: Mount | None = None
+    error: ProxyError | None = None
     rule: str = ""
     location: bytes = b""
-    error: ProxyError | None = None
 
 
 class UrlMap:
-    """The url map of *klein*; its paths are below the base path and still percent-encoded."""
+    """The url map of *klein*; its paths are below the base path and still percent-encoded.
+
+    :ivar by_endpoint: the mounts, by the endpoint of their rules.
+    """
 
     def __init__(self, klein: Klein) -> None:
         self._klein = klein
+        self.by_endpoint: dict[str, Mount] = {}
 
-    def ask(self, method: bytes, path: bytes) -> Said:
-        """Which rule matches."""
+    def match(self, method: bytes, path: bytes) -> Match:
+        """Which rule matches, and the mount that it is of."""
         try:
             rule, _ = self._adapter(path).match(method=method.decode("ascii"), return_rule=True)
         except (KleinNotFound, UnicodeDecodeError):
@@ -58,10 +61,12 @@ class UrlMap:
         except KleinMethodNotAllowed as error:
             return self._unless_handled(wrong_method(error.valid_methods or ()))
         except RequestRedirect as redirect:
-            return Said(location=_path_of(redirect.new_url))
+            url = redirect.new_url
+            path_below = url.removeprefix(_ORIGIN) if url.startswith(f"{_ORIGIN}/") else ""
+            return Match(location=path_below.encode("ascii"))
         except HTTPException:
-            return Said()
-        return Said(str(rule.endpoint), rule.rule)
+            return Match()
+        return Match(self.by_endpoint.get(str(rule.endpoint)), rule=rule.rule)
 
     def methods(self, path: bytes) -> list[bytes]:
         """The methods that any rule takes for *path*."""
@@ -73,9 +78,5 @@ class UrlMap:
     def _adapter(self, path: bytes) -> Any:
         return self._klein.url_map.bind(_HERE, path_info=unquote(path).decode("utf-8"))
 
-    def _unless_handled(self, error: ProxyError) -> Said:
-        return Said() if handles_errors(self._klein) else Said(error=error)
-
-
-def _path_of(url: str) -> bytes:
-    return url.removeprefix(_ORIGIN).encode("ascii") if url.startswith(f"{_ORIGIN}/") else b""
+    def _unless_handled(self, error: ProxyError) -> Match:
+        return Match() if handles_errors(self._klein) else Match(error=error)

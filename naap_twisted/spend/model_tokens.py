@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..headers import media_type
+
 #: Tokens of the prompt, of the completion, and in total.
 ModelTokens = tuple[int, int, int]
 
@@ -26,12 +28,12 @@ class ModelTokenMeter:
     """
 
     def __init__(self, content_type: bytes, *, encoded: bool = False) -> None:
-        media_type = content_type.partition(b";")[0].strip().lower()
-        self._stream = media_type == _STREAM
+        kind = media_type(content_type)
+        self._stream = kind == _STREAM
         self._most = _MOST_TAIL if self._stream else _MOST_JSON
         self._pieces: list[bytes] | None = None
         self._size = 0
-        if not encoded and (self._stream or media_type == b"application/json"):
+        if not encoded and (self._stream or kind == b"application/json"):
             self._pieces = []
 
     def feed(self, data: bytes) -> None:

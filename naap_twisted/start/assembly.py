@@ -17,14 +17,11 @@ def build_server(config: Config) -> PluginServer:
     """The server that *config* describes, not started.
 
     :raises ConfigError: one line a problem: an ``authorize`` that can't be imported, or a value
-        that the part behind its option refuses.
+        that the part behind its option refuses; of the server's options with the names of code.
     """
     from twisted.internet import reactor
 
-    try:
-        server = make_server(config, reactor)
-    except ConfigError as error:
-        raise ConfigError(*map(in_file, error.problems)) from None
+    server = make_server(config, reactor)
     problems: list[str] = []
     for index, route in enumerate(config.proxy):
         try:
@@ -39,10 +36,11 @@ def build_server(config: Config) -> PluginServer:
 def checked_server(config: Config) -> PluginServer:
     """The server that *config* describes, able to start: for twistd and for ``check``.
 
-    :raises ConfigError: see :func:`build_server`; or one line for each reason why a start fails.
+    :raises ConfigError: see :func:`build_server`, with the names of a file; or one line for each
+        reason why a start fails.
     """
-    server = build_server(config)
     try:
+        server = build_server(config)
         server.check_start()
     except ConfigError as error:
         raise ConfigError(*map(in_file, error.problems)) from None

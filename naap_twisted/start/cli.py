@@ -52,29 +52,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="naap-proxy", description=__doc__)
     # The status for a config that can't be used; `explain` has not decided anything then.
-    parser.set_defaults(unfit=REFUSED)
+    parser.set_defaults(run=_print, unfit=REFUSED)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    check = commands.add_parser("check", help="validate CONFIG and print what each route allows")
-    check.add_argument("config", metavar="CONFIG")
-    check.set_defaults(run=_check)
+    def command(name: str, about: str, **defaults: object) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=about)
+        added.set_defaults(**defaults)
+        return added
 
-    why = commands.add_parser("explain", help="say whether ROUTE would reach URL, and why")
-    why.add_argument("config", metavar="CONFIG")
+    check = command("check", "validate CONFIG and print what each route allows", run=_check)
+    why = command(
+        "explain", "say whether ROUTE would reach URL, and why", run=_explain, unfit=USAGE
+    )
+    about = "seal every user's key with the first of keys.master_key"
+    rotate = command("rotate-keys", about, run=_rotate_keys)
+    for each in (check, why, rotate):
+        each.add_argument("config", metavar="CONFIG")
     why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
     why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
-    why.set_defaults(run=_explain, unfit=USAGE)
-
-    rotate = commands.add_parser(
-        "rotate-keys", help="seal every user's key with the first of keys.master_key"
-    )
-    rotate.add_argument("config", metavar="CONFIG")
-    rotate.set_defaults(run=_rotate_keys)
-
-    fresh = commands.add_parser("new-master-key", help="print a key for keys.master_key")
-    fresh.set_defaults(run=_print, text=lambda: new_master_key() + "\n")
-
-    listing = commands.add_parser("options", help="print every option, of files and of code")
+    command("new-master-key", "print a key for keys.master_key", text=new_master_key)
+    listing = command("options", "print every option, of files and of code", text=reference.text)
     form = listing.add_mutually_exclusive_group()
     for flag, text, about in (
         ("--markdown", reference.tables, "as README has them"),
@@ -82,10 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         ("--python", reference.keywords_module, "as the types of keyword arguments"),
     ):
         form.add_argument(flag, dest="text", action="store_const", const=text, help=about)
-    listing.set_defaults(run=_print, text=reference.text)
-
-    init = commands.add_parser("init", help="print a commented config")
-    init.set_defaults(run=_print, text=example_config)
+    command("init", "print a commented config", text=example_config)
     return parser
 
 
@@ -114,8 +108,8 @@ def _explain(options: argparse.Namespace) -> int:
         return USAGE
     steps = _run(config, proxies[0], options.url)
     for step in steps:
-        print(f"{step.name:8} {'ok' if step.passed else 'REFUSED':8} {step.text}")
-    allowed = all(step.passed for step in steps)
+        print(f"{step.name:8} {'ok' if step.allowed else 'REFUSED':8} {step.text}")
+    allowed = all(step.allowed for step in steps)
     print(f"{'decision':8} {'allowed' if allowed else 'refused'}")
     return ALLOWED if allowed else REFUSED
 
@@ -143,7 +137,7 @@ def _rotate_keys(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace) -> int:
-    print(options.text(), end="")
+    print(options.text().removesuffix("\n"))
     return ALLOWED
 
 

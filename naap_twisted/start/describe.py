@@ -9,7 +9,7 @@ from ..credentials.sigv4 import AwsSigV4
 from ..headers import PINNED_RELAY, SDP_RELAY
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.auth import AuthOptions
-from ..options.route import RouteOptions, passed_headers
+from ..options.route import RouteOptions
 from ..options.rules import effective_authorize
 from ..options.server import Config
 from ..policy.addresses import format_allow_network
@@ -70,7 +70,11 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         yield "ports", ", ".join(map(str, ports))
     yield "content types", ", ".join(route.content_type)
     yield "body limit", f"{route.body_limit} bytes"
-    yield "timeouts", _timeouts(route)
+    yield (
+        "timeouts",
+        f"connect {_seconds(route.connect_timeout)}, head {_seconds(route.timeout)},"
+        f" idle {_seconds(route.idle_timeout)}, total {_seconds(route.total_timeout)}",
+    )
     if is_whip(route.content_type, route.methods):
         methods = ", ".join((*SESSION_METHODS, "HEAD"))
         yield "sessions", f"{methods}; Location works for {_seconds(route.location_ttl)}"
@@ -79,8 +83,7 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
     if route.rate_limit:
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     yield "authorize", effective_authorize(config, route)
-    passthrough = route.target is not None
-    yield "errors", route.errors or ("passthrough" if passthrough else "envelope")
+    yield "errors", route.errors or ("envelope" if route.target is None else "passthrough")
     yield from _header_rows(route)
 
 
@@ -95,7 +98,7 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     if route.sign is not None:
         yield "signed by", _signer_in_words(route)
     pinned = route.target is not None
-    sent = passed_headers(route.pass_headers, pinned=pinned)
+    sent = route.passed_headers
     relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
     if is_whip(route.content_type, route.methods):
         sent = (*sent, *CLIENT_HEADERS)
@@ -111,13 +114,6 @@ def _signer_in_words(route: RouteOptions) -> str:
     if isinstance(sign, AwsSigV4):
         return f"AWS Signature Version 4 for {sign.service} in {sign.region}"
     return sign if isinstance(sign, str) else "a callable"
-
-
-def _timeouts(route: RouteOptions) -> str:
-    return (
-        f"connect {_seconds(route.connect_timeout)}, head {_seconds(route.timeout)},"
-        f" idle {_seconds(route.idle_timeout)}, total {_seconds(route.total_timeout)}"
-    )
 
 
 def _limit(limit: RateLimit) -> str:

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import sqlalchemy as sql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -143,22 +143,14 @@ class Database:
 
         def end(value: Any) -> None:
             self._running -= 1
-            if overdue.active():
-                overdue.cancel()
-            if result.called:
-                return
-            if isinstance(value, Failure):
-                value.trap(Exception)
-                result.errback(self._unavailable(value))
-            else:
-                result.callback(value)
-
-        def late() -> None:
             if not result.called:
-                result.errback(TimeoutError("the database did not answer in time"))
+                result.callback(value)  # a Failure goes to the errbacks
 
-        overdue = self._reactor.callLater(self._deadline, late)
+        def late(_: object, seconds: float) -> NoReturn:
+            raise TimeoutError("the database did not answer in time")
+
         done.addBoth(end)
+        result.addTimeout(self._deadline, self._reactor, late)
         return result.addErrback(lambda failure: self._unavailable(failure).raiseException())
 
     def _unavailable(self, failure: Failure) -> Failure:

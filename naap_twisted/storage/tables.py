@@ -38,17 +38,9 @@ USAGE = Table(
     *(
         Column(name, sql.BigInteger, nullable=False)
         for name in (
-            "requests",
-            "bytes_in",
-            "bytes_out",
-            "status_2xx",
-            "status_3xx",
-            "status_4xx",
-            "status_5xx",
-            "failed",
-            "prompt_tokens",
-            "completion_tokens",
-            "total_tokens",
+            *("requests", "bytes_in", "bytes_out"),
+            *("status_2xx", "status_3xx", "status_4xx", "status_5xx", "failed"),
+            *("prompt_tokens", "completion_tokens", "total_tokens"),
         )
     ),
 )

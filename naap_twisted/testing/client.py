@@ -64,7 +64,7 @@ def request_bytes(
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b"")
 
 
-class RawClient(Watchable):
+class RawClient(Watchable, Protocol):
     """One connection to a server, which sends whatever it is told to.
 
     :ivar buffer: the bytes received that no ``read`` has taken.
@@ -96,13 +96,12 @@ class RawClient(Watchable):
         """
         from twisted.internet import reactor
 
-        client = cls()
         endpoint: Any = TCP4ClientEndpoint(reactor, host, port)
         if tls is not None:
             endpoint = wrapClientTLS(tls, endpoint)
-        factory = Factory.forProtocol(lambda: _Wire(client))
+        factory = Factory.forProtocol(cls)
         factory.noisy = False
-        await endpoint.connect(factory)
+        client: RawClient = await endpoint.connect(factory)
         test.addCleanup(client.stop)
         return client
 
@@ -200,19 +199,13 @@ class RawClient(Watchable):
         del self.buffer[:count]
         return taken
 
-
-class _Wire(Protocol):
-    def __init__(self, client: RawClient) -> None:
-        self._client = client
-
-    def connectionMade(self) -> None:
-        self._client.transport = self.transport
-
     def dataReceived(self, data: bytes) -> None:
-        self._client.buffer += data
-        self._client.changed()
+        """Called by Twisted: keep *data* for the next read."""
+        self.buffer += data
+        self.changed()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._client.closed = True
-        self._client.clean = reason.check(ConnectionDone) is not None
-        self._client.changed()
+        """Called by Twisted: the connection has ended."""
+        self.closed = True
+        self.clean = reason.check(ConnectionDone) is not None
+        self.changed()

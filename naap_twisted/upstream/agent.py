@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Protocol
+from typing import Any
 
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
@@ -24,18 +24,12 @@ from zope.interface import implementer
 
 from ..errors import BadGateway, ConfigError, ProxyError
 from ..interfaces import IUpstream
-from ..model import HeaderPairs, OutboundRequest, Target, Timeouts, VettedTarget
+from ..model import HeaderPairs, OutboundRequest, Timeouts
+from ..policy.egress import AnyHost, EgressPolicy
 from ..policy.target import parse_target
 from ..secret import Secret
 
 _FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection"))
-
-
-class Policy(Protocol):
-    """An egress policy: that of a route, or that of the server's own calls."""
-
-    def vet(self, target: Target) -> VettedTarget:
-        """*target* as a vetted one; raises a :exc:`ProxyError` that says why it is none."""
 
 
 @implementer(IAgent)
@@ -50,7 +44,7 @@ class VettedAgent:
     def __init__(
         self,
         upstream: IUpstream,
-        policy: Policy,
+        policy: EgressPolicy | AnyHost,
         timeouts: Timeouts | None = None,
         *,
         injected: HeaderPairs = (),
@@ -78,10 +72,9 @@ class VettedAgent:
                 for value in values
                 if name.lower() not in self._replaced
             )
-            headers_out = (*pairs, *self._injected)
-            return self._upstream.send(
-                OutboundRequest(method, vetted, headers_out, bodyProducer, self._timeouts)
-            )
+            sent = (*pairs, *self._injected)
+            outbound = OutboundRequest(method, vetted, sent, bodyProducer, self._timeouts)
+            return self._upstream.send(outbound)
 
         return maybeDeferred(send)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
 from ..deadlines import NEVER, Ticker
@@ -53,7 +54,7 @@ class UpstreamClient:
             return Deferred.fromCoroutine(self._send_on_new(outbound, key, total_at))
         answer = connection.exchange(outbound, total_at)
         if outbound.method in _SAFE and outbound.body is None:
-            return Deferred.fromCoroutine(self._retry_if_stale(answer, outbound, key, total_at))
+            answer.addErrback(self._retry_if_stale, outbound, key, total_at)
         return answer
 
     async def _send_on_new(
@@ -74,17 +75,11 @@ class UpstreamClient:
         self.connector.remember(connection, outbound.target.target, outbound.certificate)
         return response
 
-    async def _retry_if_stale(
-        self,
-        answer: Deferred[IResponse],
-        outbound: OutboundRequest,
-        key: PoolKey,
-        total_at: float,
-    ) -> IResponse:
-        try:
-            return await answer
-        except StaleConnection:
-            return await self._send_on_new(outbound, key, total_at)
+    def _retry_if_stale(
+        self, failure: Failure, outbound: OutboundRequest, key: PoolKey, total_at: float
+    ) -> Deferred[IResponse]:
+        failure.trap(StaleConnection)
+        return Deferred.fromCoroutine(self._send_on_new(outbound, key, total_at))
 
     def close(self) -> Deferred[None]:
         """Close idle connections."""

@@ -10,21 +10,21 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from ..deadlines import Ticker
-from ..errors import AddressNotAllowed, BadGateway, ProxyError, UpstreamTimeout
+from ..errors import AddressNotAllowed, BadGateway
 from ..model import Address, ClientCertificate, Target, VettedTarget
 from ..policy.egress import check_address
 from .attempts import cancelled_next_turn
 from .connection import PoolKey, UpstreamConnection
-from .lookups import SharedLookups
+from .lookups import SharedLookups, as_upstream_failure
 from .places import Share
 from .pool import Pool
-from .tls import TlsContexts, cause_of
+from .tls import TlsContexts
 
 _STAGGER = 0.25  # RFC 8305 section 8: Connection Attempt Delay
 _MOST_ADDRESSES = 64
@@ -66,8 +66,9 @@ class Connector:
             self._connect(vetted, keeper, key, caller, certificate)
         )
         attempt.addTimeout(timeout, self._reactor)
-        attempt.addErrback(_as_upstream_failure, vetted.target.origin)
-        return attempt
+        step = f"connecting to {vetted.target.origin}"
+        # A cancel stays one: the browser left.
+        return attempt.addErrback(as_upstream_failure, step, CancelledError)
 
     async def _connect(
         self,
@@ -194,12 +195,3 @@ def race(
 
     attempt_next()
     return result
-
-
-def _as_upstream_failure(failure: Failure, origin: str) -> Failure:
-    """A failure of Twisted's as one of ``IUpstream``; a cancel (the browser left) stays one."""
-    if failure.check(TimeoutError):
-        return Failure(UpstreamTimeout(reason=f"connecting to {origin} took too long"))
-    if failure.check(ProxyError, CancelledError):
-        return failure
-    return Failure(BadGateway(reason=f"connecting to {origin} failed: {cause_of(failure)}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 from attrs import frozen
@@ -70,13 +70,15 @@ class DnsResolver:
     that could not be sent (no descriptor was left) would stay in its table for ever, and every
     later look-up of that name would wait for it.
 
-    :param servers: ``"9.9.9.9"`` or ``"127.0.0.1:5353"``.
+    :param servers: address and port of each.
     :param reactor: ``IReactorUDP`` and ``IReactorTime``.
     """
 
-    def __init__(self, servers: Sequence[str], reactor: Any, resolver: Any = None) -> None:
+    def __init__(
+        self, servers: Sequence[tuple[str, int]], reactor: Any, resolver: Any = None
+    ) -> None:
         self._resolver = resolver or client.Resolver(
-            servers=[check_server(text) for text in servers], timeout=_TIMEOUTS, reactor=reactor
+            servers=list(servers), timeout=_TIMEOUTS, reactor=reactor
         )
 
     def resolve(self, host: str) -> Deferred[Answer]:
@@ -124,23 +126,3 @@ def _records(headers: Sequence[Any]) -> list[Record]:
         elif header.type == dns.CNAME:
             records.append(Record(name, str(payload.name).lower().rstrip("."), header.ttl))
     return records
-
-
-def check_server(text: str) -> tuple[str, int]:
-    """Read an entry of ``dns_servers`` as address and port.
-
-    :raises ValueError: *text* is no address, perhaps with a port.
-
-    >>> check_server("9.9.9.9"), check_server("[::1]:5353")
-    (('9.9.9.9', 53), ('::1', 5353))
-    """
-    host, port_text = text, ""
-    if text.startswith("["):
-        host, _, port_text = text[1:].partition("]")
-    elif text.count(":") == 1:
-        host, _, port_text = text.partition(":")
-    port = int(port_text.lstrip(":") or dns.PORT)
-    ip_address(host)
-    if not 1 <= port <= 65535:
-        raise ValueError(f"{text!r} has no port from 1 to 65535")
-    return host, port

@@ -15,6 +15,7 @@ from ..interfaces import IResolver
 from ..model import Answer
 from .places import PlaceLimits, Places, Share
 from .resolver import NoAddress
+from .tls import cause_of
 
 _LONGEST_TTL = 300.0
 # Seconds for which a name without an address is not asked about again.
@@ -153,7 +154,7 @@ class SharedLookups:
             if waiter.called:
                 continue  # cancelled by what one before it did with the outcome
             if isinstance(outcome, Failure):
-                waiter.errback(_as_resolver_failure(outcome, lookup.host))
+                waiter.errback(as_upstream_failure(outcome, f"DNS look-up of {lookup.host}"))
             else:
                 waiter.callback(outcome)
 
@@ -177,11 +178,14 @@ class SharedLookups:
             self._answers.popitem(last=False)
 
 
-def _as_resolver_failure(failure: Failure, host: str) -> Failure:
-    """A foreign failure as one of ``IResolver``, with its type's name and without its text."""
-    if failure.check(ProxyError):
+def as_upstream_failure(failure: Failure, step: str, *kept: type[Exception]) -> Failure:
+    """A foreign failure as one of ours, with its type's name, or what OpenSSL says of it.
+
+    :param step: what failed, such as ``"DNS look-up of api.example.com"``.
+    :param kept: the types of failures that stay as they are; ours do.
+    """
+    if failure.check(ProxyError, *kept):
         return failure
     if failure.check(TimeoutError):
-        return Failure(UpstreamTimeout(reason=f"DNS look-up of {host} took too long"))
-    kind = failure.type.__name__ if failure.type else "unknown"
-    return Failure(BadGateway(reason=f"DNS look-up of {host} failed: {kind}"))
+        return Failure(UpstreamTimeout(reason=f"{step} took too long"))
+    return Failure(BadGateway(reason=f"{step} failed: {cause_of(failure)}"))

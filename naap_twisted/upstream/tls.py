@@ -6,7 +6,7 @@ a resumed session speaks for whoever began it (RFC 8446 section 2.2).
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from functools import lru_cache
 from typing import Any
 
 from cryptography import x509
@@ -120,32 +120,20 @@ class TlsContexts:
     """A TLS context for each host and certificate of ours, so that no handshake has to build one.
 
     :param most: contexts kept; the one used longest ago goes first.
+    :ivar for_host: gives the creator that verifies the certificate for a host (RFC 9525).
     """
 
     def __init__(self, ca_file: str = "", most: int = 256) -> None:
         self._roots = trust_roots(ca_file)
-        self._most = most
-        self._kept: OrderedDict[tuple[str, ClientCertificate | None], Resuming] = OrderedDict()
+        self.for_host = lru_cache(maxsize=most)(self._made_for)
 
-    def for_host(self, host: str, certificate: ClientCertificate | None = None) -> Resuming:
-        """The connection creator that verifies the certificate for *host* (RFC 9525).
-
-        :param certificate: is shown to a host that asks for one.
-        """
-        creator = self._kept.get((host, certificate))
-        if creator is None:
-            own = own_certificate(certificate)
-            creator = Resuming(
-                optionsForClientTLS(
-                    host,
-                    trustRoot=self._roots,
-                    acceptableProtocols=[b"http/1.1"],
-                    extraCertificateOptions={"enableSessionTickets": True, **own},
-                )
+    def _made_for(self, host: str, certificate: ClientCertificate | None = None) -> Resuming:
+        own = own_certificate(certificate)
+        return Resuming(
+            optionsForClientTLS(
+                host,
+                trustRoot=self._roots,
+                acceptableProtocols=[b"http/1.1"],
+                extraCertificateOptions={"enableSessionTickets": True, **own},
             )
-            self._kept[host, certificate] = creator
-            if len(self._kept) > self._most:
-                self._kept.popitem(last=False)
-        else:
-            self._kept.move_to_end((host, certificate))
-        return creator
+        )

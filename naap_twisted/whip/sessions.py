@@ -8,6 +8,7 @@ from collections.abc import Callable
 from twisted.web.iweb import IResponse
 
 from ..errors import InvalidTarget, NotFound
+from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..policy.target import parse_target
@@ -89,7 +90,7 @@ class WebRtcSessions:
         if request.method != b"POST":
             return True
         types = response.headers.getRawHeaders(b"content-type") or [b""]
-        return bool(types[0].partition(b";")[0].strip().lower() == OFFER.encode("ascii"))
+        return media_type(types[0]) == OFFER.encode("ascii")
 
 
 def _user_of(request: IDownstreamRequest) -> str | None:

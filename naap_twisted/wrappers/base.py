@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from typing import cast
 
-from twisted.web.resource import IResource, Resource
+from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
-from zope.interface import implementer
 
+from ..downstream.answering import HeadResource
 from ..downstream.caller import NOBODY, TrustedProxies, came_over_tls
-from ..interfaces import IDownstreamRequest, IHeadResource
+from ..interfaces import IDownstreamRequest
 
 #: A load balancer checks it by address and over plain http, however often it likes.
 HEALTH_PATH = b"/healthz"
 
 
-@implementer(IHeadResource)
-class Wrapper(Resource):
+class Wrapper(HeadResource):
     """A layer around *inner*. Subclasses decide in :meth:`admit` whether the request goes on."""
-
-    isLeaf = True
 
     def __init__(self, inner: IResource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

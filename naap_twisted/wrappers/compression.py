@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
+from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper
 
@@ -105,7 +106,7 @@ def _compressible(request: Request, headers: Headers) -> bool:
         return False
     default = request.defaultContentType or b""
     kind = headers.getRawHeaders(b"content-type", [default])[0]
-    return _COMPRESSIBLE.fullmatch(kind.partition(b";")[0].strip().lower()) is not None
+    return _COMPRESSIBLE.fullmatch(media_type(kind)) is not None
 
 
 def _weaken_etag(request: Request, headers: Headers) -> None:

@@ -30,10 +30,12 @@ _MOST_REQUESTED = 64
 # Bounds on the names in one log line: their length and their number.
 _LONGEST = 100
 _MOST_NAMED = 16
+# Seconds that a browser may remember a preflight.
+_MAX_AGE = b"600"
 _NO_ROUTE = RouteCors(methods=())
 _ALLOW_ORIGIN = spelled(b"Access-Control-Allow-Origin")
 _ALLOW_CREDENTIALS = spelled(b"Access-Control-Allow-Credentials")
-_EXPOSE = spelled(b"Access-Control-Expose-Headers")
+_EXPOSE = (spelled(b"Access-Control-Expose-Headers"), b"X-Request-ID")
 
 
 @frozen
@@ -43,8 +45,8 @@ class Plan:
     :ivar methods: the route's methods and OPTIONS.
     :ivar headers: allowed request headers; *listed* holds them in lower case.
     :ivar patterns: prefixes by which further requested headers are allowed.
-    :ivar expose: response headers that the page may read.
-    :ivar expose_options: *expose* of a response to OPTIONS, where WHIP clients look for PATCH.
+    :ivar expose: response headers that the page may read of an answer to OPTIONS: WHIP clients
+        look for PATCH there.
     :ivar accepts: header names and media types that a response to OPTIONS announces.
     :ivar own_options: the route answers OPTIONS itself.
     """
@@ -54,7 +56,6 @@ class Plan:
     listed: frozenset[bytes]
     patterns: HeaderPatterns
     expose: bytes
-    expose_options: bytes
     accepts: tuple[tuple[bytes, bytes], ...]
     own_options: bool
 
@@ -67,7 +68,6 @@ class Plan:
         own = HeaderPatterns(route.allow_patterns)
         # The registry stands first, because the first spelling of a name is the one that stays.
         headers = _unique(CORS_ALLOWED_HEADERS, extra.names, route.allow_headers, own.names)
-        expose = _unique(("X-Request-ID",), route.expose_headers)
         accepts = {"Accept-Post": route.accept_post, "Accept-Patch": route.accept_patch}
         announced = {
             name: types
@@ -79,9 +79,8 @@ class Plan:
             headers=_join(headers),
             listed=frozenset(name.lower().encode("ascii") for name in headers),
             patterns=HeaderPatterns([f"{stem}*" for stem in (*extra.prefixes, *own.prefixes)]),
-            expose=_join(expose),
-            expose_options=_join(
-                _unique(expose, ("Allow", "Access-Control-Allow-Methods"), announced)
+            expose=_join(
+                _unique(("X-Request-ID", "Allow", "Access-Control-Allow-Methods"), announced)
             ),
             accepts=tuple((name.encode("ascii"), types) for name, types in announced.items()),
             own_options=b"OPTIONS" in route.methods,
@@ -114,10 +113,9 @@ class Cors(Wrapper):
     :param routes: the methods and headers of each path.
     :param origins: ``"*"``, or origins such as ``"https://app.example.org"``.
     :param extra_headers: ``cors_headers``: names and patterns allowed on every route.
-    :param max_age: seconds that a browser may remember a preflight.
     :param trusted: proxies whose X-Forwarded-Proto is believed; it is a part of the own origin.
     :param own: names of this server, as a Host header spells them.
-    :raises ValueError: an origin or a header pattern is malformed.
+    :raises ValueError: a header pattern is malformed.
     """
 
     _log = Logger()
@@ -129,7 +127,6 @@ class Cors(Wrapper):
         origins: Sequence[str] | str = "*",
         extra_headers: Sequence[str] = (),
         *,
-        max_age: int = 600,
         trusted: TrustedProxies = NOBODY,
         own: Set[bytes] = LOOPBACK_NAMES,
     ) -> None:
@@ -137,7 +134,6 @@ class Cors(Wrapper):
         self._own = own
         self._routes = routes
         self._origins = Origins(origins)
-        self._max_age = [b"%d" % max_age]
         self._trusted = trusted
         self._extra_headers = tuple(extra_headers)
         extra = HeaderPatterns(extra_headers)
@@ -157,11 +153,11 @@ class Cors(Wrapper):
             self._log_origin(origins)
             request.refuse(OriginNotAllowed(reason="the origin is not in cors_origins"))
             return False
-        route = self._routes.cors_for(request.path)
-        plan = self._plan(route or _NO_ROUTE)
-        self._mark(request, origins, plan.expose)
+        self._mark(request, origins)
         if not options:
             return True
+        route = self._routes.cors_for(request.path)
+        plan = self._plan(route or _NO_ROUTE)
         preflight = origins is not None and request.requestHeaders.hasHeader(
             b"access-control-request-method"
         )
@@ -189,16 +185,14 @@ class Cors(Wrapper):
             return True
         return origin == b"http://" + host.authority and not is_https(request, self._trusted)
 
-    def _mark(
-        self, request: IDownstreamRequest, origins: Sequence[bytes] | None, expose: bytes
-    ) -> None:
+    def _mark(self, request: IDownstreamRequest, origins: Sequence[bytes] | None) -> None:
         headers = request.responseHeaders
         if self._origins.any:
-            put_preset(headers, ((_ALLOW_ORIGIN, b"*"), (_EXPOSE, expose)))
+            put_preset(headers, ((_ALLOW_ORIGIN, b"*"), _EXPOSE))
         elif origins is not None:
             # The origin equals a valid one, so it holds no byte that could break the line.
             allowed = (_ALLOW_ORIGIN, origins[0])
-            put_preset(headers, (allowed, (_ALLOW_CREDENTIALS, b"true"), (_EXPOSE, expose)))
+            put_preset(headers, (allowed, (_ALLOW_CREDENTIALS, b"true"), _EXPOSE))
 
     def _answer_options(
         self, request: IDownstreamRequest, route: RouteCors, plan: Plan, preflight: bool
@@ -211,14 +205,14 @@ class Cors(Wrapper):
         put(b"Access-Control-Allow-Headers", [allowed])
         if preflight:
             self._log_refused(request, route.route, plan.methods, requested, allowed)
-            put(b"Access-Control-Max-Age", self._max_age)
+            put(b"Access-Control-Max-Age", [_MAX_AGE])
             headers.removeHeader(b"access-control-expose-headers")
         else:
             put(b"Allow", [plan.methods])
             for name, types in plan.accepts:
                 put(name, [types])
             if headers.hasHeader(b"access-control-expose-headers"):
-                put(b"Access-Control-Expose-Headers", [plan.expose_options])
+                put(b"Access-Control-Expose-Headers", [plan.expose])
         request.setResponseCode(204)
         request.finish()
 

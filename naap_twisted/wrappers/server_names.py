@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from functools import lru_cache
 from ipaddress import ip_address
 
@@ -62,6 +62,12 @@ def parse_host(value: bytes) -> Host | None:
     return Host(match[1].lower().removesuffix(b"."), match[2] or b"")
 
 
+def host_names(values: Iterable[str]) -> frozenset[bytes]:
+    """The names of those *values* that a Host header can hold."""
+    hosts = (parse_host(value.encode("utf-8")) for value in values)
+    return frozenset(host.name for host in hosts if host is not None)
+
+
 def host_of(request: IDownstreamRequest) -> Host | None:
     """The request's host, or ``None`` where it is missing, repeated or malformed."""
     values = request.requestHeaders.getRawHeaders(b"host")
@@ -75,10 +81,9 @@ class ServerNames(Wrapper):
     server still sends ``Host: evil.example``. Ports are not compared, because a container's port
     may be mapped to another one.
 
-    :param names: host names or address literals, without scheme and port. Where there are none,
-        only a request on a loopback address is judged: a page can't connect to a UNIX socket.
+    :param names: ``server_names`` as the option was read. Where there are none, only a request on a
+        loopback address is judged: a page can't connect to a UNIX socket.
     :param also: further names, as a Host header spells them.
-    :raises ValueError: a name that no Host header could hold.
     """
 
     _log = Logger()
@@ -87,12 +92,8 @@ class ServerNames(Wrapper):
         self, inner: IResource, names: Sequence[str], *, also: Set[bytes] = frozenset()
     ) -> None:
         super().__init__(inner)
-        hosts = [(name, parse_host(name.encode("utf-8"))) for name in names]
-        for name, host in hosts:
-            if host is None or host.port:
-                raise ValueError(f"{name!r} is not a host name without port")
         self._listed = tuple(names)
-        self._names = also | frozenset(host.name for _, host in hosts if host is not None)
+        self._names = also | host_names(names)
 
     def admit(self, request: IDownstreamRequest) -> bool:
         """Let the request go on if its Host is one of this server's names."""

@@ -8,7 +8,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import create_external_proxy
-from naap_twisted.admin.setup import authority_of, own_origins, setup_of
+from naap_twisted.admin.setup import own_origins, setup_of
 
 from .support import PATH, SECRET, make
 
@@ -114,7 +114,3 @@ class OriginTests(SetupTestCase):
         self.assertEqual(
             own_origins(Server()), ["https://127.0.0.1", "http://127.0.0.1:81", "http://[::1]:81"]
         )
-
-    def test_authority(self):
-        """What goes into Host."""
-        self.assertEqual(authority_of("http://[::1]:81"), "[::1]:81")

@@ -6,7 +6,6 @@ from twisted.internet.protocol import Factory
 
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.testing import RawClient, request_bytes
-from naap_twisted.testing.client import _Wire
 from tests.integration.support import CHUNKED, OK, PATH, IntegrationTestCase, chunk
 
 from .faults import eventually
@@ -39,13 +38,12 @@ class HeldBodiesTests(IntegrationTestCase):
         )
 
     async def client(self, host="127.0.0.1"):
-        client = RawClient()
         endpoint = TCP4ClientEndpoint(
             reactor, "127.0.0.1", self.running.port, bindAddress=(host, 0)
         )
-        factory = Factory.forProtocol(lambda: _Wire(client))
+        factory = Factory.forProtocol(RawClient)
         factory.noisy = False
-        await endpoint.connect(factory)
+        client = await endpoint.connect(factory)
         self.addCleanup(client.stop)
         return client
 

@@ -194,7 +194,7 @@ class CrowdedTests(TestCase):
         """A name that could not be asked for can be asked for as soon as there is one again."""
         crowded = Crowded()
         server = ScriptedDns(self, lambda q, k, n: [answer(q, [a("127.0.0.1")])])
-        resolver = DnsResolver([f"127.0.0.1:{server.port}"], crowded)
+        resolver = DnsResolver([("127.0.0.1", server.port)], crowded)
         for _ in range(2):
             error = await self.assertFailure(resolver.resolve(HOST), BadGateway)
             self.assertIn("CannotListenError", error.reason)

@@ -8,6 +8,7 @@ from twisted.internet import reactor
 
 from naap_twisted.demo.service import DemoService
 
+from ..demo.loopback import Tally
 from .support import PACKAGES, BrowserTestCase, need_packages
 
 WIDE = {"width": 1200, "height": 800}
@@ -28,6 +29,7 @@ class DemoPageCase(BrowserTestCase):
     async def begin(self, tab: str = "", *, media: bool = False, **options: Any) -> None:
         """Start the demo, with or without media, and open its page at *tab*."""
         self.demo = DemoService(0, reactor, None, media)
+        self.openai = Tally(self.demo.openai)
         self.demo.startService()
         self.addCleanup(self.demo.stopService)
         assert self.demo.guide is not None

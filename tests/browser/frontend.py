@@ -17,6 +17,7 @@ from naap_twisted.demo import DemoService
 from naap_twisted.model import AllowedNetwork
 from naap_twisted.testing import RunningServer, ScriptedUpstream
 
+from ..demo.loopback import Tally
 from .support import PACKAGES, BrowserTestCase, lacks, listen, need_packages
 
 FRONTEND = Path(__file__).parent.parent.parent / "examples" / "frontend"
@@ -107,6 +108,7 @@ class FrontendTestCase(BrowserTestCase):
         """
         self.serve()
         demo = DemoService(0, reactor, out, media=media)
+        self.openai = Tally(demo.openai)
         demo.startService()
         self.addCleanup(demo.stopService)
         assert demo.server is not None

@@ -46,7 +46,7 @@ class ChatTests(DemoPageCase):
             self.assertTrue(seen[-1].endswith(ANSWER_END))
 
         await self.browse(scenario)
-        self.assertEqual(self.demo.openai.completed, 1)
+        self.assertEqual(self.openai.completed, 1)
 
     async def test_stop(self):
         """Stop ends the call to the upstream too."""
@@ -60,8 +60,8 @@ class ChatTests(DemoPageCase):
             expect()(page.locator("#send")).to_be_enabled()
 
         await self.browse(scenario)
-        await until(lambda: self.demo.openai.aborts == 1)
-        self.assertEqual(self.demo.openai.completed, 0)
+        await until(lambda: self.openai.aborts == 1)
+        self.assertEqual(self.openai.completed, 0)
 
     async def test_slow(self):
         """While nothing comes it says that it thinks, and can be stopped."""
@@ -73,9 +73,9 @@ class ChatTests(DemoPageCase):
             expect()(page.locator("#send")).to_have_text("Thinking...")
 
         await self.browse(scenario)
-        await until(lambda: self.demo.openai.calls == 1)
+        await until(lambda: self.openai.calls == 1)
         await self.browse(lambda page: page.click("#stop"))
-        await until(lambda: self.demo.openai.aborts == 1)
+        await until(lambda: self.openai.aborts == 1)
 
     async def test_errors(self):
         """An upstream's error is told with its code and the request id of the log line."""

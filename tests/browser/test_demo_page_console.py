@@ -66,7 +66,7 @@ class SendTests(ConsoleCase):
             expect()(page.locator(".fix p")).to_contain_text("in this route's [[proxy]]")
 
         await self.browse(scenario)
-        self.assertEqual(self.demo.openai.calls, 0)
+        self.assertEqual(self.openai.calls, 0)
 
     async def test_refused_beyond(self):
         """What the decision does not cover is said beside it; a 5xx points to the server's log."""
@@ -102,7 +102,7 @@ class SendTests(ConsoleCase):
             expect()(page.locator("#submit")).to_be_enabled()
 
         await self.browse(scenario)
-        await until(lambda: self.demo.openai.aborts == 1)
+        await until(lambda: self.openai.aborts == 1)
 
     async def test_cut(self):
         """A body that breaks off is told from a whole one."""
@@ -170,7 +170,7 @@ class SendTests(ConsoleCase):
             expect()(page.locator("#verdict.bad strong")).to_have_text("INVALID_TARGET")
 
         await self.browse(scenario)
-        self.assertEqual(self.demo.openai.calls, 0)
+        self.assertEqual(self.openai.calls, 0)
 
     async def test_pinned(self):
         """A pinned route takes a path below its base, and the methods it has; GET has no body."""

@@ -99,7 +99,7 @@ class AccessTests(FrontendTestCase):
 
     async def test_empty(self):
         """Nothing can be asked while the question is empty, or blank."""
-        demo = self.demo()
+        self.demo()
         await self.visit()
 
         def scenario(page):
@@ -112,7 +112,7 @@ class AccessTests(FrontendTestCase):
             return states
 
         self.assertEqual(await self.browse(scenario), [True, True, False, True])
-        self.assertEqual(demo.openai.calls, 0)
+        self.assertEqual(self.openai.calls, 0)
 
     async def test_read_aloud(self):
         """The answer is a polite live region, busy while it grows; errors are alerts."""

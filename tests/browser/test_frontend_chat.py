@@ -12,13 +12,13 @@ class DemoTests(FrontendTestCase):
 
     async def test_answer(self):
         """A typed question is answered, word by word, to the end."""
-        demo = self.demo()
+        self.demo()
         await self.visit()
         await self.ask("Who are you?")
         text = await self.shown(ANSWER, "your browser never saw it.")
         self.assertTrue(text.startswith("You asked: Who are you?"), text)
         await self.shown("section:has(#prompt) [role=status]", "Complete")
-        self.assertEqual((demo.openai.completed, demo.openai.aborts), (1, 0))
+        self.assertEqual((self.openai.completed, self.openai.aborts), (1, 0))
 
     async def test_upstream_errors(self):
         """The API's own refusals are shown in its words, with what is needed to ask for help."""

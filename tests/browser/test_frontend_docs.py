@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.config import parse_config
 from naap_twisted.demo import DemoService
 
+from ..demo.loopback import Tally
 from .frontend import FRONTEND, POLICY
 from .mistakes import DOCUMENT
 from .support import PACKAGES, BrowserTestCase, PageServer, need_packages, until
@@ -81,6 +82,7 @@ class PageTests(BrowserTestCase):
     async def begin(self, name, page):
         """*page*, before the demo."""
         self.demo = DemoService(0, reactor, None, media=False)
+        self.openai = Tally(self.demo.openai)
         self.demo.startService()
         self.addCleanup(self.demo.stopService)
         pages = PageServer(self)
@@ -101,7 +103,7 @@ class PageTests(BrowserTestCase):
         await self.ask("Who are you?")
         await self.answer("You asked: Who are you?")
         await self.answer("your browser never saw it.")
-        await until(lambda: self.demo.openai.completed)
+        await until(lambda: self.openai.completed)
         shown = await self.browse(lambda page: page.inner_text("p"))
         self.assertNotIn("(", shown)
 

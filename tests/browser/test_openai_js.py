@@ -4,6 +4,7 @@ from twisted.internet import reactor
 
 from naap_twisted.demo import DemoService
 
+from ..demo.loopback import Tally
 from .support import PACKAGES, BrowserTestCase, PageServer, need_packages, until
 
 # A page imports the package's own ES modules; it has no bare imports to bundle.
@@ -49,6 +50,7 @@ class OpenAITests(BrowserTestCase):
     async def begin(self):
         need_packages("openai")
         self.demo = DemoService(0, reactor, None, media=False)
+        self.openai = Tally(self.demo.openai)
         self.demo.startService()
         self.addCleanup(self.demo.stopService)
         self.base = self.demo.server.addresses()[0] + "/api/v1/openai"
@@ -65,7 +67,7 @@ class OpenAITests(BrowserTestCase):
         """A whole answer; the client's own key goes nowhere, the proxy's does."""
         await self.begin()
         self.assertIn("You asked: Hello?", await self.run_script(ASK))
-        self.assertEqual(self.demo.openai.completed, 1)
+        self.assertEqual(self.openai.completed, 1)
 
     async def test_stream(self):
         """A streamed answer, word by word."""
@@ -78,8 +80,8 @@ class OpenAITests(BrowserTestCase):
         """Leaving the loop ends the upstream call."""
         await self.begin()
         await self.run_script(LEAVE)
-        await until(lambda: self.demo.openai.aborts)
-        self.assertEqual(self.demo.openai.completed, 0)
+        await until(lambda: self.openai.aborts)
+        self.assertEqual(self.openai.completed, 0)
 
     async def test_errors(self):
         """The client raises its own classes, with the API's words, code and waiting time."""
@@ -102,4 +104,4 @@ class OpenAITests(BrowserTestCase):
         self.expect_console("status of 413")
         error = await self.run_script(FAIL, "m" * 1_100_000)
         self.assertEqual((error["typed"], error["code"]), ("APIError", "BODY_TOO_LARGE"))
-        self.assertEqual(self.demo.openai.calls, 0)
+        self.assertEqual(self.openai.calls, 0)

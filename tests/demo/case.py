@@ -8,7 +8,7 @@ from twisted.trial.unittest import TestCase
 
 from naap_twisted.demo.service import DemoService
 
-from .loopback import call, shell_words
+from .loopback import Tally, call, shell_words
 
 
 def parse_curl(command):
@@ -42,6 +42,7 @@ class DemoCase(TestCase):
     def setUp(self):
         self.out = io.StringIO()
         self.demo = DemoService(0, reactor, self.out, media=self.media)
+        self.openai, self.whip = Tally(self.demo.openai), Tally(self.demo.whip)
         self.demo.startService()
         self.addCleanup(self.demo.stopService)
         self.guide = self.demo.guide

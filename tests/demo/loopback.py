@@ -17,6 +17,38 @@ def serve(test, site):
     return f"http://127.0.0.1:{port.getHost().port}"
 
 
+class Tally:
+    """The requests that come in at *upstream*'s site, and how their answers end.
+
+    :ivar calls: all of them.
+    :ivar completed: those whose answer was sent to its end and is no error.
+    :ivar aborts: those whose connection ended before.
+    """
+
+    def __init__(self, upstream):
+        self.calls = self.completed = self.aborts = 0
+        self._site = upstream.site
+        upstream.site = self.site
+
+    def site(self):
+        site = self._site()
+        find = site.getResourceFor
+
+        def find_and_count(request):
+            self.calls += 1
+            request.notifyFinish().addCallbacks(self._ended, self._cut, (request,))
+            return find(request)
+
+        site.getResourceFor = find_and_count
+        return site
+
+    def _ended(self, _, request):
+        self.completed += request.code < 400
+
+    def _cut(self, _):
+        self.aborts += 1
+
+
 def call(method, url, headers=None, json=None, data=None, key=AUTHORIZATION):
     """One request on its own connection; gives the Deferred of its response."""
     headers = dict(headers or {})

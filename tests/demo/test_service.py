@@ -135,8 +135,8 @@ class Behaviour(DemoCase):
         response.deliverBody(arrivals)
         await until(lambda: arrivals.pieces)
         arrivals.transport.loseConnection()
-        await until(lambda: self.demo.openai.aborts)
-        self.assertEqual(self.demo.openai.completed, 0)
+        await until(lambda: self.openai.aborts)
+        self.assertEqual(self.openai.completed, 0)
 
     async def test_only_the_upstreams(self):
         """No other port of this machine can be reached through the demo."""
@@ -147,7 +147,7 @@ class Behaviour(DemoCase):
             )
             await response.content()
             self.assertEqual(response.code, 400, target)
-        self.assertEqual((self.demo.openai.calls, self.demo.whip.calls), (0, 0))
+        self.assertEqual((self.openai.calls, self.whip.calls), (0, 0))
 
     async def test_starts_again(self):
         """Stopped and started, it has new ports and works."""

@@ -6,7 +6,7 @@ from naap_twisted.demo import whip_upstream
 from naap_twisted.demo.whip_upstream import WhipUpstream
 from naap_twisted.secret import Secret
 
-from .loopback import AUTHORIZATION, call, serve
+from .loopback import AUTHORIZATION, Tally, call, serve
 from .test_sdp import OFFER
 
 FRAGMENT = "a=ice-ufrag:x\r\na=ice-pwd:y\r\n"
@@ -15,6 +15,7 @@ FRAGMENT = "a=ice-ufrag:x\r\na=ice-pwd:y\r\n"
 class Whip(TestCase):
     def setUp(self):
         self.upstream = WhipUpstream(Secret(AUTHORIZATION))
+        self.tally = Tally(self.upstream)
         self.base = serve(self, self.upstream.site())
 
     def offer(self, text=OFFER, content_type="application/sdp", **options):
@@ -63,7 +64,7 @@ class Whip(TestCase):
             await response.content()
             self.assertEqual(response.code, status, options)
         self.assertEqual(len(self.upstream.sessions), 0)
-        self.assertEqual(self.upstream.calls, 4)
+        self.assertEqual(self.tally.calls, 4)
 
     async def test_trickle(self):
         """PATCH: 204; another ETag 412; another type 415; no session 404."""

@@ -86,7 +86,7 @@ class Browser:
             self.resource,
             limits=DownstreamLimits(**limits),
             reactor=self.clock,
-            observer=self.finished.append,
+            observers=[self.finished.append],
         )
         self.transport = BrowserTransport(None, peer)
         self.channel = self.site.buildProtocol(self.transport.getPeer())

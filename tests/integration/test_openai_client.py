@@ -9,6 +9,7 @@ from naap_twisted.demo.openai_upstream import OpenAIUpstream
 from naap_twisted.model import User
 from naap_twisted.secret import Secret
 
+from ..demo.loopback import Tally
 from .canary import AUTHORIZATION
 from .support import IntegrationTestCase, until
 
@@ -22,6 +23,7 @@ class OpenAIClientTests(IntegrationTestCase):
     def setUp(self):
         super().setUp()
         self.api = OpenAIUpstream(Secret(AUTHORIZATION), reactor, words_per_second=200.0)
+        self.tally = Tally(self.api)
         port = reactor.listenTCP(0, self.api.site(), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         tokens = StaticTokens({TOKEN: User("ada")})
@@ -54,7 +56,7 @@ class OpenAIClientTests(IntegrationTestCase):
         completion = await self.ask(self.chat())
         self.assertEqual(completion.model, "demo-chat")
         self.assertTrue(completion.choices[0].message.content)
-        self.assertEqual(self.api.completed, 1)
+        self.assertEqual(self.tally.completed, 1)
 
     async def test_stream(self):
         """The pieces together say what the whole answer says."""
@@ -73,7 +75,7 @@ class OpenAIClientTests(IntegrationTestCase):
             return list(self.chat("demo-cut", stream=True)(client))
 
         await self.fails(openai.APIConnectionError, use)
-        self.assertEqual(self.api.completed, 0)
+        self.assertEqual(self.tally.completed, 0)
 
     async def test_leaving_a_stream_stops_the_upstream(self):
         def use(client):
@@ -82,8 +84,8 @@ class OpenAIClientTests(IntegrationTestCase):
             stream.close()
 
         await self.ask(use)
-        await until(lambda: self.api.aborts == 1, 1.0)
-        self.assertEqual(self.api.completed, 0)
+        await until(lambda: self.tally.aborts == 1, 1.0)
+        self.assertEqual(self.tally.completed, 0)
 
     async def test_models(self):
         page = await self.ask(lambda client: client.models.list())
@@ -104,7 +106,7 @@ class OpenAIClientTests(IntegrationTestCase):
             return self.chat("demo-429")(client.with_options(max_retries=1))
 
         await self.fails(openai.RateLimitError, use)
-        self.assertEqual(self.api.calls, 2)
+        self.assertEqual(self.tally.calls, 2)
 
     async def test_authentication_error_of_the_upstream(self):
         error = await self.fails(openai.AuthenticationError, self.chat("demo-401"))
@@ -113,7 +115,7 @@ class OpenAIClientTests(IntegrationTestCase):
     async def test_authentication_error_of_ours(self):
         error = await self.fails(openai.AuthenticationError, self.chat(), token="nobody")
         self.assertEqual((error.status_code, error.code), (401, "INVALID_TOKEN"))
-        self.assertEqual(self.api.calls, 0)
+        self.assertEqual(self.tally.calls, 0)
 
     async def test_server_error(self):
         error = await self.fails(openai.InternalServerError, self.chat("demo-500"))

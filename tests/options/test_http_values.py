@@ -25,7 +25,6 @@ TAKEN = [
     (http.server_name, ["localhost", "proxy.example.org", "127.0.0.1", "[::1]"]),
     (http.mount_path, ["/a", "/assistant/openai-proxy", "/a/b.c/d_e~f", "/..a"]),
     (http.network, ["10.0.0.0/8", "::1/128", "127.0.0.1/32"]),
-    (http.dns_server, ["9.9.9.9", "127.0.0.1:5353", "[::1]", "[::1]:53", "2620:fe::fe"]),
     (http.authorize, ["user", "anyone", "role:admin", "role:a/b", "mod:fn", "a.b:C.method"]),
 ]
 
@@ -39,11 +38,12 @@ REFUSED = [
     (http.origin, ["null", "*", "", "localhost:3000", "https://a.example/", "https://A.example"]),
     (http.origin, ["https://a.example:443", "http://a:80", "https://*.a.example", "http://u@a"]),
     (http.origin, ["http://bücher.example", "http://", "https://a b"]),
-    (http.server_name, ["", "https://a", "a/b", "a b", "a:80"]),
+    (http.server_name, ["", "https://a", "a/b", "a b", "a:80", "*.example.org", "é.example"]),
     (http.mount_path, ["", "/", "a", "/a/", "/a//b", "/a b", "/a?b", "/a#b", "/%41", "/<x>"]),
     (http.mount_path, ["/.", "/a/..", "/a/../b", "/ä", "//a", "/a\n"]),
     (http.network, ["", "10.0.0.1/8", "example.org", "0.0.0.0/0", "::/0", 4]),
     (http.dns_server, ["", "dns.example", "9.9.9.9:0", "9.9.9.9:65536", "[9.9.9", "999.1.1.1"]),
+    (http.dns_server, ["9.9.9.9:x", "::1:53:"]),
     (
         http.authorize,
         ["", "role:", "role:a b", "users", "module", "a:", ":b", "a b:c", "a:b()", "a/b:c", "é:f"],
@@ -57,6 +57,17 @@ class TableTests(SynchronousTestCase):
         for parse, values in TAKEN:
             for value in values:
                 self.assertEqual(parse(value), value, value)
+
+    def test_dns_server(self) -> None:
+        """An address with or without a port, which is 53 then."""
+        for text, expected in (
+            ("9.9.9.9", ("9.9.9.9", 53)),
+            ("127.0.0.1:5353", ("127.0.0.1", 5353)),
+            ("[::1]", ("::1", 53)),
+            ("[::1]:5353", ("::1", 5353)),
+            ("2620:fe::fe", ("2620:fe::fe", 53)),
+        ):
+            self.assertEqual(http.dns_server(text), expected)
 
     def test_refused(self) -> None:
         """Everything else is a ValueError with a reason."""

@@ -6,15 +6,26 @@ from attrs import frozen
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.options.option import option, options_of
-from naap_twisted.options.values import optional, size, text
+from naap_twisted.options.values import flag, list_of, optional, size, text
 
 
 @frozen
 class Sample:
     section: ClassVar[str] = "sample"
-    limit: int = option(size, "1kb", "How much.", '"2kb"')
-    word: str | None = option(optional(text), None, "Which.", keyword="", since="0.2")
-    secret: str = option(text, "x", "Hidden.", unset="y", keyword="sample_secret", secret=True)
+    limit: int = option(size, "How much.", '"2kb"', default="1kb")
+    word: str | None = option(optional(text), "Which.", keyword="", since="0.2")
+    secret: str = option(
+        text, "Hidden.", default="x", unset="y", keyword="sample_secret", secret=True
+    )
+
+
+@frozen
+class Unsaid:
+    section: ClassVar[str] = "unsaid"
+    word: str = option(text, "Which.")
+    on: bool = option(flag, "Whether.")
+    words: tuple[str, ...] = option(list_of(text, what="words"), "Which.")
+    more: str | None = option(optional(text), "Which.")
 
 
 class OptionTests(SynchronousTestCase):
@@ -37,4 +48,10 @@ class OptionTests(SynchronousTestCase):
 
     def test_a_bad_default(self) -> None:
         """It is refused where it is written."""
-        self.assertRaises(ValueError, option, size, "1 apple", "How much.")
+        self.assertRaises(ValueError, option, size, "How much.", default="1 apple")
+
+    def test_no_default(self) -> None:
+        """An entry that names none has what its kind has for nothing."""
+        named = options_of(Unsaid).values()
+        self.assertEqual([option.default for option in named], ["", False, (), None])
+        self.assertEqual(Unsaid(), Unsaid(word="", on=False, words=(), more=None))

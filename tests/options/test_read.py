@@ -21,9 +21,9 @@ def _where(value: object, surroundings: Surroundings) -> str:
 @frozen
 class Sample:
     section: ClassVar[str] = "s"
-    path: str = option(text, "", "Where.", required=True)
-    limits: tuple[int, ...] = option(list_of(count, what="numbers"), (7,), "How many.")
-    file: str = option(_where, "", "Which.", unset="")
+    path: str = option(text, "Where.", required=True)
+    limits: tuple[int, ...] = option(list_of(count, what="numbers"), "How many.", default=(7,))
+    file: str = option(_where, "Which.", default="", unset="")
 
 
 class ReadTests(SynchronousTestCase):

@@ -69,11 +69,10 @@ class ReadmeTests(SynchronousTestCase):
     def test_tables(self) -> None:
         """README has the tables that ``naap-proxy options --markdown`` prints."""
         readme = (ROOT / "README.md").read_text("utf-8")
-        for mark, table in (
-            (reference.ROUTE_MARK, reference.route_table()),
-            (reference.SERVER_MARK, reference.server_table()),
-        ):
-            self.assertIn(f"{mark}\n{table}\n", readme)
+        for mark in (reference.ROUTE_MARK, reference.SERVER_MARK):
+            table = reference.tables().partition(mark)[2].partition("\n\n")[0]
+            self.assertGreater(table.count("\n"), 10)
+            self.assertIn(f"{mark}{table.rstrip()}\n\n", readme)
 
     def test_text(self) -> None:
         """The command for people names every option, with what it is."""

@@ -7,7 +7,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.model import UserKeyHeader
 from naap_twisted.options import secrets
-from naap_twisted.options.values import Flaws
+from naap_twisted.options.values import Flaws, Surroundings
 from naap_twisted.secret import Secret
 
 CANARY = "sk-canary-9f2"
@@ -17,7 +17,7 @@ class SecretsCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.directory = Path(self.mktemp()).absolute()
         self.directory.mkdir()
-        self.around = secrets.Surroundings(
+        self.around = Surroundings(
             self.directory,
             {"KEY": CANARY, "EMPTY": "", "BLANK": " \t", "LINES": f"{CANARY}\r\nX-Evil: 1"},
         )
@@ -57,7 +57,7 @@ class ResolveTests(SecretsCase):
     def test_again(self) -> None:
         """What a file has a part in can be read again, from wherever the process has gone."""
         path = self.write("key", b"from-file\n")
-        relative = secrets.Surroundings(Path(os.path.relpath(self.directory)), {"KEY": CANARY})
+        relative = Surroundings(Path(os.path.relpath(self.directory)), {"KEY": CANARY})
         secret = secrets.resolve("${env:KEY} ${file:key}", relative)
         self.assertEqual(secret.files, (path,))
         self.addCleanup(os.chdir, os.getcwd())
@@ -107,7 +107,7 @@ class ResolveTests(SecretsCase):
 
     def test_a_value_is_not_expanded_again(self) -> None:
         """What a variable holds is not a template, and one that looks like it is a mistake."""
-        around = secrets.Surroundings(self.directory, {"A": "${env:B}", "B": CANARY})
+        around = Surroundings(self.directory, {"A": "${env:B}", "B": CANARY})
         error = self.assertRaises(ValueError, secrets.resolve, "${env:A}", around)
         self.assertIn("secret from env:A is a variable's name", str(error))
 

@@ -39,7 +39,7 @@ class ExplainTests(SynchronousTestCase):
         return Deferred.fromCoroutine(steps)
 
     def explain(self, url: str, **edits: str) -> list[tuple[str, bool]]:
-        return [(s.name, s.passed) for s in self.successResultOf(self.start(url, **edits))]
+        return [(s.name, s.allowed) for s in self.successResultOf(self.start(url, **edits))]
 
     def test_allowed(self) -> None:
         """Every step of the spine's decision, all passed."""
@@ -79,7 +79,7 @@ class ExplainTests(SynchronousTestCase):
         self.clock.advance(9.9)
         self.assertNoResult(waiting)
         self.clock.advance(0.2)
-        self.assertFalse(self.successResultOf(waiting)[-1].passed)
+        self.assertFalse(self.successResultOf(waiting)[-1].allowed)
 
     def test_address_as_host(self) -> None:
         """An address is not looked up, and allow_networks says what of it is open."""
@@ -130,7 +130,7 @@ class ExplainTests(SynchronousTestCase):
         ):
             steps = self.successResultOf(self.start(url))
             self.assertEqual([s.error.code for s in steps if s.error is not None], [code])
-            self.assertFalse(steps[-1].passed)
+            self.assertFalse(steps[-1].allowed)
         self.resolver = Resolver("93.184.216.34", "127.0.0.1")
         *_, public, private = self.successResultOf(self.start("https://api.openai.com/"))
         self.assertIsNone(public.error)

@@ -4,12 +4,15 @@ from twisted.internet.defer import succeed
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
-from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IResponse
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface.verify import verifyObject
 
 from naap_twisted.framing.head import ResponseHead
+from naap_twisted.model import OutboundRequest, Target
+from naap_twisted.policy.egress import AnyHost
+from naap_twisted.route.scrub import Guard
 from naap_twisted.secret import Secret
-from naap_twisted.server.own_calls import ScrubbingAgent
+from naap_twisted.server.own_calls import ScrubbingUpstream
 from naap_twisted.upstream.response import UpstreamResponse
 
 KEY = b"sk-canary-0123456789"
@@ -26,23 +29,26 @@ class Taker(Protocol):
         self.ended = reason.type
 
 
-class Agent:
+class Upstream:
     """Gives the one answer."""
 
     def __init__(self, response):
         self.response = response
 
-    def request(self, *request):
+    def send(self, outbound):
         return succeed(self.response)
+
+    def close(self):
+        return succeed(None)
 
 
 class ScrubbingTests(SynchronousTestCase):
     def answer(self, *fields):
         head = ResponseHead(status=401, fields=list(fields), body_length=99, keep_alive=True)
         self.upstream = UpstreamResponse(head, lambda _: None, lambda: None)
-        agent = ScrubbingAgent(Agent(self.upstream), INJECTED)
-        verifyObject(IAgent, agent)
-        return self.successResultOf(agent.request(b"GET", b"https://api.example.com/"))
+        scrubbing = ScrubbingUpstream(Upstream(self.upstream), Guard(INJECTED))
+        target = AnyHost().vet(Target("https", "api.example.com", 443, "/"))
+        return self.successResultOf(scrubbing.send(OutboundRequest(b"GET", target, ())))
 
     def test_headers(self):
         """A value that repeats the key is redacted; a name that does goes."""

@@ -32,8 +32,6 @@ class BuildTests(SynchronousTestCase):
         empty = self.build()
         self.assertIsNone(empty.usage)
         self.assertIsInstance(empty.limiter("user", LIMIT), MemoryRateLimiter)
-        log = print
-        self.assertIs(empty.observer(log), log)
         error = self.assertRaises(ConfigError, lambda: empty.keys)
         self.assertIn("state_dir", str(error))
 
@@ -95,11 +93,8 @@ class OpenTests(TestCase):
             opened = self.build(folder, key)
             opened.open()
             await opened.keys.put("ada", "p", Secret("sk-1234567890"))
-            seen = []
             record = ExchangeRecord(user=User("ada"), route="/r", phases={"headers": 0.1})
-            request = type("Request", (), {"record": record})
-            opened.observer(seen.append)(request)
-            self.assertEqual(seen, [request])
+            opened.usage.ended(record)
             await opened.close()
             again = self.build(folder, key)
             again.open()

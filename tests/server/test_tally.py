@@ -33,15 +33,12 @@ class TallyTests(SynchronousTestCase):
             self.tally.count(ExchangeRecord(route=route, outcome=outcome), 200, 0.1)
         self.assertEqual(self.tally.outcomes, {("/a", "X"): 1, ("/b", "X"): 2})
 
-    def test_after(self):
-        """The observer first; then the exchange counts, timed by its site's clock."""
-        seen = []
+    def test_ended(self):
+        """The exchange counts, timed by its site's clock."""
         site = SimpleNamespace(ticker=SimpleNamespace(now=lambda: 12.0))
-        observer = self.tally.after(seen.append)
         for code, began in ((404, True), (200, False)):
             record = ExchangeRecord(route="/a", started=11.0)
             request = SimpleNamespace(record=record, code=code, startedWriting=began, site=site)
-            observer(request)
-            self.assertIs(seen[-1], request)
+            self.tally.ended(request)
         self.assertEqual(self.tally.routes["/a"].statuses, [1, 0, 0, 0, 1, 0])
         self.assertEqual(self.tally.routes["/a"].seconds, 2.0)

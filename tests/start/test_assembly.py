@@ -82,9 +82,10 @@ class BuildTests(SynchronousTestCase):
         options = server.config
         self.assertEqual(options.server.user_rate_limit, RateLimit(3, 9.0))
         self.assertEqual(options.redis.on_redis_loss, "deny")
-        route = server.routes()[0].proxy.route
-        self.assertEqual((route.rate_limit, route.count_tokens), (RateLimit(2, 60.0), True))
-        self.assertEqual((route.session_ttl, route.follow_redirects), (3600.0, True))
+        proxied = server.routes()[0].proxy
+        route, written = proxied.route, proxied.options
+        self.assertEqual((written.rate_limit, written.count_tokens), (RateLimit(2, 60.0), True))
+        self.assertEqual((route.session_ttl, written.follow_redirects), (3600.0, True))
         self.assertEqual(route.injects, ("Authorization", "X-A"))
         self.assertNotIn("plain", repr(route))
 
@@ -149,7 +150,7 @@ class BuildTests(SynchronousTestCase):
             raise ConfigError("ca_file: no", "listen[0]: no", "upstream.ca_file: no")
 
         self.patch(assembly, "make_server", refuse)
-        error = self.assertRaises(ConfigError, assembly.build_server, config_of())
+        error = self.assertRaises(ConfigError, assembly.checked_server, config_of())
         self.assertEqual(
             error.problems, ("upstream.ca_file: no", "server.listen[0]: no", "upstream.ca_file: no")
         )

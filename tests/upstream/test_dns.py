@@ -6,7 +6,7 @@ from twisted.names.error import DNSServerError
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import BadGateway
-from naap_twisted.upstream.dns import DnsResolver, Record, addresses_in, check_server
+from naap_twisted.upstream.dns import DnsResolver, Record, addresses_in
 from naap_twisted.upstream.resolver import NoAddress
 
 A, B = ip_address("192.0.2.1"), ip_address("2001:db8::1")
@@ -112,15 +112,3 @@ class DnsResolverTests(SynchronousTestCase):
         answer = self.successResultOf(self.resolve(cut, message(), message(FOUR)))
         self.assertEqual(answer.addresses, (A,))
         self.assertNotIsInstance(self.failed(cut, message(), cut), NoAddress)
-
-    def test_servers(self) -> None:
-        """Addresses with and without port; names and nonsense are refused."""
-        for text, expected in (
-            ("9.9.9.9", ("9.9.9.9", 53)),
-            ("127.0.0.1:5353", ("127.0.0.1", 5353)),
-            ("[::1]:5353", ("::1", 5353)),
-            ("2620:fe::fe", ("2620:fe::fe", 53)),
-        ):
-            self.assertEqual(check_server(text), expected)
-        for text in ("dns.example", "1.2.3.4:0", "1.2.3.4:x", ""):
-            self.assertRaises(ValueError, check_server, text)

@@ -164,7 +164,7 @@ class Contexts(SynchronousTestCase):
         made = [contexts.for_host("a.example", each) for each in (one, other, None)]
         self.assertEqual(len(set(map(id, made))), 3)
         self.assertIs(contexts.for_host("a.example", one), made[0])
-        self.assertIs(contexts.for_host("a.example"), made[2])
+        self.assertIs(contexts.for_host("a.example", None), made[2])
 
     def test_causes(self):
         """OpenSSL's words where it has some; else the kind of failure."""

@@ -23,7 +23,6 @@ ROUTES = {
     b"/whip": RouteCors(
         methods=(b"POST", b"PATCH", b"DELETE"),
         allow_headers=("X-Stream-URL", "x-target-url"),
-        expose_headers=("Location", "X-WHIP-Resource", "x-request-id"),
     ),
     b"/pinned": RouteCors(
         methods=(b"GET", b"POST"), allow_patterns=("X-Stainless-*", "OpenAI-Organization")
@@ -154,8 +153,8 @@ class PreflightTests(CorsTestCase):
         self.assertIsNone(request.sent("Access-Control-Allow-Private-Network"))
 
     def test_max_age(self) -> None:
-        """How long a browser remembers it is an option."""
-        self.assertEqual(self.preflight(max_age=5).sent("Access-Control-Max-Age"), "5")
+        """A browser remembers it for ten minutes."""
+        self.assertEqual(self.preflight().sent("Access-Control-Max-Age"), "600")
 
 
 class OptionsTests(CorsTestCase):
@@ -205,9 +204,7 @@ class ActualRequestTests(CorsTestCase):
         self.assertEqual(request.sent("Access-Control-Allow-Origin"), LISTED)
         self.assertEqual(request.sent("Access-Control-Allow-Credentials"), "true")
         self.assertEqual(request.sent("Vary"), "Origin")
-        self.assertEqual(
-            request.sent("Access-Control-Expose-Headers"), "X-Request-ID, Location, X-WHIP-Resource"
-        )
+        self.assertEqual(request.sent("Access-Control-Expose-Headers"), "X-Request-ID")
 
     def test_preflight_words_stay_out(self) -> None:
         """Lists that only a preflight needs are not sent with every answer."""
@@ -403,7 +400,6 @@ class LogTests(CorsTestCase):
 
 class SettingsTests(CorsTestCase):
     def test_refuses(self) -> None:
-        """A bad origin or pattern stops the start."""
-        for origins, extra in [(["https://a.example/"], ()), (["null"], ()), ("*", ("*",))]:
-            with self.assertRaises(ValueError, msg=(origins, extra)):
-                Cors(Answer(), Table(), origins, extra)
+        """A bad pattern stops the start."""
+        with self.assertRaises(ValueError):
+            Cors(Answer(), Table(), "*", ("*",))

@@ -147,9 +147,3 @@ class ServerNamesTests(SynchronousTestCase):
         request.getHost = lambda: IPv4Address("TCP", "127.0.0.1", 80)  # type: ignore[method-assign]
         ServerNames(Answer(), [], also=LOOPBACK_NAMES).render(request)
         self.assertIn('server_names = ["b.example"]', formatEvent(events[0]))
-
-    def test_refuses_bad_names(self) -> None:
-        """A name that no Host could equal is a mistake in the config."""
-        for name in ("", "a:80", "https://a", "a/b", "*.example.org", "é.example"):
-            with self.assertRaises(ValueError, msg=name):
-                ServerNames(Answer(), [name])

@@ -17,7 +17,7 @@ from twisted.web.iweb import IRequest
 
 from ...secret import Secret
 from ..upstream import UpstreamSite
-from ..whip_upstream import FRAGMENT_TYPE, OFFER_TYPE, admitted, media_type, refuse
+from ..whip_upstream import FRAGMENT_TYPE, OFFER_TYPE, Refusal, admit, created, media_type, refuse
 from .fragment import Fragment, NotAFragment, parse_fragment
 from .session import BadOffer, Ended, Publisher, RestartRefused, Session, Viewer
 
@@ -40,6 +40,7 @@ class MediaEndpoint:
     """
 
     app = Klein()
+    app.handle_errors(Refusal)(refuse)
 
     def __init__(self, authorization: Secret, say: Callable[[str], None]) -> None:
         self._authorization = authorization
@@ -59,19 +60,17 @@ class MediaEndpoint:
     @app.route("/whip/<room>", methods=["POST"])
     async def publish(self, request: IRequest, room: str) -> bytes:
         """Open a session that receives: 201, SDP answer, URL and entity-tag (RFC 9725, 4.2)."""
-        if refused := self._refusal(request):
-            return refused
+        self._admit_offer(request)
         return await self._open(request, "session", lambda *more: Publisher(room, *more))
 
     @app.route("/whep/<room>", methods=["POST"])
     async def view(self, request: IRequest, room: str) -> bytes:
         """Open a session that sends the media of the room's latest publisher; 409 without one."""
-        if refused := self._refusal(request):
-            return refused
+        self._admit_offer(request)
         publishers = [p for p in self._publishers() if p.room == room and p.state == "connected"]
         if not publishers:
             request.setHeader(b"retry-after", b"2")
-            return refuse(request, 409, b"nobody publishes in this room")
+            raise Refusal(409, b"nobody publishes in this room")
         latest = publishers[-1]
         return await self._open(request, "viewer", lambda *more: Viewer(latest, *more))
 
@@ -79,31 +78,27 @@ class MediaEndpoint:
     async def trickle(self, request: IRequest, name: str) -> bytes:
         """Take ICE candidates: 204 (4.3.2). An ICE restart, which aiortc lacks: 422 (4.3.1)."""
         session = self._session(request, name)
-        if session is None:
-            return b""
         if media_type(request) != FRAGMENT_TYPE:
-            return refuse(request, 415, b"expected " + FRAGMENT_TYPE)
+            raise Refusal(415, b"expected " + FRAGMENT_TYPE)
         expected = request.getHeader(b"if-match")
         if session.etag and expected is None:
-            return refuse(request, 428, b"expected If-Match with the session's ETag")
+            raise Refusal(428, b"expected If-Match with the session's ETag")
         if expected not in (None, b"*", session.etag.encode()):
-            return refuse(request, 412, b"the session has another ETag")
+            raise Refusal(412, b"the session has another ETag")
         try:
             fragment: Fragment = parse_fragment(_text(request))
             await awaited(session.add(fragment))
         except NotAFragment as error:
-            return refuse(request, 400, str(error).encode())
+            raise Refusal(400, str(error).encode()) from None
         except RestartRefused as error:
-            return refuse(request, 422, str(error).encode())
+            raise Refusal(422, str(error).encode()) from None
         request.setResponseCode(204)
         return b""
 
     @app.route("/whip/resource/<name>", methods=["DELETE"])
     async def end(self, request: IRequest, name: str) -> bytes:
         """End the session: 200 (section 4.2)."""
-        session = self._session(request, name)
-        if session is not None:
-            await awaited(session.close("its client ended it"))
+        await awaited(self._session(request, name).close("its client ended it"))
         return b""
 
     @app.route("/whip/<name>", methods=["GET"])
@@ -111,15 +106,14 @@ class MediaEndpoint:
     @app.route("/whip/resource/<name>", methods=["GET"])
     def look(self, request: IRequest, name: str) -> bytes:
         """No content, and nothing about whether there is such a session (section 4.1)."""
-        if admitted(request, self._authorization):
-            request.setResponseCode(204)
+        admit(request, self._authorization)
+        request.setResponseCode(204)
         return b""
 
     @app.route("/media", methods=["GET"])
     def statistics(self, request: IRequest) -> bytes:
         """JSON: the publishers' sessions that are open, without their URLs; how many viewers."""
-        if not admitted(request, self._authorization):
-            return b""
+        admit(request, self._authorization)
         request.setHeader(b"content-type", b"application/json")
         sessions = [
             {
@@ -137,16 +131,14 @@ class MediaEndpoint:
     def _publishers(self) -> list[Publisher]:
         return [s for s in self.sessions.values() if isinstance(s, Publisher)]
 
-    def _refusal(self, request: IRequest) -> bytes | None:
-        """The body of a refusal, which is never empty; ``None`` where the offer may be answered."""
-        if not admitted(request, self._authorization):
-            return b"the key is missing or wrong"
+    def _admit_offer(self, request: IRequest) -> None:
+        """:raises Refusal: the offer may not be answered."""
+        admit(request, self._authorization, b"the key is missing or wrong")
         if media_type(request) != OFFER_TYPE:
-            return refuse(request, 415, b"expected Content-Type: application/sdp")
+            raise Refusal(415, b"expected Content-Type: application/sdp")
         if len(self.sessions) >= MAX_SESSIONS:
             request.setHeader(b"retry-after", b"5")
-            return refuse(request, 503, b"too many sessions")
-        return None
+            raise Refusal(503, b"too many sessions")
 
     async def _open(
         self, request: IRequest, kind: str, make: Callable[[int, Ended], Session]
@@ -167,24 +159,17 @@ class MediaEndpoint:
         except BaseException as error:  # CancelledError, too: the proxy hung up meanwhile.
             await awaited(session.close("no answer to its offer"))
             if isinstance(error, BadOffer):
-                return refuse(request, 400, str(error).encode())
+                raise Refusal(400, str(error).encode()) from None
             raise
         self._say(f"media: {kind} {session.number} begins")
-        request.setResponseCode(201)
-        request.setHeader(b"content-type", OFFER_TYPE)
-        request.setHeader(b"location", b"/whip/resource/" + name.encode())
-        if session.etag:
-            request.setHeader(b"etag", session.etag.encode())
-        request.setHeader(b"accept-patch", FRAGMENT_TYPE)
-        return answer.encode()
+        return created(request, name, session.etag.encode(), answer)
 
-    def _session(self, request: IRequest, name: str) -> Session | None:
-        if not admitted(request, self._authorization):
-            return None
-        session = self.sessions.get(name)
-        if session is None:
-            refuse(request, 404, b"no such session")
-        return session
+    def _session(self, request: IRequest, name: str) -> Session:
+        """:raises Refusal: there is no such session, or no key."""
+        admit(request, self._authorization)
+        if name not in self.sessions:
+            raise Refusal(404, b"no such session")
+        return self.sessions[name]
 
 
 def _text(request: IRequest) -> str:

@@ -7,10 +7,6 @@ from aioice import ice
 LOOPBACK = "127.0.0.1"
 
 
-def _addresses(use_ipv4: bool, use_ipv6: bool) -> list[str]:
-    return [LOOPBACK]
-
-
 def gather_only_loopback() -> None:
     """Let new ICE agents have one host candidate, on 127.0.0.1.
 
@@ -21,7 +17,7 @@ def gather_only_loopback() -> None:
     """
     if not callable(getattr(ice, "get_host_addresses", None)):
         raise RuntimeError("aioice has no get_host_addresses: can't keep ICE on loopback")
-    ice.get_host_addresses = _addresses
+    ice.get_host_addresses = lambda use_ipv4, use_ipv6: [LOOPBACK]
 
 
 def all_on_loopback(description: str) -> bool:

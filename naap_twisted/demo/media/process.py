@@ -74,7 +74,7 @@ class MediaProcess(Service):
             childFDs={0: "w", 1: "r", 2: "r", _SOCKET: listening.fileno()},
         )
         listening.close()  # The child has its own copy; if it dies, connections are refused.
-        self._child.begin(self._authorization)
+        self._child.transport.writeToChild(0, self._authorization.reveal() + b"\n")
 
     def stopService(self) -> Deferred[Any]:
         """End the process; the Deferred fires once it has exited."""
@@ -108,10 +108,6 @@ class _Child(ProcessProtocol):
         self._ending = False
         self._gone: Deferred[Any] = Deferred()
         self._killing: Any = None
-
-    def begin(self, authorization: Secret) -> None:
-        """Write the key to its stdin."""
-        self.transport.writeToChild(0, authorization.reveal() + b"\n")
 
     def end(self, reactor: Any) -> Deferred[Any]:
         """Close its stdin, which ends it; kill it after :data:`PATIENCE` seconds."""

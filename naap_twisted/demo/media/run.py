@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from typing import Any
 
 from twisted.internet.error import ConnectionDone
@@ -53,11 +54,6 @@ def _authorization(of_child: bool) -> Secret:
     return Secret(f"Bearer {key}", source="WHIP_KEY")
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
 def main() -> None:
     """Run until SIGINT or SIGTERM or, with ``--fd``, until the parent ends.
 
@@ -75,11 +71,12 @@ def main() -> None:
     from .endpoint import MediaEndpoint, awaited
 
     reactor: Any = installed
-    endpoint = MediaEndpoint(authorization, _say)
+    say = partial(print, flush=True)
+    endpoint = MediaEndpoint(authorization, say)
     reactor.addSystemEventTrigger("before", "shutdown", lambda: awaited(endpoint.close()))
     if options.fd is None:
         port = reactor.listenTCP(options.port, endpoint.site(), interface="127.0.0.1").getHost()
-        _say(f"Listening on http://127.0.0.1:{port.port}/whip/any-room")
+        say(f"Listening on http://127.0.0.1:{port.port}/whip/any-room")
     else:
         # Ctrl-C reaches every process of the terminal; this one waits for its parent's end.
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):

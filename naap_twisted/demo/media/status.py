@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...admin.answering import Answering, only, send_json
+from ...downstream.answering import Answering, only, send_json
 from ...interfaces import IDownstreamRequest
 from .process import INSTALL, MediaProcess
 

@@ -12,6 +12,7 @@ from naap_twisted.demo.whip_upstream import WhipUpstream
 from naap_twisted.model import AllowedNetwork
 from naap_twisted.testing import RunningServer
 
+from ...demo.loopback import Tally
 from ..frontend import FrontendTestCase
 from ..namespace import is_isolated
 from ..support import lacks, until
@@ -57,6 +58,7 @@ class SessionTests(CameraTestCase):
         self.serve()
         key = new_authorization()
         self.endpoint = WhipUpstream(key)
+        self.whip = Tally(self.endpoint)
         port = reactor.listenTCP(0, self.endpoint.site(), interface="127.0.0.1")
         self.addCleanup(port.stopListening)
         port = port.getHost().port
@@ -100,7 +102,7 @@ class SessionTests(CameraTestCase):
         await self.stop_camera()
         await self.shown(STATUS, "Stopped")
         await until(lambda: not self.endpoint.sessions)
-        self.assertEqual(self.endpoint.calls, 2)
+        self.assertEqual(self.whip.calls, 2)
         shown = await self.browse(lambda page: page.locator("video").is_visible())
         self.assertFalse(shown)
         self.assertEqual(await self.browse(lambda page: page.locator(ERROR).count()), 0)
@@ -150,7 +152,7 @@ class SessionTests(CameraTestCase):
             lambda page: page.evaluate("document.querySelector('video').srcObject")
         )
         self.assertIsNone(live)
-        self.assertEqual(self.endpoint.calls, 0)
+        self.assertEqual(self.whip.calls, 0)
 
     async def test_looks(self):
         """axe-core has no serious finding while the camera is on."""

@@ -1,4 +1,4 @@
-"""How the admin side answers."""
+"""How a coroutine answers."""
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -6,7 +6,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.server import NOT_DONE_YET
 
-from naap_twisted.admin.answering import Answering, only, send_json
+from naap_twisted.downstream.answering import Answering, only, send_json
 from naap_twisted.errors import Forbidden, InternalError, MethodNotAllowed
 from tests.support import FakeRequest
 

@@ -1,4 +1,4 @@
-"""The base of the admin side's resources: a coroutine that ends with its caller, and no cache."""
+"""The bases of resources that answer at the end of a head; a coroutine ends with its caller."""
 
 from __future__ import annotations
 
@@ -12,15 +12,25 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 from zope.interface import implementer
 
-from ..errors import InternalError, MethodNotAllowed, ProxyError
+from ..errors import MethodNotAllowed, UpstreamCut
 from ..interfaces import IDownstreamRequest, IHeadResource
+from .answer import own_fields, refuse_failure, send
 
 
 @implementer(IHeadResource)
-class Answering(Resource):
-    """A leaf resource whose :meth:`serve` answers the request, or raises the refusal."""
+class HeadResource(Resource):
+    """A leaf that gets each request at the end of its headers, and answers through it."""
 
     isLeaf = True
+
+
+class Answering(HeadResource):
+    """A leaf resource whose :meth:`serve` answers the request, or raises the refusal.
+
+    :cvar failure_text: the log's words for a bug in :meth:`serve` of class *where*, on *route*.
+    """
+
+    failure_text = "{where} failed; it answered 500"
     _log = Logger()
 
     def render(self, request: IDownstreamRequest) -> int:
@@ -38,13 +48,10 @@ class Answering(Resource):
         raise NotImplementedError
 
     def _failed(self, failure: Failure, request: IDownstreamRequest) -> None:
-        if failure.check(CancelledError):
-            return  # The caller left.
-        error = failure.value
-        if not isinstance(error, ProxyError):
-            self._log.failure("{where} failed; it answered 500", failure, where=type(self).__name__)
-            error = InternalError()
-        request.refuse(error)
+        if failure.check(CancelledError, UpstreamCut):
+            return  # The caller left, or its connection was cut because the upstream's was.
+        where, route = type(self).__name__, request.record.route
+        refuse_failure(request, failure, self._log, self.failure_text, where=where, route=route)
 
 
 def only(request: IDownstreamRequest, *methods: bytes) -> None:
@@ -55,16 +62,5 @@ def only(request: IDownstreamRequest, *methods: bytes) -> None:
 
 def send_json(request: IDownstreamRequest, document: Any, status: int = 200) -> None:
     """Send *document* as the complete answer."""
-    send(request, json.dumps(document).encode(), "application/json", status)
-
-
-def send(request: Any, payload: bytes, content_type: str, status: int = 200) -> None:
-    """Send *payload* as the complete answer."""
-    request.setResponseCode(status)
-    headers = request.responseHeaders
-    headers.setRawHeaders(b"Content-Type", [content_type.encode("ascii")])
-    headers.setRawHeaders(b"Content-Length", [b"%d" % len(payload)])
-    headers.setRawHeaders(b"X-Content-Type-Options", [b"nosniff"])
-    headers.setRawHeaders(b"Cache-Control", [b"no-store"])
-    request.write(payload)
-    request.finish()
+    payload = json.dumps(document).encode()
+    send(request, status, own_fields(payload), payload)
