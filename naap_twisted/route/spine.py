@@ -35,6 +35,7 @@ from .redirects import send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
+from .signing import SignedExchange, Signing
 
 
 @frozen
@@ -182,23 +183,13 @@ class MountedProxy(Answering):
             content_type=content_type,
             request_id=record.request_id,
         )
-        outbound = OutboundRequest(
-            request.method,
-            vetted,
-            headers,
-            body,
-            route.timeouts,
-            record.caller,
-            identity,
-            self._certificate,
-        )
+        who = record.caller, identity, self._certificate
+        outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts, *who)
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
-        upstream, signed = self._upstream, None
-        if route.signing is not None:
-            patience = self._bound.gate.patience
-            upstream = signed = route.signing.exchange(upstream, target, guard, patience)
+        signed = None if route.signing is None else self._signed(route.signing, target, guard)
+        upstream = signed or self._upstream
         if self.options.follow_redirects:
             response, target = await send_and_follow(
                 upstream, outbound, self.egress, route.pinned, signed
@@ -210,14 +201,17 @@ class MountedProxy(Answering):
             guard = signed.guard
         record.mark("upstream")
         record.upstream_status = response.code
-        if token is not None and response.code == 401 and target.origin == vetted.target.origin:
-            self._forget(token)
+        if token is not None and target.origin == vetted.target.origin:
+            self._judged(token, response)
         await self._answer(request, response, target, guard)
 
-    def _forget(self, token: Secret) -> None:
+    def _signed(self, signing: Signing, target: Target, guard: Guard) -> SignedExchange:
+        return signing.exchange(self._upstream, target, guard, self._bound.gate.patience)
+
+    def _judged(self, token: Secret, response: IResponse) -> None:
         # The request is not sent again: the upstream may have acted on it before it said no.
-        assert self._access is not None
-        self._access.source.refused(token)
+        if response.code == 401 and self._access is not None:
+            self._access.source.refused(token)
 
     async def _answer(
         self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard
