@@ -11,6 +11,7 @@ from attrs import evolve, fields, has
 from ..secret import Secret
 
 T = TypeVar("T")
+_OURS = __name__.partition(".")[0]
 
 
 def _members(value: object) -> dict[Any, object]:
@@ -19,8 +20,9 @@ def _members(value: object) -> dict[Any, object]:
         return dict(value)
     if isinstance(value, tuple):
         return dict(enumerate(value))
-    if has(type(value)):
-        kind: Any = type(value)
+    kind: Any = type(value)
+    # An object of a plugin's own is none of ours to walk through: it may lead anywhere.
+    if has(kind) and kind.__module__.partition(".")[0] == _OURS:
         return {each.name: getattr(value, each.name) for each in fields(kind) if each.init}
     return {}
 

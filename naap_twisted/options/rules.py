@@ -151,6 +151,12 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         )
     ),
     Rule(
+        "client_cert",
+        lambda route: route.client_cert and (route.target or "").lower().startswith("http:"),
+        "has no meaning over http, where nobody asks for it; delete it",
+        ("target",),
+    ),
+    Rule(
         "oauth2",
         lambda route: route.oauth2 and "authorization" in forwarded(route),
         "has no meaning beside an Authorization in forward_headers; delete one of them",

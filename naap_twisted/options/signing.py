@@ -30,9 +30,11 @@ def _key(value: object, surroundings: Surroundings) -> Secret:
     return resolve(value, surroundings, in_header=True)
 
 
-_SIGV4 = table_of(
-    {"access_key": _key, "secret_key": _key, "session_token": _key}, region=_part, service=_part
-)
+_PLACE = {"region": _part, "service": _part}
+_KEYS = {"access_key": _key, "secret_key": _key}
+_SIGV4 = table_of({"session_token": _key}, **_PLACE, **_KEYS)
+#: What a file may leave out: see :func:`_with_defaults`.
+_WRITTEN = table_of({"session_token": _key, **_KEYS}, **_PLACE)
 _TABLE = table_of(aws_sigv4=_SIGV4)
 
 
@@ -61,13 +63,11 @@ def _with_defaults(table: Mapping[str, object], surroundings: Surroundings) -> d
         named["secret_key"] = "${env:AWS_SECRET_ACCESS_KEY}"
         if surroundings.environ.get("AWS_SESSION_TOKEN"):
             named.setdefault("session_token", "${env:AWS_SESSION_TOKEN}")
-    for name in ("access_key", "secret_key"):
-        named.setdefault(name, "")
     return named
 
 
 signing: Kind[Any] = Kind(
     _read,
     "AwsSigV4 | Sign | Mapping[str, object] | str | None",
-    {"anyOf": [TEXT, _TABLE.schema]},
+    {"anyOf": [TEXT, table_of(aws_sigv4=_WRITTEN).schema]},
 )

@@ -193,6 +193,12 @@ class StartTests(ClientCertCase):
         }
         self.refused("passphrase", **files)
 
+    def test_over_http(self):
+        self.begin()
+        with self.assertRaises(ConfigError) as caught:
+            self.mount("/x", target="http://127.0.0.1:9/v1", **self.pair("a.example"))
+        self.assertIn("over http", str(caught.exception))
+
     def test_an_open_key(self):
         pair = self.pair("a.example")
         Path(pair["client_key"]).chmod(0o640)

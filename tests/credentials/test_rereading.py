@@ -25,6 +25,18 @@ class Whole:
     callable: object = print
 
 
+@frozen
+class Foreign:
+    """A plugin's object, which leads back to itself."""
+
+    parts: list
+    secret: Secret
+
+
+# As classes of options are.
+Part.__module__ = Whole.__module__ = "naap_twisted.options"
+
+
 class RereadingTests(SynchronousTestCase):
     def setUp(self):
         self.texts = {"a": "a-of-the-file", "b": "b-of-the-file"}
@@ -64,6 +76,15 @@ class RereadingTests(SynchronousTestCase):
         self.assertEqual(again.part.secret.reveal(), b"another")
         self.assertEqual(again.several[0].secret.reveal(), b"another")
         self.assertIs(again.table, whole.table)
+
+    def test_what_is_not_ours(self):
+        """An object of a plugin's is left alone, also one that holds itself."""
+        foreign = Foreign([], self.secret("a"))
+        foreign.parts.append(foreign)
+        whole = Whole({"X": FIXED}, None, (foreign,))
+        self.texts["a"] = "another"
+        self.assertEqual(files_of(whole), ())
+        self.assertIs(read_again(whole), whole)
 
     def test_bad(self):
         whole = self.whole()

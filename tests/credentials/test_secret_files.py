@@ -37,6 +37,9 @@ class Options:
     key: Secret
 
 
+Options.__module__ = "naap_twisted.options"  # what is not ours is not looked into
+
+
 class SecretFilesTests(SynchronousTestCase):
     def setUp(self):
         self.directory = Path(self.mktemp()).absolute()
