@@ -6,6 +6,7 @@ into the next; :meth:`MountedProxy.serve` calls them in order and is the place t
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Unpack
 
 from attrs import frozen
@@ -15,6 +16,7 @@ from twisted.web.iweb import IResponse
 from ..auth.gate import Gate
 from ..credentials.token_source import TokenSource
 from ..downstream.answering import Answering
+from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
@@ -36,6 +38,10 @@ from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
 from .signing import SignedExchange, Signing
+
+# Bounds on the names that a route logs once each: their number, and the length that is shown.
+_MOST_MISSED = 64
+_LONGEST = 100
 
 
 @frozen
@@ -105,6 +111,7 @@ class MountedProxy(Answering):
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
+        self._missed: set[bytes] = set()
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
@@ -148,7 +155,7 @@ class MountedProxy(Answering):
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
             self._cross_site.check(request)
-        await self._bound.gate.admit(request, self.route.authorize)
+        await self._bound.gate.admit(request, self.route.authorize, self.route.token)
         if self._bound.door:
             await self._bound.door.admit(request)
         record.mark("authorize")
@@ -182,6 +189,7 @@ class MountedProxy(Answering):
             injected,
             content_type=content_type,
             request_id=record.request_id,
+            dropped=partial(self._dropped, record),
         )
         who = record.caller, identity, self._certificate
         outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts, *who)
@@ -212,6 +220,23 @@ class MountedProxy(Answering):
         # The request is not sent again: the upstream may have acted on it before it said no.
         if response.code == 401 and self._access is not None:
             self._access.source.refused(token)
+
+    def _dropped(self, record: ExchangeRecord, name: bytes) -> None:
+        """Count a header that is lost, and log the first of each name with the line to write."""
+        if name.lower() in self._bound.gate.token.headers:
+            return
+        record.dropped += 1
+        if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
+            return
+        self._missed.add(name.lower())
+        verdict = self.route.request_rewrite.explain(name.decode("latin-1")[:_LONGEST])
+        self._log.info(
+            "{route} drops the request header {name}, which no upstream gets;"
+            " to pass it on: {line}",
+            route=record.route,
+            name=verdict.name,
+            line=verdict.line,
+        )
 
     async def _answer(
         self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard

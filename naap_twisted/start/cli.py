@@ -19,6 +19,7 @@ from ..config import load_config
 from ..errors import ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
+from ..options.provider import parse_provider, provider_text
 from ..options.server import Config
 from ..route.explain import Step, explain
 from ..route.spine import MountedProxy
@@ -79,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
         ("--python", reference.keywords_module, "as the types of keyword arguments"),
     ):
         form.add_argument(flag, dest="text", action="store_const", const=text, help=about)
-    command("init", "print a commented config", text=example_config)
+    init = command("init", "print a commented config", text=example_config)
+    listing.set_defaults(of_provider=provider_text)
+    init.set_defaults(of_provider=config_for)
+    listing.add_argument("--provider", metavar="NAME", help="what the provider NAME sets")
+    init.add_argument("--provider", metavar="NAME", help="a short one, with a route to NAME")
     return parser
 
 
@@ -137,8 +142,37 @@ def _rotate_keys(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace) -> int:
-    print(options.text().removesuffix("\n"))
+    name = getattr(options, "provider", None)
+    try:
+        text = options.text() if name is None else options.of_provider(name)
+    except ValueError as error:
+        print(f'provider: "{name}" {error}', file=sys.stderr)
+        return USAGE
+    print(text.removesuffix("\n"))
     return ALLOWED
+
+
+def config_for(name: str) -> str:
+    """A config with one route to a provider; it works once the key's variable is set.
+
+    :raises ValueError: there is no such provider.
+    """
+    known = parse_provider(name, provider_text(name))
+    lines = [
+        "# twistd -n naap-proxy --config naap-proxy.toml",
+        f"# The base URL for clients of {known.title}: http://127.0.0.1:4020/api/v1/{name}",
+        "[server]",
+        'listen = ["tcp:4020:interface=127.0.0.1"]',
+        'cors_origins = ["http://localhost:3000"]   # the pages that may call',
+        "[auth]",
+        'mode = "none"   # whoever reaches the listening address may call; see `naap-proxy init`',
+        "[[proxy]]",
+        f'path = "/{name}"',
+        f'provider = "{name}"   # what it sets: naap-proxy options --provider {name}',
+        *(f"{option} = {example}   # yours" for option, example in known.needs.items()),
+        *([f'key = "${{env:{known.variable}}}"'] if known.variable else ()),
+    ]
+    return "\n".join(lines)
 
 
 def example_config() -> str:

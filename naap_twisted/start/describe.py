@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 
 from ..auth import fetch
 from ..credentials.sigv4 import AwsSigV4
-from ..headers import PINNED_RELAY, SDP_RELAY
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.auth import AuthOptions
 from ..options.route import RouteOptions
@@ -14,7 +13,7 @@ from ..options.rules import effective_authorize
 from ..options.server import Config
 from ..policy.addresses import format_allow_network
 from ..server.own_names import own_names
-from ..whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
+from ..whip.rules import SESSION_METHODS, is_whip
 
 
 def describe(config: Config) -> tuple[str, ...]:
@@ -97,16 +96,10 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
         yield "certificate", f"{route.client_cert.path}, shown to an upstream that asks for one"
     if route.sign is not None:
         yield "signed by", _signer_in_words(route)
-    pinned = route.target is not None
-    sent = route.passed_headers
-    relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
-    if is_whip(route.content_type, route.methods):
-        sent = (*sent, *CLIENT_HEADERS)
-    relayed += SDP_RELAY if OFFER in route.content_type else ()
-    yield "passed headers", ", ".join(dict.fromkeys(sent)) or "none"
+    yield "passed headers", ", ".join(route.passed_headers) or "none"
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
-    exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
-    yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"
+    exposed.append("X-Request-ID as X-Upstream-Request-ID")
+    yield "relayed headers", ", ".join([*route.relayed_headers, *exposed])
 
 
 def _signer_in_words(route: RouteOptions) -> str:

@@ -234,5 +234,5 @@ class InitTests(CliCase):
             "CLIENT_SECRET": "of-the-client",
         }
         config = parse_config(text, environ=environ)
-        self.assertEqual(config.proxy[0].pass_headers, ("Accept", "OpenAI-Organization"))
+        self.assertEqual(config.proxy[0].pass_headers, ("OpenAI-Organization",))
         self.assertTrue(config.server.https_redirect)
