@@ -14,6 +14,7 @@ import hmac
 import os
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
@@ -89,7 +90,12 @@ class Secret:
         :raises ValueError: the text holds a control character.
         """
         value = before.encode("utf-8") + self._value + after.encode("utf-8")
-        return Secret(value, self.source, parts=self._parts or (self._value,))
+        again = partial(self._between_again, before, after) if self._again else None
+        parts = self._parts or (self._value,)
+        return Secret(value, self.source, parts=parts, files=self.files, again=again)
+
+    def _between_again(self, before: str, after: str) -> Secret:
+        return self.read_again().between(before, after)
 
     def read_again(self) -> Secret:
         """The secret as its files have it now; this one where it comes from none.

@@ -34,6 +34,10 @@ class Shown(SynchronousTestCase):
         self.assertEqual((secret.files, secret.read_again()), ((), secret))
         again = Secret(KEY, files=(Path("key"),), again=lambda: Secret("another"))
         self.assertEqual(again.read_again(), Secret("another"))
+        beside = again.between("Bearer ")
+        self.assertEqual(
+            (beside.files, beside.read_again()), (again.files, Secret("Bearer another"))
+        )
 
     def test_compared(self):
         """Equal by value, never to plain text."""

@@ -34,7 +34,7 @@ class SecretFileTests(IntegrationTestCase):
 
     def begin(self, *steps, **route):
         headers = {"Authorization": f"Bearer ${{file:{self.file}}}"}
-        self.start(*(steps or (OK,)), forward_headers=headers, **route)
+        self.start(*(steps or (OK,)), **{"forward_headers": headers, **route})
         self.looks = 0
         looked = self.running.server._secret_files._told
 
@@ -183,6 +183,15 @@ class SecretFileTests(IntegrationTestCase):
         await until(lambda: source.client.client_secret.reveal() == NEW.encode())
         self.assertEqual((await self.post()).status, 200)
         self.assertIn(NEW.encode(), token_url.requests[0].body)
+
+    async def test_the_key_of_a_provider(self):
+        """``key`` stands where its provider wants it, and is read again there."""
+        self.begin(forward_headers=None, provider="anthropic", key=f"${{file:{self.file}}}")
+        self.write(self.file, NEW)
+        await self.looked()
+        answer = await self.post()
+        self.assertEqual(answer.status, 200)
+        self.assertEqual(self.upstream.requests[-1].values("x-api-key"), [NEW.encode()])
 
     async def test_nothing_to_look_at(self):
         """A server without secret files has no timer for them."""
