@@ -40,6 +40,8 @@ from .response_headers import ResponseRewrite
 from .scrub import Guard
 from .signing import Signing
 
+#: Stands for a certificate in the list of what a route injects.
+CERTIFICATE = "(client certificate)"
 _OCTETS = b"application/octet-stream"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
 # be followed, or not, depending on how the browser's packets arrived.
@@ -168,7 +170,7 @@ def _injects(options: RouteOptions) -> tuple[str, ...]:
     names = getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,)
     names += ("Authorization",) if options.oauth2 else ()
     names += ("(signature)",) if options.sign else ()
-    return (*names, "(client certificate)") if options.client_cert else names
+    return (*names, CERTIFICATE) if options.client_cert else names
 
 
 def _signs_body(options: RouteOptions) -> bool:

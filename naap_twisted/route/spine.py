@@ -30,7 +30,7 @@ from ..secret import Secret
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
 from .access_token import AccessToken
-from .compiled import Route, compile_again, compile_route
+from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
 from .redirects import send_and_follow
@@ -126,8 +126,13 @@ class MountedProxy(Answering):
             )
             self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
-        spends = route.injects or self._certificate
-        self._cross_site = bindings.cross_site if spends else None
+        self._cross_site = bindings.cross_site if self.injects else None
+
+    @property
+    def injects(self) -> tuple[str, ...]:
+        """What requests get from here: the route's own, and a certificate of the server's."""
+        shown = self._certificate is not None and self.route.certificate is None
+        return (*self.route.injects, CERTIFICATE) if shown else self.route.injects
 
     def _targets_of(self, route: Route) -> Targets:
         return Targets(route, self.egress, self._bound.path.encode("ascii"), self._webrtc)

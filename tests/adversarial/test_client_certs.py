@@ -85,6 +85,20 @@ class HandshakeTests(ClientCertCase):
             self.assertEqual((await self.ask(path)).status, 200)
         self.assertEqual(self.names, ["server.example", "route.example"])
 
+    async def test_told(self):
+        """What a route shows is told like a key: to the console, in a caution beyond loopback."""
+        self.begin(listen=["tcp:0"], **self.pair("server.example"))
+        self.route("/x", forward_headers=None, authorize="anyone")
+        self.route("/y", authorize="anyone", **self.pair("route.example"))
+        for mount, names in zip(
+            self.running.server.routes(),
+            (("(client certificate)",), ("Authorization", "(client certificate)")),
+            strict=True,
+        ):
+            self.assertEqual(mount.proxy.injects, names)
+        lines = [line for line in self.running.server.cautions() if "can spend the key" in line]
+        self.assertEqual(len(lines), 2)
+
     async def test_a_chain(self):
         """The certificates behind the first one lead to the authority that the upstream knows."""
         between = self.clients.intermediate("between.example")

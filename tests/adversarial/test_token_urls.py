@@ -99,6 +99,19 @@ class GrantTests(TokenCase):
         self.assertNotIn(CANARY.encode(), answer.body)
         self.assertIn(b"[redacted]", answer.body)
 
+    async def test_nobody_sees_the_token(self):
+        """It goes to the upstream, and into no log, answer or repr, whatever becomes of it."""
+        self.begin(grant(CANARY), steps=(REFUSED,), oauth2={"client_secret": "s3cret-of-it"})
+        self.assertEqual((await self.post()).status, 401)
+        self.assertEqual(self.sent(), [f"Bearer {CANARY}".encode()])
+        echo = f"Bearer {CANARY}".encode()
+        self.upstream.steps = (response(403, echo, f"X-Request-ID: {CANARY}"),)
+        self.assertEqual((await self.post()).status, 403)
+        bad = f"{CANARY}\\r\\nX: 1"
+        self.source._held = None
+        self.token_url.steps = (response(200, b'{"access_token": "%s"}' % bad.encode(), JSON),)
+        self.assertEqual((await self.post()).status, 503)
+
     async def test_another_origin_gets_no_token(self):
         """A redirect that is followed to another origin goes without the token."""
         other = self.stranger(OK)
@@ -153,6 +166,16 @@ class BadTokenUrlTests(TokenCase):
         # One call, and a pause: the other nine made none.
         self.assertEqual(self.token_url.connections, 1)
         self.assertIs(self.source.held(), None)
+
+    async def test_a_storm(self):
+        """Fifty requests at once are told no by one call, and fifty more by none."""
+        self.begin(PAUSE, response(500, b"oops"))
+        waiting = [ensure(self.assert_unavailable()) for _ in range(50)]
+        await self.token_url.until(lambda: self.token_url.requests)
+        self.token_url.release()
+        await gatherResults(waiting)
+        await gatherResults([ensure(self.assert_unavailable()) for _ in range(50)])
+        self.assertEqual(len(self.token_url.requests), 1)
 
     async def test_html(self):
         await self.assert_bad(response(200, b"<html>login</html>", "Content-Type: text/html"))
