@@ -226,6 +226,7 @@ def outbound(browser, injected=(), *, passed=PASSED, content_type=None):
         injected_headers(dict(injected)),
         content_type=content_type,
         request_id="id-1",
+        dropped=[],
     )
     return [
         (n.decode(), v.reveal().decode() if isinstance(v, Secret) else v.decode()) for n, v in sent

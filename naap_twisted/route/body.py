@@ -85,7 +85,9 @@ class BodyPolicy:
 
         :raises UnsupportedMediaType: the route lists its types, so that it reads JSON.
         """
-        lines = request.requestHeaders.getRawHeaders(b"content-encoding", ())
+        lines = request.requestHeaders.getRawHeaders(b"content-encoding")
+        if lines is None:
+            return False
         codings = [part.strip() for line in lines for part in line.lower().split(b",")]
         named = [coding for coding in codings if coding not in (b"", b"identity")]
         if named and not self._any:

@@ -6,7 +6,6 @@ into the next; :meth:`MountedProxy.serve` calls them in order and is the place t
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Unpack
 
 from attrs import frozen
@@ -189,13 +188,16 @@ class MountedProxy(Answering):
         token = None
         if self._access is not None:
             injected, guard, token = await self._access.beside(injected, guard)
+        dropped: list[bytes] = []
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
             content_type=content_type,
             request_id=record.request_id,
-            dropped=partial(self._dropped, record),
+            dropped=dropped,
         )
+        for name in dropped:
+            self._tell_dropped(record, name)
         who = record.caller, identity, self._certificate
         outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts, *who)
         record.mark("headers")
@@ -226,7 +228,7 @@ class MountedProxy(Answering):
         if response.code == 401 and self._access is not None:
             self._access.source.refused(token)
 
-    def _dropped(self, record: ExchangeRecord, name: bytes) -> None:
+    def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
         if name.lower() in self._bound.gate.token.headers:
             return
