@@ -59,12 +59,12 @@ class Guard:
     def __bool__(self) -> bool:
         return bool(self._secrets)
 
-    def beside(self, *secrets: Secret) -> Guard:
-        """A guard that looks for *secrets* as well."""
-        more = Guard((), *secrets)
-        more._secrets = [*self._secrets, *more._secrets]
-        more._shortest = min(self._shortest, more._shortest)
-        return more
+    def beside(self, injected: Iterable[tuple[bytes, HeaderValue]] = (), *secrets: Secret) -> Guard:
+        """A guard that also finds what one of these arguments alone would."""
+        guard = Guard(injected, *secrets)
+        guard._secrets += self._secrets
+        guard._shortest = min(guard._shortest, self._shortest)
+        return guard
 
     def clean(self, data: bytes) -> bytes:
         """*data* with every secret replaced by ``[redacted]``."""
