@@ -65,6 +65,7 @@ class SigV4Tests(SigningCase):
             "/a~b-c_d.e?z=~-_.",
             "/a:b@c,d?x=/?:@",
             "?only=query",
+            '/a;v=1/b%2Fc?filter={"a":[1]}&t=a|b^`',
         ):
             with self.subTest(below=below):
                 self.assertEqual((await self.ask("GET", below, None)).status, 200)
