@@ -44,5 +44,5 @@ class AccessToken:
         self._present = token
         others = tuple(pair for pair in injected if pair[0].lower() != b"authorization")
         secrets = (self.source.client.client_secret, token, *self._previous)
-        self._made = (*others, (_NAME, token)), guard.beside((), *secrets)
+        self._made = (*others, (_NAME, token)), guard.beside(*secrets)
         self._asked = injected, guard, token

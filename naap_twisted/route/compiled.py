@@ -153,7 +153,7 @@ def compile_route(written: RouteOptions) -> Route:
 def compile_again(options: RouteOptions, before: RouteOptions) -> Route:
     """The route of *options*, which have other secrets than *before*, and guard those, too."""
     route = compile_route(options)
-    return evolve(route, guard=route.guard.beside((), *secrets_in_files(before)))
+    return evolve(route, guard=route.guard.beside(*secrets_in_files(before)))
 
 
 def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:

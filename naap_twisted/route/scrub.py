@@ -56,15 +56,15 @@ class Guard:
         self._bytes = frozenset[int]()
         self._quotes = False
 
+    def beside(self, *secrets: Secret, injected: Iterable[tuple[bytes, HeaderValue]] = ()) -> Guard:
+        """A guard that looks for *secrets*, and for those of the fields *injected*, as well."""
+        more = Guard(injected, *secrets)
+        more._secrets = [*self._secrets, *more._secrets]
+        more._shortest = min(self._shortest, more._shortest)
+        return more
+
     def __bool__(self) -> bool:
         return bool(self._secrets)
-
-    def beside(self, injected: Iterable[tuple[bytes, HeaderValue]] = (), *secrets: Secret) -> Guard:
-        """A guard that also finds what one of these arguments alone would."""
-        guard = Guard(injected, *secrets)
-        guard._secrets += self._secrets
-        guard._shortest = min(guard._shortest, self._shortest)
-        return guard
 
     def clean(self, data: bytes) -> bytes:
         """*data* with every secret replaced by ``[redacted]``."""

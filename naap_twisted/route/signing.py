@@ -39,9 +39,7 @@ class Signing:
         self, upstream: IUpstream, target: Target, guard: Guard, patience: Patience
     ) -> SignedExchange:
         """The way out of one exchange, whose first request goes to *target*."""
-        return SignedExchange(
-            self, upstream, target.origin, guard.beside((), *self._secrets), patience
-        )
+        return SignedExchange(self, upstream, target.origin, guard.beside(*self._secrets), patience)
 
 
 class SignedExchange:
@@ -74,7 +72,7 @@ class SignedExchange:
     async def _signed_and_sent(self, outbound: OutboundRequest) -> IResponse:
         made = await self._patience.settle(self._signing.sign(_signable(outbound)), "sign")
         added = injected_headers(made or {})
-        self.guard = self.guard.beside(added)
+        self.guard = self.guard.beside(injected=added)
         replaced = self._signing.replaced.union(_folded(name) for name, _ in added)
         kept: HeaderPairs = tuple(
             pair for pair in outbound.headers if _folded(pair[0]) not in replaced

@@ -269,11 +269,11 @@ class InjectedHeaders(SynchronousTestCase):
 class BesideTests(SynchronousTestCase):
     def test_both(self):
         """A wider guard finds what the first one does, and more; the first stays as it was."""
-        wider = GUARD.beside((), Secret("other-key-of-eight"), Secret("v2"))
+        wider = GUARD.beside(Secret("other-key-of-eight"), Secret("v2"))
         for guard, cleaned in (
             (GUARD, b"[redacted] other-key-of-eight"),
             (wider, b"[redacted] [redacted]"),
         ):
             self.assertEqual(guard.clean(KEY + b" other-key-of-eight"), cleaned)
         self.assertFalse(wider.holds(b"version v2"))
-        self.assertTrue(Guard().beside((), Secret("other-key-of-eight")))
+        self.assertTrue(Guard().beside(Secret("other-key-of-eight")))
