@@ -113,7 +113,7 @@ class Flaws(ValueError):
 
     def __init__(self, *flaws: tuple[str, str]) -> None:
         self.flaws = flaws
-        super().__init__("; ".join(f"{where}: {reason}" for where, reason in flaws))
+        super().__init__("; ".join(": ".join(filter(None, flaw)) for flaw in flaws))
 
 
 def flaws_of(error: ValueError, below: str = "") -> list[tuple[str, str]]:
