@@ -49,6 +49,7 @@ PURE = (
     "upstream/wire.py",
     "wrappers/origins.py",
     "wrappers/remedies.py",
+    "credentials/oauth2.py",
     *(name for name in TREES if name.startswith("framing/")),
 )
 #: Where a secret becomes bytes: on the wire, to be looked for in what comes back, as a key.
@@ -56,9 +57,12 @@ REVEALING = {
     *("upstream/wire.py", "upstream/agent.py", "route/request_headers.py", "route/scrub.py"),
     # The path of a pinned base, which a redirect may not leave.
     *("policy/target.py", "route/sealing.py"),
+    # A target with its keys, to be signed.
+    "route/signing.py",
     # Base64 of a user and a password.
     "options/secrets.py",
     "auth/signing_keys.py",
+    *("credentials/oauth2.py", "credentials/sigv4.py"),
     "demo/media/process.py",
     "keys/vault.py",
     "limits/redis_address.py",

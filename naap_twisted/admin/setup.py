@@ -70,6 +70,6 @@ def _route(mount: Mount, proxy: MountedProxy, server: PluginServer) -> dict[str,
         "allowed_ports": None if proxy.egress.ports is None else [*proxy.egress.ports],
         "target": None if pinned is None else pinned.shown(pinned.base),
         "authorize": effective_authorize(server.config, proxy.options),
-        "injects": [*route.injects],
+        "injects": [*proxy.injects],
         "whip": mount.has_sessions,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..credentials.sigv4 import AwsSigV4
 from ..options.injected import is_written_out
 from ..options.option import options_of
 from ..options.read import Problems
@@ -29,6 +30,10 @@ def literal_keys(config: Config) -> Iterator[str]:
             for key, name, value in table.values():
                 if is_written_out(name, value) and (below or name != placed):
                     yield f"proxy[{index}].{below}{key}.{name}"
+        if route.oauth2 is not None and _is_literal(route.oauth2.client_secret):
+            yield f"proxy[{index}].oauth2.client_secret"
+        if isinstance(route.sign, AwsSigV4) and _is_literal(route.sign.secret_key):
+            yield f"proxy[{index}].sign.aws_sigv4.secret_key"
 
 
 def _is_literal(value: object) -> bool:

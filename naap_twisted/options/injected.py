@@ -122,10 +122,9 @@ def query_pairs(value: object, surroundings: Surroundings) -> QueryPairs:
             flaws.append((f".{name}", 'is there twice; names ignore case, and "_" is "-"'))
         seen.add(folded(name))
         try:
-            secret = resolve(template, surroundings)
             # Plain text may be of any language; it goes out percent-encoded, as UTF-8.
-            secret.refuse_mistakes(in_header=secret.source != LITERAL)
-            pairs[name] = secret
+            plain = isinstance(template, str) and "${" not in template
+            pairs[name] = resolve(template, surroundings, in_header=not plain)
         except ValueError as error:
             flaws += flaws_of(error, f".{name}")
     if flaws:

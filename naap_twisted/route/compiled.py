@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
+from ..credentials.oauth2 import ClientCredentials
+from ..credentials.rereading import secrets_in_files
+from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4, SigV4Signer
 from ..errors import ConfigError
 from ..headers import ACCOUNT_CHOOSING
 from ..interfaces import IKeyStore
-from ..model import NOWHERE_ELSE, AllowedNetwork, RouteCors, Target, Timeouts, TokenPlace
+from ..model import (
+    NOWHERE_ELSE,
+    AllowedNetwork,
+    ClientCertificate,
+    RouteCors,
+    Target,
+    Timeouts,
+    TokenPlace,
+)
+from ..options.client_certs import client_certificate
 from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
@@ -23,7 +36,10 @@ from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
 from .sealing import Sealing
+from .signing import Signing
 
+#: Stands for a certificate in the list of what a route injects.
+CERTIFICATE = "(client certificate)"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
 # be followed, or not, depending on how the browser's packets arrived.
 _MOST_RESENT = 64 * 1024
@@ -58,6 +74,9 @@ class Route:
     token: TokenPlace
     injects: tuple[str, ...]
     guard: Guard = field(repr=False)
+    oauth2: ClientCredentials | None
+    signing: Signing | None
+    certificate: ClientCertificate | None
     request_rewrite: RequestRewrite
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
@@ -95,7 +114,7 @@ class Route:
 def compile_route(written: RouteOptions) -> Route:
     """Build the route of options that were read and judged.
 
-    :raises ConfigError: ``authorize`` can't be imported.
+    :raises ConfigError: ``authorize`` or ``sign`` can't be imported.
     """
     types = written.content_type
     pinned = written.target
@@ -107,6 +126,7 @@ def compile_route(written: RouteOptions) -> Route:
         limit=options.body_limit,
         required=options.body_required,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
+        whole=_signs_body(options),
     )
     injection = Injection.compile(options.keys, pinned)
     hosts = {host: Injection.compile(table) for host, table in options.hosts.items()}
@@ -128,6 +148,9 @@ def compile_route(written: RouteOptions) -> Route:
         token=NOWHERE_ELSE if provider is None else provider.token_place,
         injects=_injects(options),
         guard=_guard(options),
+        oauth2=options.oauth2,
+        signing=_signing(options),
+        certificate=client_certificate(options),
         request_rewrite=RequestRewrite(
             options.passed_headers,
             injection.headers,
@@ -143,14 +166,6 @@ def compile_route(written: RouteOptions) -> Route:
     )
 
 
-def _injects(options: RouteOptions) -> tuple[str, ...]:
-    tables = options.key_tables.values()
-    names = [name for table in tables for name in (*table.header_names, *table.query_keys)]
-    if options.target is not None and options.target.secrets:
-        names.append("target")
-    return tuple(dict.fromkeys(names))
-
-
 def _guard(options: RouteOptions) -> Guard:
     """Looks for every fixed key of the route, because one host may know another's."""
     tables = options.key_tables.values()
@@ -159,16 +174,49 @@ def _guard(options: RouteOptions) -> Guard:
     return Guard(headers, *secrets, *(options.target.secrets if options.target else ()))
 
 
+def compile_again(options: RouteOptions, before: RouteOptions) -> Route:
+    """The route of *options*, which have other secrets than *before*, and guard those, too."""
+    route = compile_route(options)
+    return evolve(route, guard=route.guard.beside(*secrets_in_files(before)))
+
+
+def _injects(options: RouteOptions) -> tuple[str, ...]:
+    tables = options.key_tables.values()
+    names = [name for table in tables for name in (*table.header_names, *table.query_keys)]
+    names += ["target"] if options.target is not None and options.target.secrets else []
+    names += ["Authorization"] if options.oauth2 else []
+    names += ["(signature)"] if options.sign else []
+    names += [CERTIFICATE] if options.client_cert else []
+    return tuple(dict.fromkeys(names))
+
+
+def _signs_body(options: RouteOptions) -> bool:
+    return options.sign.signs_body if isinstance(options.sign, AwsSigV4) else bool(options.sign)
+
+
+def _signing(options: RouteOptions) -> Signing | None:
+    sign = options.sign
+    if isinstance(sign, AwsSigV4):
+        return Signing(SigV4Signer(sign), sign.secrets, OWN_HEADERS)
+    if isinstance(sign, str):
+        sign = _imported("sign", sign)
+    return None if sign is None else Signing(sign)
+
+
+def _imported(option: str, reference: str) -> Callable[..., Any]:
+    try:
+        imported = import_object(reference)
+    except ConfigError as error:
+        raise ConfigError(*(f"{option}: {line}" for line in error.problems)) from None
+    if not callable(imported):
+        raise ConfigError(f"{option}: {reference} is not callable")
+    return imported  # type: ignore[no-any-return]
+
+
 def _authorize(rule: Authorize | None) -> Authorize | None:
     if rule is None or callable(rule) or is_rule(rule):
         return rule
-    try:
-        imported = import_object(rule)
-    except ConfigError as error:
-        raise ConfigError(*(f"authorize: {line}" for line in error.problems)) from None
-    if not callable(imported):
-        raise ConfigError(f"authorize: {rule} is not callable")
-    return imported  # type: ignore[no-any-return]
+    return _imported("authorize", rule)
 
 
 def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMaker:

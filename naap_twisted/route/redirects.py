@@ -25,6 +25,7 @@ from ..upstream.beginning import discard
 from .response_headers import absolute_location
 from .scrub import Guard
 from .sealing import Sealing
+from .signing import SignedExchange
 
 MOST_HOPS = 3
 
@@ -49,12 +50,14 @@ class Trail:
     :ivar guard: finds the keys of the first request, which no URL and no body takes elsewhere.
     :ivar pinned: the route's fixed base, which a redirect may not leave.
     :ivar sealing: puts the route's keys into targets of the first origin.
+    :ivar signed: the upstream where it signs, and knows of secrets that no request shows.
     """
 
     egress: EgressPolicy
     guard: Guard
     pinned: PinnedBase | None = None
     sealing: Sealing | None = None
+    signed: SignedExchange | None = None
 
     def next_hop(self, value: bytes, here: Target) -> VettedTarget:
         """The target of a Location that the upstream at *here* sent.
@@ -122,7 +125,8 @@ def _request_to(
         sealed = trail.sealing.seal(target) if keyed and trail.sealing is not None else None
         return evolve(outbound, target=vetted, request_target=sealed)
     body = outbound.body if isinstance(outbound.body, bytes) else b""
-    if trail.guard.holds(target.url.encode("ascii") + b"\n" + body):
+    guard = trail.guard if trail.signed is None else trail.signed.guard
+    if guard.holds(target.url.encode("ascii") + b"\n" + body):
         return None
     # Every injected value is a Secret (request_headers.injected_headers), a version string, too.
     headers = tuple(
@@ -130,4 +134,4 @@ def _request_to(
         for name, value in outbound.headers
         if not isinstance(value, Secret) and _PUBLIC_HEADERS.match(name)
     )
-    return evolve(outbound, target=vetted, headers=headers, request_target=None)
+    return evolve(outbound, target=vetted, headers=headers, certificate=None, request_target=None)

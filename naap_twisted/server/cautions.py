@@ -32,9 +32,9 @@ def of_routes(
         listed = ", ".join(sorted(map(format_allow_network, opened)))
         lines.append(f"allow_networks lets callers reach addresses that are not public: {listed}")
     for path, proxy in routes:
-        if remote and proxy.route.injects and proxy.route.authorize == "anyone":
+        if remote and proxy.injects and proxy.route.authorize == "anyone":
             lines.append(
-                f'{path}: authorize = "anyone" and {", ".join(proxy.route.injects)} injected:'
+                f'{path}: authorize = "anyone" and {", ".join(proxy.injects)} injected:'
                 f" whoever reaches {', '.join(remote)} can spend the key; cors_origins binds"
                 " browsers only"
             )

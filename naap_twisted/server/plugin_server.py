@@ -19,6 +19,7 @@ from twisted.web.server import Request
 
 from ..auth.gate import Gate
 from ..auth.patience import Patience
+from ..credentials.secret_files import SecretFiles
 from ..deadlines import make_monotonic
 from ..downstream.adapt import AnySite
 from ..downstream.caller import TrustedProxies
@@ -30,6 +31,7 @@ from ..limits.door import Door
 from ..model import User
 from ..observe.health import Health
 from ..observe.log import AccessLog
+from ..options.client_certs import client_certificate
 from ..options.code import check_mount, exposed
 from ..options.listen import Listen
 from ..options.server import Config, UpstreamOptions
@@ -116,6 +118,8 @@ class PluginServer(MultiService):
         state.add_routes(self.router)
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
+        self._secret_files = SecretFiles(reactor)
+        self._certificate = client_certificate(config.upstream)
         self._location_key = LocationKey(options.state_dir)
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
@@ -170,8 +174,11 @@ class PluginServer(MultiService):
             key=self._location_key,
             keys=self.keys if proxy.route.needs_keys else None,
             cross_site=self._cross_site,
+            certificate=self._certificate,
         )
-        return proxy.mounted(bindings)
+        mounted = proxy.mounted(bindings)
+        self._secret_files.watch(full_path, mounted.options, mounted.renew)
+        return mounted
 
     def routes(self) -> tuple[Mount, ...]:
         """Every mounted resource, in the order of the calls of :meth:`mount`."""
@@ -190,9 +197,11 @@ class PluginServer(MultiService):
         """
         state = self.parts.state
         state.open()
+        self._secret_files.start()
         self._reactor.addSystemEventTrigger(
             "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
         )
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._secret_files.stop)
         return AnySite(self._wrapped(()))
 
     def site(self) -> DownstreamSite:
@@ -320,6 +329,7 @@ class PluginServer(MultiService):
         if not self._ports:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
+        self._secret_files.start()
         routes = ", ".join(
             f"{' '.join(mount.methods) or 'ANY'} {mount.full_path}" for mount in self.routes()
         )
@@ -359,6 +369,7 @@ class PluginServer(MultiService):
 
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
+        self._secret_files.stop()
         site, upstream = self.site(), self.parts.upstream
         self._drain = Drain(site, self._reactor, self.parts.options.drain_timeout)
         await self._drain.run()

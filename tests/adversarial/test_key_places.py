@@ -433,6 +433,15 @@ class HostsTests(PlaceStage):
         self.assertEqual(self.upstream.requests[0].values("authorization"), [])
         await self.judge(sent=1)
 
+    async def test_signatures(self):
+        """A host with a table of its own gets no signature of the route's either."""
+        self.start(sign=lambda request: {"X-Signature": "canary-signature"}, **self.keys)
+        for number, (host, signed) in enumerate(((self.A, 0), (self.B, 0), (self.C, 1))):
+            self.assertEqual((await self.ask(host)).status, 200)
+            received = self.upstream.requests[number]
+            self.assertEqual(received.values("x-signature"), [b"canary-signature"] * signed)
+        await self.judge(sent=3)
+
     async def test_another_sites_page(self):
         """A key of one host is a key of the route."""
         self.start(**{**self.keys, "forward_headers": {}, "forward_query": {}})
