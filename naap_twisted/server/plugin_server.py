@@ -124,6 +124,7 @@ class PluginServer(MultiService):
         self._limiter = None if limit is None else state.limiter("address", limit)
         self._root = self._wrapped(options.listen)
         self._site: DownstreamSite | None = None
+        self._resource: AnySite | None = None
         self._drain: Drain | None = None
         self._ports: list[ListeningPort] = []
         self._make_admin = admin
@@ -169,7 +170,11 @@ class PluginServer(MultiService):
         return tuple(self._routes.mounts)
 
     def resource(self) -> Resource:
-        """The wrapped routes as a resource, for a ``Site`` of the caller's.
+        """The wrapped routes as a resource, for a ``Site`` of the caller's: at its root or below.
+
+        Below ``/proxy`` the base path is ``/proxy/api/v1``. Below a part of the base path itself,
+        such as ``/api``, or below ``/healthz``, nothing is repeated. Every call returns the same
+        resource.
 
         A stock ``Site`` gathers each request body before it calls a resource; request bodies are
         streamed on :meth:`site` only. Nor does the server know where that ``Site`` listens, so
@@ -179,12 +184,14 @@ class PluginServer(MultiService):
 
         :raises ConfigError: a store can't be opened.
         """
-        state = self.parts.state
-        state.open()
-        self._reactor.addSystemEventTrigger(
-            "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
-        )
-        return AnySite(self._wrapped(()))
+        if self._resource is None:
+            state = self.parts.state
+            state.open()
+            self._reactor.addSystemEventTrigger(
+                "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
+            )
+            self._resource = AnySite(self._wrapped(()), self._routes.is_own)
+        return self._resource
 
     def site(self) -> DownstreamSite:
         """The site that this server listens with; every call returns the same one."""

@@ -73,6 +73,7 @@ class HttpsOnly(Wrapper):
             return
         request.setResponseCode(301 if request.method in (b"GET", b"HEAD") else 308)
         headers = request.responseHeaders
-        headers.setRawHeaders(b"Location", [b"https://" + host.name + self._port + request.uri])
+        where = b"https://" + host.name + self._port + request.outer + request.uri
+        headers.setRawHeaders(b"Location", [where])
         headers.setRawHeaders(b"Content-Length", [b"0"])
         request.finish()
