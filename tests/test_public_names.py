@@ -88,6 +88,7 @@ PROXY = {
     "count_tokens": False,
     "location_ttl": 604800.0,
     "follow_redirects": False,
+    "resource_policy": "same-origin",
     "allow_networks": (),
     "logger": None,
     "upstream": None,

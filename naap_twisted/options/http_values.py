@@ -11,7 +11,7 @@ from ..headers import CONNECTION_FIELDS, HeaderPatterns, is_token
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..policy.addresses import parse_allow_network
 from ..policy.own_headers import why_not_relayed, why_not_renamed
-from ..wrappers.origins import parse_origin
+from ..wrappers.origins import parse_origin, parse_pattern
 from ..wrappers.server_names import parse_host
 from . import values
 
@@ -105,11 +105,16 @@ def content_type(written: str) -> str:
 
 @values.reads_text()
 def origin(written: str) -> str:
-    """An Origin as a browser sends it (RFC 6454 section 6.2): ``scheme://host[:port]``."""
+    """An Origin as a browser sends it (RFC 6454 section 6.2): ``scheme://host[:port]``.
+
+    A ``*`` in the left-most label of a name stands for a part of it: ``https://*.example.com``.
+    """
     if written == "null":
         raise ValueError('"null" is every sandboxed page\'s origin and is never allowed')
     if written == "*":
         raise ValueError('write cors_origins = "*" alone for any origin')
+    if "*" in written:
+        return parse_pattern(written).text
     spelled = parse_origin(written)
     if spelled is None:
         raise ValueError(

@@ -78,6 +78,7 @@ class RouteKeywords(TypedDict, total=False):
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]
     errors: Literal["envelope", "passthrough"] | None
+    resource_policy: Literal["same-origin", "cross-origin"]
     authorize: Authorize | None
     max_in_flight: int | None
     rate_limit: RateLimit | Mapping[str, float | str] | None

@@ -128,6 +128,14 @@ class RouteOptions:
         " default where `target` is set).",
         '"envelope"',
     )
+    resource_policy: str = option(
+        one_of("same-origin", "cross-origin"),
+        "Whether pages of another origin may show answers in an `<img>`, `<audio>` or `<video>`"
+        " (`cross-origin`). Where the route has a key, those of `cors_origins` only, told by their"
+        " `Referer`.",
+        '"cross-origin"',
+        default="same-origin",
+    )
     authorize: Authorize | None = option(
         http.authorize,
         "`user`, `anyone` (the default without auth on loopback), `role:x`, or"

@@ -75,8 +75,9 @@ class ServerOptions:
     base_path: str = option(http.base_path, "Where routes live.", default="/api/v1")
     cors_origins: str | tuple[str, ...] = option(
         http.cors_origins,
-        "The pages that may call; `*` is never with credentials.",
-        '["http://localhost:3000"]',
+        "The pages that may call; `*` is never with credentials. In the left-most label of a name a"
+        " `*` is a part of it.",
+        '["http://localhost:3000", "https://*.example.com"]',
         default="*",
     )
     cors_headers: tuple[str, ...] = option(

@@ -14,6 +14,7 @@ from twisted.web.iweb import IResponse
 
 from ..auth.gate import Gate
 from ..downstream.answering import Answering
+from ..downstream.headers import make_preset, put_preset
 from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
@@ -31,6 +32,8 @@ from .redirects import send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
+
+_FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 
 
 @frozen
@@ -101,6 +104,7 @@ class MountedProxy(Answering):
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         prefix = bindings.path.encode("ascii")
         self._targets = Targets(route, self.egress, prefix, self._webrtc)
+        self._embeddable = options.resource_policy == "cross-origin"
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if route.injects else None
 
@@ -114,7 +118,7 @@ class MountedProxy(Answering):
             allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
-            self._cross_site.check(request)
+            self._cross_site.check(request, embeddable=self._embeddable)
         await self._bound.gate.admit(request, self.route.authorize)
         if self._bound.door:
             await self._bound.door.admit(request)
@@ -171,6 +175,8 @@ class MountedProxy(Answering):
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
             await refuse_with(request, response, target, rewrite, guard)
+        if self._embeddable:
+            put_preset(request.responseHeaders, _FOR_ANY_PAGE)
         await relay(
             request,
             response,

@@ -122,6 +122,11 @@ BAD_ORIGINS += (
 )
 BAD_ORIGINS += ("https://u@a.example.com", "https://", "https://a b", "http://bücher.example", 3)
 BAD_ORIGINS += ("https://a.example.com?x", "https://a.example.com#x", "*", True, *STRANGE)
+BAD_ORIGINS += ("https://*", "https://*.com", "https://*.co.uk", "https://*.vercel.app", "*.a.com")
+BAD_ORIGINS += ("https://*.*.example.com", "https://a.*.example.com", "https://**.example.com")
+BAD_ORIGINS += ("https://*.example.com:443", "https://*.Example.com", "https://*.example.com/")
+BAD_ORIGINS += ("https://*-team.com", "https://*.0.0.1", "https://*.amazonaws.com", "null*")
+GOOD_PATTERNS = ("https://*.example.com", "https://*-team.vercel.app", "http://*.localhost:3000")
 BAD_PATHS = (
     "",
     "/",
@@ -240,6 +245,7 @@ def _server() -> Iterator[Row]:
     yield from _rows("server.cors_origins", False, [["https://a.example.com", "*"]])
     yield from _rows("server.cors_origins", True, ("*", ["*"], [], "http://localhost:3000"))
     yield from _rows("server.cors_origins", True, [["https://a.example.com", "http://[::1]:3000"]])
+    yield from _rows("server.cors_origins", True, [*GOOD_PATTERNS, list(GOOD_PATTERNS)])
     yield from _lists("server.cors_headers", "X-A-*", BAD_PATTERNS, empty=True)
     yield from _lists("server.server_names", "a.example.com", BAD_SERVER_NAMES, empty=True)
     yield from _lists("server.trusted_proxies", "10.0.0.0/8", BAD_CIDRS, empty=True)
@@ -349,6 +355,9 @@ def _routes() -> Iterator[Row]:
     yield from _headers()
     yield from _rows("proxy.errors", False, ("", "raw", "Envelope", 3, True, [], *STRANGE))
     yield from _rows("proxy.errors", True, ("envelope", "passthrough"))
+    yield from _rows("proxy.resource_policy", True, ("same-origin", "cross-origin"))
+    strange = ("", "same-site", "Cross-Origin", "*", True, 3, [], ["cross-origin"], *STRANGE)
+    yield from _rows("proxy.resource_policy", False, strange)
     yield from _rows("proxy.authorize", False, BAD_RULES)
     yield from _rows("proxy.authorize", False, ("user", "role:admin"))
     yield from _rows("proxy.authorize", True, ("anyone", "json:loads"))
