@@ -49,7 +49,8 @@ class RouteOptions:
     )
     allowed_hosts: tuple[str, ...] = option(
         list_of(text, what="host names"),
-        "Exact names; `.example.org` or `*.example.org` for what is below.",
+        "Exact names; `.example.org` or `*.example.org` for what is below. Beside `target`: where"
+        " redirects may lead, with `follow_redirects`.",
         '["api.openai.com"]',
     )
     target: str | None = option(
@@ -175,6 +176,11 @@ class RouteOptions:
         "Another way out, such as `treq.testing.StubTreq` in tests."
         " See [docs/testing.md](docs/testing.md).",
     )
+
+    @property
+    def is_pinned_alone(self) -> bool:
+        """Whether it has a base that not even a redirect may lead away from."""
+        return self.target is not None and not (self.follow_redirects and self.allowed_hosts)
 
     @property
     def header(self) -> str:

@@ -28,7 +28,7 @@ from ..whip.sessions import METHODS, WebRtcSessions
 from .compiled import Route, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
-from .redirects import send_and_follow
+from .redirects import Hops, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
@@ -96,6 +96,8 @@ class MountedProxy(Answering):
         self.options = options
         self.route = route
         self.egress = route.egress(bindings.allow_networks)
+        beyond = None if route.beyond is None else route.beyond(bindings.allow_networks)
+        self._hops = Hops(self.egress, route.pinned, beyond)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
@@ -158,9 +160,7 @@ class MountedProxy(Answering):
         if request.finished:
             return  # the route's callable has answered the request
         if self.options.follow_redirects:
-            response, target = await send_and_follow(
-                self._upstream, outbound, self.egress, route.pinned
-            )
+            response, target = await send_and_follow(self._upstream, outbound, self._hops)
             record.target = target.origin
         else:
             response = await self._upstream.send(outbound)

@@ -394,6 +394,13 @@ def _together() -> Iterator[Row]:
         ("target_url_header", "X-WHIP-URL"),
     ):
         yield Row(f"proxy.{key}", value, False, (target, ("proxy.allowed_hosts", None)))
+    follows = ("proxy.follow_redirects", True)
+    for hosts, good in ((["files.example.net"], True), (["*.example.net"], True), (["com"], False)):
+        yield Row("proxy.allowed_hosts", hosts, good, (target, follows))
+    for key, value in (("allowed_schemes", ["http"]), ("allowed_ports", [8443])):
+        yield Row(f"proxy.{key}", value, True, (target, follows))
+        yield Row(f"proxy.{key}", value, False, (target, follows, ("proxy.allowed_hosts", None)))
+    yield Row("proxy.target_url_header", "X-WHIP-URL", False, (target, follows))
     yield Row("proxy.allowed_hosts", None, False)
     headers = ("proxy.forward_headers", {"Authorization": KEY})
     networks = ("upstream.allow_networks", ["127.0.0.1/32"])
