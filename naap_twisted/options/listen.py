@@ -16,7 +16,7 @@ from .values import reads_text
 
 _ESCAPES = re.compile(r"(?:[^\\]|\\.)+", re.DOTALL)
 _PIECE = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)", re.DOTALL)
-_BACKLOG = 1024
+BACKLOG = 1024
 _INET = ("port", "interface", "backlog")
 _TLS = ("privateKey", "certKey", "sslmethod", "extraCertChain", "dhParameters")
 # The arguments each kind of endpoint knows, the positional ones in order.
@@ -64,7 +64,7 @@ def with_backlog(description: str) -> str:
     listen = parse_listen(description)
     if "backlog" not in _KINDS[listen.kind] or "backlog" in listen.arguments:
         return description
-    return f"{description}:backlog={_BACKLOG}"
+    return f"{description}:backlog={BACKLOG}"
 
 
 def _split(description: str) -> tuple[list[str], dict[str, str]]:
