@@ -59,6 +59,7 @@ SERVER = {
     "limits": None,
     "capacity": None,
     "max_in_flight": 20_000,
+    "max_connections": None,
     "connections_per_address": 1_000,
     "max_in_flight_per_user": 1_000,
     "reactor": None,

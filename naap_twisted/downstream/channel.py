@@ -365,7 +365,7 @@ class Channel(RequestChannel, Outflow):
         self.deadline = self.site.ticker.now() + wait
         self.transport.unregisterProducer()
         self._read(True)
-        if not self._secure:
+        if not self._tls:
             self.transport.loseWriteConnection()
 
     def _refuse(self, error: ProxyError) -> None:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from ..auth.gate import Authorize, is_rule
+from ..downstream.caller import UNIX
 from ..headers import CONNECTION_FIELDS, HeaderPatterns, is_token
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..policy.addresses import parse_allow_network
@@ -150,12 +151,16 @@ def base_path(value: object) -> str:
 
 
 @values.reads_text()
-def network(written: str) -> str:
-    """A CIDR such as ``10.0.0.0/8``; a bare address is a network of one."""
+def proxy(written: str) -> str:
+    """``unix``, or a CIDR such as ``10.0.0.0/8``; a bare address is a network of one."""
+    if written == UNIX:
+        return written
     try:
         parsed = ipaddress.ip_network(written)
     except ValueError:
-        raise ValueError('is not a network such as "10.0.0.0/8" (host bits must be zero)') from None
+        raise ValueError(
+            'is not a network such as "10.0.0.0/8" (host bits must be zero), nor "unix"'
+        ) from None
     if parsed.prefixlen == 0:
         raise ValueError("is the whole internet: any client could forge its address")
     return str(parsed)

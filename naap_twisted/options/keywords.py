@@ -39,6 +39,7 @@ class ServerKeywords(TypedDict, total=False):
     drain_timeout: float | str
     max_in_flight: int
     max_in_flight_per_user: int
+    max_connections: int | None
     connections_per_address: int
     capacity: CapacityLimits | None
     limits: DownstreamLimits | None

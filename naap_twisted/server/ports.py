@@ -22,6 +22,7 @@ from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.python.lockfile import isLocked
 
+from ..downstream.front import Fronts
 from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
 from ..options.listen import BACKLOG, Listen, parse_listen, with_backlog
@@ -39,7 +40,7 @@ class ListeningPort(Service):
         self.description = description
         self._listen = parse_listen(description)
         self._endpoint = _endpoint(reactor, self._listen)
-        self._factory: IProtocolFactory = site
+        self._factory: IProtocolFactory = Fronts(site) if self._listen.fronted else site
         self._port: Any = None
 
     def privilegedStartService(self) -> None:
