@@ -46,7 +46,7 @@ from .authentication import NOBODY, auth_in_words, authenticator_of
 from .cautions import of_routes
 from .chain import capacity_of, limits_of, wrapped
 from .drain import Drain
-from .mounts import Mount
+from .mounts import Mount, shadowed
 from .own_calls import keyed_client, open_client
 from .own_names import own_names
 from .parts import AdminSide, Parts
@@ -274,7 +274,9 @@ class PluginServer(MultiService):
         :raises ConfigError: one line a problem.
         """
         self.check_exposure()
-        problems = tls_problems(self.listen, self.config.server.admin_listen)
+        beside = () if self.parts.options.base_path else self.root_children
+        problems = [*shadowed(self.routes(), beside)]
+        problems += tls_problems(self.listen, self.config.server.admin_listen)
         try:
             self.parts.state.check()
         except ConfigError as error:
@@ -289,7 +291,8 @@ class PluginServer(MultiService):
     def cautions(self) -> list[str]:
         """What is allowed and its owner should know, one line each: for a start and ``check``."""
         lines = [NOBODY] if self.require_auth and self._authenticator is None else []
-        return [*lines, *of_routes(self.routes(), self.listen, self.config.upstream.allow_networks)]
+        base_path, networks = self.parts.options.base_path, self.config.upstream.allow_networks
+        return [*lines, *of_routes(self.routes(), base_path, self.listen, networks)]
 
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""
