@@ -22,7 +22,7 @@ setup(
     package_dir={"": "."},
     packages=[*find_packages(include=["naap_twisted", "naap_twisted.*"]), "twisted.plugins"],
     package_data={
-        "naap_twisted": ["py.typed", "*.toml"],
+        "naap_twisted": ["py.typed", "*.toml", "providers/*.toml"],
         "naap_twisted.page": ["static/*"],
         "twisted.plugins": ["naap_proxy.py"],
     },

@@ -211,6 +211,10 @@ class PortNotAllowed(ProxyError):
     status, code, default = 400, "PORT_NOT_ALLOWED", "Port is not in the allowed list"
 
 
+class HeaderNotAllowed(ProxyError):
+    status, code, default = 400, "HEADER_NOT_ALLOWED", "A header is not allowed on this route"
+
+
 class AddressNotAllowed(ProxyError):
     """The host resolves to an address that this server must not reach, and never names."""
 

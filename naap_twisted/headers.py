@@ -1,7 +1,7 @@
 """Names of header fields, as lists and as the patterns that options take; media types. Pure.
 
-The lists: what a preflight allows everywhere, what belongs to one connection (hop-by-hop), and what
-passes where a route names nothing itself.
+The lists: what a preflight allows everywhere, what belongs to one connection (hop-by-hop), and the
+fates of the rest: passed, choosing an account, kept here; what comes back.
 """
 
 from __future__ import annotations
@@ -30,15 +30,46 @@ CONNECTION_FIELDS = frozenset(name.decode("ascii") for name in HOP_BY_HOP) | fro
     {"content-length", "expect", "host", "http2-settings"}
 )
 
-#: Request headers that a route with a header for its URL passes upstream (RFC 9110 sections 12.5.1
-#: and 13.1), where its ``pass_headers`` is not set.
-DEFAULT_PASS = ("Accept", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
-#: The same for a pinned route, which official SDKs use as their base URL: they send these, too.
-PINNED_PASS = (*DEFAULT_PASS, "X-Stainless-*", "OpenAI-Beta", "Idempotency-Key")
-#: Response headers that a pinned route relays and exposes: official SDKs read them.
-PINNED_RELAY = ("Retry-After", "Retry-After-Ms", "X-Should-Retry", "X-RateLimit-*", "OpenAI-*")
+#: Request headers that go upstream on every route: what an answer may be (RFC 9110 sections 12.5,
+#: 13.1, 14.2), where an event stream goes on (HTML, "Last-Event-ID"), which request this is (the
+#: Idempotency-Key draft, W3C Trace Context), and what describes the body (RFC 9110 section 8;
+#: RFC 9530), which nobody can read without.
+PASSED = (
+    *("Accept", "Accept-Language", "If-Match", "If-None-Match", "If-Modified-Since"),
+    *("If-Unmodified-Since", "If-Range", "Range", "Last-Event-ID", "Idempotency-Key"),
+    *("traceparent", "tracestate", "Content-Encoding", "Content-Language", "Content-Disposition"),
+    *("Content-Range", "Content-MD5", "Content-Digest", "Repr-Digest", "Digest"),
+)
+#: Beside them on a pinned route, which official SDKs use as their base URL: they send these, too.
+PINNED_PASS = ("X-Stainless-*", "OpenAI-Beta")
+#: Request headers that choose whose account an API acts in and bills. To drop one would let the
+#: call act in another account, so a route passes it by name or refuses the request.
+ACCOUNT_CHOOSING = (
+    *("OpenAI-Organization", "OpenAI-Project", "Stripe-Account", "Stripe-Context"),
+    *("X-Goog-User-Project", "PayPal-Auth-Assertion", "Xero-Tenant-Id"),
+)
+#: Request headers that are between the caller and this server, or that a browser adds by itself:
+#: no route passes them unless it names them, and nobody misses them.
+KEPT_HERE = (
+    *(*CORS_ALLOWED_HEADERS, "User-Agent", "Accept-Encoding", "Accept-Charset", "Cache-Control"),
+    *("Pragma", "Cookie", "Origin", "Referer", "DNT", "Save-Data", "Priority", "Sec-*"),
+    *("Upgrade-Insecure-Requests", "Access-Control-Request-*", "Forwarded", "X-Forwarded-*"),
+    *("X-Real-IP", "Via", "Date", "From", "Purpose", "X-Requested-With", "Proxy-*", "Expect"),
+    *("Host", "Content-Length", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade"),
+    "HTTP2-Settings",
+)
+#: Response headers that every route relays and exposes.
+RELAYED = (
+    *("Retry-After", "Retry-After-Ms", "ETag", "Last-Modified", "Content-Disposition"),
+    *("Content-Language", "Content-Range", "Accept-Ranges", "RateLimit*", "X-RateLimit-*"),
+)
+#: Beside them on a pinned route: official SDKs read them.
+PINNED_RELAY = ("X-Should-Retry", "OpenAI-*")
 #: Response headers that WHIP clients read (RFC 9725).
 SDP_RELAY = ("Link", "ETag", "Accept-Patch", "Accept-Post", "Retry-After", "Location")
+
+#: Stands before a name that an option takes out of the usual ones: ``"!Accept"``.
+TAKEN_OUT = "!"
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -51,6 +82,22 @@ def is_token(name: str | bytes) -> bool:
     """
     text = name.decode("latin-1") if isinstance(name, bytes) else name
     return _TOKEN.fullmatch(text) is not None
+
+
+def extended(usual: Sequence[str], written: Sequence[str]) -> tuple[str, ...]:
+    """The *usual* names with those that an option adds, without those it takes out.
+
+    >>> extended(("Accept", "Range"), ("!range", "X-Trace"))
+    ('Accept', 'X-Trace')
+    """
+    taken = {name[1:].lower() for name in written if name.startswith(TAKEN_OUT)}
+    kept = (name for name in usual if name.lower() not in taken)
+    return (*dict.fromkeys((*kept, *added(written))),)
+
+
+def added(written: Sequence[str]) -> tuple[str, ...]:
+    """The names of an option that are not there to take one out."""
+    return tuple(name for name in written if not name.startswith(TAKEN_OUT))
 
 
 def media_type(content_type: bytes) -> bytes:

@@ -177,6 +177,7 @@ class RouteCors:
     :ivar allow_headers: header names that the route itself needs (its ``target_url_header``).
     :ivar allow_patterns: patterns such as ``X-Stainless-*``; a requested header that matches is
         allowed by its own name.
+    :ivar pass_headers: the route's option of that name, which a refused header is missing in.
     :ivar accept_post: media types that a POST may have, which Accept-Post names in an answer to
         OPTIONS; ``b""`` leaves the header out.
     :ivar accept_patch: the same for PATCH (RFC 5789 section 3.1).
@@ -187,6 +188,7 @@ class RouteCors:
     methods: tuple[bytes, ...]
     allow_headers: tuple[str, ...] = ()
     allow_patterns: tuple[str, ...] = ()
+    pass_headers: tuple[str, ...] = ()
     accept_post: bytes = b""
     accept_patch: bytes = b""
     route: str = ""
@@ -207,6 +209,28 @@ class RateDecision:
     remaining: int
     retry_after: int = 0
     reset: int = field(default=0, eq=False)
+
+
+@frozen
+class TokenPlace:
+    """Where a request carries its caller's token, beside ``Authorization: Bearer``.
+
+    A vendor's client puts the key that it is given into a header of its own; behind this server
+    that is the caller's token.
+
+    :ivar headers: lower-case names, the first that is there counts.
+    :ivar scheme: another scheme of Authorization, in lower case; ``b"bearer"`` for none.
+    """
+
+    headers: tuple[bytes, ...] = ()
+    scheme: bytes = b"bearer"
+
+    def __bool__(self) -> bool:
+        return bool(self.headers) or self.scheme != b"bearer"
+
+
+#: A caller's token stands in ``Authorization: Bearer`` only.
+NOWHERE_ELSE = TokenPlace()
 
 
 @frozen

@@ -91,6 +91,10 @@ class Secret:
         if reason is not None:
             raise ValueError(f"secret from {self.source} {reason}")
 
+    def begins_with(self, text: str) -> bool:
+        """Whether the secret opens with plain *text*, whatever the case of either."""
+        return self._value.lower().startswith(text.lower().encode("utf-8"))
+
     @property
     def has_password(self) -> bool:
         """Whether this is a URL with a password in it. A URL without one is no secret."""

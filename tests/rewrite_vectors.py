@@ -1,6 +1,7 @@
 """Tables of both header rewrites, and how to run them."""
 
-from naap_twisted.headers import DEFAULT_PASS, PINNED_PASS, PINNED_RELAY, SDP_RELAY
+from naap_twisted.headers import PASSED, PINNED_PASS, PINNED_RELAY, SDP_RELAY
+from naap_twisted.headers import RELAYED as USUAL
 from naap_twisted.model import Target
 from naap_twisted.route.request_headers import RequestRewrite, injected_headers
 from naap_twisted.route.response_headers import ResponseRewrite
@@ -12,25 +13,39 @@ _LIMIT = ("X-RateLimit-*", "Retry-After")
 
 #: A browser header, ``pass_headers``, and whether it goes upstream.
 SENT = [
-    ("Accept", DEFAULT_PASS, True),
-    ("accept", DEFAULT_PASS, True),
-    ("If-Match", DEFAULT_PASS, True),
-    ("If-None-Match", DEFAULT_PASS, True),
-    ("If-Modified-Since", DEFAULT_PASS, True),
-    ("If-Unmodified-Since", DEFAULT_PASS, True),
-    ("Accept-Language", DEFAULT_PASS, False),
-    ("Accept-Encoding", DEFAULT_PASS, False),
-    ("Cookie", DEFAULT_PASS, False),
-    ("Authorization", DEFAULT_PASS, False),
-    ("Origin", DEFAULT_PASS, False),
-    ("Referer", DEFAULT_PASS, False),
-    ("X-Forwarded-For", DEFAULT_PASS, False),
-    ("X-Forwarded-Proto", DEFAULT_PASS, False),
-    ("Forwarded", DEFAULT_PASS, False),
-    ("X-CSRF-Token", DEFAULT_PASS, False),
-    ("X-Target-URL", DEFAULT_PASS, False),
-    ("Sec-Fetch-Mode", DEFAULT_PASS, False),
-    ("X-Custom", DEFAULT_PASS, False),
+    ("Accept", PASSED, True),
+    ("accept", PASSED, True),
+    ("If-Match", PASSED, True),
+    ("If-None-Match", PASSED, True),
+    ("If-Modified-Since", PASSED, True),
+    ("If-Unmodified-Since", PASSED, True),
+    ("Accept-Language", PASSED, True),
+    ("Range", PASSED, True),
+    ("if-range", PASSED, True),
+    ("Last-Event-ID", PASSED, True),
+    ("idempotency-key", PASSED, True),
+    ("traceparent", PASSED, True),
+    ("tracestate", PASSED, True),
+    ("Content-Encoding", PASSED, True),
+    ("Content-Language", PASSED, True),
+    ("Content-Disposition", PASSED, True),
+    ("Content-Range", PASSED, True),
+    ("Content-MD5", PASSED, True),
+    ("Digest", PASSED, True),
+    ("Repr-Digest", PASSED, True),
+    ("Idempotency_Key", PASSED, False),
+    ("Accept-Encoding", PASSED, False),
+    ("Cookie", PASSED, False),
+    ("Authorization", PASSED, False),
+    ("Origin", PASSED, False),
+    ("Referer", PASSED, False),
+    ("X-Forwarded-For", PASSED, False),
+    ("X-Forwarded-Proto", PASSED, False),
+    ("Forwarded", PASSED, False),
+    ("X-CSRF-Token", PASSED, False),
+    ("X-Target-URL", PASSED, False),
+    ("Sec-Fetch-Mode", PASSED, False),
+    ("X-Custom", PASSED, False),
     ("X-Custom", ("X-Custom",), True),
     ("x-cUSTOM", ("X-Custom",), True),
     ("X-Custom-2", ("X-Custom",), False),
@@ -42,9 +57,8 @@ SENT = [
     ("Authorization", ("Authorization",), True),
     ("Origin", ("Origin",), True),
     ("X-CSRF-Token", ("X-CSRF-*",), True),
-    ("X-Stainless-Lang", DEFAULT_PASS, False),
+    ("X-Stainless-Lang", PASSED, False),
     ("X-Stainless-Lang", PINNED_PASS, True),
-    ("Idempotency-Key", PINNED_PASS, True),
     ("OpenAI-Beta", PINNED_PASS, True),
     ("Authorization", PINNED_PASS, False),
 ]
@@ -66,13 +80,13 @@ NEVER_SENT = (
 
 #: An upstream header, ``response_headers``, the name it is relayed under, and whether exposed.
 RELAYED = [
-    ("content-encoding", (), "Content-Encoding", False),
-    ("content-language", (), "Content-Language", False),
-    ("content-disposition", (), "Content-Disposition", False),
-    ("content-range", (), "Content-Range", False),
-    ("accept-ranges", (), "Accept-Ranges", False),
-    ("etag", (), "ETag", False),
-    ("last-modified", (), "Last-Modified", False),
+    ("content-encoding", (), "Content-Encoding", True),
+    ("content-language", USUAL, "Content-Language", True),
+    ("content-disposition", USUAL, "Content-Disposition", True),
+    ("content-range", USUAL, "Content-Range", True),
+    ("accept-ranges", USUAL, "Accept-Ranges", True),
+    ("etag", USUAL, "ETag", True),
+    ("last-modified", USUAL, "Last-Modified", True),
     ("etag", ("ETag",), "ETag", True),
     ("x-ratelimit-remaining", (), None, False),
     ("x-ratelimit-remaining", _LIMIT, "X-Ratelimit-Remaining", True),
@@ -85,9 +99,12 @@ RELAYED = [
     ("accept-patch", SDP_RELAY, "Accept-Patch", True),
     ("openai-organization", PINNED_RELAY, "Openai-Organization", True),
     ("x-should-retry", PINNED_RELAY, "X-Should-Retry", True),
-    ("retry-after-ms", PINNED_RELAY, "Retry-After-Ms", True),
-    ("x-request-id", (), None, False),
-    ("x-request-id", ("X-*",), None, False),
+    ("retry-after-ms", USUAL, "Retry-After-Ms", True),
+    ("ratelimit", USUAL, "Ratelimit", True),
+    ("ratelimit-policy", USUAL, "Ratelimit-Policy", True),
+    ("x-ratelimit-reset-tokens", USUAL, "X-Ratelimit-Reset-Tokens", True),
+    ("x-request-id", (), "X-Upstream-Request-ID", True),
+    ("x-request-id", ("X-*",), "X-Upstream-Request-ID", True),
     ("x-accel-buffering", ("X-*",), None, False),
     ("vary", (), None, False),
     ("vary", ("Vary",), "Vary", True),
@@ -200,7 +217,7 @@ TARGET = Target("https", "api.example.com", 443, "/v1/whip?token=t")
 NO_GUARD = Guard(())
 
 
-def outbound(browser, injected=(), *, passed=DEFAULT_PASS, content_type=None):
+def outbound(browser, injected=(), *, passed=PASSED, content_type=None):
     """The headers sent for *browser*'s, given as a mapping or pairs; secrets revealed."""
     pairs = browser.items() if isinstance(browser, dict) else browser
     grouped = [(n.encode(), [v.encode()] if isinstance(v, str) else v) for n, v in pairs]
@@ -209,6 +226,7 @@ def outbound(browser, injected=(), *, passed=DEFAULT_PASS, content_type=None):
         injected_headers(dict(injected)),
         content_type=content_type,
         request_id="id-1",
+        dropped=[],
     )
     return [
         (n.decode(), v.reveal().decode() if isinstance(v, Secret) else v.decode()) for n, v in sent
@@ -219,8 +237,8 @@ def values_of(pairs, name):
     return [value for given, value in pairs if given.lower() == name.lower()]
 
 
-def apply(fields, relayed=(), exposed_as=(), *, pinned=False, guard=NO_GUARD, target=TARGET):
-    rewrite = ResponseRewrite(relayed, exposed_as, content_type=b"text/x", pinned=pinned)
+def apply(fields, relayed=(), exposed_as=(), *, guard=NO_GUARD, target=TARGET):
+    rewrite = ResponseRewrite(relayed, exposed_as, content_type=b"text/x")
     pairs = [(name.encode(), value.encode()) for name, value in fields]
     headers, exposed = rewrite.apply(pairs, target, guard)
     return [(n.decode(), v.decode()) for n, v in headers], [n.decode() for n in exposed]

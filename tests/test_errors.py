@@ -38,6 +38,7 @@ TABLE = [
     ("RateLimited", (7,), 429, "RATE_LIMITED", "rate_limit_error"),
     ("MissingTarget", (), 400, "MISSING_TARGET", "invalid_request_error"),
     ("InvalidTarget", (), 400, "INVALID_TARGET", "invalid_request_error"),
+    ("HeaderNotAllowed", (), 400, "HEADER_NOT_ALLOWED", "invalid_request_error"),
     ("HostNotAllowed", (), 400, "HOST_NOT_ALLOWED", "invalid_request_error"),
     ("SchemeNotAllowed", (), 400, "SCHEME_NOT_ALLOWED", "invalid_request_error"),
     ("PortNotAllowed", (), 400, "PORT_NOT_ALLOWED", "invalid_request_error"),

@@ -7,8 +7,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.headers import (
     CORS_ALLOWED_HEADERS,
     HOP_BY_HOP,
+    PASSED,
     PINNED_PASS,
     PINNED_RELAY,
+    RELAYED,
     SDP_RELAY,
     HeaderPatterns,
     is_token,
@@ -95,7 +97,7 @@ class UsualHeadersTests(SynchronousTestCase):
 
     def test_sent(self) -> None:
         """What passes upstream describes the request: no credential, nothing of one connection."""
-        passed = HeaderPatterns(PINNED_PASS)
+        passed = HeaderPatterns((*PASSED, *PINNED_PASS))
         for name in (*HOP_BY_HOP, b"authorization", b"cookie", b"host", b"content-length"):
             self.assertFalse(passed.match(name), name)
         for name in (b"accept", b"if-none-match", b"idempotency-key", b"x-stainless-lang"):
@@ -103,7 +105,7 @@ class UsualHeadersTests(SynchronousTestCase):
 
     def test_read(self) -> None:
         """What is relayed is nothing that an upstream may never set here."""
-        for name in (*PINNED_RELAY, *SDP_RELAY):
+        for name in (*RELAYED, *PINNED_RELAY, *SDP_RELAY):
             self.assertEqual(why_not_relayed(name), "", name)
 
 

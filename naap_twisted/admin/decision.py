@@ -6,20 +6,21 @@ judges the target, and the server's own resolver looks its name up.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from attrs import Factory, evolve, frozen
 from twisted.internet.interfaces import IReactorTime
 
-from ..errors import BadRequest, MethodNotAllowed, NotFound, OriginNotAllowed
+from ..errors import BadRequest, HeaderNotAllowed, MethodNotAllowed, NotFound, OriginNotAllowed
 from ..headers import is_token
 from ..route.explain import Step, explain
+from ..route.request_headers import Fate, HeaderVerdict
 from ..route.spine import MountedProxy
 from ..server.mounts import Mount
 from ..wrappers.origins import Origins, parse_origin
-from ..wrappers.remedies import Problem, method_refused
+from ..wrappers.remedies import HeaderOption, Problem, method_refused
 from .hints import line_for
 from .preflight import Need, need_of, problems_of
 from .replay import Reply, replay
@@ -102,12 +103,14 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
     # JSON can hold lone surrogates, which no URL can and UTF-8 does not encode.
     url = question.url.encode("utf-8", "replace").decode("utf-8")
     on_target = await explain(proxy, url, server.parts.upstream.resolver, clock)
+    verdicts = [proxy.route.request_rewrite.explain(name) for name in question.headers]
     steps = [
         *asked.steps(mount),
         *(
             step if step.allowed else evolve(step, line=line_for(proxy, step, url))
             for step in on_target
         ),
+        *_header_steps(verdicts),
     ]
     refused = next((step for step in steps if not step.allowed), None)
     error = None if refused is None else refused.error
@@ -117,7 +120,26 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
         "message": None if error is None else error.message,
         "steps": [{"name": step.name, "passed": step.allowed, "text": step.text} for step in steps],
         "hint": None if refused is None else refused.line,
+        "headers": [_fate_in_json(verdict) for verdict in verdicts],
         "preflight": asked.document(),
+    }
+
+
+def _header_steps(verdicts: Sequence[HeaderVerdict]) -> list[Step]:
+    """The refusals of headers; what is dropped stops no request."""
+    return [
+        Step("header", False, f"{found.name} {found.reason}", HeaderNotAllowed(), line=found.line)
+        for found in verdicts
+        if found.fate is Fate.REFUSED
+    ]
+
+
+def _fate_in_json(found: HeaderVerdict) -> dict[str, str | None]:
+    return {
+        "name": found.name,
+        "fate": found.fate.value,
+        "text": found.reason,
+        "hint": found.line or None,
     }
 
 
@@ -160,6 +182,8 @@ class Asked:
             [("Host", urlsplit(where).netloc), *sent],
             secure=where.startswith("https:"),
         )
+        proxy = mount.proxy
+        route = None if proxy is None else evolve(proxy.route.cors, route=mount.full_path)
         problems = [Problem("The server refuses new connections now")]
         if reply is not None:
             problems = problems_of(
@@ -167,7 +191,7 @@ class Asked:
                 need,
                 question.origin,
                 origins=origins,
-                cors_headers=options.cors_headers,
+                allowing=HeaderOption.of(route, options.cors_headers),
                 credentials=question.credentials,
             )
         return cls(question, need, tuple(sent), reply, tuple(problems), origins)

@@ -85,6 +85,11 @@ def _exchanges(tally: Tally) -> Iterable[Metric]:
     durations = HistogramMetricFamily(
         "naap_request_duration_seconds", "From request head to the answer's end", labels=["route"]
     )
+    dropped = CounterMetricFamily(
+        "naap_request_headers_dropped",
+        "Request headers that a route did not pass on, by name in the log",
+        labels=["route"],
+    )
     for route, counts in tally.routes.items():
         name = route or _UNROUTED
         for label, count in zip(_CLASSES, counts.statuses, strict=True):
@@ -93,6 +98,7 @@ def _exchanges(tally: Tally) -> Iterable[Metric]:
         bounds = [*map(str, BOUNDS), "+Inf"]
         buckets = [*zip(bounds, accumulate(counts.durations), strict=True)]
         durations.add_metric([name], buckets=buckets, sum_value=counts.seconds)
+        dropped.add_metric([name], counts.dropped)
     failures = CounterMetricFamily(
         "naap_failures",
         "Exchanges that did not end well: an error code, client_gone or upstream_cut",
@@ -100,4 +106,4 @@ def _exchanges(tally: Tally) -> Iterable[Metric]:
     )
     for (route, outcome), count in tally.outcomes.items():
         failures.add_metric([route or _UNROUTED, outcome], count)
-    return requests, failures, durations
+    return requests, failures, dropped, durations

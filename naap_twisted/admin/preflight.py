@@ -14,6 +14,7 @@ from attrs import frozen
 from ..wrappers.origins import Origins, parse_origin
 from ..wrappers.remedies import (
     SAFELISTED_METHODS,
+    HeaderOption,
     Problem,
     origin_refused,
     refusals,
@@ -130,13 +131,13 @@ def problems_of(
     origin: str,
     *,
     origins: Origins,
-    cors_headers: Sequence[str],
+    allowing: HeaderOption,
     credentials: bool = False,
 ) -> list[Problem]:
     """Why a browser would not send the request after this *reply*; empty: it would.
 
     :param reply: the site's answer to the preflight.
-    :param origins: the option ``cors_origins``; with *cors_headers*, what a remedy would change.
+    :param origins: the option ``cors_origins``; with *allowing*, what a remedy would change.
     :param credentials: whether cookies go along (``credentials: "include"``).
     """
     if 300 <= reply.status <= 399:
@@ -155,4 +156,4 @@ def problems_of(
         return [Problem(f"Response to preflight request has HTTP status {reply.status}, not ok")]
     methods = reply.listed("access-control-allow-methods")
     listed = {name.lower() for name in reply.listed("access-control-allow-headers")}
-    return refusals(need.method, need.names, methods, listed, cors_headers)
+    return refusals(need.method, need.names, methods, listed, allowing)

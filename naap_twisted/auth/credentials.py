@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 from ..errors import ConfigError, InvalidToken
 from ..headers import is_token
+from ..model import TokenPlace
 from .cookies import OCTETS, percent_decoded, values_of
 from .csrf import check_csrf
 
@@ -61,6 +63,26 @@ class CredentialReader:
         sent = headers.getRawHeaders(b"x-csrf-token", ())
         check_csrf(request.method, sent, values_of(lines, self._csrf))
         return _checked(percent_decoded(cookies[0]))
+
+
+def present_token(headers: Headers, place: TokenPlace) -> None:
+    """Put the token at *place* where every authenticator looks for one: in Authorization.
+
+    A token that stands there already counts; its scheme becomes Bearer. The headers of a request
+    stay here, so no upstream gets to see the change.
+    """
+    values = headers.getRawHeaders(b"authorization")
+    if values:
+        scheme, _, token = values[0].strip(b" \t").partition(b" ")
+        if len(values) == 1 and scheme.lower() == place.scheme:
+            headers.setRawHeaders(b"authorization", [b"Bearer " + token.strip(b" ")])
+        return
+    for name in place.headers:
+        tokens = headers.getRawHeaders(name)
+        if tokens:
+            # Each stays: the reader refuses a token that is repeated.
+            headers.setRawHeaders(b"authorization", [b"Bearer " + token for token in tokens])
+            return
 
 
 def bearer_token(values: Sequence[bytes]) -> bytes:

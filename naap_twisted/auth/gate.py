@@ -13,7 +13,8 @@ from twisted.web.server import Request
 
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
-from ..model import User
+from ..model import NOWHERE_ELSE, TokenPlace, User
+from .credentials import present_token
 from .patience import Patience
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or a plugin's callable, which may be asynchronous.
@@ -33,6 +34,8 @@ class Gate:
     :param patience: bounds the time that the authenticator and a route's callables take.
     :param required: whether a request needs a user where its route does not say otherwise.
     :param public_routes: exact request paths that need no user.
+    :param token_headers: headers that may hold a caller's token on every route.
+    :ivar token: where they are.
     """
 
     _log = Logger()
@@ -44,10 +47,12 @@ class Gate:
         *,
         required: bool,
         public_routes: Sequence[str] = (),
+        token_headers: Sequence[str] = (),
     ) -> None:
         self._authenticator = authenticator
         self.patience = patience
         self.required = required
+        self.token = TokenPlace(tuple(name.lower().encode("ascii") for name in token_headers))
         self._public = frozenset(path.encode() for path in public_routes)
 
     @property
@@ -66,6 +71,8 @@ class Gate:
         :raises Unavailable: the authenticator raises it, or does not answer in time.
         """
         if self._authenticator is not None and request.record.user is None:
+            if self.token.headers:
+                present_token(request.requestHeaders, self.token)
             # DownstreamRequest is a Request, and AdaptedRequest delegates to one.
             user: Any = self._authenticator.authenticate(request)  # type: ignore[arg-type]
             # A remembered session gives its user at once, and settle() costs more than the look-up.
@@ -73,15 +80,23 @@ class Gate:
                 user = await self.patience.settle(user, "the authenticator")
             request.record.user = user
 
-    async def admit(self, request: IDownstreamRequest, authorize: Authorize | None) -> None:
+    async def admit(
+        self,
+        request: IDownstreamRequest,
+        authorize: Authorize | None,
+        token: TokenPlace = NOWHERE_ELSE,
+    ) -> None:
         """Let the request pass, or raise.
 
+        :param token: where the route's clients put the caller's token.
         :raises Unauthorized: the request needs a user and has none.
         :raises Forbidden: the user lacks the role, or a callable *authorize* returned false or
             raised.
         :raises InvalidToken, CsrfFailed: the request's credentials do not verify.
         :raises Unavailable: the authenticator can't tell the user now.
         """
+        if token is not NOWHERE_ELSE:
+            present_token(request.requestHeaders, token)
         rule: Authorize = self.default if authorize is None else authorize
         if rule == "anyone":
             # Bad credentials are no reason to refuse a request that would pass without any.

@@ -28,7 +28,12 @@ def literal_keys(config: Config) -> Iterator[str]:
                 yield option.place
     for index, route in enumerate(config.proxy):
         headers = {} if callable(route.forward_headers) else route.forward_headers
+        if _is_literal(route.key):
+            yield f"proxy[{index}].key"
         for name, value in headers.items():
+            # The key's own header holds the same value.
+            if route.key is not None and route.provider and name == route.provider.key.header:
+                continue
             if _is_literal(value) and _CREDENTIAL.fullmatch(name):
                 yield f"proxy[{index}].forward_headers.{name}"
 

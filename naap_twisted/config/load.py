@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..options.auth import AuthOptions, with_environment
 from ..options.judge import judge
+from ..options.provided import over_provider
 from ..options.read import Problems, read_section, refuse_unknown
 from ..options.route import RouteOptions
 from ..options.server import Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions
@@ -93,7 +94,10 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
         if not tables and not none_is_a_typo:
             problems.add("proxy", "there is no [[proxy]] route")
         for index, table in enumerate(tables):
-            yield read_section(RouteOptions, table, f"proxy[{index}]", surroundings, problems)
+            place = f"proxy[{index}]"
+            own = read_section(RouteOptions, table, place, surroundings, problems)
+            given = table if isinstance(table, dict) else {}
+            yield over_provider(own, given, place, surroundings, problems)
 
     return Config(
         server=section(ServerOptions, "server"),

@@ -24,6 +24,7 @@ class ExchangeRecord:
     :ivar upstream_status: the status that the upstream answered; 0 when it was not asked.
     :ivar model_tokens: a language model's tokens of prompt, of completion and of both, where the
         route counts them and the answer reports them.
+    :ivar dropped: request headers that the route did not pass on.
     :ivar bytes_in: bytes of the request body.
     :ivar bytes_out: bytes of the answer's body.
     :ivar started: the beginning in seconds of the site's clock.
@@ -40,6 +41,7 @@ class ExchangeRecord:
     status: int = 0
     upstream_status: int = 0
     model_tokens: tuple[int, int, int] | None = None
+    dropped: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     started: float = 0.0

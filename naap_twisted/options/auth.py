@@ -14,6 +14,7 @@ from ..auth.jwt import LONGEST_LEEWAY, SECRET_VARIABLES
 from ..headers import is_token
 from ..interfaces import IAuthenticator
 from ..secret import Secret
+from . import http_values as http
 from . import values
 from .option import option
 from .secrets import MAX_FILE_BYTES, resolve
@@ -125,6 +126,12 @@ class AuthOptions:
         _cookie,
         "What `X-CSRF-Token` repeats, where the token came by cookie.",
         default=credentials.CSRF_COOKIE,
+    )
+    token_headers: tuple[str, ...] = option(
+        list_of(http.header_name, what="header names"),
+        "Where a caller's token may stand beside `Authorization`, on every route; a provider adds"
+        " its own clients' to its route.",
+        '["X-Api-Key"]',
     )
     secret: Secret | None = option(
         optional(values.reads_files("Secret | str", values.TEXT)(resolve)),

@@ -12,6 +12,7 @@ from attrs import AttrsInstance, evolve
 from .auth import AuthOptions, told_by_code
 from .judge import judge_anywhere, judge_exposure, judge_path, judge_placed, judge_server
 from .option import Option, listed_options
+from .provided import over_provider
 from .read import Problems, read_values, refuse_unknown
 from .route import RouteOptions
 from .server import SECTIONS, Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions, tcp
@@ -79,7 +80,9 @@ def read_route(named: Mapping[str, Any], surroundings: Surroundings | None = Non
     """
     problems = Problems(_spelled)
     table = _tables(named, ROUTE_KEYWORDS, problems)["proxy"]
-    route = read_values(RouteOptions, table, "proxy", surroundings or here(), problems)
+    around = surroundings or here()
+    own = read_values(RouteOptions, table, "proxy", around, problems)
+    route = over_provider(own, table, "proxy", around, problems)
     judge_anywhere(route, "proxy", problems)
     problems.refuse()
     return route

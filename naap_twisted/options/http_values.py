@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..auth.gate import Authorize, is_rule
 from ..downstream.caller import UNIX
-from ..headers import CONNECTION_FIELDS, HeaderPatterns, is_token
+from ..headers import CONNECTION_FIELDS, TAKEN_OUT, HeaderPatterns, is_token
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..policy.addresses import parse_allow_network
 from ..policy.own_headers import why_not_relayed, why_not_renamed
@@ -35,6 +35,8 @@ def header_name(name: str) -> str:
 @values.reads_text()
 def header_pattern(name: str) -> str:
     """A field name, or the beginning of some: ``X-Stainless-*``."""
+    if name.startswith(TAKEN_OUT):
+        raise ValueError('can not begin with "!": there are no usual names to take this one out of')
     try:
         HeaderPatterns((name,))
     except ValueError:
@@ -45,8 +47,17 @@ def header_pattern(name: str) -> str:
 
 
 @values.reads_text()
+def passed_pattern(name: str) -> str:
+    """A request header that a route passes, or a pattern of some; with "!" one it does not."""
+    header_pattern(name.removeprefix(TAKEN_OUT))
+    return name
+
+
+@values.reads_text()
 def relayed_pattern(name: str) -> str:
-    """A response header that a route may relay, or a pattern of some."""
+    """A response header that a route may relay, or a pattern of some; with "!" one it does not."""
+    if name.startswith(TAKEN_OUT):
+        return passed_pattern(name)
     reason = why_not_relayed(name)
     if reason:
         raise ValueError(reason)
@@ -173,6 +184,14 @@ def allow_network(value: object) -> AllowedNetwork:
 
 
 header_patterns = values.list_of(header_pattern, what="header names")
+
+
+@values.reads(f"{header_patterns.annotation} | None", header_patterns.schema)
+def passed_headers(value: object) -> tuple[str, ...]:
+    """Names to pass, and those of the usual ones not to; ``None`` in code is none of either."""
+    return () if value is None else values.list_of(passed_pattern, what="header names")(value)
+
+
 allow_networks = values.list_of(allow_network, what='networks such as "127.0.0.1/32:9100"')
 
 

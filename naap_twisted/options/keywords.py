@@ -49,6 +49,7 @@ class ServerKeywords(TypedDict, total=False):
     database_url: Secret | str | None
     require_auth: bool
     authenticator: IAuthenticator | None
+    token_headers: Sequence[str]
     jwt_secret: Secret | str | None
     dns_servers: Sequence[str]
     ca_file: str | None
@@ -65,6 +66,8 @@ class RouteKeywords(TypedDict, total=False):
     allowed_hosts: Sequence[str]
     target: str | None
     target_url_header: str
+    provider: str | None
+    key: str | bytes | Secret | None
     methods: Sequence[str]
     allowed_schemes: Sequence[str]
     allowed_ports: Sequence[int] | None

@@ -8,15 +8,17 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ..auth.gate import Authorize
-from ..headers import DEFAULT_PASS, PINNED_PASS
+from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, extended
 from ..interfaces import IUpstream
-from ..model import AllowedNetwork, ExposeHeader, RateLimit
+from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
+from ..secret import Secret
 from ..upstream.agent import as_upstream
-from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, exposed, route_methods
+from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, OFFER, exposed, is_whip, route_methods
 from . import http_values as http
 from . import values
 from .option import in_code, option
-from .secrets import InjectedHeaders, secret_headers
+from .provider import Provider, provider
+from .secrets import InjectedHeaders, secret_headers, secret_key
 from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text
 
 #: Names the URL where no other header was chosen.
@@ -65,6 +67,19 @@ class RouteOptions:
         default=TARGET_URL_HEADER,
         unset=None,
     )
+    provider: Provider | None = option(
+        provider,
+        "A vendor whose stock clients are to work as they are: [one of ours](docs/clients.md), or"
+        ' the path of your own file, such as `"./acme.toml"`. It sets `target`, methods, types,'
+        " sizes, times, headers and the place of `key`; what the route says itself comes first.",
+        '"openai"',
+    )
+    key: Secret | UserKeyHeader | None = option(
+        secret_key,
+        "The server-side key, put where the provider wants it.",
+        '"${env:OPENAI_API_KEY}"',
+        secret=True,
+    )
     methods: tuple[str, ...] = option(
         list_of(http.method, what="methods", empty=False),
         "What is proxied; `HEAD` comes with `GET`.",
@@ -104,18 +119,20 @@ class RouteOptions:
         '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
         secret=True,
     )
-    pass_headers: tuple[str, ...] | None = option(
-        optional(http.header_patterns),
-        "Browser headers that go upstream, `X-Prefix-*` too; else `Accept` and conditionals, and"
-        " on pinned routes what SDKs send.",
-        '["Accept", "OpenAI-Organization"]',
+    pass_headers: tuple[str, ...] = option(
+        http.passed_headers,
+        "Browser headers that go upstream beside the"
+        " [usual ones](docs/security.md#what-goes-out-what-comes-back), `X-Prefix-*` too;"
+        ' `"!Accept"` takes one of those out.',
+        '["OpenAI-Organization"]',
     )
     response_headers: tuple[str, ...] = option(
         list_of(http.relayed_pattern, what="header names"),
-        "Upstream headers relayed under their own names, and exposed; `X-Prefix-*` too. Pinned"
-        " routes add what SDKs read. Those that act on this server's origin are refused: see"
+        "Upstream headers relayed under their own names, and exposed, beside the usual ones;"
+        ' `X-Prefix-*` too; `"!ETag"` takes one of the usual out. Those that act on this server\'s'
+        " origin are refused: see"
         " [docs/security.md](docs/security.md#what-goes-out-what-comes-back).",
-        '["Retry-After", "X-RateLimit-*"]',
+        '["X-Query-Cost"]',
     )
     expose_headers: tuple[ExposeHeader, ...] = option(
         list_of(http.expose_header, what="{ from, to } tables"),
@@ -189,9 +206,21 @@ class RouteOptions:
 
     @property
     def passed_headers(self) -> tuple[str, ...]:
-        """The browser headers that go upstream: ``pass_headers``; the usual ones where unset."""
-        usual = DEFAULT_PASS if self.target is None else PINNED_PASS
-        return usual if self.pass_headers is None else self.pass_headers
+        """The browser's headers that go upstream: the usual ones, and what the route says."""
+        vendors: tuple[str, ...] = () if self.target is None else PINNED_PASS
+        if self.provider is not None:
+            vendors = self.provider.headers.send
+        whip = CLIENT_HEADERS if is_whip(self.content_type, self.methods) else ()
+        return extended((*PASSED, *vendors, *whip), self.pass_headers)
+
+    @property
+    def relayed_headers(self) -> tuple[str, ...]:
+        """The upstream's headers that come back under their own names, likewise."""
+        vendors: tuple[str, ...] = () if self.target is None else PINNED_RELAY
+        if self.provider is not None:
+            vendors = self.provider.headers.read
+        whip = SDP_RELAY if OFFER in self.content_type else ()
+        return extended((*RELAYED, *vendors, *whip), self.response_headers)
 
 
 def with_sessions(options: RouteOptions) -> RouteOptions:
@@ -200,5 +229,4 @@ def with_sessions(options: RouteOptions) -> RouteOptions:
         options,
         methods=route_methods(options.methods),
         expose_headers=exposed(options.expose_headers),
-        pass_headers=tuple(dict.fromkeys((*options.passed_headers, *CLIENT_HEADERS))),
     )

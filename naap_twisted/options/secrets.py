@@ -154,6 +154,12 @@ def header_value(value: object, surroundings: values.Surroundings) -> Secret | U
     return UserKeyHeader(provider, before.lstrip(), after.rstrip())
 
 
+@values.reads_files("str | bytes | Secret | None", values.TEXT)
+def secret_key(value: object, surroundings: values.Surroundings) -> Secret | UserKeyHeader | None:
+    """The option ``key``: as one value of ``forward_headers``, without the text around it."""
+    return None if value is None else header_value(value, surroundings)
+
+
 @values.reads_files(
     "ForwardHeaders | None", {"type": "object", "additionalProperties": values.TEXT}
 )

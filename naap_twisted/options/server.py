@@ -82,7 +82,8 @@ class ServerOptions:
     )
     cors_headers: tuple[str, ...] = option(
         http.header_patterns,
-        "More request headers that pages may send; `X-Prefix-*` too.",
+        "Request headers that pages may send although no proxy route passes them: for routes of"
+        " your own. `X-Prefix-*` too.",
         '["X-My-Header"]',
     )
     server_names: tuple[str, ...] = option(

@@ -59,7 +59,7 @@ class BodyPolicy:
         if body.length == 0:
             return self._nothing(request)
         content_type = self._check_type(request)
-        is_json = media_type(content_type) in _JSON_TYPES
+        is_json = media_type(content_type) in _JSON_TYPES and not self._is_encoded(request)
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable):
             return StreamedBody(body, self.limit), content_type
@@ -71,6 +71,25 @@ class BodyPolicy:
         if is_json:
             check_json(data)
         return data, content_type
+
+    def _is_encoded(self, request: IDownstreamRequest) -> bool:
+        """Whether a JSON body is in a content coding, and passes unread: the route takes any body.
+
+        :raises UnsupportedMediaType: the route lists its types, so that it reads JSON.
+        """
+        lines = request.requestHeaders.getRawHeaders(b"content-encoding")
+        if lines is None:
+            return False
+        codings = [part.strip() for line in lines for part in line.lower().split(b",")]
+        named = [coding for coding in codings if coding not in (b"", b"identity")]
+        if named and not self._any:
+            shown = named[0].decode("ascii", "replace")[:32]
+            raise UnsupportedMediaType(
+                f"Content-Encoding {shown!a} is not supported: this route reads the JSON itself",
+                # What the server would have taken (RFC 9110 section 15.5.16).
+                headers=((b"Accept-Encoding", b"identity"),),
+            )
+        return bool(named)
 
     def _nothing(self, request: IDownstreamRequest) -> tuple[None, None]:
         """The verdict on no body, and on a chunked body of no bytes."""

@@ -10,10 +10,18 @@ from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
 from ..errors import ConfigError
-from ..headers import PINNED_PASS, PINNED_RELAY, SDP_RELAY
+from ..headers import ACCOUNT_CHOOSING
 from ..interfaces import IKeyStore
 from ..keys.headers import UserKeyHeaders
-from ..model import AllowedNetwork, HeaderPairs, RouteCors, Timeouts, UserKeyHeader
+from ..model import (
+    NOWHERE_ELSE,
+    AllowedNetwork,
+    HeaderPairs,
+    RouteCors,
+    Timeouts,
+    TokenPlace,
+    UserKeyHeader,
+)
 from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..options.secrets import InjectedHeaders
@@ -42,6 +50,7 @@ class Route:
     :ivar pinned: the fixed upstream base; the route then answers for every path below its own.
     :ivar forward: the callable that makes the injected headers; ``None`` where they are fixed.
     :ivar fixed_headers: the injected headers where no callable makes them.
+    :ivar token: where the route's clients put their caller's token.
     :ivar injects: names of the injected headers; ``("(callable)",)`` where only a callable knows.
     :ivar user_keys: headers that hold the user's own key: :meth:`with_keys` makes *forward* of
         them, once there is a store.
@@ -58,6 +67,7 @@ class Route:
     timeouts: Timeouts
     forward: Callable[..., Any] | None = field(repr=False)
     fixed_headers: HeaderPairs = field(repr=False)
+    token: TokenPlace
     injects: tuple[str, ...]
     user_keys: Mapping[str, Secret | UserKeyHeader] = field(repr=False)
     guard: Guard = field(repr=False)
@@ -94,6 +104,7 @@ def compile_route(written: RouteOptions) -> Route:
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
+    provider = options.provider
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -108,14 +119,21 @@ def compile_route(written: RouteOptions) -> Route:
         ),
         forward=headers if callable(headers) else None,
         fixed_headers=fixed,
+        token=NOWHERE_ELSE if provider is None else provider.token_place,
         injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
         user_keys=user_keys,
         guard=Guard(fixed),
-        request_rewrite=RequestRewrite(options.passed_headers, fixed),
-        response_rewrite=_response_rewrite(options, pinned),
+        request_rewrite=RequestRewrite(
+            options.passed_headers,
+            fixed,
+            named=options.pass_headers,
+            choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
+            kept=_read_here(options),
+        ),
+        response_rewrite=_response_rewrite(options),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
-        cors=_cors(options, pinned, types if has_sessions else ()),
+        cors=_cors(options, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
         beyond=_beyond_maker(options) if pinned and options.allowed_hosts else None,
     )
@@ -165,13 +183,11 @@ def _beyond_maker(options: RouteOptions) -> PolicyMaker:
     return make
 
 
-def _response_rewrite(options: RouteOptions, pinned: PinnedBase | None) -> ResponseRewrite:
+def _response_rewrite(options: RouteOptions) -> ResponseRewrite:
     types = options.content_type
-    relayed = [*options.response_headers, *(PINNED_RELAY if pinned else ())]
-    relayed += SDP_RELAY if whip.OFFER in types else ()
     default_type = _OCTETS if types[0] == ANY_TYPE else types[0].encode("ascii")
     return ResponseRewrite(
-        relayed, options.expose_headers, content_type=default_type, pinned=pinned is not None
+        options.relayed_headers, options.expose_headers, content_type=default_type
     )
 
 
@@ -183,15 +199,18 @@ def _methods(options: RouteOptions) -> tuple[bytes, ...]:
     return tuple(methods)
 
 
-def _cors(options: RouteOptions, pinned: PinnedBase | None, offers: tuple[str, ...]) -> RouteCors:
-    pass_headers = tuple(options.pass_headers or ())
+def _read_here(options: RouteOptions) -> tuple[str, ...]:
+    """Headers that this server reads itself: the target's, and those of callers' tokens."""
+    own = (options.header,) if options.target is None else ()
+    return (*own, *(() if options.provider is None else options.provider.token.headers))
+
+
+def _cors(options: RouteOptions, offers: tuple[str, ...]) -> RouteCors:
     return RouteCors(
         methods=_methods(options),
-        allow_headers=(
-            *(() if pinned else (options.header,)),
-            *(whip.CLIENT_HEADERS if offers else ()),
-        ),
-        allow_patterns=(*PINNED_PASS[-3:], *pass_headers) if pinned else pass_headers,
+        allow_headers=_read_here(options),
+        allow_patterns=options.passed_headers,
+        pass_headers=options.pass_headers,
         accept_post=", ".join(offers).encode("ascii"),
         accept_patch=", ".join(whip.patch_types(offers)).encode("ascii") if offers else b"",
     )

@@ -28,6 +28,12 @@ from .scrub import Guard, Scrubber
 
 _ERROR_TEXT = 2048
 _EXPOSE = b"Access-Control-Expose-Headers"
+_DESCRIBING = frozenset(
+    (
+        *(b"Content-Encoding", b"Content-Language", b"Content-Disposition", b"Content-Range"),
+        *(b"Accept-Ranges", b"ETag", b"Last-Modified"),
+    )
+)
 _UNREAD = "(a text in a content coding that can not be looked into)"
 _EXPOSED_ALWAYS = b"X-Request-ID"
 _TEXTS = frozenset(
@@ -206,8 +212,12 @@ async def refuse_with(
 
 
 def _set_exposed(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:
-    """Set the fields of an upstream that stand beside an error of this server."""
-    _set_headers(request, [(name, value) for name, value in fields if name in exposed], exposed)
+    """Set the fields of an upstream that stand beside an error of this server.
+
+    Those that describe the upstream's body would make ours unreadable.
+    """
+    kept = [(n, value) for n, value in fields if n in exposed and n not in _DESCRIBING]
+    _set_headers(request, kept, exposed)
 
 
 def _without_coding(fields: Fields) -> Fields:

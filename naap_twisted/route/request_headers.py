@@ -1,13 +1,20 @@
 """What of a browser's request goes upstream: an allow-list, then the server's own fields. Pure.
 
-The keys that the server adds come last, and no field from the browser can take their place.
+The keys that the server adds come last, and no field from the browser can take their place. What a
+route does not pass is told: a field that chooses an account refuses the request, because the call
+would act in another account without it; any other is dropped, and its name goes to the log.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 
-from ..headers import HOP_BY_HOP, HeaderPatterns, is_token
+from attrs import frozen
+
+from ..errors import HeaderNotAllowed
+from ..headers import ACCOUNT_CHOOSING, HOP_BY_HOP, KEPT_HERE, HeaderPatterns, added, is_token
 from ..model import HeaderPairs, HeaderValue
 from ..secret import Secret
 
@@ -20,6 +27,9 @@ _NO_CODING = (b"Accept-Encoding", b"identity")
 _NEVER_PASSED = frozenset((b"content-type", b"x-request-id"))
 _MOST_DECISIONS = 512
 _LONGEST_KEPT = 64
+# Words in the place of a lower-case name. None is a name, for none is a token.
+_CONNECTION, _REFUSED, _DROPPED = b"(connection)", b"(refused)", b"(dropped)"
+_SPECIAL = frozenset((_CONNECTION, _REFUSED, _DROPPED))
 
 
 def injected_headers(values: Mapping[str, str | bytes | Secret]) -> HeaderPairs:
@@ -39,35 +49,117 @@ def injected_headers(values: Mapping[str, str | bytes | Secret]) -> HeaderPairs:
     return tuple(pairs)
 
 
+class Fate(Enum):
+    """What becomes of one header of a browser's request."""
+
+    PASSED = "passed"
+    REFUSED = "refused"
+    KEPT_HERE = "kept here"
+    SET_HERE = "set here"
+    DROPPED = "dropped"
+
+
+_WORDS = {Fate.REFUSED: _REFUSED, Fate.DROPPED: _DROPPED}
+_REASONS = {
+    Fate.PASSED: "goes upstream as it is",
+    Fate.REFUSED: "chooses the account that is billed, and the route does not name it",
+    Fate.KEPT_HERE: "is between the caller and this server",
+    Fate.SET_HERE: "the server sets it",
+    Fate.DROPPED: "the route does not pass it, and no preflight allows it",
+}
+
+
+@frozen
+class HeaderVerdict:
+    """The fate of one header, for people.
+
+    :ivar line: the config line that would let it pass; ``""`` where it passes, or none would.
+    """
+
+    name: str
+    fate: Fate
+    reason: str
+    line: str = ""
+
+
 class RequestRewrite:
-    """A route's rule for request headers.
+    """A route's rule for request headers: what passes, what is refused, what is dropped.
 
     :param patterns: names and prefixes of the browser's headers that go upstream.
     :param fixed: the injected fields, where every request has the same tuple of them.
+    :param named: the option ``pass_headers``: a header that chooses an account has to be there.
+    :param choosing: names of headers that choose an account.
+    :param kept: headers beside :data:`~naap_twisted.headers.KEPT_HERE` that this server reads.
     """
 
-    def __init__(self, patterns: Sequence[str], fixed: HeaderPairs = ()) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        fixed: HeaderPairs = (),
+        *,
+        named: Sequence[str] = (),
+        choosing: Sequence[str] = ACCOUNT_CHOOSING,
+        kept: Sequence[str] = (),
+    ) -> None:
         self._patterns = HeaderPatterns(patterns)
         self._verdicts: dict[bytes, bytes] = {}
         self._fixed = fixed
         self._fixed_names = self._names(fixed)
+        self._named = tuple(named)
+        self._by_name = HeaderPatterns(added(named))
+        self._choosing = {name.lower().encode("ascii"): name for name in choosing}
+        self._kept = HeaderPatterns((*KEPT_HERE, *kept))
 
     @staticmethod
     def _names(injected: HeaderPairs) -> frozenset[bytes]:
         # CGI-like upstreams read "_" as "-": a browser's X-Key must not stand beside our X_Key.
         return frozenset(name.lower().replace(b"_", b"-") for name, _ in injected)
 
+    def explain(self, name: str) -> HeaderVerdict:
+        """What becomes of a header of this name, as the page sends it."""
+        fate = self._fate(name.lower().encode("latin-1", "replace"))
+        line = ""
+        if fate is Fate.REFUSED or fate is Fate.DROPPED:
+            line = self._line(self._choosing.get(_as_read(name.encode("latin-1", "replace")), name))
+        return HeaderVerdict(name, fate, _REASONS[fate], line)
+
+    def _fate(self, lower: bytes) -> Fate:
+        read = _as_read(lower)
+        if read in self._fixed_names:
+            return Fate.SET_HERE
+        if read in self._choosing and not (read == lower and self._by_name.match(lower)):
+            return Fate.REFUSED
+        if lower in _NEVER_PASSED or lower in _FRAMING:
+            return Fate.KEPT_HERE
+        if read == lower and self._patterns.match(lower):
+            return Fate.PASSED
+        return Fate.KEPT_HERE if self._kept.match(read) else Fate.DROPPED
+
+    def _line(self, name: str) -> str:
+        return f"pass_headers = {json.dumps([*self._named, name])}"
+
     def _verdict(self, name: bytes) -> bytes:
-        """The lower-case name of a header that may pass, ``b""`` for one that may not."""
+        """The lower-case name of a header that may pass, else a word about it."""
         lower = name.lower()
-        passes = lower not in _FRAMING and b"_" not in lower and self._patterns.match(lower)
-        verdict = lower if passes or lower == b"connection" else b""
+        fate = self._fate(lower)
+        if lower == b"connection":
+            verdict = _CONNECTION
+        else:
+            verdict = lower if fate is Fate.PASSED else _WORDS.get(fate, b"")
         if len(name) <= _LONGEST_KEPT:
             if len(self._verdicts) >= _MOST_DECISIONS:
                 # A cache that stayed full of one caller's odd names would slow all others down.
                 self._verdicts.clear()
             self._verdicts[name] = verdict
         return verdict
+
+    def _refusal(self, name: bytes) -> HeaderNotAllowed:
+        spelled = self._choosing[_as_read(name)]
+        return HeaderNotAllowed(
+            f"{spelled} chooses the account that is billed, and this route does not pass it;"
+            f" its owner can allow it: {self._line(spelled)}",
+            reason=f"{spelled} is not among pass_headers",
+        )
 
     def outbound(
         self,
@@ -76,11 +168,14 @@ class RequestRewrite:
         *,
         content_type: bytes | None,
         request_id: str,
+        dropped: list[bytes],
     ) -> HeaderPairs:
         """The fields to send; framing belongs to the connection.
 
         :param browser: the browser's header table.
         :param content_type: the body's, if there is a body.
+        :param dropped: gets the name of each field that is lost.
+        :raises HeaderNotAllowed: a field chooses an account, and the route does not name it.
         """
         # A callable's fields are one user's, so their names are not kept for the next request.
         ours = self._fixed_names if injected is self._fixed else self._names(injected)
@@ -94,11 +189,20 @@ class RequestRewrite:
             lower = verdicts.get(name)
             if lower is None:
                 lower = self._verdict(name)
-            if lower == b"connection":
-                # Hop-by-hop by nomination (RFC 9110 section 7.6.1). A set, because a list of 30,000
-                # names would be searched for each of a hundred headers.
-                nominated = {part.strip().lower() for value in values for part in value.split(b",")}
-            elif lower and lower not in ours and lower not in _NEVER_PASSED:
+            if not lower:
+                continue
+            if lower in _SPECIAL:
+                if lower is _CONNECTION:
+                    # Hop-by-hop by nomination (RFC 9110 section 7.6.1). A set, because a list of
+                    # 30,000 names would be searched for each of a hundred headers.
+                    nominated = {
+                        part.strip().lower() for value in values for part in value.split(b",")
+                    }
+                elif _as_read(name) not in ours:
+                    if lower is _REFUSED:
+                        raise self._refusal(name)
+                    dropped.append(name)
+            elif lower not in ours:
                 passing.append((lower, name, values))
         for lower, name, values in passing:
             if lower in nominated:
@@ -116,3 +220,8 @@ class RequestRewrite:
             out.append((b"X-Request-ID", request_id.encode("ascii")))
         out.extend(injected)
         return tuple(out)
+
+
+def _as_read(name: bytes) -> bytes:
+    """*name* as an upstream may read it, whose server takes "_" for "-"."""
+    return name.lower().replace(b"_", b"-")

@@ -19,19 +19,10 @@ from ..model import ExposeHeader, Target
 from ..policy.own_headers import is_never_relayed
 from .scrub import Guard
 
-_ALWAYS_RELAYED = frozenset(
-    {
-        b"content-type",
-        b"content-encoding",
-        b"content-language",
-        b"content-disposition",
-        b"content-range",
-        b"accept-ranges",
-        b"etag",
-        b"last-modified",
-        b"location",
-    }
-)
+#: Relayed whatever the options say: without them the body is not what the upstream sent.
+_ALWAYS_RELAYED = frozenset((b"content-type", b"content-encoding", b"location"))
+#: Pages read these without leave (Fetch, "CORS-safelisted response-header name").
+_READABLE = frozenset((b"content-type",))
 _VARY = b"Vary"
 _CACHE = b"Cache-Control"
 _NO_TRANSFORM = b"no-transform"
@@ -81,7 +72,6 @@ class ResponseRewrite:
     :param relayed: names and prefixes of fields that are relayed under their own names and exposed.
     :param exposed_as: fields that are relayed under another name, and exposed.
     :param content_type: the Content-Type of a response that has none.
-    :param pinned: the upstream's X-Request-ID comes back as X-Upstream-Request-ID.
     """
 
     def __init__(
@@ -90,14 +80,13 @@ class ResponseRewrite:
         exposed_as: Sequence[ExposeHeader],
         *,
         content_type: bytes,
-        pinned: bool,
     ) -> None:
         self._exposed_as: dict[bytes, list[bytes]] = {}
         for pair in exposed_as:
             self._rename(pair.from_, pair.to)
         self._relayed = HeaderPatterns(relayed)
-        if pinned:
-            self._rename("X-Request-ID", "X-Upstream-Request-ID")
+        # Its own name is taken: this server tells its own id, by which its log is searched.
+        self._rename("X-Request-ID", "X-Upstream-Request-ID")
         self._content_type = content_type
         self._private = not self._relayed.match(b"cache-control")
         relayed_names = {name.lower().encode() for name in self._relayed.names}
@@ -148,12 +137,11 @@ class ResponseRewrite:
     def _decide(self, name: bytes) -> _Decision:
         renamed = self._exposed_as.get(name, ())
         names, exposed = [*renamed], [*renamed]
-        if not is_never_relayed(name):
-            if self._relayed.match(name):
-                names.insert(0, _spelled(name))
+        relayed = name in _ALWAYS_RELAYED or self._relayed.match(name)
+        if relayed and not is_never_relayed(name):
+            names.insert(0, _spelled(name))
+            if name not in _READABLE:
                 exposed.insert(0, _spelled(name))
-            elif name in _ALWAYS_RELAYED:
-                names.insert(0, _spelled(name))
         chosen = name not in self._named
         decision = _Decision(tuple(names), tuple(exposed), name == b"location", chosen)
         if len(self._decisions) < _MOST_DECISIONS and len(name) <= _LONGEST_KEPT:

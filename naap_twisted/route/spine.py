@@ -15,6 +15,7 @@ from twisted.web.iweb import IResponse
 from ..auth.gate import Gate
 from ..downstream.answering import Answering
 from ..downstream.headers import make_preset, put_preset
+from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
@@ -34,6 +35,9 @@ from .request_headers import injected_headers
 from .scrub import Guard
 
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
+# Bounds on the names that a route logs once each: their number, and the length that is shown.
+_MOST_MISSED = 64
+_LONGEST = 100
 
 
 @frozen
@@ -101,6 +105,7 @@ class MountedProxy(Answering):
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
+        self._missed: set[bytes] = set()
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
@@ -121,7 +126,7 @@ class MountedProxy(Answering):
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
             self._cross_site.check(request, embeddable=self._embeddable)
-        await self._bound.gate.admit(request, self.route.authorize)
+        await self._bound.gate.admit(request, self.route.authorize, self.route.token)
         if self._bound.door:
             await self._bound.door.admit(request)
         record.mark("authorize")
@@ -147,12 +152,16 @@ class MountedProxy(Answering):
             made = await patience.settle(route.forward(request), "forward_headers")
             injected = injected_headers(made or {})
             guard = Guard(injected)
+        dropped: list[bytes] = []
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
             content_type=content_type,
             request_id=record.request_id,
+            dropped=dropped,
         )
+        for name in dropped:
+            self._tell_dropped(record, name)
         outbound = OutboundRequest(
             request.method, vetted, headers, body, route.timeouts, record.caller, identity
         )
@@ -167,6 +176,23 @@ class MountedProxy(Answering):
         record.mark("upstream")
         record.upstream_status = response.code
         await self._answer(request, response, target, guard)
+
+    def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
+        """Count a header that is lost, and log the first of each name with the line to write."""
+        if name.lower() in self._bound.gate.token.headers:
+            return
+        record.dropped += 1
+        if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
+            return
+        self._missed.add(name.lower())
+        verdict = self.route.request_rewrite.explain(name.decode("latin-1")[:_LONGEST])
+        self._log.info(
+            "{route} drops the request header {name}, which no upstream gets;"
+            " to pass it on: {line}",
+            route=record.route,
+            name=verdict.name,
+            line=verdict.line,
+        )
 
     async def _answer(
         self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard

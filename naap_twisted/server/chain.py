@@ -36,9 +36,11 @@ def wrapped(
     limiter: IRateLimiter | None,
     trusted: TrustedProxies,
     names: OwnNames,
+    token_headers: Sequence[str] = (),
 ) -> IHeadResource:
     """*routes* in their wrappers; those that mark every answer stand outside those that refuse.
 
+    :param token_headers: where callers may put their tokens; a preflight allows them.
     :param limiter: counts requests for ``rate_limit``; ``None`` without that option.
     """
     strangers = UntrustedProxies(trusted)
@@ -47,7 +49,7 @@ def wrapped(
         root = Compression(root)
     if limiter is not None:
         root = RateLimited(root, limiter, announced=options.rate_limit)
-    origins, headers = options.cors_origins, options.cors_headers
+    origins, headers = options.cors_origins, (*options.cors_headers, *token_headers)
     root = Cors(root, routes, origins, headers, trusted=trusted, own=names.known)
     if options.security_headers:
         root = SecurityHeaders(root)

@@ -109,6 +109,7 @@ class PluginServer(MultiService):
             Patience(reactor, self._bounds.callable_timeout),
             required=self.require_auth,
             public_routes=options.public_routes,
+            token_headers=config.auth.token_headers,
         )
         state = self.parts.state
         state.share_sessions(self._authenticator)
@@ -132,7 +133,14 @@ class PluginServer(MultiService):
 
     def _wrapped(self, listen: Sequence[Listen]) -> IHeadResource:
         names = own_names(listen, self.parts.options.server_names)
-        return wrapped(self._routes, self.parts.options, self._limiter, self._trusted, names)
+        return wrapped(
+            self._routes,
+            self.parts.options,
+            self._limiter,
+            self._trusted,
+            names,
+            self.config.auth.token_headers,
+        )
 
     def mount(self, path: str, resource: Resource | IResource | ExternalProxy) -> None:
         """Mount a proxy, or any resource (``app.resource()`` of a Klein app), below the base path.

@@ -247,7 +247,8 @@ class Routes(HeadResource):
         return RouteCors(
             methods=tuple(methods),
             allow_headers=tuple(name for route in routes for name in route.allow_headers),
-            allow_patterns=tuple(name for route in routes for name in route.allow_patterns),
+            allow_patterns=(*dict.fromkeys(n for route in routes for n in route.allow_patterns),),
+            pass_headers=tuple(name for route in routes for name in route.pass_headers),
             accept_post=next((r.accept_post for r in routes if r.accept_post), b""),
             accept_patch=next((r.accept_patch for r in routes if r.accept_patch), b""),
             route=next((mount.full_path for mount in found.values() if mount.proxy), ""),

@@ -29,11 +29,13 @@ class RouteTally:
     :ivar durations: exchanges by the first of :data:`BOUNDS` that is not below their duration; the
         last count is of those above every bound.
     :ivar seconds: the sum of all durations.
+    :ivar dropped: request headers that the route did not pass on.
     """
 
     statuses: list[int] = field(factory=lambda: [0] * 6)
     durations: list[int] = field(factory=lambda: [0] * (_OVER + 1))
     seconds: float = 0.0
+    dropped: int = 0
 
 
 class Tally:
@@ -64,6 +66,7 @@ class Tally:
         route.statuses[status // 100 if status < 600 else 0] += 1
         route.durations[bisect_left(BOUNDS, seconds)] += 1
         route.seconds += seconds
+        route.dropped += record.dropped
         if record.outcome != "ok":
             key = (record.route, record.outcome)
             self.outcomes[key] = self.outcomes.get(key, 0) + 1

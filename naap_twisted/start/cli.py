@@ -8,22 +8,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
+from ..admin.decision import Question, decide
 from ..config import load_config
-from ..errors import ConfigError
+from ..errors import BadRequest, ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
+from ..options.provider import parse_provider, provider_text
 from ..options.server import Config
-from ..route.explain import Step, explain
-from ..route.spine import MountedProxy
 from ..server.cautions import as_root
-from ..server.plugin_server import PluginServer, resolver_of
+from ..server.plugin_server import PluginServer
 from .assembly import checked_server, import_from_here
 from .describe import describe
 
@@ -61,15 +61,18 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     check = command("check", "validate CONFIG and print what each route allows", run=_check)
-    why = command(
-        "explain", "say whether ROUTE would reach URL, and why", run=_explain, unfit=USAGE
-    )
+    why = command("explain", "say whether a request would pass, and why", run=_explain, unfit=USAGE)
     about = "seal every user's key with the first of keys.master_key"
     rotate = command("rotate-keys", about, run=_rotate_keys)
     for each in (check, why, rotate):
         each.add_argument("config", metavar="CONFIG")
     why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
     why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
+    why.add_argument("--method", help="the request's; the route's first where it is left out")
+    why.add_argument("--origin", default="", help="the page's, for what a browser would do")
+    why.add_argument(
+        *("--header", "-H"), action="append", default=[], help="'Name: value', any number of them"
+    )
     command("new-master-key", "print a key for keys.master_key", text=new_master_key)
     listing = command("options", "print every option, of files and of code", text=reference.text)
     form = listing.add_mutually_exclusive_group()
@@ -79,7 +82,11 @@ def _parser() -> argparse.ArgumentParser:
         ("--python", reference.keywords_module, "as the types of keyword arguments"),
     ):
         form.add_argument(flag, dest="text", action="store_const", const=text, help=about)
-    command("init", "print a commented config", text=example_config)
+    init = command("init", "print a commented config", text=example_config)
+    listing.set_defaults(of_provider=provider_text)
+    init.set_defaults(of_provider=config_for)
+    listing.add_argument("--provider", metavar="NAME", help="what the provider NAME sets")
+    init.add_argument("--provider", metavar="NAME", help="a short one, with a route to NAME")
     return parser
 
 
@@ -101,32 +108,61 @@ def _check(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     config, server = _load(options.config)
-    proxies = [m.proxy for m in server.routes() if options.route in (m.path, m.full_path)]
-    if not proxies or proxies[0] is None:
+    mounts = [m for m in server.routes() if m.proxy and options.route in (m.path, m.full_path)]
+    if not mounts:
         known = ", ".join(route.path for route in config.proxy)
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
-    steps = _run(config, proxies[0], options.url)
-    for step in steps:
-        print(f"{step.name:8} {'ok' if step.allowed else 'REFUSED':8} {step.text}")
-    allowed = all(step.allowed for step in steps)
-    print(f"{'decision':8} {'allowed' if allowed else 'refused'}")
+    headers = dict(_header(text) for text in options.header)
+    method = options.method or mounts[0].methods[0]
+    asked = {"route": options.route, "method": method, "url": options.url}
+    try:
+        question = Question.read({**asked, "origin": options.origin, "headers": headers})
+    except BadRequest as error:
+        print(error.message, file=sys.stderr)
+        return USAGE
+    return _tell(_run(server, question))
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, _, value = text.partition(":")
+    return name.strip(), value.strip()
+
+
+def _tell(found: Mapping[str, Any]) -> int:
+    """Print what the console shows, a line for each step, header and problem."""
+    for step in found["steps"]:
+        if step["name"] == "header":
+            continue  # stands below, with the other headers
+        print(f"{step['name']:9} {'ok' if step['passed'] else 'REFUSED':9} {step['text']}")
+    for each in found["headers"]:
+        print(f"{'header':9} {each['fate']:9} {each['name']} {each['text']}{_to_allow(each)}")
+    for problem in found["preflight"]["problems"]:
+        print(f"{'preflight':9} {'REFUSED':9} {problem['text']}{_to_allow(problem)}")
+    allowed = found["allowed"] and found["preflight"]["allowed"]
+    if found["hint"]:
+        print(f"{'to allow it:':19} {found['hint']}")
+    print(f"{'decision':9} {'allowed' if allowed else 'refused'}")
     return ALLOWED if allowed else REFUSED
 
 
-def _run(config: Config, proxy: MountedProxy, url: str) -> list[Step]:
-    steps: list[Step] = []
+def _to_allow(told: Mapping[str, Any]) -> str:
+    return f"; to allow it: {told['hint']}" if told["hint"] else ""
+
+
+def _run(server: PluginServer, question: Question) -> dict[str, Any]:
+    found: dict[str, Any] = {}
 
     async def run(reactor: Any) -> None:
-        steps.extend(await explain(proxy, url, resolver_of(config.upstream, reactor), reactor))
+        found.update(await decide(server, question, reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
     except SystemExit:
-        # react() ends every run so; without a step it was an error, which it has shown.
-        if not steps:
+        # react() ends every run so; without an answer it was an error, which it has shown.
+        if not found:
             raise
-    return steps
+    return found
 
 
 def _rotate_keys(options: argparse.Namespace) -> int:
@@ -137,8 +173,37 @@ def _rotate_keys(options: argparse.Namespace) -> int:
 
 
 def _print(options: argparse.Namespace) -> int:
-    print(options.text().removesuffix("\n"))
+    name = getattr(options, "provider", None)
+    try:
+        text = options.text() if name is None else options.of_provider(name)
+    except ValueError as error:
+        print(f'provider: "{name}" {error}', file=sys.stderr)
+        return USAGE
+    print(text.removesuffix("\n"))
     return ALLOWED
+
+
+def config_for(name: str) -> str:
+    """A config with one route to a provider; it works once the key's variable is set.
+
+    :raises ValueError: there is no such provider.
+    """
+    known = parse_provider(name, provider_text(name))
+    lines = [
+        "# twistd -n naap-proxy --config naap-proxy.toml",
+        f"# The base URL for clients of {known.title}: http://127.0.0.1:4020/api/v1/{name}",
+        "[server]",
+        'listen = ["tcp:4020:interface=127.0.0.1"]',
+        'cors_origins = ["http://localhost:3000"]   # the pages that may call',
+        "[auth]",
+        'mode = "none"   # whoever reaches the listening address may call; see `naap-proxy init`',
+        "[[proxy]]",
+        f'path = "/{name}"',
+        f'provider = "{name}"   # what it sets: naap-proxy options --provider {name}',
+        *(f"{option} = {example}   # yours" for option, example in known.needs.items()),
+        *([f'key = "${{env:{known.variable}}}"'] if known.variable else ()),
+    ]
+    return "\n".join(lines)
 
 
 def example_config() -> str:

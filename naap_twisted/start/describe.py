@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..auth import fetch
-from ..headers import PINNED_RELAY, SDP_RELAY
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.auth import AuthOptions
 from ..options.route import RouteOptions
@@ -13,7 +12,7 @@ from ..options.rules import effective_authorize
 from ..options.server import Config
 from ..policy.addresses import format_allow_network
 from ..server.own_names import own_names
-from ..whip.rules import CLIENT_HEADERS, OFFER, SESSION_METHODS, is_whip
+from ..whip.rules import SESSION_METHODS, is_whip
 
 
 def describe(config: Config) -> tuple[str, ...]:
@@ -91,16 +90,10 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     headers = {} if callable(route.forward_headers) else route.forward_headers
     injected = [f"{name} (from {value.source})" for name, value in headers.items()]
     yield "injected headers", ", ".join(injected) or "none"
-    pinned = route.target is not None
-    sent = route.passed_headers
-    relayed = [*route.response_headers, *(PINNED_RELAY if pinned else ())]
-    if is_whip(route.content_type, route.methods):
-        sent = (*sent, *CLIENT_HEADERS)
-    relayed += SDP_RELAY if OFFER in route.content_type else ()
-    yield "passed headers", ", ".join(dict.fromkeys(sent)) or "none"
+    yield "passed headers", ", ".join(route.passed_headers) or "none"
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
-    exposed += ["X-Request-ID as X-Upstream-Request-ID"] if pinned else []
-    yield "relayed headers", ", ".join([*dict.fromkeys(relayed), *exposed]) or "none"
+    exposed.append("X-Request-ID as X-Upstream-Request-ID")
+    yield "relayed headers", ", ".join([*route.relayed_headers, *exposed])
 
 
 def _limit(limit: RateLimit) -> str:

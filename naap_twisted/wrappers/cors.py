@@ -22,7 +22,7 @@ from ..interfaces import IDownstreamRequest, IRouteTable
 from ..model import RouteCors
 from .base import Wrapper, is_https
 from .origins import Origins
-from .remedies import refusals
+from .remedies import HeaderOption, refusals
 from .server_names import LOOPBACK_NAMES, host_of
 
 #: More names than any page's preflight requests.
@@ -204,7 +204,7 @@ class Cors(Wrapper):
         put(b"Access-Control-Allow-Methods", [plan.methods])
         put(b"Access-Control-Allow-Headers", [allowed])
         if preflight:
-            self._log_refused(request, route.route, plan.methods, requested, allowed)
+            self._log_refused(request, route, plan.methods, requested, allowed)
             put(b"Access-Control-Max-Age", [_MAX_AGE])
             headers.removeHeader(b"access-control-expose-headers")
         else:
@@ -219,7 +219,7 @@ class Cors(Wrapper):
     def _log_refused(
         self,
         request: IDownstreamRequest,
-        route: str,
+        route: RouteCors,
         methods: bytes,
         requested: Sequence[bytes],
         allowed: bytes,
@@ -236,7 +236,7 @@ class Cors(Wrapper):
             [name.decode("ascii") for name in missing if len(name) <= _LONGEST][:_MOST_NAMED],
             methods.decode("ascii").split(", "),
             (),
-            self._extra_headers,
+            HeaderOption.of(route, self._extra_headers),
         )
         if not problems:
             return
@@ -244,7 +244,7 @@ class Cors(Wrapper):
         lines = dict.fromkeys(problem.line for problem in problems if problem.line is not None)
         self._log.warn(
             "A preflight was refused{where}: {text}; {remedy}",
-            where=f" on {route}" if route else "",
+            where=f" on {route.route}" if route.route else "",
             text=problems[0].text,
             remedy=f"to allow it: {' and '.join(lines)}" if lines else "no setting allows it",
         )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from attrs import frozen
 
+from ..model import RouteCors
 from .origins import Origins, parse_origin
 
 #: Methods that no preflight has to allow (Fetch, "CORS-safelisted method").
@@ -27,12 +28,37 @@ class Problem:
     line: str | None = None
 
 
+@frozen
+class HeaderOption:
+    """The option that lets a page send a header to one path, with its value now.
+
+    A proxy route has to pass the header on, too: ``cors_headers`` alone would let the page through
+    and throw the header away.
+
+    :ivar key: ``"pass_headers"`` of a proxy route, else ``"cors_headers"``.
+    """
+
+    key: str
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, route: RouteCors | None, cors_headers: Sequence[str]) -> HeaderOption:
+        """The option for what answers a path."""
+        if route is not None and route.route:
+            return cls("pass_headers", route.pass_headers)
+        return cls("cors_headers", tuple(cors_headers))
+
+    def line(self, missing: Iterable[str]) -> str:
+        """The config line that allows *missing* headers as well."""
+        return f"{self.key} = {json.dumps([*self.names, *missing])}"
+
+
 def refusals(
     method: str,
     names: Iterable[str],
     methods: Sequence[str],
     listed: Collection[str],
-    cors_headers: Sequence[str],
+    allowing: HeaderOption,
 ) -> list[Problem]:
     """The reasons why a preflight fails; empty where it passes.
 
@@ -41,12 +67,12 @@ def refusals(
     :param names: the requested headers, in any case.
     :param methods: the allowed methods.
     :param listed: the allowed headers, in lower case.
-    :param cors_headers: the value of the option now.
+    :param allowing: the option that would allow a header.
     """
     refused = method not in methods and method not in SAFELISTED_METHODS
     problems = [method_refused(method, methods)] if refused else []
     missing = [name for name in dict.fromkeys(names) if name.lower() not in listed]
-    return problems + [header_refused(name, [*cors_headers, *missing]) for name in missing]
+    return problems + [header_refused(name, allowing.line(missing)) for name in missing]
 
 
 def origin_refused(origins: Origins, origin: str) -> Problem:
@@ -81,15 +107,15 @@ def wildcard_with_credentials(origin: str) -> Problem:
     )
 
 
-def header_refused(name: str, cors_headers: Sequence[str]) -> Problem:
+def header_refused(name: str, line: str) -> Problem:
     """The preflight does not allow a request header that the page wants to send.
 
-    :param cors_headers: the value of the option that would allow it.
+    :param line: the option that would allow it.
     """
     return Problem(
         f"Request header field {name.lower()} is not allowed by Access-Control-Allow-Headers in"
         " preflight response",
-        f"cors_headers = {json.dumps(cors_headers)}",
+        line,
     )
 
 

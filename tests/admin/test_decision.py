@@ -153,7 +153,7 @@ class Preflights(DecisionTestCase):
         self.assertFalse(found["allowed"])
         (problem,) = found["problems"]
         self.assertIn("x-new is not allowed by Access-Control-Allow-Headers", problem["text"])
-        self.assertEqual(problem["hint"], 'cors_headers = ["x-new"]')
+        self.assertEqual(problem["hint"], 'pass_headers = ["x-new"]')
         options = {"cors_headers": ["X-New"]}
         self.assertTrue(
             self.preflight(origin=PAGE, headers={"X-New": "1"}, options=options)["allowed"]

@@ -5,6 +5,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.admin.preflight import is_forbidden, need_of, problems_of, unsafe_names
 from naap_twisted.admin.replay import Reply
 from naap_twisted.wrappers.origins import Origins
+from naap_twisted.wrappers.remedies import HeaderOption
 
 PAGE = "http://localhost:3000"
 OWN = ["http://127.0.0.1:4020"]
@@ -95,7 +96,10 @@ class SafelistTests(SynchronousTestCase):
 class ProblemTests(SynchronousTestCase):
     def ask(self, *headers, status=204, method="PUT", asked=JSON, **options):
         reply = Reply(status, headers)
-        settings = {"origins": Origins(["https://a.example"]), "cors_headers": ("X-Old",)}
+        settings = {
+            "origins": Origins(["https://a.example"]),
+            "allowing": HeaderOption("pass_headers", ("X-Old",)),
+        }
         found = problems_of(reply, need(method, asked), PAGE, **settings, **options)
         return [(problem.text, problem.line) for problem in found]
 
@@ -131,7 +135,7 @@ class ProblemTests(SynchronousTestCase):
         found = self.ask(*self.GOOD, method="DELETE", asked={**JSON, "X-New": "1"})
         self.assertEqual(
             [line for _, line in found],
-            ['methods = ["POST", "PUT", "DELETE"]', 'cors_headers = ["X-Old", "x-new"]'],
+            ['methods = ["POST", "PUT", "DELETE"]', 'pass_headers = ["X-Old", "x-new"]'],
         )
 
     def test_status(self):
@@ -143,7 +147,7 @@ class ProblemTests(SynchronousTestCase):
 
     def test_refused_before_cors(self):
         """An allowed origin is not blamed for a 4xx that has no CORS headers."""
-        settings = {"origins": Origins([PAGE]), "cors_headers": ()}
+        settings = {"origins": Origins([PAGE]), "allowing": HeaderOption("cors_headers", ())}
         (problem,) = problems_of(Reply(431, ()), need("PUT", JSON), PAGE, **settings)
         self.assertIn("status 431", problem.text)
         self.assertIsNone(problem.line)

@@ -205,7 +205,6 @@ DROPPED = [
         b"Service-Worker-Allowed: /evil",
         b"X-Frame-Options: evil",
         b"Alt-Svc: evil",
-        b"X-Request-ID: evil",
         b"X-Powered-By: evil",
     )
 ] + [

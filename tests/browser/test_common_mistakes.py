@@ -71,7 +71,7 @@ class MistakesTests(MistakesTestCase):
         self.expect_console("blocked by CORS policy", "net::ERR_FAILED")
         await self.ask(headers=self.page_headers(X_My_Custom_Header="1"))
         self.saw("4")
-        self.serve({"cors_headers": ["X-My-Custom-Header"]})
+        self.serve(pass_headers=["X-My-Custom-Header"])
         self.fixed(await self.ask(headers=self.page_headers(X_My_Custom_Header="1")))
 
     async def refused(self, row, status, **request):

@@ -118,7 +118,7 @@ class AdminPageTests(BrowserTestCase):
                 self.assertIn(f"field {name} is not allowed", refused)
             return page.locator("#outcome .hint-line").all_inner_texts()
 
-        self.assertEqual(await self.browse(scenario), ['cors_headers = ["x-one", "x-two"]'])
+        self.assertEqual(await self.browse(scenario), ['pass_headers = ["x-one", "x-two"]'])
         self.assertEqual(self.upstream.requests, [])
 
     async def test_unreachable(self):

@@ -67,7 +67,7 @@ class BackTests(IntegrationTestCase):
         exposed = answer.header("Access-Control-Expose-Headers").lower().split(", ")
         self.assertEqual(
             set(exposed),
-            {"x-request-id", "x-whip-resource", "x-ratelimit-remaining", "retry-after"},
+            {"x-request-id", "x-whip-resource", "x-ratelimit-remaining", "retry-after", "location"},
         )
 
     async def test_location_is_made_absolute(self):
@@ -179,18 +179,20 @@ class OutTests(IntegrationTestCase):
         self.assertEqual(values, [AUTHORIZATION.encode()])
 
     async def test_pass_headers(self):
-        """What a route names goes through, by name and pattern; the default list is replaced."""
+        """What a route names goes through beside the usual, by name and pattern."""
         received = await self.sent(
-            {"pass_headers": ["OpenAI-Organization", "X-Stainless-*", "Cookie"]},
+            {"pass_headers": ["OpenAI-Organization", "X-Stainless-*", "Cookie", "!Range"]},
             OpenAI_Organization="org-1",
             X_Stainless_Lang="js",
             Cookie="a=b",
             Accept="text/plain",
+            Range="bytes=0-3",
         )
         self.assertEqual(received.values("OpenAI-Organization"), [b"org-1"])
         self.assertEqual(received.values("X-Stainless-Lang"), [b"js"])
         self.assertEqual(received.values("Cookie"), [b"a=b"])
-        self.assertEqual(received.values("Accept"), [])
+        self.assertEqual(received.values("Accept"), [b"text/plain"])
+        self.assertEqual(received.values("Range"), [])
 
     async def test_defaults_that_pass(self):
         received = await self.sent(Accept="text/event-stream", If_None_Match='"e"')

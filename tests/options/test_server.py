@@ -48,7 +48,7 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual(route.body_limit, 1024 * 1024)
         self.assertEqual((route.timeout, route.connect_timeout), (30.0, 10.0))
         self.assertEqual((route.idle_timeout, route.total_timeout), (300.0, None))
-        self.assertEqual((route.errors, route.pass_headers, route.authorize), (None, None, None))
+        self.assertEqual((route.errors, route.pass_headers, route.authorize), (None, (), None))
 
     def test_unbuilt(self) -> None:
         """What is promised and not there yet is refused, and not ignored."""

@@ -312,6 +312,7 @@ def _auth() -> Iterator[Row]:
     yield from _rows("auth.csrf_cookie", False, ("", "naap_auth_token"), *session)
     yield from _rows("auth.algorithms", False, ([], ["none"], ["RS256"], "HS256", [3], True), *jwt)
     yield from _rows("auth.algorithms", True, (["HS256"], ["HS256", "HS384"]), *jwt)
+    yield from _lists("auth.token_headers", "X-Api-Key", BAD_NAMES, empty=True)
     yield from _rows("auth.audience", False, ("", [""], [], 3, True, [3]), *jwt)
     yield from _rows("auth.audience", True, ("a", ["a", "b"]), *jwt)
     yield from _rows("auth.issuer", False, ("", 3, True, ["a"]), *jwt)
@@ -352,6 +353,20 @@ def _routes() -> Iterator[Row]:
         yield from _rows(f"proxy.{key}", False, BAD_DURATIONS)
         yield from _rows(f"proxy.{key}", True, GOOD_DURATIONS)
     yield from _lists("proxy.pass_headers", "X-A-*", BAD_PATTERNS, empty=True)
+    yield from _rows("proxy.pass_headers", True, (["!Accept"], ["X-A", "!X-Stainless-*"]))
+    yield from _rows("proxy.pass_headers", False, (["!"], ["!!A"], ["!*"], ["!X A"], ["!Host"]))
+    vendor = ("proxy.allowed_hosts", None), ("proxy.provider", "openai")
+    yield from _rows("proxy.provider", True, ("openai", "anthropic"), vendor[0])
+    yield from _rows("proxy.provider", True, ["openai"])
+    yield from _rows(
+        "proxy.provider", False, ("OpenAI", "open ai", "", "../openai", "x.toml", 3, [])
+    )
+    yield from _rows("proxy.key", True, ("${env:SECRET}", KEY), *vendor)
+    yield from _rows("proxy.key", False, ("", "$KEY", "${env:NO}", f"Bearer {KEY}", 3, []), *vendor)
+    yield from _rows("proxy.key", False, [KEY])
+    headers = {"authorization": KEY}
+    yield from _rows("proxy.key", False, [KEY], *vendor, ("proxy.forward_headers", headers))
+    yield from _rows("proxy.response_headers", True, (["!ETag"], ["!OpenAI-*"]))
     yield from _lists("proxy.response_headers", "X-B-*", BAD_PATTERNS, empty=True)
     yield from _rows("proxy.response_headers", False, [[name] for name in NEVER_RELAYED])
     pairs = [{"from": name, "to": "X-C"} for name in (*BAD_NAMES, *NEVER_RELAYED, "X-*")]

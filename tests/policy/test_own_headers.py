@@ -6,7 +6,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ExposeHeader, create_external_proxy
 from naap_twisted.errors import ConfigError
-from naap_twisted.headers import HOP_BY_HOP, PINNED_RELAY, SDP_RELAY
+from naap_twisted.headers import HOP_BY_HOP, PINNED_RELAY, RELAYED, SDP_RELAY
 from naap_twisted.policy.own_headers import (
     is_never_relayed,
     why_not_relayed,
@@ -65,7 +65,7 @@ class ListTests(SynchronousTestCase):
 
     def test_our_own_defaults(self) -> None:
         """What routes relay without being told is not in the list."""
-        for pattern in (*PINNED_RELAY, *SDP_RELAY):
+        for pattern in (*RELAYED, *PINNED_RELAY, *SDP_RELAY):
             self.assertEqual(why_not_relayed(pattern), "")
 
 

@@ -21,7 +21,7 @@ from tests.support import FakeRequest
 
 TARGET = Target("https", "api.example.com", 443, "/v1")
 GUARD = Guard(injected_headers({"Authorization": "Bearer sk-123456789"}))
-REWRITE = ResponseRewrite(("Retry-After", "Link"), (), content_type=b"text/x", pinned=False)
+REWRITE = ResponseRewrite(("Retry-After", "Link"), (), content_type=b"text/x")
 
 
 class Browser(FakeRequest):

@@ -6,7 +6,14 @@ from sys import getrefcount
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.route.request_headers import USER_AGENT, RequestRewrite, injected_headers
+from naap_twisted.errors import HeaderNotAllowed
+from naap_twisted.headers import PASSED, extended
+from naap_twisted.route.request_headers import (
+    USER_AGENT,
+    Fate,
+    RequestRewrite,
+    injected_headers,
+)
 from naap_twisted.secret import Secret
 from tests.rewrite_vectors import (
     NEVER_SENT,
@@ -122,6 +129,110 @@ class Outbound(SynchronousTestCase):
                 self.assertEqual(values_of(out, "user-agent"), sent)
 
 
+class Fates(SynchronousTestCase):
+    """What becomes of each header, and the line that would change it."""
+
+    FATES = (
+        ("Accept", "passed"),
+        ("idempotency-key", "passed"),
+        ("X-Mine", "passed"),
+        ("Stripe-Context", "passed"),
+        ("OpenAI-Organization", "refused"),
+        ("stripe-account", "refused"),
+        ("Stripe_Account", "refused"),
+        ("stripe_context", "refused"),
+        ("Cookie", "kept here"),
+        ("Authorization", "kept here"),
+        ("Content-Type", "kept here"),
+        ("Sec-Fetch-Mode", "kept here"),
+        ("X-Forwarded-For", "kept here"),
+        ("Connection", "kept here"),
+        ("X-WHIP-URL", "kept here"),
+        ("x-where", "kept here"),
+        ("X-Key", "set here"),
+        ("x_key", "set here"),
+        ("X-New", "dropped"),
+        ("Idempotency_Key", "dropped"),
+        ("X_Mine", "dropped"),
+    )
+    NAMED = ("X-Mine", "Stripe-Context", "!Range")
+
+    def rewrite(self):
+        fixed = injected_headers({"X-Key": "sk-1"})
+        passed = extended(PASSED, self.NAMED)
+        return RequestRewrite(passed, fixed, named=self.NAMED, kept=("X-Where",)), fixed
+
+    def outbound(self, *names):
+        rewrite, fixed = self.rewrite()
+        dropped = []
+        sent = rewrite.outbound(
+            [(name.encode(), [b"v"]) for name in names],
+            fixed,
+            content_type=None,
+            request_id="1",
+            dropped=dropped,
+        )
+        return [name.decode() for name, value in sent if value == b"v"], dropped
+
+    def test_explained_is_done(self):
+        """The console's word on a header is what happens to it."""
+        for name, fate in self.FATES:
+            with self.subTest(name=name):
+                verdict = self.rewrite()[0].explain(name)
+                self.assertEqual((verdict.name, verdict.fate.value), (name, fate))
+                self.assertEqual(bool(verdict.line), fate in ("refused", "dropped"))
+                if fate == "refused":
+                    self.assertRaises(HeaderNotAllowed, self.outbound, name)
+                    continue
+                passed, dropped = self.outbound(name)
+                self.assertEqual(passed, [name] if fate == "passed" else [])
+                self.assertEqual(dropped, [name.encode()] if fate == "dropped" else [])
+
+    def test_every_time(self):
+        """A kept verdict is the same verdict."""
+        rewrite, fixed = self.rewrite()
+        dropped = []
+        for _ in range(3):
+            rewrite.outbound(
+                [(b"X-New", [b"v"])],
+                fixed,
+                content_type=None,
+                request_id="1",
+                dropped=dropped,
+            )
+        self.assertEqual(dropped, [b"X-New"] * 3)
+
+    def test_line(self):
+        """It names the header as its API spells it, beside what the option has already."""
+        with self.assertRaises(HeaderNotAllowed) as caught:
+            self.outbound("openai-organization")
+        line = 'pass_headers = ["X-Mine", "Stripe-Context", "!Range", "OpenAI-Organization"]'
+        self.assertIn(line, caught.exception.message)
+        self.assertEqual(self.rewrite()[0].explain("OPENAI_organization").line, line)
+
+    def test_a_pattern_names_it(self):
+        """The owner's own pattern counts; a usual one does not."""
+        for named, refused in (("OpenAI-*",), False), ((), True):
+            rewrite = RequestRewrite(("OpenAI-*",), named=named)
+            fate = rewrite.explain("OpenAI-Project").fate
+            self.assertIs(fate, Fate.REFUSED if refused else Fate.PASSED)
+
+    def test_set_by_a_callable(self):
+        """What a callable sets for this request is neither refused nor missed."""
+        rewrite, _ = self.rewrite()
+        made, dropped = injected_headers({"Stripe-Account": "acct_1", "X-New": "1"}), []
+        sent = rewrite.outbound(
+            [(b"Stripe-Account", [b"acct_2"]), (b"x-new", [b"2"])],
+            made,
+            content_type=None,
+            request_id="1",
+            dropped=dropped,
+        )
+        self.assertEqual(sent[-2:], made)
+        self.assertNotIn(b"acct_2", [value for _, value in sent])
+        self.assertEqual(dropped, [])
+
+
 class Injected(SynchronousTestCase):
     def test_values(self):
         """Text, bytes and secrets all become secrets."""
@@ -143,7 +254,7 @@ class InjectedTests(SynchronousTestCase):
         """What a callable injected for one request is referred to by nothing afterwards."""
         rewrite, headers = RequestRewrite(()), injected_headers({"X-Key": "ada's own key"})
         before = getrefcount(headers)
-        rewrite.outbound((), headers, content_type=None, request_id="1")
+        rewrite.outbound((), headers, content_type=None, request_id="1", dropped=[])
         self.assertEqual(getrefcount(headers), before)
 
 

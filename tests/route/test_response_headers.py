@@ -85,7 +85,7 @@ class Response(SynchronousTestCase):
         )
         url = "https://api.example.com/whip/1"
         self.assertEqual(headers[:2], [("Location", url), ("X-WHIP-Resource", url)])
-        self.assertEqual(exposed, ["X-WHIP-Resource"])
+        self.assertEqual(exposed, ["Location", "X-WHIP-Resource"])
 
     def test_repeated_header(self):
         """Several Link lines stay several; their name is exposed once."""
@@ -119,14 +119,14 @@ class Response(SynchronousTestCase):
             self.assertEqual(accel, ["no"] if said == kept else [])
 
     def test_the_request_id_of_the_upstream_is_named_once(self):
-        """A pinned route's own rule for it beside the same in the options."""
+        """The rule of every route beside the same in the options."""
         pair = ExposeHeader("x-request-id", "X-UPSTREAM-Request-ID")
-        headers, _ = apply([("x-request-id", "req_1")], (), [pair], pinned=True)
+        headers, _ = apply([("x-request-id", "req_1")], (), [pair])
         self.assertEqual([pair for pair in headers if pair[1] == "req_1"], headers[:1])
 
-    def test_request_id_of_a_pinned_route(self):
+    def test_request_id(self):
         """X-Request-ID is ours; the upstream's comes under another name."""
-        headers, exposed = apply([("x-request-id", "req_1")], PINNED_RELAY, pinned=True)
+        headers, exposed = apply([("x-request-id", "req_1")], PINNED_RELAY)
         self.assertEqual(headers[0], ("X-Upstream-Request-Id".replace("Id", "ID"), "req_1"))
         self.assertEqual(exposed, ["X-Upstream-Request-ID"])
 
@@ -153,7 +153,7 @@ class Response(SynchronousTestCase):
 
     def test_decisions_are_bounded(self):
         """An upstream that invents names does not grow the table; the answer stays right."""
-        rewrite = ResponseRewrite(("X-A-*",), (), content_type=b"text/x", pinned=False)
+        rewrite = ResponseRewrite(("X-A-*",), (), content_type=b"text/x")
         fields = [(b"x-a-%d" % number, b"v") for number in range(2000)]
         headers, _ = rewrite.apply(fields, TARGET, NO_GUARD)
         self.assertEqual(len(headers), 2002)

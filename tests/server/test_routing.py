@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 
 from naap_twisted import ConfigError, User
 from naap_twisted.auth.static import StaticTokens
+from naap_twisted.headers import PASSED
 from naap_twisted.model import RouteCors
 from tests.spine import JSON, TARGET, Upstream, ask_site, make_proxy, make_server, make_spine
 
@@ -318,7 +319,8 @@ class Cors(RoutingCase):
         both = self.cors(b"/api/v1/x")
         self.assertEqual(set(both.methods), {b"GET", b"HEAD", b"POST"})
         self.assertEqual(set(both.allow_headers), {"X-One", "X-Two"})
-        self.assertEqual(both.allow_patterns, ("X-A-*",))
+        self.assertEqual(both.allow_patterns, (*PASSED, "X-A-*"))
+        self.assertEqual(both.pass_headers, ("X-A-*",))
         self.assertEqual(both.route, "/api/v1/x")
         for below in (b"/below", b"//below", b"/a%0Ab", b"/%ff"):
             self.assertIn("X-Stainless-*", self.cors(b"/api/v1/p" + below).allow_patterns)

@@ -42,8 +42,8 @@ class DescribeTests(SynchronousTestCase):
                     'methods = ["POST", "PATCH"]',
                     'forward_headers = { Authorization = "Bearer ${env:KEY}" }',
                     'expose_headers = [{ from = "Location", to = "X-WHIP-Resource" }]',
-                    'response_headers = ["Retry-After"]',
-                    'pass_headers = ["Accept"]',
+                    'response_headers = ["X-Cost", "!ETag"]',
+                    'pass_headers = ["X-Trace"]',
                 )
             )
         )
@@ -64,8 +64,9 @@ class DescribeTests(SynchronousTestCase):
             "authorize          anyone",
             "errors             envelope",
             "injected headers   Authorization (from env:KEY)",
-            "passed headers     Accept",
-            "relayed headers    Retry-After, Location as X-WHIP-Resource",
+            "Digest, X-Trace",
+            "relayed headers    Retry-After, Retry-After-Ms, Last-Modified, ",
+            "X-RateLimit-*, X-Cost, Location as X-WHIP-Resource",
         ):
             self.assertIn(wanted, text)
         self.assertNotIn("sk-canary", text)
@@ -93,20 +94,19 @@ class DescribeTests(SynchronousTestCase):
     def test_headers_that_nobody_listed(self) -> None:
         """What a kind of route passes and relays by itself is told, too."""
         for route, passed, relayed in (
-            (proxy(), "Accept, If-Match, ", "none"),
+            (proxy(), "Accept, Accept-Language, If-Match, ", "Retry-After, "),
             (
                 '[[proxy]]\npath = "/a"\ntarget = "https://api.openai.com/v1"',
-                "X-Stainless-*, OpenAI-Beta, Idempotency-Key",
-                "Retry-After, Retry-After-Ms, X-Should-Retry, X-RateLimit-*, OpenAI-*,"
-                " X-Request-ID as X-Upstream-Request-ID",
+                "Digest, X-Stainless-*, OpenAI-Beta",
+                "X-RateLimit-*, X-Should-Retry, OpenAI-*, X-Request-ID as X-Upstream-Request-ID",
             ),
-            (proxy('content_type = "application/sdp"'), "Accept, ", "Link, ETag, Accept-Patch"),
+            (proxy('content_type = "application/sdp"'), "Digest, ETag", "Link, Accept-Patch"),
         ):
             lines = describe(config_of(proxy=route))
             (shown,) = [line for line in lines if "passed headers" in line]
             self.assertIn(passed, shown)
             (shown,) = [line for line in lines if "relayed headers" in line]
-            self.assertIn(f"relayed headers    {relayed}", shown)
+            self.assertIn(relayed, shown)
 
     def test_stores(self) -> None:
         """Where state is kept, whose limits hold, and what happens without Redis."""

@@ -4,8 +4,10 @@ import tomllib
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.model import RouteCors
 from naap_twisted.wrappers.origins import Origins
 from naap_twisted.wrappers.remedies import (
+    HeaderOption,
     cross_site_refused,
     header_refused,
     method_refused,
@@ -21,7 +23,10 @@ class Lines(SynchronousTestCase):
     def test_each_is_a_line_of_config(self):
         """What is there stays, what is missing is added, and TOML can read it."""
         for problem, expected in (
-            (header_refused("X-New", ["X-Old", "X-New"]), {"cors_headers": ["X-Old", "X-New"]}),
+            (
+                header_refused("X-New", HeaderOption("cors_headers", ("X-Old",)).line(["X-New"])),
+                {"cors_headers": ["X-Old", "X-New"]},
+            ),
             (method_refused("PUT", ("POST", "OPTIONS")), {"methods": ["POST", "PUT"]}),
             (method_refused("PUT", ("GET", "HEAD")), {"methods": ["GET", "PUT"]}),
             (wildcard_with_credentials(PAGE), {"cors_origins": [PAGE]}),
@@ -49,13 +54,26 @@ class Lines(SynchronousTestCase):
     def test_words(self):
         """A browser's console says it so: whoever searches for it finds it."""
         self.assertIn("'Access-Control-Allow-Origin'", origin_refused(Origins([PAGE]), "x").text)
-        self.assertIn("field x-new is not allowed", header_refused("X-New", ["X-New"]).text)
+        self.assertIn("field x-new is not allowed", header_refused("X-New", "").text)
         self.assertIn("Method PUT is not allowed", method_refused("PUT", ()).text)
+
+
+class HeaderOptions(SynchronousTestCase):
+    def test_of(self):
+        """A proxy route has to pass what a page sends; any other path has to let it through."""
+        proxied = RouteCors((b"POST",), pass_headers=("X-A",), route="/api/v1/p")
+        self.assertEqual(HeaderOption.of(proxied, ["X-B"]), HeaderOption("pass_headers", ("X-A",)))
+        for other in (None, RouteCors((b"GET",))):
+            self.assertEqual(
+                HeaderOption.of(other, ["X-B"]), HeaderOption("cors_headers", ("X-B",))
+            )
 
 
 class Refusals(SynchronousTestCase):
     def ask(self, method, names=()):
-        found = refusals(method, names, ["PUT", "OPTIONS"], {"content-type"}, ())
+        found = refusals(
+            method, names, ["PUT", "OPTIONS"], {"content-type"}, HeaderOption("cors_headers", ())
+        )
         return [problem.line for problem in found]
 
     def test_method(self):

@@ -40,14 +40,24 @@ function hintBlock(hint) {
   );
 }
 
+// What becomes of each header that the page sends; what is lost is marked, with its line.
+function fates(headers) {
+  const lost = headers.filter(({ hint }) => hint);
+  return [
+    headerTable(headers.map(({ name, fate, text }) => [name, `${fate}: ${text}`]), "What becomes of each header"),
+    ...lost.filter(({ fate }) => fate === "dropped").map(({ hint }) => hintBlock(hint)),
+  ];
+}
+
 // What the proxy decides about the target, step by step.
-export function decision({ allowed, steps, hint }) {
+export function decision({ allowed, steps, headers, hint }) {
   const parts = [make("ol", { class: "steps" }, ...steps.map(step))];
   if (!allowed && hint) parts.push(hintBlock(hint));
   if (allowed) {
     parts.push(make("p", { class: "hint" },
       "Not judged here: who calls, the rate limit, the body. What the proxy finds there is in its answer."));
   }
+  if (headers.length) parts.push(...fates(headers));
   return section(allowed ? "Decision: allowed" : "Decision: refused", !allowed, ...parts);
 }
 

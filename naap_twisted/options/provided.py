@@ -1,0 +1,81 @@
+"""A route's options over those of its provider: what the route says itself comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import evolve
+
+from ..model import UserKeyHeader
+from ..secret import Secret
+from .provider import KEY, KeyPlace, Provider
+from .read import Problems, read_section
+from .route import RouteOptions
+from .values import Surroundings
+
+
+def over_provider(
+    own: RouteOptions,
+    given: Mapping[str, object],
+    place: str,
+    surroundings: Surroundings,
+    problems: Problems,
+) -> RouteOptions:
+    """*own* with its provider's options where the route does not say otherwise, and with its key.
+
+    :param own: the route's options as read.
+    :param given: the table that they were read of.
+    """
+    if own.provider is None:
+        if own.key is not None and not problems.touch(f"{place}.provider"):
+            problems.add(
+                f"{place}.key",
+                "has no meaning without provider, which says where it goes;"
+                " name one, or write forward_headers",
+            )
+        return own
+    table = _usual(own.provider, given)
+    inner = Problems()
+    usual = read_section(RouteOptions, table, "route", surroundings, inner)
+    for line in inner.lines:
+        # A provider's route has no path of its own.
+        if line != "route.path: is missing":
+            problems.add(f"{place}.provider", f"{own.provider.name}: {line}")
+    for name, example in own.provider.needs.items():
+        if not any(given.get(key) for key in (name, "allowed_hosts")):
+            problems.add(
+                f"{place}.{name}", f"is missing: {own.provider.title} needs it; such as {example}"
+            )
+    inherited = {key: getattr(usual, key) for key in table if hasattr(usual, key)}
+    return _with_key(evolve(own, **inherited), own.provider.key, place, problems)
+
+
+def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]:
+    """The provider's options of a route that says *given*; who lists hosts pins nothing."""
+    listed = "target" if given.get("allowed_hosts") else ""
+    return {
+        key: value for key, value in provider.route.items() if key not in given and key != listed
+    }
+
+
+def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:
+    if route.key is None:
+        return route
+    if callable(route.forward_headers):
+        problems.add(f"{place}.key", "has no meaning beside a callable that makes the headers")
+        return route
+    if where.header.lower() in (name.lower() for name in route.forward_headers):
+        problems.add(
+            f"{place}.key", f"sets {where.header}, as forward_headers does; delete one of them"
+        )
+        return route
+    before, _, after = where.value.partition(KEY)
+    if isinstance(route.key, Secret):
+        if before and route.key.begins_with(before):
+            problems.add(f"{place}.key", f'begins with "{before}", which the provider puts there')
+            return route
+        value: Secret | UserKeyHeader = route.key.between(before, after)
+    else:
+        key = route.key
+        value = UserKeyHeader(key.provider, before + key.before, key.after + after)
+    return evolve(route, forward_headers={where.header: value, **route.forward_headers})

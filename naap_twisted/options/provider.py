@@ -1,0 +1,216 @@
+"""Providers: what a vendor's stock clients send and read, one data file each.
+
+The files of this package are in ``providers/``; a user's own is named by its path. A file has no
+code: options of a route, headers, and the places of two keys: the server's, and the caller's token.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any, ClassVar
+
+from attrs import Factory, frozen
+
+from ..headers import ACCOUNT_CHOOSING, HeaderPatterns
+from ..model import TokenPlace
+from . import http_values as http
+from . import values
+from .option import option
+from .read import Problems, read_section, refuse_unknown
+from .values import Surroundings
+
+MOST_BYTES = 64 * 1024
+#: Stands in a provider's file for the value of the option ``key``.
+KEY = "${key}"
+
+
+@values.reads_text()
+def _around_key(written: str) -> str:
+    if written.count(KEY) != 1 or not written.isprintable():
+        raise ValueError(f"must hold {KEY} once, and printable text around it")
+    return written
+
+
+@values.reads_text()
+def _scheme(written: str) -> str:
+    if not written.isalnum() or not written.isascii():
+        raise ValueError('is not an authentication scheme such as "Token"')
+    return written
+
+
+@frozen
+class ProviderHeaders:
+    """``[headers]``: names of headers; ``X-Prefix-*`` too, but for those that choose an account."""
+
+    section: ClassVar[str] = "headers"
+
+    send: tuple[str, ...] = option(http.header_patterns, "What its clients send.")
+    read: tuple[str, ...] = option(
+        values.list_of(http.relayed_pattern, what="header names"), "What its clients read."
+    )
+    choosing: tuple[str, ...] = option(
+        values.list_of(http.header_name, what="header names"),
+        "What chooses an account: passed only where the route names it.",
+    )
+
+
+@frozen
+class KeyPlace:
+    """``[key]``: where the server's key goes."""
+
+    section: ClassVar[str] = "key"
+
+    header: str = option(http.header_name, "The header.", default="Authorization")
+    value: str = option(_around_key, "Its value.", default=f"Bearer {KEY}")
+
+
+@frozen
+class CallerToken:
+    """``[token]``: where its clients put the key that they are given: the caller's token."""
+
+    section: ClassVar[str] = "token"
+
+    headers: tuple[str, ...] = option(
+        values.list_of(http.header_name, what="header names"), "Beside Authorization."
+    )
+    scheme: str = option(_scheme, "The scheme in Authorization.", default="Bearer")
+
+
+@frozen
+class ModelUsage:
+    """``[usage]``: members of a JSON answer, dots between them, and of a request."""
+
+    section: ClassVar[str] = "usage"
+
+    input: tuple[str, ...] = option(values.list_of(values.text, what="members"), "Tokens in.")
+    output: tuple[str, ...] = option(values.list_of(values.text, what="members"), "Tokens out.")
+    limit: tuple[str, ...] = option(
+        values.list_of(values.text, what="members"), "What bounds the output, in the request."
+    )
+
+
+_SECTIONS: Mapping[str, Any] = {
+    "headers": ProviderHeaders,
+    "key": KeyPlace,
+    "token": CallerToken,
+    "usage": ModelUsage,
+}
+
+
+@frozen
+class Provider:
+    """One vendor's API.
+
+    :ivar name: as the option has it.
+    :ivar title: for people.
+    :ivar variable: the environment variable in which its clients look for a key.
+    :ivar needs: options of a route that only its owner knows, each with an example.
+    :ivar route: options of a route, as a file writes them.
+    """
+
+    name: str
+    title: str = ""
+    variable: str = ""
+    needs: Mapping[str, str] = Factory(dict)
+    route: Mapping[str, object] = Factory(dict)
+    headers: ProviderHeaders = Factory(ProviderHeaders)
+    key: KeyPlace = Factory(KeyPlace)
+    token: CallerToken = Factory(CallerToken)
+    usage: ModelUsage = Factory(ModelUsage)
+
+    @property
+    def token_place(self) -> TokenPlace:
+        """Where a request carries its caller's token."""
+        names = tuple(name.encode("ascii") for name in self.token.headers)
+        return TokenPlace(names, self.token.scheme.lower().encode("ascii"))
+
+
+def _folder() -> Traversable:
+    return resources.files("naap_twisted").joinpath("providers")
+
+
+def provider_names() -> list[str]:
+    """The providers of this package."""
+    files = (entry.name for entry in _folder().iterdir())
+    return sorted(name.removesuffix(".toml") for name in files if name.endswith(".toml"))
+
+
+def provider_text(name: str) -> str:
+    """The file of one of them.
+
+    :raises ValueError: there is none of this name.
+    """
+    known = provider_names()
+    if name not in known:
+        raise ValueError(
+            f'is none of {", ".join(known)}; nor the path of a file, such as "./acme.toml"'
+        )
+    return _folder().joinpath(f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _text_of(name: str, surroundings: Surroundings) -> str:
+    if not name.endswith(".toml"):
+        return provider_text(name)
+    path = surroundings.directory / name
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise values.unreadable(path, error) from None
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"{path} is over {MOST_BYTES} bytes")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text") from None
+
+
+def parse_provider(name: str, written: str) -> Provider:
+    """The provider that a file describes; its ``[route]`` is judged where a route takes it.
+
+    :param written: the file's TOML.
+    :raises ValueError: with every problem in it.
+    """
+    try:
+        document = tomllib.loads(written)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: not TOML: {error}") from None
+    problems = Problems()
+    plain = {"title": "", "variable": "", "needs": {}, "route": {}}
+    refuse_unknown(document, (*plain, *_SECTIONS), "", problems)
+    for key, default in plain.items():
+        with problems.noting(key):
+            plain[key] = _of_type(document.get(key, default), type(default))
+    read = {
+        key: read_section(section, document.get(key, {}), key, values.here(), problems)
+        for key, section in _SECTIONS.items()
+    }
+    _refuse_passing(read["headers"], problems)
+    if problems.lines:
+        raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
+    return Provider(name, **plain, **read)  # type: ignore[arg-type]
+
+
+def _of_type(value: object, wanted: type) -> Any:
+    if not isinstance(value, wanted):
+        raise values.expected("text" if wanted is str else "a table", value)
+    return value
+
+
+def _refuse_passing(headers: ProviderHeaders, problems: Problems) -> None:
+    passed = HeaderPatterns(headers.send)
+    for name in (*ACCOUNT_CHOOSING, *headers.choosing):
+        if passed.match(name.encode("ascii")):
+            problems.add("headers.send", f"{name} chooses an account; only a route may pass it")
+
+
+@values.reads_files("str | None", values.TEXT)
+def provider(value: object, surroundings: Surroundings) -> Provider | None:
+    """A provider by its name, or by the path of a file whose name ends in ``.toml``."""
+    if value is None:
+        return None
+    name = values.text(value)
+    return parse_provider(name, _text_of(name, surroundings))

@@ -1,0 +1,184 @@
+"""The stage of the client tests: vendor, proxy with nothing but provider and key, stock client."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+from collections.abc import Callable
+from functools import lru_cache
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, ClassVar
+
+from attrs import frozen
+from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
+from twisted.trial.unittest import TestCase
+from twisted.web.server import Site
+
+from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.auth.static import StaticTokens
+from naap_twisted.model import AllowedNetwork, User
+from naap_twisted.testing import RunningServer
+
+from ..browser.support import PACKAGES, BrowserTestCase, PageServer, lacks, need_packages
+from ..browser.support import listen as serve_site
+from .vendor import KEY, TOKEN, Call, Reply, Vendor
+
+REQUIREMENTS = Path(__file__).parent / "requirements.txt"
+_NETWORK = ip_network("127.0.0.1/32")
+
+
+@frozen
+class Client:
+    """A stock client, as the table of docs/clients.md names it.
+
+    :ivar package: its name on PyPI or npm.
+    :ivar registry: ``"PyPI"`` or ``"npm"``.
+    :ivar in_page: whether a page runs it.
+    """
+
+    package: str
+    registry: str = "PyPI"
+    in_page: bool = False
+
+
+class ProviderStage(TestCase):
+    """A vendor, and a proxy before it whose route has nothing but *provider* and *key*.
+
+    A subclass sets :attr:`client` and :attr:`provider`, and answers calls in :meth:`answer` as
+    strictly as the vendor does. The names of its test methods become the table's words.
+
+    :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
+    :ivar route: options of the route that its owner has to give beside *provider* and *key*.
+    """
+
+    timeout = 60
+    client: ClassVar[Client]
+    provider: ClassVar[str]
+    base_path: ClassVar[str] = ""
+    route: ClassVar[dict[str, Any]] = {}
+
+    def answer(self, call: Call) -> Reply:
+        """The vendor's answer to *call*."""
+        raise NotImplementedError
+
+    def begin(self, **route: Any) -> None:
+        """Start vendor and proxy; *route* are options beside the provider's."""
+        self.vendor = Vendor(self.answer)
+        port = serve_site(self, Site(self.vendor))
+        plugin = create_plugin_server(
+            "clients",
+            0,
+            authenticator=StaticTokens({TOKEN: User("ada")}),
+            cors_origins=self.origins(),
+            allow_networks=(AllowedNetwork(_NETWORK, port),),
+            drain_timeout=1.0,
+        )
+        options = {"provider": self.provider, "key": KEY, **self.route, **route}
+        options.setdefault("target", f"http://127.0.0.1:{port}{self.base_path}")
+        plugin.mount("/x", create_external_proxy(**options))
+        self.running = RunningServer(self, plugin)
+        self.base = f"{self.running.url}/api/v1/x"
+
+    def origins(self) -> list[str]:
+        return ["http://localhost:1"]
+
+    def key_came(self, call: Call, header: str, value: str = "") -> bool:
+        """Whether the server's key stands where the vendor wants it, and the token nowhere.
+
+        :param value: what *header* has to hold; the key, behind Bearer in Authorization.
+        """
+        self.assertNotIn(TOKEN, str(call.headers))
+        usual = f"Bearer {KEY}" if header.lower() == "authorization" else KEY
+        return call.headers.get(header.lower()) == (value or usual)
+
+
+class PythonClientTestCase(ProviderStage):
+    """A client from PyPI; it blocks, so it runs in a thread."""
+
+    def setUp(self) -> None:
+        need_python(self.client.package)
+        super().setUp()
+        self.begin()
+
+    async def ask(self, use: Callable[[], Any]) -> Any:
+        """What *use* returns, in a thread."""
+        return await deferToThread(use)
+
+    async def fails(self, error: type[BaseException], use: Callable[[], Any]) -> Any:
+        """The client raises *error*, which is returned."""
+        with self.assertRaises(error) as caught:
+            await self.ask(use)
+        return caught.exception
+
+
+class PageClientTestCase(ProviderStage, BrowserTestCase):
+    """A client from npm in a page of another origin, bundled as a site would bundle it.
+
+    :ivar module: JavaScript of the page's module; what it puts on ``window`` scripts can use.
+    """
+
+    timeout = 120
+    module: ClassVar[str]
+
+    def origins(self) -> list[str]:
+        return [self.pages.origin]
+
+    async def start(self, **route: Any) -> None:
+        """The page is open, its client made; ``[base, token]`` are what a script gets."""
+        need_packages(self.client.package)
+        self.pages = PageServer(self)
+        self.begin(**route)
+        self.pages.text("bundle.js", bundled(self.module), "text/javascript; charset=utf-8")
+        page = "<!doctype html><title>page</title><link rel=icon href=data:,>"
+        url = self.pages.text("page", f"{page}<script type=module src=/bundle.js></script>")
+        await self.open()
+        await self.browse(lambda page: (page.goto(url), page.wait_for_function("window.ready")))
+
+    async def script(self, body: str) -> Any:
+        """The result of ``async ([base, token]) => {body}`` in the page."""
+        code = f"async ([base, token]) => {{{body}}}"
+        return await self.browse(lambda page: page.evaluate(code, [self.base, TOKEN]))
+
+
+@lru_cache(maxsize=64)
+def bundled(module: str) -> str:
+    """*module* and what it imports from npm, in one file; it sets ``window.ready`` at its end."""
+    need_packages("esbuild")
+    done = subprocess.run(
+        [
+            str(PACKAGES / ".bin" / "esbuild"),
+            *("--bundle", "--format=esm", "--platform=browser", "--log-level=error"),
+            '--define:process.env.NODE_ENV="production"',
+        ],
+        input=f"{module}\nwindow.ready = true;\n",
+        cwd=PACKAGES.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(done.stderr)
+    return done.stdout
+
+
+def need_python(package: str) -> None:
+    """Skip unless *package* of PyPI is installed."""
+    try:
+        importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        lacks(f"{package} is missing: pip install -r tests/clients/requirements.txt")
+
+
+__all__ = [
+    "KEY",
+    "TOKEN",
+    "Call",
+    "Client",
+    "PageClientTestCase",
+    "PythonClientTestCase",
+    "Reply",
+    "reactor",
+]

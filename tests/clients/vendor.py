@@ -1,0 +1,115 @@
+"""The stage's upstream: a vendor's API that refuses what the real one refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from attrs import define, field
+from twisted.internet import reactor
+from twisted.internet.task import deferLater
+from twisted.web.http import Request
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+#: The vendor's key, which only the server has, and the token that its clients get in its place.
+KEY = "vendor-key-9c1f03a7"
+TOKEN = "token-of-ada-51d2"
+
+
+@define
+class Call:
+    """One request as the vendor got it."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@define
+class Reply:
+    """What the vendor answers.
+
+    :ivar events: pieces of a streamed body, sent one by one; then *hold* keeps the stream open.
+    """
+
+    status: int = 200
+    document: Any = None
+    headers: dict[str, str] = field(factory=dict)
+    body: bytes | None = None
+    events: Iterable[bytes] = ()
+    hold: bool = False
+    delay: float = 0.0
+
+
+class Vendor(Resource):
+    """Asks *answer* for a :class:`Reply` to each call, and notes who leaves early.
+
+    :ivar calls: every call that arrived.
+    :ivar paid: calls that were answered with 2xx.
+    :ivar aborts: calls whose caller left before the answer ended.
+    """
+
+    isLeaf = True
+
+    def __init__(self, answer: Callable[[Call], Reply]) -> None:
+        super().__init__()
+        self.answer = answer
+        self.calls: list[Call] = []
+        self.paid = 0
+        self.aborts = 0
+
+    def render(self, request: Request) -> Any:
+        path, _, query = request.uri.decode("latin-1").partition("?")
+        headers = {
+            name.decode().lower(): b", ".join(values).decode("latin-1")
+            for name, values in request.requestHeaders.getAllRawHeaders()
+        }
+        call = Call(request.method.decode(), path, query, headers, request.content.read())
+        self.calls.append(call)
+        reply = self.answer(call)
+        ended = request.notifyFinish()
+        ended.addErrback(self._left)
+        deferLater(reactor, reply.delay, self._send, request, reply, ended)
+        return NOT_DONE_YET
+
+    def _left(self, _: object) -> None:
+        self.aborts += 1
+
+    def _send(self, request: Request, reply: Reply, ended: Any) -> None:
+        if request._disconnected:
+            return
+        self.paid += reply.status < 300
+        request.setResponseCode(reply.status)
+        body = reply.body
+        if body is None:
+            body = b"" if reply.document is None else json.dumps(reply.document).encode()
+        kind = "text/event-stream" if reply.events else "application/json"
+        for name, value in {"Content-Type": kind, **reply.headers}.items():
+            request.setHeader(name, value)
+        if not reply.events:
+            request.setHeader("Content-Length", str(len(body)))
+            request.write(body)
+            request.finish()
+            return
+        for event in reply.events:
+            request.write(event)
+        if not reply.hold:
+            request.finish()
+
+
+def sse(*documents: Any, names: Iterable[str] = (), done: bool = False) -> list[bytes]:
+    """Server-sent events, one a document, with an event name where *names* has one."""
+    named = [*names]
+    events = []
+    for index, document in enumerate(documents):
+        name = f"event: {named[index]}\n" if index < len(named) else ""
+        events.append(f"{name}data: {json.dumps(document)}\n\n".encode())
+    return [*events, b"data: [DONE]\n\n"] if done else events

@@ -1,0 +1,106 @@
+"""A route over its provider: what each says, where the key goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.errors import ConfigError
+from naap_twisted.model import UserKeyHeader
+from naap_twisted.options.code import read_route
+from naap_twisted.options.route import RouteOptions
+from naap_twisted.options.values import Surroundings
+from naap_twisted.secret import Secret
+
+KEY = "sk-canary-4f81"
+
+
+class ProvidedTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+
+    def own(self, text: str) -> str:
+        self.folder.joinpath("acme.toml").write_text(text)
+        return "./acme.toml"
+
+    def route(self, **given: Any) -> RouteOptions:
+        return read_route(given, Surroundings(self.folder, {}))
+
+    def refused(self, **given: Any) -> list[str]:
+        with self.assertRaises(ConfigError) as caught:
+            self.route(**given)
+        return [*caught.exception.problems]
+
+    def key_in(self, route: RouteOptions, name: str) -> bytes:
+        assert not callable(route.forward_headers)
+        value = route.forward_headers[name]
+        assert isinstance(value, Secret)
+        return value.reveal()
+
+    def test_defaults(self) -> None:
+        """The provider's where the route does not say; the route's own first."""
+        route = self.route(provider="anthropic", key=KEY)
+        self.assertEqual(route.target, "https://api.anthropic.com")
+        self.assertEqual((route.timeout, route.body_limit), (600.0, 32 * 1024 * 1024))
+        self.assertEqual(self.key_in(route, "x-api-key"), KEY.encode())
+        own = self.route(provider="anthropic", timeout="5s", target="https://a.example")
+        self.assertEqual((own.timeout, own.target), (5.0, "https://a.example"))
+        self.assertEqual(own.body_limit, 32 * 1024 * 1024)
+
+    def test_headers_add_up(self) -> None:
+        """The provider's names are among the usual ones: an option adds, and takes out."""
+        given = {"pass_headers": ["X-A", "!anthropic-beta"], "response_headers": ["!request-id"]}
+        route = self.route(provider="anthropic", **given)
+        self.assertIn("anthropic-version", route.passed_headers)
+        self.assertIn("X-A", route.passed_headers)
+        self.assertNotIn("anthropic-beta", route.passed_headers)
+        self.assertIn("anthropic-*", route.relayed_headers)
+        self.assertNotIn("request-id", route.relayed_headers)
+
+    def test_the_page_names_the_url(self) -> None:
+        """With allowed_hosts the provider pins nothing."""
+        route = self.route(provider="openai", allowed_hosts=["api.openai.com"])
+        self.assertIsNone(route.target)
+        self.assertEqual(route.timeout, 600.0)
+
+    def test_key(self) -> None:
+        """Text around it as the provider says; a secret, a user's own; beside other headers."""
+        route = self.route(provider="openai", key=Secret(KEY), forward_headers={"X-B": "b"})
+        self.assertEqual(self.key_in(route, "Authorization"), b"Bearer " + KEY.encode())
+        self.assertEqual(self.key_in(route, "X-B"), b"b")
+        route = self.route(provider="openai", key="${user_key:openai}")
+        assert not callable(route.forward_headers)
+        expected = UserKeyHeader("openai", "Bearer ")
+        self.assertEqual(route.forward_headers["Authorization"], expected)
+
+    def test_key_refused(self) -> None:
+        """Without a provider, behind its own prefix, beside the same header."""
+        self.assertIn("key: has no meaning without", self.refused(target="https://a", key=KEY)[0])
+        (line,) = self.refused(provider="openai", key=f"bearer {KEY}")
+        self.assertEqual(line, 'key: begins with "Bearer ", which the provider puts there')
+        headers = {"authorization": KEY}
+        (line,) = self.refused(provider="openai", key=KEY, forward_headers=headers)
+        self.assertIn("key: sets Authorization, as forward_headers does", line)
+        (line,) = self.refused(provider="openai", key=KEY, forward_headers=lambda request: {})
+        self.assertIn("key: has no meaning beside a callable", line)
+
+    def test_a_file_of_ones_own(self) -> None:
+        """Its options of a route are judged as a route's; its key's place counts."""
+        name = self.own("[route]\ntarget = 'https://acme.example'\n[key]\nheader = 'X-K'")
+        route = self.route(provider=name, key=KEY)
+        self.assertEqual(self.key_in(route, "X-K"), b"Bearer " + KEY.encode())
+        name = self.own("[route]\ntimeuot = 3\nbody_limit = 'x'\npath = 3")
+        lines = self.refused(provider=name, target="https://a.example")
+        self.assertIn('./acme.toml: route.timeuot: unknown key; did you mean "timeout"?', lines[0])
+        self.assertEqual(len(lines), 3)
+
+    def test_needs(self) -> None:
+        """What only the owner knows is asked for, with an example."""
+        name = self.own("title = 'Acme'\n[needs]\ntarget = '\"https://x.acme.example\"'")
+        lines = self.refused(provider=name)
+        wanted = 'target: is missing: Acme needs it; such as "https://x.acme.example"'
+        self.assertIn(wanted, lines)
+        self.route(provider=name, target="https://y.acme.example")

@@ -1,0 +1,111 @@
+"""Provider files: what may stand in one, and that ours are fine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.headers import ACCOUNT_CHOOSING, HeaderPatterns
+from naap_twisted.options.provider import (
+    MOST_BYTES,
+    parse_provider,
+    provider,
+    provider_names,
+    provider_text,
+)
+from naap_twisted.options.values import Surroundings
+
+ACME = """
+title = "Acme"
+variable = "ACME_KEY"
+[needs]
+target = '"https://acme.example"'
+[route]
+methods = ["GET"]
+[headers]
+send = ["X-Acme-*"]
+read = ["X-Acme-Cost"]
+choosing = ["Acme-Account"]
+[key]
+header = "X-Acme-Key"
+value = "Key ${key}!"
+[token]
+headers = ["X-Acme-Key"]
+scheme = "Acme"
+[usage]
+limit = ["max"]
+"""
+
+
+class ProviderTests(SynchronousTestCase):
+    def test_parse(self) -> None:
+        """Every section."""
+        acme = parse_provider("acme", ACME)
+        self.assertEqual((acme.name, acme.title, acme.variable), ("acme", "Acme", "ACME_KEY"))
+        self.assertEqual(acme.route, {"methods": ["GET"]})
+        self.assertEqual(acme.headers.choosing, ("Acme-Account",))
+        self.assertEqual((acme.key.header, acme.key.value), ("X-Acme-Key", "Key ${key}!"))
+        place = acme.token_place
+        self.assertEqual((place.headers, place.scheme), ((b"X-Acme-Key",), b"acme"))
+
+    def test_left_out(self) -> None:
+        """An empty file: a bearer key, no token elsewhere."""
+        plain = parse_provider("plain", "")
+        self.assertEqual((plain.key.header, plain.key.value), ("Authorization", "Bearer ${key}"))
+        self.assertFalse(plain.token_place)
+
+    def test_bad(self) -> None:
+        """Each mistake is told, with the file's name, and nothing else is."""
+        for written, words in (
+            ("=", "not TOML"),
+            ("titel = 'x'", 'titel: unknown key; did you mean "title"?'),
+            ("title = 3", "title: expected text, got a whole number"),
+            ("[route]\n[rout]", "rout: unknown key"),
+            ("headers = 3", "headers: expected a table"),
+            ("[headers]\nsent = []", 'headers.sent: unknown key; did you mean "send"?'),
+            ("[headers]\nsend = ['Host']", "headers.send[0]: Host belongs to the connection"),
+            ("[headers]\nread = ['Set-Cookie']", "headers.read[0]: Set-Cookie is never relayed"),
+            ("[headers]\nsend = ['A-*']\nchoosing = ['A-B']", "A-B chooses an account"),
+            ("[headers]\nsend = ['OpenAI-*']", "OpenAI-Organization chooses an account"),
+            ("[key]\nvalue = 'Bearer'", "key.value: must hold ${key} once"),
+            ("[key]\nheader = 'Content-Length'", "key.header: Content-Length belongs"),
+            ("[token]\nscheme = 'a b'", "token.scheme: is not an authentication scheme"),
+        ):
+            with self.subTest(written=written), self.assertRaises(ValueError) as caught:
+                parse_provider("bad", written)
+            self.assertIn(words, str(caught.exception))
+            self.assertIn("bad: ", str(caught.exception))
+
+    def test_ours(self) -> None:
+        """Every file of the package parses, has a title, and passes nothing that chooses."""
+        self.assertIn("anthropic", provider_names())
+        for name in provider_names():
+            with self.subTest(name=name):
+                known = parse_provider(name, provider_text(name))
+                self.assertTrue(known.title)
+                passed = HeaderPatterns(known.headers.send)
+                for choosing in (*ACCOUNT_CHOOSING, *known.headers.choosing):
+                    self.assertFalse(passed.match(choosing.encode()), choosing)
+
+    def read(self, value: object) -> object:
+        return provider(value, Surroundings(self.folder, {}))
+
+    def test_own_file(self) -> None:
+        """By its path from the config's directory; bounded, UTF-8; a name is none of a file."""
+        self.folder = Path(self.mktemp())
+        self.folder.mkdir()
+        self.folder.joinpath("acme.toml").write_text(ACME)
+        self.assertEqual(self.read("./acme.toml"), parse_provider("./acme.toml", ACME))
+        self.folder.joinpath("long.toml").write_text("#" * (MOST_BYTES + 1))
+        self.folder.joinpath("latin.toml").write_bytes(b"title = '\xe9'")
+        for name, words in (
+            ("gone.toml", "cannot read"),
+            ("long.toml", "is over"),
+            ("latin.toml", "is not UTF-8"),
+            ("acme", "is none of anthropic"),
+            ("../anthropic", "is none of anthropic"),
+        ):
+            with self.subTest(name=name), self.assertRaises(ValueError) as caught:
+                self.read(name)
+            self.assertIn(words, str(caught.exception))
