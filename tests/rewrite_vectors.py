@@ -238,7 +238,7 @@ def values_of(pairs, name):
 
 
 def apply(fields, relayed=(), exposed_as=(), *, guard=NO_GUARD, target=TARGET):
-    rewrite = ResponseRewrite(relayed, exposed_as, content_type=b"text/x")
+    rewrite = ResponseRewrite(relayed, exposed_as)
     pairs = [(name.encode(), value.encode()) for name, value in fields]
     headers, exposed = rewrite.apply(pairs, target, guard)
     return [(n.decode(), v.decode()) for n, v in headers], [n.decode() for n in exposed]

@@ -177,7 +177,7 @@ def _egress(
     try:
         if route.target is not None:
             base = PinnedBase.parse(route.target).base
-            EgressPolicy((base.host,), (base.scheme,), (base.port,), networks)
+            EgressPolicy((base.host,), (base.scheme,), (base.port,), networks, pinned=True)
     except ConfigError as error:
         for line in error.problems:
             problems.add(f"{place}.target", line.partition(": ")[2])

@@ -54,13 +54,14 @@ class Hops:
     pinned: PinnedBase | None = None
     beyond: EgressPolicy | None = None
 
-    def vet(self, target: Target) -> VettedTarget:
-        """*target*, if the route allows it.
+    def vet(self, location: bytes) -> VettedTarget:
+        """The target that *location*, a whole URL, names, if the route allows it.
 
         :raises ProxyError: it does not.
         """
         if self.pinned is None:
-            return self.egress.vet(target)
+            return self.egress.vet(parse_target(location))
+        target = parse_target(location, underscores=True)  # as a pinned base's name may have
         if self.beyond is not None and target.origin != self.pinned.base.origin:
             return self.beyond.vet(target)
         return self.egress.vet(self.pinned.within(target))
@@ -103,7 +104,7 @@ def _next_hop(response: IResponse, outbound: OutboundRequest, hops: Hops) -> Vet
     if len(values) != 1 or not isinstance(outbound.body, bytes | None):
         return None
     try:
-        return hops.vet(parse_target(absolute_location(values[0], outbound.target.target)))
+        return hops.vet(absolute_location(values[0], outbound.target.target))
     except ProxyError:
         return None
 

@@ -14,13 +14,20 @@ from enum import Enum
 from attrs import frozen
 
 from ..errors import HeaderNotAllowed
-from ..headers import ACCOUNT_CHOOSING, HOP_BY_HOP, KEPT_HERE, HeaderPatterns, added, is_token
+from ..headers import (
+    ACCOUNT_CHOOSING,
+    CONNECTION_FIELDS,
+    KEPT_HERE,
+    HeaderPatterns,
+    added,
+    is_token,
+)
 from ..model import HeaderPairs, HeaderValue
 from ..secret import Secret
 
 USER_AGENT = b"naap-proxy"
 
-_FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+_FRAMING = frozenset(name.encode("ascii") for name in CONNECTION_FIELDS)
 # A body that is searched for secrets must not come encoded. A page that a route lets name codings
 # may ask for them.
 _NO_CODING = (b"Accept-Encoding", b"identity")
