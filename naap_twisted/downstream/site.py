@@ -20,6 +20,7 @@ from .caller import NOBODY, TrustedProxies, peer_name
 from .channel import Channel
 from .held import HeldBytes
 from .limits import DownstreamLimits
+from .lingering import Lingering
 from .request import DownstreamRequest
 from .seams import Waiting
 
@@ -37,6 +38,7 @@ class DownstreamSite(Site):
     :ivar open: the connections that are open now.
     :ivar waiting: those beside them whose front has not said yet for whom it connects.
     :ivar held: the account of request bodies in memory.
+    :ivar lingering: the account of connections that are drained after their answer.
     """
 
     _log = Logger()
@@ -61,6 +63,7 @@ class DownstreamSite(Site):
         self.waiting: set[Waiting] = set()
         self._per_address: Counter[str] = Counter()
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
+        self.lingering = Lingering(self.limits)
         self._observers = observers
         self._exempt = exempt
         self._charge = charge
@@ -140,8 +143,7 @@ class DownstreamSite(Site):
         """Close idle connections; the others close after the answer that they are at."""
         self.draining = True
         for channel in list(self.open):
-            if channel.idle:
-                channel.loseConnection()
+            channel.wind_up()
         for connection in list(self.waiting):
             connection.abort()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 
@@ -53,6 +54,7 @@ class Bindings:
     gate: Gate
     upstream: IUpstream
     capacity: Capacity
+    clock: IReactorTime
     allow_networks: tuple[AllowedNetwork, ...]
     door: Door
     key: LocationKey
@@ -200,7 +202,7 @@ class MountedProxy(Answering):
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
-            await refuse_with(request, response, target, rewrite, guard)
+            await refuse_with(request, response, target, rewrite, guard, self._bound.clock)
         if self._embeddable:
             put_preset(request.responseHeaders, _FOR_ANY_PAGE)
         await relay(
@@ -209,6 +211,7 @@ class MountedProxy(Answering):
             target,
             rewrite,
             guard,
+            self._bound.clock,
             redact=self.options.redact_bodies,
             count_tokens=self.options.count_tokens,
             locate=None if webrtc is None else webrtc.locate(request, response),

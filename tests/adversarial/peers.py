@@ -41,8 +41,8 @@ defaults
     timeout server 5s
 frontend front
     bind 127.0.0.1:{port}{tls}
-    {more}
     default_backend back
+    {more}
 backend back
     server echo {upstream} {how}
 """
@@ -134,10 +134,10 @@ async def nginx(test, echo, more=""):
     return await _started(test, "nginx", template, echo, lambda path: ["-c", path, "-e", "stderr"])
 
 
-async def haproxy(test, echo, how="", more="", tls=""):
+async def haproxy(test, echo, more="", how="", tls=""):
     """haproxy before *echo*: its port, or ``None`` where it is not installed.
 
-    *how*: words of its server line. *more*: lines of its frontend. *tls*: words of its bind line.
+    *more*: lines of its frontend. *how*: words of its server line. *tls*: words of its bind line.
     """
     template = _HAPROXY.replace("{how}", how).replace("{more}", more).replace("{tls}", tls)
     return await _started(test, "haproxy", template, echo, lambda path: ["-db", "-f", path])

@@ -178,7 +178,7 @@ class HaproxyTests(FrontStage):
         self.begin(endpoint)
         unix = "unix:" in endpoint
         echo = self.socket if unix else SimpleNamespace(port=self.front_port)
-        return installed(await peers.haproxy(self, echo, how, **options))
+        return installed(await peers.haproxy(self, echo, how=how, **options))
 
     async def test_addresses(self):
         """Each version, before each kind of endpoint: the client is haproxy's client."""
@@ -216,7 +216,7 @@ class HaproxyTests(FrontStage):
         for how, status in ((_SERVER_LINE, 200), ("send-proxy-v2", 301)):
             self.begin("haproxy:unix:{path}", https_redirect=True)
             tls = f" ssl crt {pem}"
-            port = await peers.haproxy(self, self.socket, how, tls=tls)
+            port = await peers.haproxy(self, self.socket, how=how, tls=tls)
             tls = authority.client_options("localhost")
             self.assertEqual((await self.get(installed(port), tls=tls)).status, status)
             if status == 200:
