@@ -194,18 +194,23 @@ def _egress(
         if route.target is not None:
             base = route.target.base
             EgressPolicy((base.host,), (base.scheme,), (base.port,), networks, pinned=True)
-        elif route.allowed_hosts:
-            schemes, ports = route.allowed_schemes, route.allowed_ports
-            policy = EgressPolicy(route.allowed_hosts, schemes, ports, networks)
-            for position, host in enumerate(route.hosts, start=1):
-                if not policy.lists(host):
-                    # The name is not quoted: somebody may have written a key in its place.
-                    where = f"{place}.hosts[name {position}]"
-                    problems.add(where, "is no host of allowed_hosts; list it there, too")
+    except ConfigError as error:
+        for line in error.problems:
+            problems.add(f"{place}.target", line.partition(": ")[2])
+    if not route.allowed_hosts or route.is_pinned_alone:
+        return
+    try:
+        schemes, ports = route.allowed_schemes, route.allowed_ports
+        policy = EgressPolicy(route.allowed_hosts, schemes, ports, networks)
+        for position, host in enumerate(route.hosts, start=1):
+            if route.target is None and not policy.lists(host):
+                # The name is not quoted: somebody may have written a key in its place.
+                where = f"{place}.hosts[name {position}]"
+                problems.add(where, "is no host of allowed_hosts; list it there, too")
     except ConfigError as error:
         for line in error.problems:
             key, _, reason = line.partition(": ")
-            problems.add(f"{place}.{'target' if route.target is not None else key}", reason)
+            problems.add(f"{place}.{key}", reason)
 
 
 def _user_keys(at: Placed, place: str, problems: Problems) -> None:

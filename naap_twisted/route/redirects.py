@@ -44,18 +44,42 @@ _PUBLIC_HEADERS = HeaderPatterns(
 
 
 @frozen
+class Hops:
+    """Where redirects of a route may lead.
+
+    :ivar egress: the route's policy.
+    :ivar pinned: the route's fixed base, which a redirect on its origin may not leave.
+    :ivar beyond: the policy for a redirect from the base to another origin; ``None``: none may.
+    """
+
+    egress: EgressPolicy
+    pinned: PinnedBase | None = None
+    beyond: EgressPolicy | None = None
+
+    def read(self, location: bytes) -> tuple[Target, EgressPolicy]:
+        """The target that *location*, a whole URL, names, and the policy that judges it.
+
+        :raises InvalidTarget: it is no URL, or leaves the base on the base's origin.
+        """
+        if self.pinned is None:
+            return parse_target(location), self.egress
+        target = parse_target(location, underscores=True)  # as a pinned base's name may have
+        if self.beyond is not None and target.origin != self.pinned.base.origin:
+            return target, self.beyond
+        return self.pinned.within(target), self.egress
+
+
+@frozen
 class Trail:
-    """The bounds of a chain of redirects.
+    """The redirects of one exchange.
 
     :ivar guard: finds the keys of the first request, which no URL and no body takes elsewhere.
-    :ivar pinned: the route's fixed base, which a redirect may not leave.
     :ivar sealing: puts the route's keys into targets of the first origin.
     :ivar signed: the upstream where it signs, and knows of secrets that no request shows.
     """
 
-    egress: EgressPolicy
+    hops: Hops
     guard: Guard
-    pinned: PinnedBase | None = None
     sealing: Sealing | None = None
     signed: SignedExchange | None = None
 
@@ -65,11 +89,10 @@ class Trail:
         :raises ProxyError: the route does not allow it.
         """
         opened = here if self.sealing is None else self.sealing.opened(here)
-        location = absolute_location(value, opened)
-        target = self.pinned.whole(location) if self.pinned else parse_target(location)
+        target, policy = self.hops.read(absolute_location(value, opened))
         if self.sealing is not None and target.origin == here.origin:
             target = self.sealing.cleaned(target)
-        return self.egress.vet(target)
+        return policy.vet(target)
 
 
 async def send_and_follow(

@@ -16,6 +16,7 @@ from twisted.web.iweb import IResponse
 from ..auth.gate import Gate
 from ..credentials.token_source import TokenSource
 from ..downstream.answering import Answering
+from ..downstream.headers import make_preset, put_preset
 from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
@@ -33,12 +34,13 @@ from .access_token import AccessToken
 from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
-from .redirects import Trail, send_and_follow
+from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
 from .signing import SignedExchange, Signing
 
+_FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
 _MOST_MISSED = 64
 _LONGEST = 100
@@ -108,6 +110,8 @@ class MountedProxy(Answering):
         self.options = options
         self.route = route
         self.egress = route.egress(bindings.allow_networks)
+        beyond = None if route.beyond is None else route.beyond(bindings.allow_networks)
+        self._hops = Hops(self.egress, route.pinned, beyond)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
@@ -116,6 +120,7 @@ class MountedProxy(Answering):
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         self._targets = self._targets_of(route)
+        self._embeddable = options.resource_policy == "cross-origin"
         # Made once: a pool keeps connections apart by the certificate's identity.
         self._certificate = route.certificate or bindings.certificate
         self._access: AccessToken | None = None
@@ -159,7 +164,7 @@ class MountedProxy(Answering):
             allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
-            self._cross_site.check(request)
+            self._cross_site.check(request, embeddable=self._embeddable)
         await self._bound.gate.admit(request, self.route.authorize, self.route.token)
         if self._bound.door:
             await self._bound.door.admit(request)
@@ -214,9 +219,8 @@ class MountedProxy(Answering):
             signed = self._signed(route.signing, target, guard)
         upstream = signed or self._upstream
         if self.options.follow_redirects:
-            response, target = await send_and_follow(
-                upstream, outbound, Trail(self.egress, guard, route.pinned, sealing, signed)
-            )
+            trail = Trail(self._hops, guard, sealing, signed)
+            response, target = await send_and_follow(upstream, outbound, trail)
             record.target = target.origin
         else:
             response = await upstream.send(outbound)
@@ -260,6 +264,8 @@ class MountedProxy(Answering):
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
             await refuse_with(request, response, target, rewrite, guard, self._bound.clock)
+        if self._embeddable:
+            put_preset(request.responseHeaders, _FOR_ANY_PAGE)
         await relay(
             request,
             response,

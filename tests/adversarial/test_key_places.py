@@ -325,6 +325,30 @@ class PathTests(PlaceStage):
             self.assert_unseen(KEY)
             await self.judge(sent=1 if line is None else 2)
 
+    async def test_redirects_beyond_the_base(self):
+        """To another origin that the route allows: without the secret, or not at all."""
+        for path, status in (("/there", 200), (f"/there?{KEY}", 302)):
+            self.start(server={"allow_networks": ["127.0.0.1/32"]})
+            self.keyed = False
+            other = ScriptedUpstream(self, OK)
+            self.upstream.steps = (moved(302, other.origin + path),)
+            route = {
+                "target": self.upstream.origin + "/services/${env:PLACED_KEY}",
+                "forward_headers": {},
+                "forward_query": {"key": "${env:BASIC_PASSWORD}"},
+                "methods": ["GET"],
+                "follow_redirects": True,
+                "allowed_hosts": ["127.0.0.1"],
+                "allowed_schemes": ["http"],
+                "allowed_ports": [other.port],
+            }
+            self.mount("/pin", self.upstream, KEY, route)
+            self.assertEqual((await self.ask(b"/x")).status, status)
+            lines = [received.line for received in other.requests]
+            self.assertEqual(lines, [b"GET /there HTTP/1.1"] if status == 200 else [])
+            self.assert_unseen(KEY, PASSWORD)
+            await self.judge(sent=1)
+
     async def test_explained(self):
         """By its source."""
         self.begin()
