@@ -15,6 +15,7 @@ from ..deadlines import Ticker
 from ..errors import ProxyError
 from .held import HeldBytes
 from .limits import DownstreamLimits
+from .lingering import Lingering
 
 
 class Connection(Protocol):
@@ -40,6 +41,12 @@ class Connection(Protocol):
     def abort(self) -> None: ...
 
 
+class Waiting(Protocol):
+    """A connection that is not a site's yet; :class:`~.front.Front` is one."""
+
+    def abort(self) -> None: ...
+
+
 class Serving(Protocol):
     """A site, as its connections and requests see it; :class:`~.site.DownstreamSite` is one."""
 
@@ -47,6 +54,7 @@ class Serving(Protocol):
     ticker: Ticker
     reactor: Any
     held: HeldBytes
+    lingering: Lingering
     draining: bool
     requestFactory: Any
 

@@ -6,24 +6,29 @@ into the next; :meth:`MountedProxy.serve` calls them in order and is the place t
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 
 from ..auth.gate import Gate
+from ..credentials.secret_files import SecretFiles
 from ..credentials.token_source import TokenSource
 from ..downstream.answering import Answering
+from ..downstream.headers import make_preset, put_preset
 from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
-from ..model import AllowedNetwork, ClientCertificate, OutboundRequest, Target
+from ..model import OutboundRequest, Target
+from ..options.client_certs import client_certificate
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
 from ..options.route import RouteOptions
+from ..options.server import UpstreamOptions
 from ..policy.egress import AnyHost
 from ..secret import Secret
 from ..whip.key import LocationKey
@@ -32,12 +37,13 @@ from .access_token import AccessToken
 from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
-from .redirects import send_and_follow
+from .redirects import Hops, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
 from .signing import SignedExchange, Signing
 
+_FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
 _MOST_MISSED = 64
 _LONGEST = 100
@@ -51,20 +57,21 @@ class Bindings:
     :ivar clock: the server's reactor, which is monotonic.
     :ivar key: signs the Locations of WebRTC sessions.
     :ivar keys: the store of users' own keys.
-    :ivar certificate: the server's own, for routes that have none.
+    :ivar options: the server's ``[upstream]``, for what a route does not say itself.
+    :ivar secret_files: tells of files that change.
     """
 
     path: str
     gate: Gate
     upstream: IUpstream
     capacity: Capacity
-    clock: Any
-    allow_networks: tuple[AllowedNetwork, ...]
+    clock: IReactorTime
+    options: UpstreamOptions
     door: Door
     key: LocationKey
     keys: IKeyStore | None
     cross_site: CrossSite
-    certificate: ClientCertificate | None
+    secret_files: SecretFiles
 
 
 class ExternalProxy:
@@ -106,7 +113,9 @@ class MountedProxy(Answering):
         super().__init__()  # type: ignore[no-untyped-call]
         self.options = options
         self.route = route
-        self.egress = route.egress(bindings.allow_networks)
+        self.egress = route.egress(bindings.options.allow_networks)
+        beyond = None if route.beyond is None else route.beyond(bindings.options.allow_networks)
+        self._hops = Hops(self.egress, route.pinned, beyond)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
@@ -116,7 +125,7 @@ class MountedProxy(Answering):
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         self._targets = self._targets_of(route)
         # Made once: a pool keeps connections apart by the certificate's identity.
-        self._certificate = route.certificate or bindings.certificate
+        self._certificate = route.certificate or client_certificate(bindings.options)
         self._access: AccessToken | None = None
         if route.oauth2 is not None:
             asked = AnyHost(self.egress.allow_networks)
@@ -124,8 +133,10 @@ class MountedProxy(Answering):
                 route.oauth2, self._upstream, asked, bindings.clock, self._certificate
             )
             self._access = AccessToken(source)
+        self._embeddable = options.resource_policy == "cross-origin"
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if self.injects else None
+        bindings.secret_files.watch(bindings.path, options, self.renew)
 
     @property
     def injects(self) -> tuple[str, ...]:
@@ -158,7 +169,7 @@ class MountedProxy(Answering):
             allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
-            self._cross_site.check(request)
+            self._cross_site.check(request, embeddable=self._embeddable)
         await self._bound.gate.admit(request, self.route.authorize, self.route.token)
         if self._bound.door:
             await self._bound.door.admit(request)
@@ -206,9 +217,7 @@ class MountedProxy(Answering):
         signed = None if route.signing is None else self._signed(route.signing, target, guard)
         upstream = signed or self._upstream
         if self.options.follow_redirects:
-            response, target = await send_and_follow(
-                upstream, outbound, self.egress, route.pinned, signed
-            )
+            response, target = await send_and_follow(upstream, outbound, self._hops, signed)
             record.target = target.origin
         else:
             response = await upstream.send(outbound)
@@ -251,13 +260,16 @@ class MountedProxy(Answering):
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
-            await refuse_with(request, response, target, rewrite, guard)
+            await refuse_with(request, response, target, rewrite, guard, self._bound.clock)
+        if self._embeddable:
+            put_preset(request.responseHeaders, _FOR_ANY_PAGE)
         await relay(
             request,
             response,
             target,
             rewrite,
             guard,
+            self._bound.clock,
             redact=self.options.redact_bodies,
             count_tokens=self.options.count_tokens,
             locate=None if webrtc is None else webrtc.locate(request, response),

@@ -19,7 +19,6 @@ from twisted.web.server import Request
 
 from ..auth.gate import Gate
 from ..auth.patience import Patience
-from ..credentials.secret_files import SecretFiles
 from ..deadlines import make_monotonic
 from ..downstream.adapt import AnySite
 from ..downstream.caller import TrustedProxies
@@ -31,7 +30,6 @@ from ..limits.door import Door
 from ..model import User
 from ..observe.health import Health
 from ..observe.log import AccessLog
-from ..options.client_certs import client_certificate
 from ..options.code import check_mount, exposed
 from ..options.listen import Listen
 from ..options.server import Config, UpstreamOptions
@@ -48,7 +46,7 @@ from .authentication import NOBODY, auth_in_words, authenticator_of
 from .cautions import of_routes
 from .chain import capacity_of, limits_of, wrapped
 from .drain import Drain
-from .mounts import Mount
+from .mounts import Mount, shadowed
 from .own_calls import keyed_client, open_client
 from .own_names import own_names
 from .parts import AdminSide, Parts
@@ -118,8 +116,6 @@ class PluginServer(MultiService):
         state.add_routes(self.router)
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
-        self._secret_files = SecretFiles(reactor)
-        self._certificate = client_certificate(config.upstream)
         self._location_key = LocationKey(options.state_dir)
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
@@ -129,6 +125,7 @@ class PluginServer(MultiService):
         self._limiter = None if limit is None else state.limiter("address", limit)
         self._root = self._wrapped(options.listen)
         self._site: DownstreamSite | None = None
+        self._resource: AnySite | None = None
         self._drain: Drain | None = None
         self._ports: list[ListeningPort] = []
         self._make_admin = admin
@@ -168,24 +165,26 @@ class PluginServer(MultiService):
             gate=self._gate,
             upstream=self.parts.upstream,
             capacity=self.parts.capacity.sibling(in_flight),
-            clock=self._reactor,
-            allow_networks=self.config.upstream.allow_networks,
+            clock=self.parts.clock,
+            options=self.config.upstream,
             door=door,
             key=self._location_key,
             keys=self.keys if proxy.route.user_keys else None,
             cross_site=self._cross_site,
-            certificate=self._certificate,
+            secret_files=self.parts.state.secret_files,
         )
-        mounted = proxy.mounted(bindings)
-        self._secret_files.watch(full_path, mounted.options, mounted.renew)
-        return mounted
+        return proxy.mounted(bindings)
 
     def routes(self) -> tuple[Mount, ...]:
         """Every mounted resource, in the order of the calls of :meth:`mount`."""
         return tuple(self._routes.mounts)
 
     def resource(self) -> Resource:
-        """The wrapped routes as a resource, for a ``Site`` of the caller's.
+        """The wrapped routes as a resource, for a ``Site`` of the caller's: at its root or below.
+
+        Below ``/proxy`` the base path is ``/proxy/api/v1``. Below a part of the base path itself,
+        such as ``/api``, or below ``/healthz``, nothing is repeated. Every call returns the same
+        resource.
 
         A stock ``Site`` gathers each request body before it calls a resource; request bodies are
         streamed on :meth:`site` only. Nor does the server know where that ``Site`` listens, so
@@ -195,14 +194,14 @@ class PluginServer(MultiService):
 
         :raises ConfigError: a store can't be opened.
         """
-        state = self.parts.state
-        state.open()
-        self._secret_files.start()
-        self._reactor.addSystemEventTrigger(
-            "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
-        )
-        self._reactor.addSystemEventTrigger("before", "shutdown", self._secret_files.stop)
-        return AnySite(self._wrapped(()))
+        if self._resource is None:
+            state = self.parts.state
+            state.open()
+            self._reactor.addSystemEventTrigger(
+                "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
+            )
+            self._resource = AnySite(self._wrapped(()), self._routes.is_own)
+        return self._resource
 
     def site(self) -> DownstreamSite:
         """The site that this server listens with; every call returns the same one."""
@@ -285,7 +284,9 @@ class PluginServer(MultiService):
         :raises ConfigError: one line a problem.
         """
         self.check_exposure()
-        problems = tls_problems(self.listen, self.config.server.admin_listen)
+        beside = () if self.parts.options.base_path else self.root_children
+        problems = [*shadowed(self.routes(), beside)]
+        problems += tls_problems(self.listen, self.config.server.admin_listen)
         try:
             self.parts.state.check()
         except ConfigError as error:
@@ -300,7 +301,8 @@ class PluginServer(MultiService):
     def cautions(self) -> list[str]:
         """What is allowed and its owner should know, one line each: for a start and ``check``."""
         lines = [NOBODY] if self.require_auth and self._authenticator is None else []
-        return [*lines, *of_routes(self.routes(), self.listen, self.config.upstream.allow_networks)]
+        base_path, networks = self.parts.options.base_path, self.config.upstream.allow_networks
+        return [*lines, *of_routes(self.routes(), base_path, self.listen, networks)]
 
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""
@@ -329,7 +331,6 @@ class PluginServer(MultiService):
         if not self._ports:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
-        self._secret_files.start()
         routes = ", ".join(
             f"{' '.join(mount.methods) or 'ANY'} {mount.full_path}" for mount in self.routes()
         )
@@ -369,7 +370,6 @@ class PluginServer(MultiService):
 
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
-        self._secret_files.stop()
         site, upstream = self.site(), self.parts.upstream
         self._drain = Drain(site, self._reactor, self.parts.options.drain_timeout)
         await self._drain.run()
