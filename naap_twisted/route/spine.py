@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 
 from ..auth.gate import Gate
+from ..credentials.secret_files import SecretFiles
 from ..credentials.token_source import TokenSource
 from ..downstream.answering import Answering
 from ..downstream.headers import make_preset, put_preset
@@ -22,10 +23,12 @@ from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
-from ..model import AllowedNetwork, ClientCertificate, OutboundRequest, Target
+from ..model import OutboundRequest, Target
+from ..options.client_certs import client_certificate
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
 from ..options.route import RouteOptions
+from ..options.server import UpstreamOptions
 from ..policy.egress import AnyHost
 from ..secret import Secret
 from ..whip.key import LocationKey
@@ -54,7 +57,8 @@ class Bindings:
     :ivar clock: the server's reactor, which is monotonic.
     :ivar key: signs the Locations of WebRTC sessions.
     :ivar keys: the store of users' own keys.
-    :ivar certificate: the server's own, for routes that have none.
+    :ivar options: the server's ``[upstream]``, for what a route does not say itself.
+    :ivar secret_files: tells of files that change.
     """
 
     path: str
@@ -62,12 +66,12 @@ class Bindings:
     upstream: IUpstream
     capacity: Capacity
     clock: IReactorTime
-    allow_networks: tuple[AllowedNetwork, ...]
+    options: UpstreamOptions
     door: Door
     key: LocationKey
     keys: IKeyStore | None
     cross_site: CrossSite
-    certificate: ClientCertificate | None
+    secret_files: SecretFiles
 
 
 class ExternalProxy:
@@ -109,8 +113,8 @@ class MountedProxy(Answering):
         super().__init__()  # type: ignore[no-untyped-call]
         self.options = options
         self.route = route
-        self.egress = route.egress(bindings.allow_networks)
-        beyond = None if route.beyond is None else route.beyond(bindings.allow_networks)
+        self.egress = route.egress(bindings.options.allow_networks)
+        beyond = None if route.beyond is None else route.beyond(bindings.options.allow_networks)
         self._hops = Hops(self.egress, route.pinned, beyond)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
@@ -122,7 +126,7 @@ class MountedProxy(Answering):
         self._targets = self._targets_of(route)
         self._embeddable = options.resource_policy == "cross-origin"
         # Made once: a pool keeps connections apart by the certificate's identity.
-        self._certificate = route.certificate or bindings.certificate
+        self._certificate = route.certificate or client_certificate(bindings.options)
         self._access: AccessToken | None = None
         if route.oauth2 is not None:
             asked = AnyHost(self.egress.allow_networks)
@@ -132,6 +136,7 @@ class MountedProxy(Answering):
             self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if self.injects else None
+        bindings.secret_files.watch(bindings.path, options, self.renew)
 
     @property
     def injects(self) -> tuple[str, ...]:

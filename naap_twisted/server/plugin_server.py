@@ -19,7 +19,6 @@ from twisted.web.server import Request
 
 from ..auth.gate import Gate
 from ..auth.patience import Patience
-from ..credentials.secret_files import SecretFiles
 from ..deadlines import make_monotonic
 from ..downstream.adapt import AnySite
 from ..downstream.caller import TrustedProxies
@@ -31,7 +30,6 @@ from ..limits.door import Door
 from ..model import User
 from ..observe.health import Health
 from ..observe.log import AccessLog
-from ..options.client_certs import client_certificate
 from ..options.code import check_mount, exposed
 from ..options.listen import Listen
 from ..options.server import Config, UpstreamOptions
@@ -118,8 +116,6 @@ class PluginServer(MultiService):
         state.add_routes(self.router)
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
-        self._secret_files = SecretFiles(reactor)
-        self._certificate = client_certificate(config.upstream)
         self._location_key = LocationKey(options.state_dir)
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
@@ -170,16 +166,14 @@ class PluginServer(MultiService):
             upstream=self.parts.upstream,
             capacity=self.parts.capacity.sibling(in_flight),
             clock=self.parts.clock,
-            allow_networks=self.config.upstream.allow_networks,
+            options=self.config.upstream,
             door=door,
             key=self._location_key,
             keys=self.keys if proxy.route.needs_keys else None,
             cross_site=self._cross_site,
-            certificate=self._certificate,
+            secret_files=self.parts.state.secret_files,
         )
-        mounted = proxy.mounted(bindings)
-        self._secret_files.watch(full_path, mounted.options, mounted.renew)
-        return mounted
+        return proxy.mounted(bindings)
 
     def routes(self) -> tuple[Mount, ...]:
         """Every mounted resource, in the order of the calls of :meth:`mount`."""
@@ -203,11 +197,9 @@ class PluginServer(MultiService):
         if self._resource is None:
             state = self.parts.state
             state.open()
-            self._secret_files.start()
             self._reactor.addSystemEventTrigger(
                 "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
             )
-            self._reactor.addSystemEventTrigger("before", "shutdown", self._secret_files.stop)
             self._resource = AnySite(self._wrapped(()), self._routes.is_own)
         return self._resource
 
@@ -339,7 +331,6 @@ class PluginServer(MultiService):
         if not self._ports:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
-        self._secret_files.start()
         routes = ", ".join(
             f"{' '.join(mount.methods) or 'ANY'} {mount.full_path}" for mount in self.routes()
         )
@@ -379,7 +370,6 @@ class PluginServer(MultiService):
 
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
-        self._secret_files.stop()
         site, upstream = self.site(), self.parts.upstream
         self._drain = Drain(site, self._reactor, self.parts.options.drain_timeout)
         await self._drain.run()

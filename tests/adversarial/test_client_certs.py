@@ -231,4 +231,4 @@ class StartTests(ClientCertCase):
     def test_nothing_shows_the_key(self):
         self.begin(**self.pair("a.example"))
         self.assertNotIn("PRIVATE", repr(self.running.server.config))
-        self.assertNotIn("PRIVATE", repr(self.running.server._certificate))
+        self.assertNotIn("PRIVATE", repr(self.running.server.config.upstream))

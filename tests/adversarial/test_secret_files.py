@@ -40,13 +40,13 @@ class SecretFileTests(IntegrationTestCase):
         headers = {"Authorization": f"Bearer ${{file:{self.file}}}"}
         self.start(*(steps or (OK,)), **{"forward_headers": headers, **route})
         self.looks = 0
-        looked = self.running.server._secret_files._told
+        looked = self.running.server.parts.state.secret_files._told
 
         def told(news):
             looked(news)
             self.looks += 1
 
-        self.running.server._secret_files._told = told
+        self.running.server.parts.state.secret_files._told = told
 
     async def looked(self, times=4):
         wanted = self.looks + times
@@ -226,4 +226,4 @@ class SecretFileTests(IntegrationTestCase):
     async def test_nothing_to_look_at(self):
         """A server without secret files has no timer for them."""
         self.start(OK)
-        self.assertIs(self.running.server._secret_files._call, None)
+        self.assertIs(self.running.server.parts.state.secret_files._call, None)
