@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import evolve
 
 from ..model import UserKeyHeader
+from ..policy.own_query import folded
 from ..secret import Secret
-from .provider import KEY, KeyPlace, Provider
+from .provider import KeyPlace, Provider
 from .read import Problems, read_section
 from .route import RouteOptions
+from .secrets import LITERAL
 from .values import Surroundings
 
 
@@ -59,23 +62,33 @@ def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]
 
 
 def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:
-    if route.key is None:
+    key, beside = route.key, getattr(route, where.option)
+    if key is None:
         return route
-    if callable(route.forward_headers):
+    if callable(beside):
         problems.add(f"{place}.key", "has no meaning beside a callable that makes the headers")
         return route
-    if where.header.lower() in (name.lower() for name in route.forward_headers):
+    if folded(where.name) in map(folded, beside):
         problems.add(
-            f"{place}.key", f"sets {where.header}, as forward_headers does; delete one of them"
+            f"{place}.key", f"sets {where.name}, as {where.option} does; delete one of them"
         )
         return route
-    before, _, after = where.value.partition(KEY)
-    if isinstance(route.key, Secret):
-        if before and route.key.begins_with(before):
+    before, after = where.around
+    if isinstance(key, Secret):
+        if before and key.begins_with(before):
             problems.add(f"{place}.key", f'begins with "{before}", which the provider puts there')
             return route
-        value: Secret | UserKeyHeader = route.key.between(before, after)
+        # A key that is written out is told once, as ``key``; wherever it goes it is a key.
+        source = "key" if key.source == LITERAL else key.source
+        value: Secret | UserKeyHeader = key.between(before, after, source)
+    elif where.query:
+        problems.add(
+            f"{place}.key",
+            f"is a user's own, which only a header takes; the provider puts it into {where.name},"
+            " a query parameter",
+        )
+        return route
     else:
-        key = route.key
         value = UserKeyHeader(key.provider, before + key.before, key.after + after)
-    return evolve(route, forward_headers={where.header: value, **route.forward_headers})
+    placed: Any = {where.option: {where.name: value, **beside}}
+    return evolve(route, **placed)

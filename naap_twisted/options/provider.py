@@ -57,14 +57,40 @@ class ProviderHeaders:
     )
 
 
+@values.reads_text()
+def _parameter(written: str) -> str:
+    if not written.strip() or not written.isprintable():
+        raise ValueError("is not a name: printable text is wanted")
+    return written
+
+
 @frozen
 class KeyPlace:
-    """``[key]``: where the server's key goes."""
+    """``[key]``: where the server's key goes, a header or a query parameter."""
 
     section: ClassVar[str] = "key"
 
-    header: str = option(http.header_name, "The header.", default="Authorization")
-    value: str = option(_around_key, "Its value.", default=f"Bearer {KEY}")
+    header: str = option(http.header_name, "The header.", default="Authorization", unset="")
+    query: str = option(_parameter, "The parameter, in place of a header.")
+    value: str = option(
+        _around_key, "Its value; in a query the key alone.", default=f"Bearer {KEY}", unset=""
+    )
+
+    @property
+    def option(self) -> str:
+        """The option of a route that sets it."""
+        return "forward_query" if self.query else "forward_headers"
+
+    @property
+    def name(self) -> str:
+        """The name of the header or parameter."""
+        return self.query or self.header or "Authorization"
+
+    @property
+    def around(self) -> tuple[str, str]:
+        """What stands before the key, and behind it."""
+        before, _, after = (self.value or (KEY if self.query else f"Bearer {KEY}")).partition(KEY)
+        return before, after
 
 
 @frozen
@@ -189,6 +215,8 @@ def parse_provider(name: str, written: str) -> Provider:
         for key, section in _SECTIONS.items()
     }
     _refuse_passing(read["headers"], problems)
+    if read["key"].header and read["key"].query:
+        problems.add("key.query", "has no meaning beside key.header; delete one of them")
     if problems.lines:
         raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
     return Provider(name, **plain, **read)  # type: ignore[arg-type]

@@ -76,6 +76,18 @@ class ProvidedTests(SynchronousTestCase):
         expected = UserKeyHeader("openai", "Bearer ")
         self.assertEqual(route.forward_headers["Authorization"], expected)
 
+    def test_key_in_the_query(self) -> None:
+        """Beside other parameters and a callable; a key whatever its parameter's name is."""
+        name = self.own("[route]\ntarget = 'https://maps.example'\n[key]\nquery = 'k'")
+        given = {"forward_headers": lambda request: {}, "forward_query": {"v": "2"}}
+        route = self.route(provider=name, key=KEY, **given)
+        self.assertEqual(route.forward_query["k"].reveal(), KEY.encode())
+        self.assertEqual([*route.keys.query_keys], ["k"])
+        (line,) = self.refused(provider=name, key=KEY, forward_query={"K": "1"})
+        self.assertIn("key: sets k, as forward_query does", line)
+        (line,) = self.refused(provider=name, key="${user_key:maps}")
+        self.assertIn("key: is a user's own, which only a header takes", line)
+
     def test_key_refused(self) -> None:
         """Without a provider, behind its own prefix, beside the same header."""
         self.assertIn("key: has no meaning without", self.refused(target="https://a", key=KEY)[0])
@@ -84,6 +96,8 @@ class ProvidedTests(SynchronousTestCase):
         headers = {"authorization": KEY}
         (line,) = self.refused(provider="openai", key=KEY, forward_headers=headers)
         self.assertIn("key: sets Authorization, as forward_headers does", line)
+        (line,) = self.refused(provider="anthropic", key=KEY, forward_headers={"X_API_Key": KEY})
+        self.assertIn("key: sets x-api-key, as forward_headers does", line)
         (line,) = self.refused(provider="openai", key=KEY, forward_headers=lambda request: {})
         self.assertIn("key: has no meaning beside a callable", line)
 

@@ -52,8 +52,18 @@ class ProviderTests(SynchronousTestCase):
     def test_left_out(self) -> None:
         """An empty file: a bearer key, no token elsewhere."""
         plain = parse_provider("plain", "")
-        self.assertEqual((plain.key.header, plain.key.value), ("Authorization", "Bearer ${key}"))
+        place = plain.key
+        self.assertEqual((place.option, place.name), ("forward_headers", "Authorization"))
+        self.assertEqual(place.around, ("Bearer ", ""))
         self.assertFalse(plain.token_place)
+
+    def test_key_in_the_query(self) -> None:
+        """In place of a header: the key alone, or with text around it."""
+        place = parse_provider("maps", "[key]\nquery = 'key'").key
+        self.assertEqual((place.option, place.name), ("forward_query", "key"))
+        self.assertEqual(place.around, ("", ""))
+        place = parse_provider("maps", "[key]\nquery = 'key'\nvalue = 'v1:${key}'").key
+        self.assertEqual(place.around, ("v1:", ""))
 
     def test_bad(self) -> None:
         """Each mistake is told, with the file's name, and nothing else is."""
@@ -70,6 +80,8 @@ class ProviderTests(SynchronousTestCase):
             ("[headers]\nsend = ['OpenAI-*']", "OpenAI-Organization chooses an account"),
             ("[key]\nvalue = 'Bearer'", "key.value: must hold ${key} once"),
             ("[key]\nheader = 'Content-Length'", "key.header: Content-Length belongs"),
+            ("[key]\nquery = ' '", "key.query: is not a name"),
+            ("[key]\nquery = 'k'\nheader = 'K'", "key.query: has no meaning beside key.header"),
             ("[token]\nscheme = 'a b'", "token.scheme: is not an authentication scheme"),
         ):
             with self.subTest(written=written), self.assertRaises(ValueError) as caught:
