@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,6 +16,8 @@ from typing import Any, ClassVar
 from attrs import frozen
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Site
 
@@ -36,11 +41,13 @@ class Client:
     :ivar package: its name on PyPI or npm.
     :ivar registry: ``"PyPI"`` or ``"npm"``.
     :ivar in_page: whether a page runs it.
+    :ivar variant: which of the package's clients, where it has several.
     """
 
     package: str
     registry: str = "PyPI"
     in_page: bool = False
+    variant: str = ""
 
 
 class ProviderStage(TestCase):
@@ -49,8 +56,11 @@ class ProviderStage(TestCase):
     A subclass sets :attr:`client` and :attr:`provider`, and answers calls in :meth:`answer` as
     strictly as the vendor does. The names of its test methods become the table's words.
 
+    Every test fails when a header that its client sends was dropped on the way.
+
     :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
+    :ivar lost: the names of headers that were dropped.
     """
 
     timeout = 60
@@ -65,6 +75,7 @@ class ProviderStage(TestCase):
 
     def begin(self, **route: Any) -> None:
         """Start vendor and proxy; *route* are options beside the provider's."""
+        self._nothing_is_dropped()
         self.vendor = Vendor(self.answer)
         port = serve_site(self, Site(self.vendor))
         plugin = create_plugin_server(
@@ -80,6 +91,18 @@ class ProviderStage(TestCase):
         plugin.mount("/x", create_external_proxy(**options))
         self.running = RunningServer(self, plugin)
         self.base = f"{self.running.url}/api/v1/x"
+
+    def _nothing_is_dropped(self) -> None:
+        self.lost: list[str] = []
+
+        def note(event: Any) -> None:
+            if "drops the request header" in (event.get("log_format") or ""):
+                self.lost.append(event["name"])
+
+        globalLogPublisher.addObserver(note)
+        # Cleanups run last in, first out: the server is gone by then, and has logged everything.
+        self.addCleanup(lambda: self.assertEqual(self.lost, [], "headers that no upstream got"))
+        self.addCleanup(globalLogPublisher.removeObserver, note)
 
     def origins(self) -> list[str]:
         return ["http://localhost:1"]
@@ -111,6 +134,38 @@ class PythonClientTestCase(ProviderStage):
         with self.assertRaises(error) as caught:
             await self.ask(use)
         return caught.exception
+
+
+class NodeClientTestCase(ProviderStage):
+    """A client from npm, in Node.
+
+    :ivar module: what a script imports.
+    """
+
+    timeout = 120
+    module: ClassVar[str]
+
+    def setUp(self) -> None:
+        need_packages(self.client.package)
+        if shutil.which("node") is None:
+            lacks("node is missing")
+        super().setUp()
+        self.begin()
+
+    async def script(self, body: str) -> Any:
+        """What *body* returns, with ``base`` and ``token``, in a Node of its own."""
+        code = (
+            f"{self.module}\nconst [base, token] = {json.dumps([self.base, TOKEN])};\n"
+            f"const result = await (async () => {{{body}}})();\n"
+            "console.log(JSON.stringify(result ?? null)); process.exit(0);\n"
+        )
+        # A module resolves what it imports from its own folder: PACKAGES is below that one.
+        arguments = ["--input-type=module", "--eval", code]
+        out, err, status = await getProcessOutputAndValue(
+            shutil.which("node"), arguments, dict(os.environ), str(PACKAGES.parent)
+        )
+        self.assertEqual(status, 0, err.decode())
+        return json.loads(out)
 
 
 class PageClientTestCase(ProviderStage, BrowserTestCase):
@@ -177,6 +232,7 @@ __all__ = [
     "TOKEN",
     "Call",
     "Client",
+    "NodeClientTestCase",
     "PageClientTestCase",
     "PythonClientTestCase",
     "Reply",
