@@ -22,6 +22,7 @@ from twisted.trial.unittest import TestCase
 from twisted.web.server import Site
 
 from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.admin.preflight import is_forbidden, unsafe_names
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.model import AllowedNetwork, User
 from naap_twisted.testing import RunningServer
@@ -189,12 +190,44 @@ class PageClientTestCase(ProviderStage, BrowserTestCase):
         page = "<!doctype html><title>page</title><link rel=icon href=data:,>"
         url = self.pages.text("page", f"{page}<script type=module src=/bundle.js></script>")
         await self.open()
+        await self.browse(lambda page: page.add_init_script(_NOTE_HEADERS))
         await self.browse(lambda page: (page.goto(url), page.wait_for_function("window.ready")))
 
     async def script(self, body: str) -> Any:
         """The result of ``async ([base, token]) => {body}`` in the page."""
         code = f"async ([base, token]) => {{{body}}}"
-        return await self.browse(lambda page: page.evaluate(code, [self.base, TOKEN]))
+        result = await self.browse(lambda page: page.evaluate(code, [self.base, TOKEN]))
+        sent = await self.browse(lambda page: page.evaluate("Object.fromEntries(sentHeaders)"))
+        await self._any_browser_may_send(sent)
+        return result
+
+    async def _any_browser_may_send(self, sent: dict[str, str]) -> None:
+        """A preflight allows every header that the client sets.
+
+        Chromium leaves out a User-Agent that a page sets; Firefox and Safari ask for it.
+        """
+        own = {name: value for name, value in sent.items() if not is_forbidden(name)}
+        asked = ",".join(unsafe_names(own))
+        headers = {
+            "Origin": self.pages.origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": asked,
+        }
+        answer = await self.running.ask("OPTIONS", "/api/v1/x", headers)
+        allowed = (answer.header("Access-Control-Allow-Headers") or "").lower().split(", ")
+        self.assertEqual({*filter(None, asked.split(","))} - {*allowed}, set())
+
+
+# Notes the headers that a client gives to fetch, before the browser takes some of them out.
+_NOTE_HEADERS = """
+window.sentHeaders = new Map();
+const itsOwn = window.fetch;
+window.fetch = (input, init) => {
+  const headers = new Headers(init?.headers ?? input.headers);
+  for (const [name, value] of headers) window.sentHeaders.set(name, value);
+  return itsOwn(input, init);
+};
+"""
 
 
 @lru_cache(maxsize=64)
