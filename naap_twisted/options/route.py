@@ -103,6 +103,9 @@ class RouteOptions:
         default="application/json",
     )
     body_limit: int = option(size, 'Request body: bytes, or `"500kb"`.', default="1mb")
+    body_required: bool = option(
+        flag, "`POST`, `PUT` and `PATCH` without a body are 400; else they go upstream."
+    )
     timeout: float = option(
         duration, "From the request sent to the response head.", '"60s"', default=30.0
     )
@@ -161,7 +164,9 @@ class RouteOptions:
         '{ requests = 20, window = "1m" }',
     )
     count_tokens: bool = option(
-        flag, "Read the tokens that OpenAI-shaped answers report. See [docs/keys.md](docs/keys.md)."
+        flag,
+        "Read the tokens that OpenAI's and Anthropic's answers report. "
+        "See [docs/keys.md](docs/keys.md).",
     )
     location_ttl: float = option(
         duration, "WHIP: as long a session's `Location` works.", '"7d"', default=DEFAULT_TTL

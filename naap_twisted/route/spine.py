@@ -6,10 +6,10 @@ into the next; :meth:`MountedProxy.serve` calls them in order and is the place t
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Unpack
 
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 
@@ -52,6 +52,7 @@ class Bindings:
     gate: Gate
     upstream: IUpstream
     capacity: Capacity
+    clock: IReactorTime
     allow_networks: tuple[AllowedNetwork, ...]
     door: Door
     key: LocationKey
@@ -148,13 +149,16 @@ class MountedProxy(Answering):
             made = await patience.settle(route.forward(request), "forward_headers")
             injected = injected_headers(made or {})
             guard = Guard(injected)
+        dropped: list[bytes] = []
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
             content_type=content_type,
             request_id=record.request_id,
-            dropped=partial(self._dropped, record),
+            dropped=dropped,
         )
+        for name in dropped:
+            self._tell_dropped(record, name)
         outbound = OutboundRequest(
             request.method, vetted, headers, body, route.timeouts, record.caller, identity
         )
@@ -172,7 +176,7 @@ class MountedProxy(Answering):
         record.upstream_status = response.code
         await self._answer(request, response, target, guard)
 
-    def _dropped(self, record: ExchangeRecord, name: bytes) -> None:
+    def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
         if name.lower() in self._bound.gate.token.headers:
             return
@@ -195,13 +199,14 @@ class MountedProxy(Answering):
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
-            await refuse_with(request, response, target, rewrite, guard)
+            await refuse_with(request, response, target, rewrite, guard, self._bound.clock)
         await relay(
             request,
             response,
             target,
             rewrite,
             guard,
+            self._bound.clock,
             redact=self.options.redact_bodies,
             count_tokens=self.options.count_tokens,
             locate=None if webrtc is None else webrtc.locate(request, response),
