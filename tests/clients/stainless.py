@@ -81,6 +81,19 @@ class PythonTests(OpenAIApi):
         self.assertEqual(counts, ["0", "1", "2"])
         self.assertGreaterEqual(calls[1].at - calls[0].at, 0.99)
 
+    async def test_slow(self):
+        """An answer that takes longer than the route waits is paid once, not thrice."""
+        self.begin(timeout="1s")
+
+        def use():
+            with self.make(api_key=TOKEN) as made:
+                return made.chat.completions.create(**{**QUESTION, "model": "slow"})
+
+        error = await self.fails(self.library.InternalServerError, use)
+        told = error.body.get("error", error.body)
+        self.assertEqual((error.status_code, told["code"]), (504, "UPSTREAM_TIMEOUT"))
+        self.assertEqual(len(self.vendor.calls), 1)
+
     async def test_cancel(self):
         def use(made):
             question = {**QUESTION, "model": "endless"}
@@ -174,6 +187,17 @@ class PageTests(OpenAIApi):
         )
         self.assertEqual(name, "chatcmpl-1")
         self.waited()
+
+    async def test_slow(self):
+        """A page can read that it is not to try again."""
+        await self.start(timeout="1s")
+        self.expect_console("status of 504")
+        error = await self.script(
+            """const client = made(base, token, { maxRetries: undefined });
+               return await client.chat.completions.create({ ...question, model: "slow" })
+                 .catch((error) => (error.error.error ?? error.error).code)"""
+        )
+        self.assertEqual((error, len(self.vendor.calls)), ("UPSTREAM_TIMEOUT", 1))
 
     async def test_cancel(self):
         await self.start()

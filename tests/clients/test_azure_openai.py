@@ -16,7 +16,9 @@ except ImportError:
     openai = None
 
 VERSION = "2024-10-21"
-_DEPLOYMENT = re.compile(r"/openai(/v1|/deployments/(?:gpt-x|whisper-x|busy|flaky|endless))?(/.*)")
+_DEPLOYMENT = re.compile(
+    r"/openai(/v1|/deployments/(?:gpt-x|whisper-x|busy|flaky|slow|endless))?(/.*)"
+)
 
 
 class _Azure:
