@@ -28,6 +28,7 @@ from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
 from ..secret import Secret
+from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
 from ..whip import rules as whip
 from .body import BodyPolicy
 from .request_headers import RequestRewrite, injected_headers
@@ -54,6 +55,7 @@ class Route:
     :ivar user_keys: headers that hold the user's own key: :meth:`with_keys` makes *forward* of
         them, once there is a store.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
+    :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
 
@@ -75,6 +77,7 @@ class Route:
     envelope: bool
     session_ttl: float | None
     patch: BodyPolicy
+    tokens: TokenMembers | None
     cors: RouteCors
     egress: PolicyMaker
 
@@ -110,6 +113,7 @@ def compile_route(written: RouteOptions) -> Route:
         target_url_header=options.header,
         body=body_policy(types),
         patch=body_policy(patch_types),
+        tokens=_tokens(options),
         session_ttl=options.location_ttl if has_sessions else None,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
@@ -133,6 +137,12 @@ def compile_route(written: RouteOptions) -> Route:
         cors=_cors(options, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
     )
+
+
+def _tokens(options: RouteOptions) -> TokenMembers | None:
+    if not options.count_tokens:
+        return None
+    return (options.provider and options.provider.token_members) or USUAL_MEMBERS
 
 
 def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:

@@ -25,17 +25,17 @@ COMPLETION = {
 }
 
 
-def _chunk(delta: dict[str, str], finish: str | None = None, **more: Any) -> dict[str, Any]:
+def chunk(delta: dict[str, str], finish: str | None = None, **more: Any) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
     begun = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1}
     return {**begun, "model": "gpt-x", "choices": [choice], **more}
 
 
 CHUNKS = (
-    _chunk({"role": "assistant", "content": ""}),
-    _chunk({"content": "Hello, "}),
-    _chunk({"content": "Ada"}),
-    _chunk({}, "stop", usage=COMPLETION["usage"]),
+    chunk({"role": "assistant", "content": ""}),
+    chunk({"content": "Hello, "}),
+    chunk({"content": "Ada"}),
+    chunk({}, "stop", usage=COMPLETION["usage"]),
 )
 OUTPUT = {
     "id": "msg_1",
@@ -112,10 +112,12 @@ class OpenAIApi:
 
     :ivar root: the path of the API.
     :ivar key_header: where the key has to be.
+    :ivar chunks: the documents of a streamed chat.
     """
 
     root = "/v1"
     key_header = "authorization"
+    chunks = CHUNKS
 
     def answer(self, call: Call) -> Reply:
         if not self.key_came(call, self.key_header):  # type: ignore[attr-defined]
@@ -143,7 +145,9 @@ class OpenAIApi:
         model = call.json.get("model")
         headers = {"x-request-id": "req_1", "openai-processing-ms": "7"}
         if call.json.get("stream"):
-            return Reply(headers=headers, events=sse(*CHUNKS, done=True), hold=model == "endless")
+            return Reply(
+                headers=headers, events=sse(*self.chunks, done=True), hold=model == "endless"
+            )
         return Reply(200, COMPLETION, headers, delay=3.0 if model == "slow" else 0.0)
 
     def post_responses(self, call: Call) -> Reply:

@@ -37,6 +37,7 @@ class PythonTests(OpenAIApi):
         answer = await self.ask(use)
         self.assertEqual(answer.choices[0].message.content, "Hello, Ada")
         self.assertEqual(answer.usage.total_tokens, 13)
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_stream(self):
         def use(made):
@@ -44,6 +45,7 @@ class PythonTests(OpenAIApi):
             return "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
         self.assertEqual(await self.ask(self.with_client(use)), "Hello, Ada")
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_list(self):
         models = await self.ask(self.with_client(lambda made: made.models.list().data))

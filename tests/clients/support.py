@@ -27,7 +27,7 @@ from naap_twisted.auth.static import StaticTokens
 from naap_twisted.model import AllowedNetwork, User
 from naap_twisted.testing import RunningServer
 
-from ..browser.support import PACKAGES, BrowserTestCase, PageServer, lacks, need_packages
+from ..browser.support import PACKAGES, BrowserTestCase, PageServer, lacks, need_packages, until
 from ..browser.support import listen as serve_site
 from .vendor import KEY, TOKEN, Call, Reply, Vendor
 
@@ -61,6 +61,7 @@ class ProviderStage(TestCase):
 
     :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
+    :ivar tokens: what each exchange that ended used of a model.
     :ivar lost: the names of headers that were dropped.
     """
 
@@ -91,7 +92,23 @@ class ProviderStage(TestCase):
         options.setdefault("target", f"http://127.0.0.1:{port}{self.base_path}")
         plugin.mount("/x", create_external_proxy(**options))
         self.running = RunningServer(self, plugin)
+        self._note_tokens()
         self.base = f"{self.running.url}/api/v1/x"
+
+    def _note_tokens(self) -> None:
+        site, self.tokens = self.running.server.site(), []
+        tell = site.exchange_ended
+
+        def ended(request: Any) -> None:
+            tell(request)
+            self.tokens.append(request.record.model_tokens)
+
+        self.patch(site, "exchange_ended", ended)
+
+    async def counted(self) -> Any:
+        """The tokens of the last exchange, once it has ended: in, out and in total."""
+        await until(lambda: self.tokens)
+        return self.tokens[-1]
 
     def _nothing_is_dropped(self) -> None:
         self.lost: list[str] = []

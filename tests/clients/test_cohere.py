@@ -90,6 +90,7 @@ class PythonTests(_Cohere, PythonClientTestCase):
     async def test_chat(self):
         answer = await self.ask(self.with_client(lambda made: made.chat(**QUESTION)))
         self.assertEqual(answer.message.content[0].text, "Hello, Ada")
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_stream(self):
         def use(made):
@@ -101,6 +102,7 @@ class PythonTests(_Cohere, PythonClientTestCase):
             return "".join(deltas)
 
         self.assertEqual(await self.ask(self.with_client(use)), "Hello, Ada")
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_list(self):
         models = await self.ask(self.with_client(lambda made: made.models.list().models))

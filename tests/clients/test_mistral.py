@@ -81,6 +81,7 @@ class PythonTests(_Mistral, PythonClientTestCase):
     async def test_chat(self):
         use = self.with_client(lambda made: made.chat.complete(model="gpt-x", messages=MESSAGES))
         self.assertEqual((await self.ask(use)).choices[0].message.content, "Hello, Ada")
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_stream(self):
         def use(made):
@@ -88,6 +89,7 @@ class PythonTests(_Mistral, PythonClientTestCase):
                 return "".join(event.data.choices[0].delta.content or "" for event in events)
 
         self.assertEqual(await self.ask(self.with_client(use)), "Hello, Ada")
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_list(self):
         models = await self.ask(self.with_client(lambda made: made.models.list().data))

@@ -34,6 +34,8 @@ class PythonTests(_OpenAI, stainless.PythonTests, PythonClientTestCase):
             return whole, [event.delta for event in events if event.type.endswith("text.delta")]
 
         self.assertEqual(await self.ask(self.with_client(use)), ("Hello, Ada", ["Hello, Ada"]))
+        await until(lambda: len(self.tokens) == 2)
+        self.assertEqual(self.tokens, [(9, 4, 13)] * 2)
 
     async def test_files(self):
         upload = ("a.jsonl", b"hello", "application/jsonl")

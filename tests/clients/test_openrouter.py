@@ -109,6 +109,7 @@ class PythonTests(_OpenRouter, PythonClientTestCase):
     async def test_chat(self):
         use = self.with_client(lambda made: made.chat.send(model="gpt-x", messages=MESSAGES))
         self.assertEqual((await self.ask(use)).choices[0].message.content, "Hello, Ada")
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_attribution(self):
         use = self.with_client(
@@ -125,6 +126,7 @@ class PythonTests(_OpenRouter, PythonClientTestCase):
                 return "".join(event.choices[0].delta.content or "" for event in events)
 
         self.assertEqual(await self.ask(self.with_client(use)), "Hello, Ada")
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_list(self):
         models = await self.ask(self.with_client(lambda made: made.models.list().result.data))
