@@ -56,6 +56,7 @@ class Route:
         them, once there is a store.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
+    :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
 
@@ -80,6 +81,7 @@ class Route:
     tokens: TokenMembers | None
     cors: RouteCors
     egress: PolicyMaker
+    beyond: PolicyMaker | None
 
     def with_keys(self, keys: IKeyStore) -> Route:
         """This route with users' own keys taken from *keys*."""
@@ -136,6 +138,7 @@ def compile_route(written: RouteOptions) -> Route:
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
         cors=_cors(options, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
+        beyond=_beyond_maker(options) if pinned and options.allowed_hosts else None,
     )
 
 
@@ -177,6 +180,16 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
         return EgressPolicy(
             hosts, schemes, ports, networks, carries_key=carries_key, pinned=pinned is not None
         )
+
+    return make
+
+
+def _beyond_maker(options: RouteOptions) -> PolicyMaker:
+    hosts, schemes, ports = options.allowed_hosts, options.allowed_schemes, options.allowed_ports
+
+    def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
+        # No key goes to another origin, so carries_key stays false.
+        return EgressPolicy(hosts, schemes, ports, (*options.allow_networks, *of_server))
 
     return make
 
