@@ -54,15 +54,14 @@ class Client:
 class ProviderStage(TestCase):
     """A vendor, and a proxy before it whose route has nothing but *provider* and *key*.
 
+    A test fails where the proxy drops a header that its client sends.
+
     A subclass sets :attr:`client` and :attr:`provider`, and answers calls in :meth:`answer` as
     strictly as the vendor does. The names of its test methods become the table's words.
-
-    Every test fails when a header that its client sends was dropped on the way.
 
     :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
     :ivar tokens: what each exchange that ended used of a model.
-    :ivar lost: the names of headers that were dropped.
     """
 
     timeout = 60
@@ -71,13 +70,26 @@ class ProviderStage(TestCase):
     base_path: ClassVar[str] = ""
     route: ClassVar[dict[str, Any]] = {}
 
+    def setUp(self) -> None:
+        super().setUp()
+        self._dropped: list[str] = []
+        globalLogPublisher.addObserver(self._note)
+        self.addCleanup(self._nothing_dropped)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if "drops the request header" in str(event.get("log_format")):
+            self._dropped.append(event["name"])
+
+    def _nothing_dropped(self) -> None:
+        globalLogPublisher.removeObserver(self._note)
+        self.assertEqual(self._dropped, [], "headers of the client that no upstream gets")
+
     def answer(self, call: Call) -> Reply:
         """The vendor's answer to *call*."""
         raise NotImplementedError
 
     def begin(self, **route: Any) -> None:
         """Start vendor and proxy; *route* are options beside the provider's."""
-        self._nothing_is_dropped()
         self.vendor = Vendor(self.answer)
         port = serve_site(self, Site(self.vendor))
         plugin = create_plugin_server(
@@ -109,18 +121,6 @@ class ProviderStage(TestCase):
         """The tokens of the last exchange, once it has ended: in, out and in total."""
         await until(lambda: self.tokens)
         return self.tokens[-1]
-
-    def _nothing_is_dropped(self) -> None:
-        self.lost: list[str] = []
-
-        def note(event: Any) -> None:
-            if "drops the request header" in (event.get("log_format") or ""):
-                self.lost.append(event["name"])
-
-        globalLogPublisher.addObserver(note)
-        # Cleanups run last in, first out: the server is gone by then, and has logged everything.
-        self.addCleanup(lambda: self.assertEqual(self.lost, [], "headers that no upstream got"))
-        self.addCleanup(globalLogPublisher.removeObserver, note)
 
     def origins(self) -> list[str]:
         return ["http://localhost:1"]

@@ -32,12 +32,12 @@ def stages() -> Iterator[type[ProviderStage]]:
 
 
 def versions() -> dict[tuple[str, str], str]:
-    """The pinned version of each package, by registry and name: some names are in both."""
+    """The pinned version of each package, by registry and name."""
     lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     pins = (re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])?==(\S+)", line) for line in lines)
     pinned = {("PyPI", pin[1]): pin[2] for pin in pins if pin}
     listed = json.loads(_LOCK.read_text(encoding="utf-8"))["dependencies"]
-    return {**pinned, **{("npm", name): version for name, version in listed.items()}}
+    return pinned | {("npm", name): version for name, version in listed.items()}
 
 
 def table() -> str:

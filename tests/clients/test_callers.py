@@ -214,5 +214,5 @@ class LossTests(OpenAIApi, PythonClientTestCase):
         self.assertEqual(answer.status_code, 200)
         (call,) = self.vendor.calls
         self.assertEqual(call.headers["user-agent"], "ada/1")
-        self.assertEqual(self.lost, ["X-Odd"])
-        self.lost.clear()
+        self.assertEqual(self._dropped, ["X-Odd"])
+        self._dropped.clear()
