@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import ClassVar
+import warnings
 from unittest import mock
-
-from twisted.trial.util import suppress
 
 from . import openai_api
 from .support import TOKEN, Client, PythonClientTestCase
@@ -142,11 +140,9 @@ class AgentsTests(_Framework):
 class LiteLLMTests(_Framework):
     client = Client("litellm")
 
-    # Of pydantic, about its types.
-    suppress: ClassVar = [suppress(message=".*`ReadOnly` qualifier")]
-
     def complete(self, name="gpt-x", **options):
-        # Its import would ask the internet for a table of prices.
+        # pydantic's, about its types. Its import would ask the internet for a table of prices.
+        warnings.filterwarnings("ignore", message=".*`ReadOnly` qualifier")
         with mock.patch.dict(os.environ, {"LITELLM_LOCAL_MODEL_COST_MAP": "True"}):
             import litellm
 

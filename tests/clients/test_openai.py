@@ -143,6 +143,7 @@ window.made = (baseURL, apiKey, options) =>
     async def test_account(self):
         await self.start()
         self.expect_console("blocked by CORS", "ERR_FAILED")
+        self.refused = frozenset(["openai-organization"])
         told = await self.script(
             """return await made(base, token, { organization: "org-1" })
                  .chat.completions.create(question).catch((error) => error.message)"""
