@@ -82,6 +82,9 @@ class ProviderTests(SynchronousTestCase):
             ("[key]\nheader = 'Content-Length'", "key.header: Content-Length belongs"),
             ("[key]\nquery = ' '", "key.query: is not a name"),
             ("[key]\nquery = 'k'\nheader = 'K'", "key.query: has no meaning beside key.header"),
+            ("[usage]\ninput = ['tokens']", "usage.input[0]: is not the path of a member"),
+            ("[usage]\noutput = ['usage..a']", "usage.output[0]: is not the path of a member"),
+            ("[usage]\ninput = ['u.a', 'u.b.a']", "usage: u.b stands inside of u"),
             ("[token]\nscheme = 'a b'", "token.scheme: is not an authentication scheme"),
         ):
             with self.subTest(written=written), self.assertRaises(ValueError) as caught:
