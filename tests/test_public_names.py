@@ -103,6 +103,7 @@ PROXY = {
     "location_ttl": 604800.0,
     "follow_redirects": False,
     "resource_policy": "same-origin",
+    "require_origin": False,
     "allow_networks": (),
     "logger": None,
     "upstream": None,

@@ -207,6 +207,12 @@ class RouteOptions:
         '"cross-origin"',
         default="same-origin",
     )
+    require_origin: bool = option(
+        flag,
+        "Requests without an `Origin` get 403, so that only pages of `cors_origins` call the route;"
+        " a browser's `GET` of this server's own pages has none either. No authentication: whoever"
+        " is no browser writes any `Origin`.",
+    )
     authorize: Authorize | None = option(
         http.authorize,
         "`user`, `anyone` (the default without auth on loopback), `role:x`, or"
