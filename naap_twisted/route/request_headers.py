@@ -136,9 +136,9 @@ class RequestRewrite:
             return Fate.SET_HERE
         if read in self._choosing and not (read == lower and self._by_name.match(lower)):
             return Fate.REFUSED
-        if lower in _NEVER_PASSED or lower in _FRAMING:
+        if read in _NEVER_PASSED or read in _FRAMING:
             return Fate.KEPT_HERE
-        if read == lower and self._patterns.match(lower):
+        if self._patterns.match(lower):
             return Fate.PASSED
         return Fate.KEPT_HERE if self._kept.match(read) else Fate.DROPPED
 
@@ -209,7 +209,7 @@ class RequestRewrite:
                     if lower is _REFUSED:
                         raise self._refusal(name)
                     dropped.append(name)
-            elif lower not in ours:
+            elif lower not in ours and (b"_" not in lower or _as_read(lower) not in ours):
                 passing.append((lower, name, values))
         for lower, name, values in passing:
             if lower in nominated:

@@ -89,8 +89,17 @@ class Outbound(SynchronousTestCase):
         self.assertEqual(sent[-2:], [("X-B", "2"), ("X-A", "1")])
 
     def test_underscores(self):
-        """CGI reads X_API_Key as X-API-Key: such a name could pose as a key."""
-        sent = outbound({"X_Api_Key": "1", "X-Api_Key": "2"}, passed=("X*", "X_Api_Key"))
+        """CGI reads X_API_Key as X-API-Key: it goes where a route says so, and poses as no key."""
+        page = {"X_Api_Key": "1", "X-Api_Key": "2"}
+        passed = ("X*", "X_Api_Key")
+        sent = outbound(page, passed=passed)
+        self.assertEqual([pair for pair in sent if "_" in pair[0]], [*page.items()])
+        self.assertEqual(outbound(page, passed=("X-Api-Key",))[0][0], "User-Agent")
+        for key in ("X-Api-Key", "x_api_key", "X-API_Key"):
+            sent = outbound(page, {key: "sk-1"}, passed=passed)
+            self.assertEqual([pair for pair in sent if "pi" in pair[0].lower()], [(key, "sk-1")])
+        framing = ("Content_Length", "Transfer_Encoding", "Content_Type", "Proxy_Authorization")
+        sent = outbound(dict.fromkeys(framing, "1"), passed=("Content*", "Transfer*", "Proxy*"))
         self.assertEqual([pair for pair in sent if "_" in pair[0]], [])
 
     def test_repeated_header(self):
