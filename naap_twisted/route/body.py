@@ -23,7 +23,7 @@ _MUCH = 32 * 1024
 class BodyPolicy:
     """The request bodies that a route takes.
 
-    :param content_types: media types, or ``*/*``.
+    :param content_types: media types; ``audio/*`` is every type of audio, ``*/*`` any type.
     :param limit: bytes.
     :param required: whether POST, PUT and PATCH need a body.
     :param resendable: a body that declares no more bytes is read whole instead of streamed, so
@@ -39,6 +39,8 @@ class BodyPolicy:
         self._resendable = resendable
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
+        ranges = (name.removesuffix(b"*") for name in self._accepted if name.endswith(b"/*"))
+        self._families = tuple(ranges)
         self._named = ", ".join(content_types)
 
     async def open(
@@ -97,11 +99,14 @@ class BodyPolicy:
 
     def _check_type(self, request: IDownstreamRequest) -> bytes:
         values = request.requestHeaders.getRawHeaders(b"content-type") or []
-        if len(values) == 1 and (self._any or media_type(values[0]) in self._accepted):
+        if len(values) == 1 and (self._any or self._takes(media_type(values[0]))):
             return bytes(values[0])
         if self._any and not values:
             return b"application/octet-stream"
         raise UnsupportedMediaType(f"Content-Type must be {self._named}")
+
+    def _takes(self, kind: bytes) -> bool:
+        return kind in self._accepted or kind.startswith(self._families)
 
 
 def check_json(data: bytes) -> None:

@@ -29,7 +29,7 @@ from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
 from ..secret import Secret
 from ..whip import rules as whip
-from .body import ANY_TYPE, BodyPolicy
+from .body import BodyPolicy
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
@@ -172,7 +172,7 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
 
 def _response_rewrite(options: RouteOptions) -> ResponseRewrite:
     types = options.content_type
-    default_type = _OCTETS if types[0] == ANY_TYPE else types[0].encode("ascii")
+    default_type = _OCTETS if types[0].endswith("/*") else types[0].encode("ascii")
     return ResponseRewrite(
         options.relayed_headers, options.expose_headers, content_type=default_type
     )

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from attrs import frozen
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Site
 
@@ -46,6 +47,8 @@ class Client:
 class ProviderStage(TestCase):
     """A vendor, and a proxy before it whose route has nothing but *provider* and *key*.
 
+    A test fails where the proxy drops a header that its client sends.
+
     A subclass sets :attr:`client` and :attr:`provider`, and answers calls in :meth:`answer` as
     strictly as the vendor does. The names of its test methods become the table's words.
 
@@ -58,6 +61,20 @@ class ProviderStage(TestCase):
     provider: ClassVar[str]
     base_path: ClassVar[str] = ""
     route: ClassVar[dict[str, Any]] = {}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self._dropped: list[str] = []
+        globalLogPublisher.addObserver(self._note)
+        self.addCleanup(self._nothing_dropped)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if "drops the request header" in str(event.get("log_format")):
+            self._dropped.append(event["name"])
+
+    def _nothing_dropped(self) -> None:
+        globalLogPublisher.removeObserver(self._note)
+        self.assertEqual(self._dropped, [], "headers of the client that no upstream gets")
 
     def answer(self, call: Call) -> Reply:
         """The vendor's answer to *call*."""

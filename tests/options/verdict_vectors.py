@@ -82,7 +82,7 @@ NEVER_RELAYED += ("access-control-expose-headers", "Clear-Site-Data", "Strict-Tr
 
 BAD_METHODS = ("", "post", "Post", "GE T", "OPTIONS", "CONNECT", "TRACE", "G\n", "G!", "P(", "ä", 1)
 BAD_METHODS += (True, *STRANGE)
-BAD_MEDIA = ("", "json", "application/", "/json", "application/*", "text/plain; charset=utf-8")
+BAD_MEDIA = ("", "json", "application/", "/json", "*/json", "text/plain; charset=utf-8")
 BAD_MEDIA += ("a/b/c", "*", "a b/c", "application/json\n", 3, True, *STRANGE)
 
 BAD_HOSTS = ("", " ", "*", ".", ".com", "*.com", "*.co.uk", "com", "https://api.example.com", "a/b")
@@ -333,7 +333,9 @@ def _routes() -> Iterator[Row]:
     yield from _lists("proxy.allowed_ports", 443, (0, -1, 65536, "443", True, 1.5), empty=False)
     yield from _lists("proxy.content_type", "application/sdp", BAD_MEDIA, empty=False)
     yield from _rows("proxy.content_type", False, BAD_MEDIA)
-    yield from _rows("proxy.content_type", True, ("*/*", "application/vnd.a+json", "Text/Plain"))
+    yield from _rows(
+        "proxy.content_type", True, ("*/*", "audio/*", "application/vnd.a+json", "Text/Plain")
+    )
     yield from _rows("proxy.body_limit", False, BAD_SIZES)
     yield from _rows("proxy.body_limit", True, GOOD_SIZES)
     for key in ("timeout", "connect_timeout", "idle_timeout", "total_timeout", "location_ttl"):
