@@ -15,6 +15,7 @@ from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from naap_twisted import create_external_proxy, create_plugin_server
@@ -53,6 +54,7 @@ class ProviderStage(TestCase):
     strictly as the vendor does. The names of its test methods become the table's words.
 
     :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
+    :ivar token: the caller's, where a client wants a certain form.
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
     """
 
@@ -61,6 +63,7 @@ class ProviderStage(TestCase):
     provider: ClassVar[str]
     base_path: ClassVar[str] = ""
     route: ClassVar[dict[str, Any]] = {}
+    token: ClassVar[str] = TOKEN
 
     def setUp(self) -> None:
         super().setUp()
@@ -80,14 +83,18 @@ class ProviderStage(TestCase):
         """The vendor's answer to *call*."""
         raise NotImplementedError
 
+    def upstream(self) -> Resource:
+        """The vendor."""
+        self.vendor = Vendor(self.answer)
+        return self.vendor
+
     def begin(self, **route: Any) -> None:
         """Start vendor and proxy; *route* are options beside the provider's."""
-        self.vendor = Vendor(self.answer)
-        port = serve_site(self, Site(self.vendor))
+        port = serve_site(self, Site(self.upstream()))
         plugin = create_plugin_server(
             "clients",
             0,
-            authenticator=StaticTokens({TOKEN: User("ada")}),
+            authenticator=StaticTokens({self.token: User("ada")}),
             cors_origins=self.origins(),
             allow_networks=(AllowedNetwork(_NETWORK, port),),
             drain_timeout=1.0,
@@ -106,7 +113,7 @@ class ProviderStage(TestCase):
 
         :param value: what *header* has to hold; the key, behind Bearer in Authorization.
         """
-        self.assertNotIn(TOKEN, str(call.headers))
+        self.assertNotIn(self.token, str(call.headers))
         usual = f"Bearer {KEY}" if header.lower() == "authorization" else KEY
         return call.headers.get(header.lower()) == (value or usual)
 
@@ -156,7 +163,7 @@ class PageClientTestCase(ProviderStage, BrowserTestCase):
     async def script(self, body: str) -> Any:
         """The result of ``async ([base, token]) => {body}`` in the page."""
         code = f"async ([base, token]) => {{{body}}}"
-        return await self.browse(lambda page: page.evaluate(code, [self.base, TOKEN]))
+        return await self.browse(lambda page: page.evaluate(code, [self.base, self.token]))
 
 
 @lru_cache(maxsize=64)
