@@ -35,8 +35,8 @@ _NETWORK = ip_network("127.0.0.1/32")
 class Client:
     """A stock client, as the table of docs/clients.md names it.
 
-    :ivar package: its name on PyPI or npm.
-    :ivar registry: ``"PyPI"`` or ``"npm"``.
+    :ivar package: its name on PyPI or npm, or a command.
+    :ivar registry: ``"PyPI"``, ``"npm"``, or the system whose command it is.
     :ivar in_page: whether a page runs it.
     """
 

@@ -40,7 +40,9 @@ def said(status: int, code: str, message: str, **headers: str) -> Reply:
     return Reply(status, error, {"dg-request-id": "req-1", **headers})
 
 
-class _Deepgram:
+class DeepgramApi:
+    """The vendor: what it refuses, and what it answers."""
+
     provider = "deepgram"
 
     def answer(self, call: Call) -> Reply:
@@ -73,7 +75,7 @@ class _Deepgram:
         return Reply(200, headers=headers, events=SPEECH, hold=endless)
 
 
-class PythonTests(_Deepgram, PythonClientTestCase):
+class PythonTests(DeepgramApi, PythonClientTestCase):
     client = Client("deepgram-sdk")
 
     def with_client(self, use, key=TOKEN, max_retries=0):
@@ -154,7 +156,7 @@ class PythonTests(_Deepgram, PythonClientTestCase):
         self.assertEqual(await self.ask(use), "first")
 
 
-class PageTests(_Deepgram, PageClientTestCase):
+class PageTests(DeepgramApi, PageClientTestCase):
     client = Client("@deepgram/sdk", "npm", in_page=True)
     module = """
 import * as deepgram from "@deepgram/sdk";
