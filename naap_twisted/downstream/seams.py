@@ -15,6 +15,7 @@ from ..deadlines import Ticker
 from ..errors import ProxyError
 from .held import HeldBytes
 from .limits import DownstreamLimits
+from .lingering import Lingering
 
 
 class Connection(Protocol):
@@ -40,6 +41,12 @@ class Connection(Protocol):
     def abort(self) -> None: ...
 
 
+class Waiting(Protocol):
+    """A connection that is not a site's yet; :class:`~.front.Front` is one."""
+
+    def abort(self) -> None: ...
+
+
 class Serving(Protocol):
     """A site, as its connections and requests see it; :class:`~.site.DownstreamSite` is one."""
 
@@ -47,6 +54,7 @@ class Serving(Protocol):
     ticker: Ticker
     reactor: Any
     held: HeldBytes
+    lingering: Lingering
     draining: bool
     requestFactory: Any
 
@@ -55,6 +63,8 @@ class Serving(Protocol):
     def connection_closed(self, channel: Any) -> None: ...
 
     def refused(self, channel: Any, error: ProxyError) -> tuple[ProxyError, str]: ...
+
+    def charged(self, channel: Any, error: ProxyError) -> ProxyError: ...
 
     def broken_off(self, channel: Any) -> None: ...
 

@@ -39,6 +39,7 @@ class ServerKeywords(TypedDict, total=False):
     drain_timeout: float | str
     max_in_flight: int
     max_in_flight_per_user: int
+    max_connections: int | None
     connections_per_address: int
     capacity: CapacityLimits | None
     limits: DownstreamLimits | None
@@ -72,6 +73,7 @@ class RouteKeywords(TypedDict, total=False):
     allowed_ports: Sequence[int] | None
     content_type: str | Sequence[str]
     body_limit: int | str
+    body_required: bool
     timeout: float | str
     connect_timeout: float | str
     idle_timeout: float | str | None
@@ -81,6 +83,7 @@ class RouteKeywords(TypedDict, total=False):
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]
     errors: Literal["envelope", "passthrough"] | None
+    resource_policy: Literal["same-origin", "cross-origin"]
     authorize: Authorize | None
     max_in_flight: int | None
     rate_limit: RateLimit | Mapping[str, float | str] | None

@@ -34,7 +34,6 @@ from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
 
-_OCTETS = b"application/octet-stream"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
 # be followed, or not, depending on how the browser's packets arrived.
 _MOST_RESENT = 64 * 1024
@@ -55,6 +54,7 @@ class Route:
     :ivar user_keys: headers that hold the user's own key: :meth:`with_keys` makes *forward* of
         them, once there is a store.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
+    :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
 
@@ -78,6 +78,7 @@ class Route:
     patch: BodyPolicy
     cors: RouteCors
     egress: PolicyMaker
+    beyond: PolicyMaker | None
 
     def with_keys(self, keys: IKeyStore) -> Route:
         """This route with users' own keys taken from *keys*."""
@@ -97,7 +98,7 @@ def compile_route(written: RouteOptions) -> Route:
     body_policy = partial(
         BodyPolicy,
         limit=options.body_limit,
-        required=pinned is None,
+        required=options.body_required,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
     )
     headers = options.forward_headers
@@ -128,11 +129,12 @@ def compile_route(written: RouteOptions) -> Route:
             choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
             kept=_read_here(options),
         ),
-        response_rewrite=_response_rewrite(options),
+        response_rewrite=ResponseRewrite(options.relayed_headers, options.expose_headers),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
         cors=_cors(options, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
+        beyond=_beyond_maker(options) if pinned and options.allowed_hosts else None,
     )
 
 
@@ -165,17 +167,21 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
     def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
         networks = (*options.allow_networks, *of_server)
         carries_key = bool(options.forward_headers)
-        return EgressPolicy(hosts, schemes, ports, networks, carries_key=carries_key)
+        return EgressPolicy(
+            hosts, schemes, ports, networks, carries_key=carries_key, pinned=pinned is not None
+        )
 
     return make
 
 
-def _response_rewrite(options: RouteOptions) -> ResponseRewrite:
-    types = options.content_type
-    default_type = _OCTETS if types[0].endswith("/*") else types[0].encode("ascii")
-    return ResponseRewrite(
-        options.relayed_headers, options.expose_headers, content_type=default_type
-    )
+def _beyond_maker(options: RouteOptions) -> PolicyMaker:
+    hosts, schemes, ports = options.allowed_hosts, options.allowed_schemes, options.allowed_ports
+
+    def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
+        # No key goes to another origin, so carries_key stays false.
+        return EgressPolicy(hosts, schemes, ports, (*options.allow_networks, *of_server))
+
+    return make
 
 
 def _methods(options: RouteOptions) -> tuple[bytes, ...]:

@@ -6,15 +6,16 @@ into the next; :meth:`MountedProxy.serve` calls them in order and is the place t
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Unpack
 
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 
 from ..auth.gate import Gate
 from ..downstream.answering import Answering
+from ..downstream.headers import make_preset, put_preset
 from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
@@ -29,11 +30,12 @@ from ..whip.sessions import METHODS, WebRtcSessions
 from .compiled import Route, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
-from .redirects import send_and_follow
+from .redirects import Hops, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
 
+_FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
 _MOST_MISSED = 64
 _LONGEST = 100
@@ -52,6 +54,7 @@ class Bindings:
     gate: Gate
     upstream: IUpstream
     capacity: Capacity
+    clock: IReactorTime
     allow_networks: tuple[AllowedNetwork, ...]
     door: Door
     key: LocationKey
@@ -99,6 +102,8 @@ class MountedProxy(Answering):
         self.options = options
         self.route = route
         self.egress = route.egress(bindings.allow_networks)
+        beyond = None if route.beyond is None else route.beyond(bindings.allow_networks)
+        self._hops = Hops(self.egress, route.pinned, beyond)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
@@ -108,6 +113,7 @@ class MountedProxy(Answering):
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         prefix = bindings.path.encode("ascii")
         self._targets = Targets(route, self.egress, prefix, self._webrtc)
+        self._embeddable = options.resource_policy == "cross-origin"
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if route.injects else None
 
@@ -121,7 +127,7 @@ class MountedProxy(Answering):
             allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
-            self._cross_site.check(request)
+            self._cross_site.check(request, embeddable=self._embeddable)
         await self._bound.gate.admit(request, self.route.authorize, self.route.token)
         if self._bound.door:
             await self._bound.door.admit(request)
@@ -148,13 +154,16 @@ class MountedProxy(Answering):
             made = await patience.settle(route.forward(request), "forward_headers")
             injected = injected_headers(made or {})
             guard = Guard(injected)
+        dropped: list[bytes] = []
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
             content_type=content_type,
             request_id=record.request_id,
-            dropped=partial(self._dropped, record),
+            dropped=dropped,
         )
+        for name in dropped:
+            self._tell_dropped(record, name)
         outbound = OutboundRequest(
             request.method, vetted, headers, body, route.timeouts, record.caller, identity
         )
@@ -162,9 +171,7 @@ class MountedProxy(Answering):
         if request.finished:
             return  # the route's callable has answered the request
         if self.options.follow_redirects:
-            response, target = await send_and_follow(
-                self._upstream, outbound, self.egress, route.pinned
-            )
+            response, target = await send_and_follow(self._upstream, outbound, self._hops)
             record.target = target.origin
         else:
             response = await self._upstream.send(outbound)
@@ -172,7 +179,7 @@ class MountedProxy(Answering):
         record.upstream_status = response.code
         await self._answer(request, response, target, guard)
 
-    def _dropped(self, record: ExchangeRecord, name: bytes) -> None:
+    def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
         if name.lower() in self._bound.gate.token.headers:
             return
@@ -195,13 +202,16 @@ class MountedProxy(Answering):
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
-            await refuse_with(request, response, target, rewrite, guard)
+            await refuse_with(request, response, target, rewrite, guard, self._bound.clock)
+        if self._embeddable:
+            put_preset(request.responseHeaders, _FOR_ANY_PAGE)
         await relay(
             request,
             response,
             target,
             rewrite,
             guard,
+            self._bound.clock,
             redact=self.options.redact_bodies,
             count_tokens=self.options.count_tokens,
             locate=None if webrtc is None else webrtc.locate(request, response),

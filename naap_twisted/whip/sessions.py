@@ -12,7 +12,7 @@ from ..errors import InvalidTarget, NotFound
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
-from ..policy.target import parse_target
+from ..policy.target import MAX_URL, parse_target
 from .key import LocationKey
 from .location import BadToken, sign, verify
 from .rules import OFFER, SESSION_METHODS
@@ -58,7 +58,7 @@ class WebRtcSessions:
             url = verify(self._key.open(), token, user=user, route=self._path, now=now)
             if slash + name != _named(url):
                 raise BadToken("its name is another session's")
-            return parse_target(url)
+            return parse_target(url, underscores=True)
         except BadToken as error:
             raise NotFound("No such session", reason=f"Location: {error}") from None
         except InvalidTarget as error:
@@ -77,13 +77,15 @@ class WebRtcSessions:
 
     def _signed(self, request: IDownstreamRequest, url: bytes) -> bytes:
         try:
-            parse_target(url)
+            parse_target(url, underscores=True)
         except InvalidTarget:
             return url  # no URL that this proxy could request; the client may know what it is
+        if len(url) > MAX_URL:
+            return url  # nor could a browser ask for what would be made of it
         expires = int(self._clock() + self._ttl)
         user = _user_of(request)
         token = sign(self._key.open(), url, user=user, route=self._path, expires=expires)
-        return self._prefix + token + _named(url)
+        return bytes(request.outer) + self._prefix + token + _named(url)
 
     def relays_error(self, request: IDownstreamRequest, response: IResponse) -> bool:
         """Whether an upstream's 4xx or 5xx goes out unchanged although the route wraps errors.
