@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import evolve, frozen
@@ -180,6 +181,13 @@ class RouteOptions:
     )
     location_ttl: float = option(
         duration, "WHIP: as long a session's `Location` works.", '"7d"', default=DEFAULT_TTL
+    )
+    session: Mapping[str, object] | None = option(
+        optional(values.json_object),
+        "Realtime calls: members of `session` that override the page's, table by table. Every SDP"
+        " offer then leaves as a form of `sdp` and `session`, and no other form is taken. See"
+        " [docs/whip.md](docs/whip.md#pinned-routes).",
+        '{ type = "realtime", model = "gpt-realtime" }',
     )
     follow_redirects: bool = option(
         flag,

@@ -12,6 +12,7 @@ from attrs import frozen
 
 from ..auth.gate import is_rule
 from ..model import AllowedNetwork
+from ..whip.rules import OFFER
 from .auth import BY_CODE, AuthOptions
 from .read import Problems
 from .route import RouteOptions
@@ -132,6 +133,14 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         lambda route: route.target is None and not route.allowed_hosts,
         "is missing; name each host, or pin the route with target",
         ("target",),
+    ),
+    Rule(
+        "session",
+        lambda route: (
+            route.session and not {OFFER, "multipart/form-data", "*/*"} & {*route.content_type}
+        ),
+        "has no meaning on a route that takes neither SDP nor forms; add them to content_type",
+        ("content_type",),
     ),
     *(
         Rule[RouteOptions](

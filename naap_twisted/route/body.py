@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from attrs import frozen
 from twisted.web.iweb import IBodyProducer
 
 from ..downstream.body import StreamedBody
@@ -20,6 +21,20 @@ ANY_TYPE = "*/*"
 _MUCH = 32 * 1024
 
 
+@frozen
+class BodyRewrite:
+    """Bodies that leave as others.
+
+    :ivar types: media types of those that are read whole for it.
+    :ivar limit: bytes of one.
+    :ivar make: of a body and its Content-Type, what leaves in their place.
+    """
+
+    types: frozenset[bytes]
+    limit: int
+    make: Callable[[bytes, bytes], tuple[bytes, bytes]]
+
+
 class BodyPolicy:
     """The request bodies that a route takes.
 
@@ -28,15 +43,23 @@ class BodyPolicy:
     :param required: whether POST, PUT and PATCH need a body.
     :param resendable: a body that declares no more bytes is read whole instead of streamed, so
         that it can be sent again after a redirect.
+    :param rewrite: ``None`` where every body leaves as it came.
     """
 
     def __init__(
-        self, content_types: Sequence[str], limit: int, *, required: bool, resendable: int = 0
+        self,
+        content_types: Sequence[str],
+        limit: int,
+        *,
+        required: bool,
+        resendable: int = 0,
+        rewrite: BodyRewrite | None = None,
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
         self._required = required
         self._resendable = resendable
+        self._rewrite = rewrite
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
         ranges = (name.removesuffix(b"*") for name in self._accepted if name.endswith(b"/*"))
@@ -61,7 +84,10 @@ class BodyPolicy:
         if body.length == 0:
             return self._nothing(request)
         content_type = self._check_type(request)
-        is_json = media_type(content_type) in _JSON_TYPES and not self._is_encoded(request)
+        kind, rewrite = media_type(content_type), self._rewrite
+        if rewrite is not None and kind in rewrite.types:
+            return await self._rewritten(request, rewrite, content_type)
+        is_json = kind in _JSON_TYPES and not self._is_encoded(request)
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable):
             return StreamedBody(body, self.limit, self._missing(request)), content_type
@@ -73,6 +99,16 @@ class BodyPolicy:
         if is_json:
             check_json(data)
         return data, content_type
+
+    async def _rewritten(
+        self, request: IDownstreamRequest, rewrite: BodyRewrite, content_type: bytes
+    ) -> tuple[bytes | None, bytes | None]:
+        if self._is_encoded(request):
+            raise UnsupportedMediaType("Content-Encoding is not supported: this route reads it")
+        data = request.body.read_all(min(self.limit, rewrite.limit))
+        if not isinstance(data, bytes):
+            data = await data
+        return rewrite.make(data, content_type) if data else self._nothing(request)
 
     def _is_encoded(self, request: IDownstreamRequest) -> bool:
         """Whether a JSON body is in a content coding, and passes unread: the route takes any body.
@@ -87,7 +123,7 @@ class BodyPolicy:
         if named and not self._any:
             shown = named[0].decode("ascii", "replace")[:32]
             raise UnsupportedMediaType(
-                f"Content-Encoding {shown!a} is not supported: this route reads the JSON itself",
+                f"Content-Encoding {shown!a} is not supported: this route reads it itself",
                 # What the server would have taken (RFC 9110 section 15.5.16).
                 headers=((b"Accept-Encoding", b"identity"),),
             )

@@ -30,6 +30,7 @@ from ..policy.target import PinnedBase
 from ..secret import Secret
 from ..whip import rules as whip
 from .body import BodyPolicy
+from .calls import call_rewrite
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
@@ -110,7 +111,7 @@ def compile_route(written: RouteOptions) -> Route:
         own_methods=_methods(written if pinned else options),
         pinned=pinned,
         target_url_header=options.header,
-        body=body_policy(types),
+        body=body_policy(types, rewrite=call_rewrite(options.session) if options.session else None),
         patch=body_policy(patch_types),
         session_ttl=options.location_ttl if has_sessions else None,
         timeouts=Timeouts(

@@ -10,6 +10,7 @@ from .support import Call, Client, PageClientTestCase, Reply
 EPHEMERAL = "ek_token-of-ada-77"
 CALL = "rtc_u1_9xVd2-aB"
 SDK = "x-openai-agents-sdk"
+KINDS = ("application/sdp", "multipart/form-data")
 
 
 def said(status: int, code: str, message: str) -> Reply:
@@ -34,7 +35,8 @@ window.called = (baseUrl) => {
         if not self.key_came(call, "authorization"):
             return said(401, "invalid_api_key", "Incorrect API key provided")
         if (call.method, call.path) == ("POST", "/v1/realtime/calls"):
-            if call.headers.get("content-type") != "application/sdp" or not call.headers.get(SDK):
+            kind = call.headers.get("content-type", "").partition(";")[0]
+            if kind not in KINDS or not call.headers.get(SDK):
                 return said(400, "invalid_content_type", "Unsupported content type")
             if "busy" in call.query:
                 return said(429, "insufficient_quota", "You exceeded your current quota")
@@ -42,7 +44,9 @@ window.called = (baseUrl) => {
                 "Content-Type": "application/sdp",
                 "Location": f"/v1/realtime/calls/{CALL}",
             }
-            return Reply(201, headers=headers, body=answer_to(call.body.decode()).encode())
+            offer = call.body.decode().partition("v=0")
+            offer = (offer[1] + offer[2]).partition("\r\n--")[0]
+            return Reply(201, headers=headers, body=answer_to(offer).encode())
         if (call.method, call.path) == ("POST", f"/v1/realtime/calls/{CALL}/hangup"):
             return Reply(200)
         return said(404, "unknown_url", "Unknown request URL")
@@ -64,6 +68,20 @@ window.called = (baseUrl) => {
         offer = self.vendor.calls[0]
         self.assertTrue(offer.headers[SDK])
         self.assertTrue(offer.body.startswith(b"v=0\r\n"))
+
+    async def test_session(self) -> None:
+        """The server's own session goes up beside the offer, which the client sends alone."""
+        await self.start(session={"type": "realtime", "model": "gpt-realtime"})
+        got = await self.script(
+            """const transport = called(`${base}/realtime/calls`);
+               transport.connect({ apiKey: token, model: "gpt-realtime-mega" }).catch(() => 0);
+               while (!transport.callId) await new Promise((done) => setTimeout(done, 10));
+               const id = transport.callId;
+               transport.close();
+               return id;"""
+        )
+        self.assertEqual(got, CALL)
+        self.assertIn(b'{"type":"realtime","model":"gpt-realtime"}', self.vendor.calls[0].body)
 
     async def test_error(self) -> None:
         """The vendor's own words reach the client's error."""

@@ -394,6 +394,13 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.max_in_flight", True, GOOD_COUNTS)
     yield from _rows("proxy.rate_limit", False, BAD_LIMITS)
     yield from _rows("proxy.rate_limit", True, (False, {"requests": 5, "window": "1m"}))
+    calls = ("proxy.content_type", ["application/sdp", "multipart/form-data"])
+    sessions = ({"model": "m", "audio": {"output": {"voice": "v"}}, "n": [1, 1.5, True]}, {})
+    yield from _rows("proxy.session", True, sessions, calls)
+    others = (value for value in STRANGE if not isinstance(value, dict))
+    flawed = (3, True, "m", [], {"a": DAY}, {"a": [float("nan")]}, {"a": {"b": float("inf")}})
+    yield from _rows("proxy.session", False, [*flawed, *others], calls)
+    yield from _rows("proxy.session", False, [{"model": "m"}])
     for key in ("body_required", "count_tokens", "follow_redirects", "redact_bodies"):
         yield from _rows(f"proxy.{key}", False, BAD_FLAGS)
         yield from _rows(f"proxy.{key}", True, (True, False))
