@@ -13,6 +13,9 @@ from __future__ import annotations
 import hmac
 import os
 import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -35,6 +38,8 @@ class Secret:
     :param source: the place that the secret came from (``"env:OPENAI_API_KEY"``); it may be shown.
     :param parts: the pieces of *value* that are secret by themselves, where plain text such as
         ``"Bearer "`` stands around them.
+    :param files: those that a part of it was read from.
+    :param again: makes the secret once more, of what the files hold then.
     :raises ValueError: *value* is empty, or holds CR, LF, NUL or another control byte, so that it
         could not stand in a header (RFC 9110 section 5.5).
 
@@ -42,10 +47,16 @@ class Secret:
     '[redacted]'
     """
 
-    __slots__ = ("_parts", "_value", "source")
+    __slots__ = ("_again", "_parts", "_value", "files", "source")
 
     def __init__(
-        self, value: str | bytes, source: str = "code", *, parts: tuple[bytes, ...] = ()
+        self,
+        value: str | bytes,
+        source: str = "code",
+        *,
+        parts: tuple[bytes, ...] = (),
+        files: tuple[Path, ...] = (),
+        again: Callable[[], Secret] | None = None,
     ) -> None:
         raw = value.encode("utf-8") if isinstance(value, str) else bytes(value)
         if not raw.strip():
@@ -56,6 +67,8 @@ class Secret:
             raise ValueError(f"secret from {source} holds a control character")
         self._value = raw
         self._parts = parts
+        self._again = again
+        self.files = files
         self.source = source
 
     @classmethod
@@ -77,7 +90,19 @@ class Secret:
         :raises ValueError: the text holds a control character.
         """
         value = before.encode("utf-8") + self._value + after.encode("utf-8")
-        return Secret(value, self.source, parts=self._parts or (self._value,))
+        again = partial(self._between_again, before, after) if self._again else None
+        parts = self._parts or (self._value,)
+        return Secret(value, self.source, parts=parts, files=self.files, again=again)
+
+    def _between_again(self, before: str, after: str) -> Secret:
+        return self.read_again().between(before, after)
+
+    def read_again(self) -> Secret:
+        """The secret as its files have it now; this one where it comes from none.
+
+        :raises ValueError: as at the first time.
+        """
+        return self if self._again is None else self._again()
 
     def refuse_mistakes(self, *, in_header: bool = False) -> None:
         """Refuse a value that is not the secret that was meant, such as a variable's name.

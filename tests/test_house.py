@@ -47,12 +47,14 @@ PURE = (
     "upstream/wire.py",
     "wrappers/origins.py",
     "wrappers/remedies.py",
+    "credentials/oauth2.py",
     *(name for name in TREES if name.startswith("framing/")),
 )
 #: Where a secret becomes bytes: on the wire, to be looked for in what comes back, as a key.
 REVEALING = {
     *("upstream/wire.py", "upstream/agent.py", "route/request_headers.py", "route/scrub.py"),
     "auth/signing_keys.py",
+    *("credentials/oauth2.py", "credentials/sigv4.py"),
     "demo/media/process.py",
     "keys/vault.py",
     "limits/redis_address.py",

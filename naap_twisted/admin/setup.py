@@ -71,6 +71,6 @@ def _route(mount: Mount, proxy: MountedProxy, server: PluginServer) -> dict[str,
         # A query may hold a key; PinnedBase refuses one, and this line does not rely on it.
         "target": None if pinned is None else pinned.base.url.partition("?")[0],
         "authorize": effective_authorize(server.config, proxy.options),
-        "injects": [*route.injects],
+        "injects": [*proxy.injects],
         "whip": mount.has_sessions,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from ..credentials.sigv4 import AwsSigV4
 from ..options.option import options_of
 from ..options.read import Problems
 from ..options.secrets import LITERAL
@@ -36,6 +37,10 @@ def literal_keys(config: Config) -> Iterator[str]:
                 continue
             if _is_literal(value) and _CREDENTIAL.fullmatch(name):
                 yield f"proxy[{index}].forward_headers.{name}"
+        if route.oauth2 is not None and _is_literal(route.oauth2.client_secret):
+            yield f"proxy[{index}].oauth2.client_secret"
+        if isinstance(route.sign, AwsSigV4) and _is_literal(route.sign.secret_key):
+            yield f"proxy[{index}].sign.aws_sigv4.secret_key"
 
 
 def _is_literal(value: object) -> bool:

@@ -18,6 +18,7 @@ from ..model import AllowedNetwork, UserKeyHeader
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
 from .auth import BY_CODE, KEYS, AuthOptions
+from .client_certs import HasClientCertificate, check_pair
 from .listen import check_admin, heard_twice
 from .option import options_of
 from .read import Problems
@@ -48,6 +49,7 @@ def judge_server(config: Config, problems: Problems) -> None:
     _auth(config.auth, problems)
     for rule in STORES:
         rule.judge(config, "keys", problems)
+    _client_certificate(config.upstream, "upstream", problems)
     _listening(config, problems)
 
 
@@ -55,8 +57,22 @@ def judge_alone(route: RouteOptions, place: str, problems: Problems) -> None:
     """Note what is wrong with a route wherever it stands."""
     for rule in ROUTE:
         rule.judge(route, place, problems)
+    _client_certificate(route, place, problems)
     if route.target is None:
         _target_as_key(route, place, problems)
+
+
+def _client_certificate(section: HasClientCertificate, place: str, problems: Problems) -> None:
+    certificate, key = section.client_cert, section.client_key
+    names = "client_cert", "client_key"
+    if problems.touch(*(f"{place}.{name}" for name in names)) or certificate is key is None:
+        return
+    if certificate is None or key is None:
+        missing, there = names if certificate is None else names[::-1]
+        problems.add(f"{place}.{there}", f"has no meaning without {missing}; set both")
+        return
+    with problems.noting(f"{place}.client_key"):
+        check_pair(certificate, key)
 
 
 def _target_as_key(route: RouteOptions, place: str, problems: Problems) -> None:
@@ -90,7 +106,13 @@ def judge_placed(config: Config, route: RouteOptions, place: str, problems: Prob
 def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note an open relay that nobody asked for."""
     # A key that can't be read is no less in use for that.
-    if route.forward_headers or problems.touch(f"{place}.forward_headers"):
+    unread = (
+        f"{place}.forward_headers",
+        f"{place}.oauth2",
+        f"{place}.sign",
+        f"{place}.client_cert",
+    )
+    if route.carries_key or config.upstream.client_cert or problems.touch(*unread):
         EXPOSURE.judge(Placed(config, route), place, problems)
 
 

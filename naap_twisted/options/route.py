@@ -9,6 +9,8 @@ from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ..auth.gate import Authorize
+from ..credentials.oauth2 import ClientCredentials
+from ..credentials.sigv4 import AwsSigV4
 from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, extended
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
@@ -17,9 +19,12 @@ from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, OFFER, exposed, is_whip, route_methods
 from . import http_values as http
 from . import values
+from .client_certs import PemFile, client_cert, client_key
+from .oauth2 import client_credentials
 from .option import in_code, option
 from .provider import Provider, provider
 from .secrets import InjectedHeaders, secret_headers, secret_key
+from .signing import Sign, signing
 from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text
 
 #: Names the URL where no other header was chosen.
@@ -124,6 +129,32 @@ class RouteOptions:
         '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
         secret=True,
     )
+    oauth2: ClientCredentials | None = option(
+        client_credentials,
+        "An access token by the client credentials grant, sent as `Authorization: Bearer`, kept in"
+        " memory and renewed before it ends; also `audience` and `auth`, `basic` or `body`."
+        " See [docs/keys.md](docs/keys.md#access-tokens-oauth2).",
+        '{ token_url = "https://id.example.org/token", client_id = "proxy",'
+        ' client_secret = "${env:CLIENT_SECRET}", scope = "read" }',
+        secret=True,
+    )
+    sign: AwsSigV4 | Sign | str | None = option(
+        signing,
+        "Signs each request, after everything else: AWS Signature Version 4 (extra `aws`), or"
+        " `package.module:callable`; in code also the callable. See"
+        " [docs/keys.md](docs/keys.md#signed-requests-sign).",
+        '{ aws_sigv4 = { region = "eu-west-1", service = "bedrock" } }',
+        secret=True,
+    )
+    client_cert: PemFile | None = option(
+        client_cert,
+        "Mutual TLS: a PEM file with the certificate shown to the upstream, its chain behind it;"
+        " in place of the server's.",
+        '"client.pem"',
+    )
+    client_key: PemFile | None = option(
+        client_key, "Its private key, mode 0600.", '"client.key"', secret=True
+    )
     pass_headers: tuple[str, ...] = option(
         http.passed_headers,
         "Browser headers that go upstream beside the"
@@ -217,6 +248,11 @@ class RouteOptions:
     def header(self) -> str:
         """The request header that names the URL, where the route is not pinned."""
         return self.target_url_header or TARGET_URL_HEADER
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether the route's requests are made in the server's own name."""
+        return bool(self.forward_headers or self.oauth2 or self.sign or self.client_cert)
 
     @property
     def passed_headers(self) -> tuple[str, ...]:

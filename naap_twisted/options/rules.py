@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from ..auth.gate import is_rule
+from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4
 from ..model import AllowedNetwork
 from ..whip.rules import OFFER
 from .auth import BY_CODE, AuthOptions
@@ -19,6 +20,7 @@ from .route import RouteOptions
 from .server import Config
 
 T = TypeVar("T")
+SIGV4_HEADERS = frozenset(name.lower() for name in OWN_HEADERS)
 _HTTPS_ONLY = (
     "forward_headers are sent over https only; or list the upstream's network in allow_networks",
     ("upstream.allow_networks",),
@@ -63,7 +65,13 @@ class Placed:
     @property
     def is_bare(self) -> bool:
         """Whether it sends keys and no network of the operator's own is excepted."""
-        return bool(self.route.forward_headers) and not self.networks
+        return self.route.carries_key and not self.networks
+
+
+def forwarded(route: RouteOptions) -> frozenset[str]:
+    """The names in ``forward_headers``, lower-cased; none where a callable makes them."""
+    headers = route.forward_headers
+    return frozenset() if callable(headers) else frozenset(name.lower() for name in headers)
 
 
 def on_loopback(config: Config) -> bool:
@@ -160,6 +168,28 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         lambda route: route.target and route.target_url_header,
         "has no meaning beside target; delete one of them",
     ),
+    Rule(
+        "client_cert",
+        lambda route: route.client_cert and (route.target or "").lower().startswith("http:"),
+        "has no meaning over http, where nobody asks for it; delete it",
+        ("target",),
+    ),
+    Rule(
+        "oauth2",
+        lambda route: route.oauth2 and "authorization" in forwarded(route),
+        "has no meaning beside an Authorization in forward_headers; delete one of them",
+        ("forward_headers",),
+    ),
+    Rule(
+        "sign",
+        lambda route: (
+            isinstance(route.sign, AwsSigV4)
+            and (route.oauth2 or not forwarded(route).isdisjoint(SIGV4_HEADERS))
+        ),
+        "with aws_sigv4 has no meaning beside oauth2, nor beside an Authorization or X-Amz header"
+        " of its own in forward_headers; delete one of them",
+        ("forward_headers", "oauth2"),
+    ),
 )
 
 # Over http a key is readable on the way; only the operator's own networks are excepted.
@@ -173,6 +203,16 @@ PLACED: tuple[Rule[Placed], ...] = (
         "allowed_schemes",
         lambda at: at.is_bare and at.route.target is None and "http" in at.route.allowed_schemes,
         *_HTTPS_ONLY,
+    ),
+    Rule(
+        "oauth2.token_url",
+        lambda at: (
+            at.route.oauth2 is not None
+            and not at.networks
+            and at.route.oauth2.token_url.lower().startswith("http:")
+        ),
+        "is asked over https only; or list its network in allow_networks",
+        ("oauth2", "upstream.allow_networks"),
     ),
     Rule(
         "authorize",

@@ -14,6 +14,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.web.server import Request
 
 from ..errors import InvalidKey
@@ -34,6 +35,7 @@ MAX_FILE_BYTES = 64 * 1024
 LITERAL = "config"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _USER_KEY = "user_key:"
+_FILE = "file:"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -101,26 +103,30 @@ def _piece(reference: str, surroundings: values.Surroundings) -> bytes:
     return value
 
 
-def resolve(value: object, surroundings: values.Surroundings) -> Secret:
-    """One header value, text around its pieces kept. Plain text is a secret as well.
+def resolve(value: object, surroundings: values.Surroundings, *, in_header: bool = False) -> Secret:
+    """One secret, text around its pieces kept. Plain text is a secret as well.
 
     Code may give a Secret, or bytes, which are taken as they are.
 
+    :param in_header: the secret is to stand in a header.
     :raises ValueError: not text, or a piece that is unknown, unset, unreadable or empty.
     """
     if isinstance(value, (Secret, bytes)):
         secret = value if isinstance(value, Secret) else Secret(value)
     else:
-        secret = _joined(values.text(value), surroundings)
-    secret.refuse_mistakes()
+        secret = _joined(values.text(value), surroundings, in_header=in_header)
+    secret.refuse_mistakes(in_header=in_header)
     return secret
 
 
-def _joined(template: str, surroundings: values.Surroundings) -> Secret:
+def _joined(template: str, surroundings: values.Surroundings, *, in_header: bool) -> Secret:
     pieces = _REFERENCE.split(template)
     if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
     texts, references = [piece.encode() for piece in pieces[::2]], pieces[1::2]
+    # A daemon leaves the directory that it was started in.
+    surroundings = evolve(surroundings, directory=surroundings.directory.absolute())
+    files = [name.removeprefix(_FILE) for name in references if name.startswith(_FILE)]
     parts = values.read_all(
         ("", partial(_piece, reference, surroundings)) for reference in references
     )
@@ -128,6 +134,8 @@ def _joined(template: str, surroundings: values.Surroundings) -> Secret:
         b"".join(map(b"".join, zip_longest(texts, parts, fillvalue=b""))).strip(b" \t"),
         source="+".join(references) or LITERAL,
         parts=tuple(part.strip(b" \t") for part in parts),
+        files=tuple(surroundings.directory / name for name in files),
+        again=partial(resolve, template, surroundings, in_header=in_header) if files else None,
     )
 
 
@@ -139,9 +147,7 @@ def header_value(value: object, surroundings: values.Surroundings) -> Secret | U
     pieces = _REFERENCE.split(value) if isinstance(value, str) else []
     user_keys = [piece for piece in pieces[1::2] if piece.startswith(_USER_KEY)]
     if not user_keys:
-        secret = resolve(value, surroundings)
-        secret.refuse_mistakes(in_header=True)
-        return secret
+        return resolve(value, surroundings, in_header=True)
     if len(pieces) > 3:
         raise ValueError("may hold one ${user_key:...} and plain text, no other ${...}")
     try:

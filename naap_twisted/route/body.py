@@ -44,6 +44,7 @@ class BodyPolicy:
     :param resendable: a body that declares no more bytes is read whole instead of streamed, so
         that it can be sent again after a redirect.
     :param rewrite: ``None`` where every body leaves as it came.
+    :param whole: every body is read whole, for it is to be signed.
     """
 
     def __init__(
@@ -54,12 +55,14 @@ class BodyPolicy:
         required: bool,
         resendable: int = 0,
         rewrite: BodyRewrite | None = None,
+        whole: bool = False,
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
         self._required = required
         self._resendable = resendable
         self._rewrite = rewrite
+        self._whole = whole
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
         ranges = (name.removesuffix(b"*") for name in self._accepted if name.endswith(b"/*"))
@@ -89,7 +92,7 @@ class BodyPolicy:
             return await self._rewritten(request, rewrite, content_type)
         is_json = kind in _JSON_TYPES and not self._is_encoded(request)
         resendable = body.length is not None and body.length <= self._resendable
-        if not (is_json or body.complete or resendable):
+        if not (is_json or body.complete or resendable or self._whole):
             return StreamedBody(body, self.limit, self._missing(request)), content_type
         data = body.read_all(self.limit)
         if not isinstance(data, bytes):

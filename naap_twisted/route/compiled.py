@@ -9,6 +9,9 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
+from ..credentials.oauth2 import ClientCredentials
+from ..credentials.rereading import secrets_in_files
+from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4, SigV4Signer
 from ..errors import ConfigError
 from ..headers import ACCOUNT_CHOOSING
 from ..interfaces import IKeyStore
@@ -16,12 +19,14 @@ from ..keys.headers import UserKeyHeaders
 from ..model import (
     NOWHERE_ELSE,
     AllowedNetwork,
+    ClientCertificate,
     HeaderPairs,
     RouteCors,
     Timeouts,
     TokenPlace,
     UserKeyHeader,
 )
+from ..options.client_certs import client_certificate
 from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..options.secrets import InjectedHeaders
@@ -34,7 +39,10 @@ from .calls import call_rewrite
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
+from .signing import Signing
 
+#: Stands for a certificate in the list of what a route injects.
+CERTIFICATE = "(client certificate)"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
 # be followed, or not, depending on how the browser's packets arrived.
 _MOST_RESENT = 64 * 1024
@@ -71,6 +79,9 @@ class Route:
     injects: tuple[str, ...]
     user_keys: Mapping[str, Secret | UserKeyHeader] = field(repr=False)
     guard: Guard = field(repr=False)
+    oauth2: ClientCredentials | None
+    signing: Signing | None
+    certificate: ClientCertificate | None
     request_rewrite: RequestRewrite
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
@@ -89,7 +100,7 @@ class Route:
 def compile_route(written: RouteOptions) -> Route:
     """Build the route of options that were read and judged.
 
-    :raises ConfigError: ``authorize`` can't be imported.
+    :raises ConfigError: ``authorize`` or ``sign`` can't be imported.
     """
     types = written.content_type
     pinned = None if written.target is None else PinnedBase.parse(written.target)
@@ -101,6 +112,7 @@ def compile_route(written: RouteOptions) -> Route:
         limit=options.body_limit,
         required=options.body_required,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
+        whole=_signs_body(options),
     )
     headers = options.forward_headers
     fixed, user_keys = _headers(headers)
@@ -120,9 +132,12 @@ def compile_route(written: RouteOptions) -> Route:
         forward=headers if callable(headers) else None,
         fixed_headers=fixed,
         token=NOWHERE_ELSE if provider is None else provider.token_place,
-        injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
+        injects=_injects(options),
         user_keys=user_keys,
         guard=Guard(fixed),
+        oauth2=options.oauth2,
+        signing=_signing(options),
+        certificate=client_certificate(options),
         request_rewrite=RequestRewrite(
             options.passed_headers,
             fixed,
@@ -139,6 +154,12 @@ def compile_route(written: RouteOptions) -> Route:
     )
 
 
+def compile_again(options: RouteOptions, before: RouteOptions) -> Route:
+    """The route of *options*, which have other secrets than *before*, and guard those, too."""
+    route = compile_route(options)
+    return evolve(route, guard=route.guard.beside(*secrets_in_files(before)))
+
+
 def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:
     """The headers that every request has alike, or all of them where one holds a user's key."""
     if callable(headers):
@@ -147,16 +168,41 @@ def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret
     return (injected_headers(fixed), {}) if len(fixed) == len(headers) else ((), headers)
 
 
+def _injects(options: RouteOptions) -> tuple[str, ...]:
+    headers = options.forward_headers
+    names = getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,)
+    names += ("Authorization",) if options.oauth2 else ()
+    names += ("(signature)",) if options.sign else ()
+    return (*names, CERTIFICATE) if options.client_cert else names
+
+
+def _signs_body(options: RouteOptions) -> bool:
+    return options.sign.signs_body if isinstance(options.sign, AwsSigV4) else bool(options.sign)
+
+
+def _signing(options: RouteOptions) -> Signing | None:
+    sign = options.sign
+    if isinstance(sign, AwsSigV4):
+        return Signing(SigV4Signer(sign), sign.secrets, OWN_HEADERS)
+    if isinstance(sign, str):
+        sign = _imported("sign", sign)
+    return None if sign is None else Signing(sign)
+
+
+def _imported(option: str, reference: str) -> Callable[..., Any]:
+    try:
+        imported = import_object(reference)
+    except ConfigError as error:
+        raise ConfigError(*(f"{option}: {line}" for line in error.problems)) from None
+    if not callable(imported):
+        raise ConfigError(f"{option}: {reference} is not callable")
+    return imported  # type: ignore[no-any-return]
+
+
 def _authorize(rule: Authorize | None) -> Authorize | None:
     if rule is None or callable(rule) or is_rule(rule):
         return rule
-    try:
-        imported = import_object(rule)
-    except ConfigError as error:
-        raise ConfigError(*(f"authorize: {line}" for line in error.problems)) from None
-    if not callable(imported):
-        raise ConfigError(f"authorize: {rule} is not callable")
-    return imported  # type: ignore[no-any-return]
+    return _imported("authorize", rule)
 
 
 def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMaker:
@@ -167,7 +213,7 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
 
     def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
         networks = (*options.allow_networks, *of_server)
-        carries_key = bool(options.forward_headers)
+        carries_key = options.carries_key
         return EgressPolicy(
             hosts, schemes, ports, networks, carries_key=carries_key, pinned=pinned is not None
         )

@@ -24,6 +24,7 @@ from ..secret import Secret
 from ..upstream.beginning import discard
 from .response_headers import absolute_location
 from .scrub import Guard
+from .signing import SignedExchange
 
 MOST_HOPS = 3
 
@@ -68,7 +69,10 @@ class Hops:
 
 
 async def send_and_follow(
-    upstream: IUpstream, outbound: OutboundRequest, hops: Hops
+    upstream: IUpstream,
+    outbound: OutboundRequest,
+    hops: Hops,
+    signed: SignedExchange | None = None,
 ) -> tuple[IResponse, Target]:
     """The last response of the chain, and the target that gave it.
 
@@ -76,6 +80,7 @@ async def send_and_follow(
     if it comes after :data:`MOST_HOPS`, if the request's body was streamed, which can't be sent
     again, or if it would carry a secret to another origin in its URL or body.
 
+    :param signed: *upstream* where it signs, and knows of secrets that *outbound* does not show.
     :raises UpstreamTimeout: the redirects took the exchange's total time.
     """
     started, total = monotonic(), outbound.timeouts.total
@@ -83,7 +88,8 @@ async def send_and_follow(
     for _ in range(MOST_HOPS):
         response: IResponse = await upstream.send(outbound)
         vetted = _next_hop(response, outbound, hops)
-        hop = None if vetted is None else _request_to(vetted, outbound, first)
+        guard = None if signed is None else signed.guard
+        hop = None if vetted is None else _request_to(vetted, outbound, first, guard)
         if hop is None:
             return response, outbound.target.target
         discard(response)
@@ -110,14 +116,14 @@ def _next_hop(response: IResponse, outbound: OutboundRequest, hops: Hops) -> Vet
 
 
 def _request_to(
-    vetted: VettedTarget, outbound: OutboundRequest, first: OutboundRequest
+    vetted: VettedTarget, outbound: OutboundRequest, first: OutboundRequest, guard: Guard | None
 ) -> OutboundRequest | None:
     """The request of the next hop, or ``None`` where it would take a secret to another origin."""
     target = vetted.target
     if target.origin == outbound.target.target.origin:
         return evolve(outbound, target=vetted)
     body = outbound.body if isinstance(outbound.body, bytes) else b""
-    if Guard(first.headers).holds(target.url.encode("ascii") + b"\n" + body):
+    if (guard or Guard(first.headers)).holds(target.url.encode("ascii") + b"\n" + body):
         return None
     # Every injected value is a Secret (request_headers.injected_headers), a version string, too.
     headers = tuple(
@@ -125,4 +131,4 @@ def _request_to(
         for name, value in outbound.headers
         if not isinstance(value, Secret) and _PUBLIC_HEADERS.match(name)
     )
-    return evolve(outbound, target=vetted, headers=headers)
+    return evolve(outbound, target=vetted, headers=headers, certificate=None)

@@ -56,6 +56,13 @@ class Guard:
         self._bytes = frozenset[int]()
         self._quotes = False
 
+    def beside(self, *secrets: Secret, injected: Iterable[tuple[bytes, HeaderValue]] = ()) -> Guard:
+        """A guard that looks for *secrets*, and for those of the fields *injected*, as well."""
+        more = Guard(injected, *secrets)
+        more._secrets = [*self._secrets, *more._secrets]
+        more._shortest = min(self._shortest, more._shortest)
+        return more
+
     def __bool__(self) -> bool:
         return bool(self._secrets)
 

@@ -41,9 +41,9 @@ def of_routes(
         if base_path and f"{mount.path}/".startswith(f"{base_path}/")
     ]
     for path, proxy in routes:
-        if remote and proxy.route.injects and proxy.route.authorize == "anyone":
+        if remote and proxy.injects and proxy.route.authorize == "anyone":
             lines.append(
-                f'{path}: authorize = "anyone" and {", ".join(proxy.route.injects)} injected:'
+                f'{path}: authorize = "anyone" and {", ".join(proxy.injects)} injected:'
                 f" whoever reaches {', '.join(remote)} can spend the key; cors_origins binds"
                 " browsers only"
             )

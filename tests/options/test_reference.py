@@ -110,7 +110,7 @@ class ExampleTests(SynchronousTestCase):
     def test_every_option(self) -> None:
         """``naap-proxy init`` shows every option of a file, and no other."""
         every = {each.key for each in reference.every_option() if each.in_file}
-        self.assertEqual(every - set(re.findall(r"\b([a-z_]+) = ", example_config())), set())
+        self.assertEqual(every - set(re.findall(r"\b([a-z0-9_]+) = ", example_config())), set())
         lines = re.findall(r"^(?:#\s*)?([a-z_]+) = ", example_config(), re.MULTILINE)
         self.assertEqual(set(lines) - every, set())
 
@@ -125,4 +125,4 @@ class ExampleTests(SynchronousTestCase):
 
 
 #: They need a file, a variable or another option.
-NEEDING = ("# ca_file", "# database_url", "# master_key")
+NEEDING = ("# ca_file", "# client_", "# database_url", "# master_key")

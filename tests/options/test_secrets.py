@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.model import UserKeyHeader
 from naap_twisted.options import secrets
 from naap_twisted.options.values import Flaws, Surroundings
+from naap_twisted.secret import Secret
 
 CANARY = "sk-canary-9f2"
 
@@ -52,6 +53,28 @@ class ResolveTests(SecretsCase):
         secret = secrets.resolve("a=${env:KEY};b=${file:key}", self.around)
         self.assertEqual(secret.reveal_parts(), (CANARY.encode(), b"from-file"))
         self.assertEqual(secrets.resolve("plain", self.around).reveal_parts(), ())
+
+    def test_again(self) -> None:
+        """What a file has a part in can be read again, from wherever the process has gone."""
+        path = self.write("key", b"from-file\n")
+        relative = Surroundings(Path(os.path.relpath(self.directory)), {"KEY": CANARY})
+        secret = secrets.resolve("${env:KEY} ${file:key}", relative)
+        self.assertEqual(secret.files, (path,))
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir("/")
+        self.write("key", b"another")
+        self.assertEqual(secret.read_again().reveal(), f"{CANARY} another".encode())
+        self.assertEqual(secret.read_again().files, (path,))
+        self.assertEqual(secrets.resolve("${env:KEY}", self.around).files, ())
+
+    def test_again_in_a_header(self) -> None:
+        """What could not stand in a header at the start can not later."""
+        self.write("key")
+        secret = secrets.header_value("${file:key}", self.around)
+        self.write("key", "k\u00e9y".encode())
+        assert isinstance(secret, Secret)
+        with self.assertRaises(ValueError):
+            secret.read_again()
 
     def test_refused(self) -> None:
         """Unset, empty, unknown and malformed pieces are refused; no reason holds a value."""

@@ -212,6 +212,30 @@ BAD_SECRETS += (
 )
 
 
+GRANT = {"token_url": "https://id.example/t", "client_id": "me", "client_secret": "${env:SECRET}"}
+BAD_TOKEN_URLS = ("", "id.example", "ftp://a/", "https://u:p@a.example/", "https://a.example/#f", 3)
+BAD_GRANTS: tuple[Any, ...] = (3, True, "https://id.example/t", [], {}, *STRANGE)
+BAD_GRANTS += tuple({**GRANT, "token_url": url} for url in BAD_TOKEN_URLS)
+BAD_GRANTS += tuple(
+    {**GRANT, "client_secret": value} for value in BAD_SECRETS if value != "k\u00e9y"
+)
+BAD_GRANTS += tuple({**GRANT, "client_id": value} for value in ("", " ", "${env:NO_SUCH}", 3))
+BAD_GRANTS += ({**GRANT, "auth": "post"}, {**GRANT, "scope": ["a"]}, {**GRANT, "audience": 3})
+BAD_GRANTS += ({**GRANT, "secret": "x"}, {**GRANT, "client_secret": "$SECRET"})
+PLACE = {"region": "eu-west-1", "service": "bedrock"}
+KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "${env:SECRET}"}
+BAD_SIGNERS: tuple[Any, ...] = (3, True, [], {}, "bedrock", "a b:c", "json:no_such", "json:__doc__")
+BAD_SIGNERS += ("no_such_module:x", *STRANGE)
+BAD_SIGNERS += tuple(
+    {"aws_sigv4": value}
+    for value in (
+        *(3, "bedrock", [], {}, PLACE, KEYS, {**PLACE, "access_key": "AKIDEXAMPLE"}),
+        *({**PLACE, **KEYS, "profile": "x"}, {**PLACE, **KEYS, "region": "EU west"}),
+        *({**PLACE, **KEYS, "service": ""}, {**PLACE, **KEYS, "secret_key": ""}),
+        *({**PLACE, **KEYS, "session_token": value} for value in BAD_SECRETS),
+    )
+)
+GOOD_SIGNERS = ("json:loads", {"aws_sigv4": {**PLACE, **KEYS}})
 BAD_URLS = ("", "id.example", "ftp://a/", "http://", "https://u:p@a/", "https://a/#f", 3, True, [])
 
 
@@ -281,6 +305,10 @@ def _others() -> Iterator[Row]:
     yield from _lists("upstream.dns_servers", "9.9.9.9", BAD_DNS, empty=True)
     yield from _lists("upstream.allow_networks", "127.0.0.1/32:9100", BAD_NETWORKS, empty=True)
     yield from _rows("upstream.ca_file", False, ("no-such.pem", "/", 3, True, []))
+    for section in ("upstream", "proxy"):
+        for key in ("client_cert", "client_key"):
+            yield from _rows(f"{section}.{key}", False, ("no-such.pem", "/", 3, True, []))
+            yield from _rows(f"{section}.{key}", True, ("",))
     yield from _rows(
         "redis.url", False, ("hunter2", "http://h", "redis://", "redis://h/x", 3, True)
     )
@@ -382,6 +410,10 @@ def _routes() -> Iterator[Row]:
     good = {"from": "Location", "to": "X-WHIP-Resource"}
     yield from _lists("proxy.expose_headers", good, [*pairs, "Location", 3, DAY], empty=True)
     yield from _headers()
+    yield from _rows("proxy.oauth2", False, BAD_GRANTS)
+    yield from _rows("proxy.oauth2", True, (GRANT, {**GRANT, "scope": "a b", "auth": "body"}))
+    yield from _rows("proxy.sign", False, BAD_SIGNERS)
+    yield from _rows("proxy.sign", True, GOOD_SIGNERS)
     yield from _rows("proxy.errors", False, ("", "raw", "Envelope", 3, True, [], *STRANGE))
     yield from _rows("proxy.errors", True, ("envelope", "passthrough"))
     yield from _rows("proxy.resource_policy", True, ("same-origin", "cross-origin"))
@@ -440,6 +472,14 @@ def _together() -> Iterator[Row]:
     yield Row("proxy.allowed_hosts", None, False)
     headers = ("proxy.forward_headers", {"Authorization": KEY})
     networks = ("upstream.allow_networks", ["127.0.0.1/32"])
+    yield Row("proxy.oauth2", GRANT, False, (headers,))
+    yield Row("proxy.sign", GOOD_SIGNERS[1], False, (headers,))
+    yield Row("proxy.sign", GOOD_SIGNERS[0], True, (headers, ("proxy.oauth2", None)))
+    yield Row("proxy.sign", GOOD_SIGNERS[1], False, (("proxy.oauth2", GRANT),))
+    plain = {**GRANT, "token_url": "http://127.0.0.1/t"}
+    yield Row("proxy.oauth2", plain, False)
+    yield Row("proxy.oauth2", plain, True, (networks,))
+    yield Row("proxy.allowed_schemes", ["http"], False, (("proxy.oauth2", GRANT),))
     for schemes, good in ((["http"], False), (["https", "http"], False), (["https"], True)):
         yield Row("proxy.allowed_schemes", schemes, good, (headers,))
     yield Row("proxy.allowed_schemes", ["http"], True, (headers, networks))

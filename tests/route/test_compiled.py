@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -11,6 +12,7 @@ from naap_twisted.errors import HostNotAllowed, PortNotAllowed, SchemeNotAllowed
 from naap_twisted.headers import PASSED
 from naap_twisted.model import AllowedNetwork, RateLimit, RouteCors, Timeouts
 from naap_twisted.policy.target import parse_target
+from naap_twisted.route.compiled import compile_again
 
 HOSTS = {"allowed_hosts": ["api.example.com"]}
 PINNED = {"target": "https://api.example.com/v1"}
@@ -284,3 +286,19 @@ class Compiled(SynchronousTestCase):
         cors = route(**PINNED, pass_headers=["X-A"]).cors
         self.assertEqual(cors.allow_headers, ())
         self.assertEqual(cors.allow_patterns, (*PASSED, "X-Stainless-*", "OpenAI-Beta", "X-A"))
+
+
+class AgainTests(SynchronousTestCase):
+    def test_other_secrets(self) -> None:
+        """A route compiled again sends the new secret, and guards the one before, too."""
+        files = (Path("key"),)
+        options = [
+            create_external_proxy(
+                **PINNED, forward_headers={"X-Key": Secret(text, files=files)}
+            ).options
+            for text in ("first-of-two-keys", "second-of-two-keys")
+        ]
+        route = compile_again(options[1], options[0])
+        self.assertEqual(route.fixed_headers, ((b"X-Key", Secret("second-of-two-keys")),))
+        for text in (b"first-of-two-keys", b"second-of-two-keys"):
+            self.assertEqual(route.guard.clean(text), b"[redacted]")

@@ -264,3 +264,16 @@ class InjectedHeaders(SynchronousTestCase):
         guard = self.guard(A="2023-06", B="Bearer short")
         self.assertEqual(guard.clean(b"2023-06 short"), b"2023-06 short")
         self.assertEqual(guard.clean(b"Bearer short"), b"[redacted]")
+
+
+class BesideTests(SynchronousTestCase):
+    def test_both(self):
+        """A wider guard finds what the first one does, and more; the first stays as it was."""
+        wider = GUARD.beside(Secret("other-key-of-eight"), Secret("v2"))
+        for guard, cleaned in (
+            (GUARD, b"[redacted] other-key-of-eight"),
+            (wider, b"[redacted] [redacted]"),
+        ):
+            self.assertEqual(guard.clean(KEY + b" other-key-of-eight"), cleaned)
+        self.assertFalse(wider.holds(b"version v2"))
+        self.assertTrue(Guard().beside(Secret("other-key-of-eight")))
