@@ -15,7 +15,7 @@ from functools import partial
 
 from ..errors import InvalidForm
 from ..headers import media_type
-from ..whip.rules import OFFER
+from ..whip.rules import FORM, OFFER
 from .body import BodyRewrite, check_json
 
 #: Bytes of an offer and its session; an SDP of every codec and candidate has a tenth.
@@ -23,8 +23,7 @@ MOST_BYTES = 256 * 1024
 # Two parts have three delimiters; what is behind a fourth is no part of such a form.
 _MOST_PARTS = 4
 _LONGEST_HEAD = 4096
-_OFFER = OFFER.encode("ascii")
-_FORM = b"multipart/form-data"
+_OFFER, _FORM = OFFER.encode("ascii"), FORM.encode("ascii")
 _SDP, _SESSION = "sdp", "session"
 
 

@@ -433,6 +433,9 @@ def _routes() -> Iterator[Row]:
     flawed = (3, True, "m", [], {"a": DAY}, {"a": [float("nan")]}, {"a": {"b": float("inf")}})
     yield from _rows("proxy.session", False, [*flawed, *others], calls)
     yield from _rows("proxy.session", False, [{"model": "m"}])
+    for family in ("*/*", "multipart/*"):
+        types = ("proxy.content_type", ["application/sdp", family])
+        yield from _rows("proxy.session", False, [{"model": "m"}], types)
     for key in ("body_required", "count_tokens", "follow_redirects", "redact_bodies"):
         yield from _rows(f"proxy.{key}", False, BAD_FLAGS)
         yield from _rows(f"proxy.{key}", True, (True, False))
