@@ -172,6 +172,8 @@ class OutboundRequest:
         user's key serves no other user. ``None`` where the key, if there is one, is the route's.
     :ivar certificate: is shown to the upstream where it asks for one; a connection on which it
         could be shown serves no request without it.
+    :ivar request_target: path and query as they go on the wire, where the route has put a key into
+        them; ``None``: the target's own.
     """
 
     method: bytes
@@ -182,6 +184,7 @@ class OutboundRequest:
     caller: str = ""
     identity: str | None = field(default=None, repr=False)
     certificate: ClientCertificate | None = None
+    request_target: Secret | None = field(default=None, repr=False)
 
 
 @frozen

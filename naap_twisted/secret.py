@@ -22,12 +22,15 @@ from urllib.parse import urlsplit
 from .errors import ConfigError, naming_option
 
 REDACTED = "[redacted]"
+#: Shorter values are version strings and the like, not keys; nobody looks for them in answers.
+SHORTEST_GUARDED = 8
 
 # An authentication scheme such as "Bearer " may stand before the value that is judged.
 _SCHEME = rb"(?:[A-Za-z][A-Za-z0-9-]* +)?"
 _VARIABLE = re.compile(_SCHEME + rb"\$(?:env:)?[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(rb"\$\{[^}]*\}")
 _QUOTED = re.compile(_SCHEME + rb"""(?:"[^"]*"|'[^']*')""")
+_CONTROLS = bytes((*range(9), *range(10, 32), 127))
 _LINE_ENDS = (b"\\n", b"\\r")
 
 
@@ -61,7 +64,7 @@ class Secret:
         raw = value.encode("utf-8") if isinstance(value, str) else bytes(value)
         if not raw.strip():
             raise ValueError(f"secret from {source} is empty")
-        if any((byte < 32 and byte != 9) or byte == 127 for byte in raw):
+        if raw != raw.translate(None, _CONTROLS):
             if raw.rstrip(b"\r\n").isascii() and raw.rstrip(b"\r\n").decode().isprintable():
                 raise ValueError(f"secret from {source} ends in a line end; take it away")
             raise ValueError(f"secret from {source} holds a control character")
@@ -161,6 +164,19 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+def basic_parts(pair: bytes) -> tuple[bytes, bytes]:
+    """What of a ``user:password`` (RFC 7617 section 2) is secret by itself: itself, and one half.
+
+    Who has one key and no password sends it as the user; beside a password the user is an account's
+    name, which stands in addresses that must stay whole.
+
+    >>> basic_parts(b"sk_live_4f81:")
+    (b'sk_live_4f81:', b'sk_live_4f81')
+    """
+    user, _, password = pair.partition(b":")
+    return pair, password if len(password) >= SHORTEST_GUARDED else user
 
 
 def misread(value: bytes, *, in_header: bool = False) -> str | None:

@@ -82,6 +82,8 @@ PROXY = {
     "idle_timeout": 300.0,
     "total_timeout": None,
     "forward_headers": None,
+    "forward_query": None,
+    "hosts": None,
     "oauth2": None,
     "sign": None,
     "client_cert": None,

@@ -84,6 +84,8 @@ class RouteKeywords(TypedDict, total=False):
     idle_timeout: float | str | None
     total_timeout: float | str | None
     forward_headers: ForwardHeaders | None
+    forward_query: Mapping[str, str | bytes | Secret] | None
+    hosts: Mapping[str, Mapping[str, object]] | None
     oauth2: ClientCredentials | Mapping[str, object] | None
     sign: AwsSigV4 | Sign | Mapping[str, object] | str | None
     client_cert: str | None

@@ -22,7 +22,7 @@ from .server import Config
 T = TypeVar("T")
 SIGV4_HEADERS = frozenset(name.lower() for name in OWN_HEADERS)
 _HTTPS_ONLY = (
-    "forward_headers are sent over https only; or list the upstream's network in allow_networks",
+    "a route's keys are sent over https only; or list the upstream's network in allow_networks",
     ("upstream.allow_networks",),
 )
 
@@ -168,14 +168,16 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
             ("allowed_ports", lambda at: at.is_pinned_alone and at.allowed_ports is not None),
         )
     ),
-    Rule(
-        "target_url_header",
-        lambda route: route.target and route.target_url_header,
-        "has no meaning beside target; delete one of them",
+    *(
+        Rule[RouteOptions](key, broken, "has no meaning beside target; delete one of them")
+        for key, broken in (
+            ("target_url_header", lambda route: route.target and route.target_url_header),
+            ("hosts", lambda route: route.target and route.hosts),
+        )
     ),
     Rule(
         "client_cert",
-        lambda route: route.client_cert and (route.target or "").lower().startswith("http:"),
+        lambda route: route.client_cert and route.target and route.target.base.scheme == "http",
         "has no meaning over http, where nobody asks for it; delete it",
         ("target",),
     ),
@@ -201,7 +203,7 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
 PLACED: tuple[Rule[Placed], ...] = (
     Rule(
         "target",
-        lambda at: at.is_bare and (at.route.target or "").lower().startswith("http:"),
+        lambda at: at.is_bare and at.route.target and at.route.target.base.scheme == "http",
         *_HTTPS_ONLY,
     ),
     Rule(
@@ -236,7 +238,7 @@ EXPOSURE = Rule[Placed](
     lambda at: (
         at.route.authorize is None and not at.config.auth.is_required and not on_loopback(at.config)
     ),
-    "anybody could use the keys in forward_headers: no caller needs a name, and this server can be"
+    "anybody could use the keys of this route: no caller needs a name, and this server can be"
     " reached from other machines; turn auth on, listen on loopback, or write authorize ="
     ' "anyone"',
     ("auth.mode", "auth.required", "server.listen"),

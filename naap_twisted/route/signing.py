@@ -93,4 +93,6 @@ def _signable(outbound: OutboundRequest) -> SignableRequest:
         for name, value in outbound.headers
     ]
     held = body if isinstance(body, bytes) else b"" if body is None else None
-    return SignableRequest(outbound.method.decode("ascii"), target.url, tuple(headers), held)
+    sealed = outbound.request_target
+    url = target.url if sealed is None else target.origin + sealed.reveal().decode("ascii")
+    return SignableRequest(outbound.method.decode("ascii"), url, tuple(headers), held)

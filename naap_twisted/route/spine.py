@@ -37,7 +37,7 @@ from .access_token import AccessToken
 from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
-from .redirects import Hops, send_and_follow
+from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
@@ -124,6 +124,7 @@ class MountedProxy(Answering):
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         self._targets = self._targets_of(route)
+        self._embeddable = options.resource_policy == "cross-origin"
         # Made once: a pool keeps connections apart by the certificate's identity.
         self._certificate = route.certificate or client_certificate(bindings.options)
         self._access: AccessToken | None = None
@@ -133,7 +134,6 @@ class MountedProxy(Answering):
                 route.oauth2, self._upstream, asked, bindings.clock, self._certificate
             )
             self._access = AccessToken(source)
-        self._embeddable = options.resource_policy == "cross-origin"
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if self.injects else None
         bindings.secret_files.watch(bindings.path, options, self.renew)
@@ -189,15 +189,18 @@ class MountedProxy(Answering):
         policy = route.patch if request.method == b"PATCH" else route.body
         body, content_type = await policy.open(request)
         record.mark("body")
-        injected, guard, identity = route.fixed_headers, route.guard, None
-        if route.forward is not None:
+        injection = route.injection
+        if route.hosts:
+            injection = route.hosts.get(target.host, injection)
+        injected, guard, identity = injection.headers, route.guard, None
+        if injection.forward is not None:
             identity = record.caller
             patience = self._bound.gate.patience
-            made = await patience.settle(route.forward(request), "forward_headers")
+            made = await patience.settle(injection.forward(request), "forward_headers")
             injected = injected_headers(made or {})
-            guard = Guard(injected)
+            guard = guard.beside(injected=injected)
         token = None
-        if self._access is not None:
+        if self._access is not None and injection is route.injection:
             injected, guard, token = await self._access.beside(injected, guard)
         dropped: list[bytes] = []
         headers = route.request_rewrite.outbound(
@@ -209,15 +212,20 @@ class MountedProxy(Answering):
         )
         for name in dropped:
             self._tell_dropped(record, name)
-        who = record.caller, identity, self._certificate
+        sealing = injection.sealing
+        sealed = None if sealing is None else sealing.seal(target)
+        who = record.caller, identity, self._certificate, sealed
         outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts, *who)
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
-        signed = None if route.signing is None else self._signed(route.signing, target, guard)
+        signed = None
+        if route.signing is not None and injection is route.injection:
+            signed = self._signed(route.signing, target, guard)
         upstream = signed or self._upstream
         if self.options.follow_redirects:
-            response, target = await send_and_follow(upstream, outbound, self._hops, signed)
+            trail = Trail(self._hops, guard, sealing, signed)
+            response, target = await send_and_follow(upstream, outbound, trail)
             record.target = target.origin
         else:
             response = await upstream.send(outbound)

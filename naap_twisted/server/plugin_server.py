@@ -169,7 +169,7 @@ class PluginServer(MultiService):
             options=self.config.upstream,
             door=door,
             key=self._location_key,
-            keys=self.keys if proxy.route.user_keys else None,
+            keys=self.keys if proxy.route.needs_keys else None,
             cross_site=self._cross_site,
             secret_files=self.parts.state.secret_files,
         )

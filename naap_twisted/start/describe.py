@@ -60,7 +60,7 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
 def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]]:
     yield "methods", ", ".join(route.methods)
     if route.target is not None:
-        yield "pinned to", route.target
+        yield "pinned to", route.target.written
     else:
         yield "target from", route.header
         yield "hosts", ", ".join(route.allowed_hosts)
@@ -95,6 +95,12 @@ def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     if route.oauth2 is not None:
         injected.append(f"Authorization (access token from {_shown(route.oauth2.token_url)})")
     yield "injected headers", ", ".join(injected) or "none"
+    if route.forward_query:
+        pairs = (f"{name} (from {value.source})" for name, value in route.forward_query.items())
+        yield "injected query", ", ".join(pairs)
+    for host, table in route.hosts.items():
+        values = [f"{key}.{name} (from {value.source})" for key, name, value in table.values()]
+        yield "keys of a host", f"{host}: {', '.join(values) or 'none'}"
     if route.client_cert is not None:
         yield "certificate", f"{route.client_cert.path}, shown to an upstream that asks for one"
     if route.sign is not None:

@@ -1,6 +1,7 @@
 """Secret files that are replaced, half written, emptied or opened to others under a live server."""
 
 import os
+from base64 import b64encode
 from pathlib import Path
 
 from twisted.logger import globalLogPublisher
@@ -82,6 +83,32 @@ class SecretFileTests(IntegrationTestCase):
         self.begin()
         self.assertEqual(await self.sends(), OLD)
         await self.assert_mended()
+
+    async def test_in_every_place(self):
+        """In a pair, a query, the path of the target, the table of a host."""
+        piece = f"${{file:{self.file}}}"
+        value = f"Basic ${{basic:file:{self.file}:file:{self.file}}}"
+        table = {"forward_headers": {"X-Key": piece}, "forward_query": {"key": piece}}
+        self.begin(forward_headers={"Authorization": value}, hosts={"127.0.0.1": table})
+        base = self.upstream.origin + f"/s/{piece}"
+        keys = {"forward_headers": {"Authorization": value}, "forward_query": {"key": piece}}
+        self.mount("/pin", target=base, methods=("POST",), **keys)
+        for text in (OLD, NEW):
+            self.write(self.file, text)
+            await self.looked()
+            self.assertEqual((await self.post()).status, 200)
+            received = self.upstream.requests[-1]
+            self.assertEqual(received.values("x-key"), [text.encode()])
+            self.assertIn(f"key={text} ".encode(), received.line)
+            self.assertEqual((await self.post(path="/api/v1/pin/x")).status, 200)
+            received = self.upstream.requests[-1]
+            self.assertIn(f"/s/{text}/x?key={text} ".encode(), received.line)
+            pair = b64encode(f"{text}:{text}".encode())
+            self.assertEqual(received.values("authorization"), [b"Basic " + pair])
+        self.write(self.file, "no/segment")
+        await self.looked()
+        self.assertEqual((await self.post(path="/api/v1/pin/x")).status, 200)
+        self.assertIn(f"/s/{NEW}/x".encode(), self.upstream.requests[-1].line)
 
     async def test_in_place(self):
         self.begin()

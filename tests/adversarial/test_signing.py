@@ -43,6 +43,14 @@ class SigningCase(IntegrationTestCase):
 
 
 class SigV4Tests(SigningCase):
+    async def test_a_query_of_the_route(self):
+        """What the server adds to the target is signed with it."""
+        self.begin(BEDROCK, forward_query={"key": "a-key/of the=route", "v": "2024-10-21"})
+        for below in ("/models?a=1", "/models"):
+            await self.ask("GET", below, None)
+            self.assertIn(b"key=a-key%2Fof%20the%3Droute&v=2024-10-21 ", self.last().line)
+            self.assert_signed()
+
     async def test_json(self):
         self.begin(BEDROCK)
         answer = await self.ask(below="/model/anthropic.claude-v1:0/invoke")

@@ -120,9 +120,10 @@ class ExampleTests(SynchronousTestCase):
         for index, line in enumerate(lines):
             if re.match(r"# [a-z_]+ = ", line) and not line.startswith(NEEDING):
                 text = "\n".join([*lines[:index], line[2:], *lines[index + 1 :]])
-                config = parse_config(text, environ={"OPENAI_API_KEY": "sk-1234567890"})
+                config = parse_config(text, environ=KEYS)
                 self.assertTrue(config.proxy, line)
 
 
+KEYS = {"OPENAI_API_KEY": "sk-1234567890", "MAPS_KEY": "AIza-1234567890"}
 #: They need a file, a variable or another option.
 NEEDING = ("# ca_file", "# client_", "# database_url", "# master_key")

@@ -1,6 +1,7 @@
 """``${env:X}`` and ``${file:path}``: one Secret, and reasons that never hold a value."""
 
 import os
+from base64 import b64encode
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -110,6 +111,74 @@ class ResolveTests(SecretsCase):
         around = Surroundings(self.directory, {"A": "${env:B}", "B": CANARY})
         error = self.assertRaises(ValueError, secrets.resolve, "${env:A}", around)
         self.assertIn("secret from env:A is a variable's name", str(error))
+
+
+class BasicTests(SecretsCase):
+    """``${basic:...}``: a user and a password in base64 (RFC 7617)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("pass", b"pa55 w\xc3\xb6rd:x\n")
+        self.write("a:b", b"user-in-file")
+        environ = {**self.around.environ, "USER": "AC0123456789", "COLON": "a:b", "TAB": "a\tb"}
+        self.around = Surroundings(self.directory, {**environ, "LITERAL": "$NAME"})
+
+    def test_pairs(self) -> None:
+        """Each half from a place of its own, or empty; colons in a password and a file's path."""
+        table = [
+            ("${basic:env:USER:env:KEY}", b"AC0123456789:" + CANARY.encode()),
+            ("${basic:env:KEY:}", CANARY.encode() + b":"),
+            ("${basic::env:KEY}", b":" + CANARY.encode()),
+            ("${basic:env:USER:file:pass}", b"AC0123456789:pa55 w\xc3\xb6rd:x"),
+            ("${basic:file:a:b:env:KEY}", b"user-in-file:" + CANARY.encode()),
+            ("${basic:file:a:b:file:a:b}", b"user-in-file:user-in-file"),
+            ("${basic:file:a:b:}", b"user-in-file:"),
+        ]
+        for template, pair in table:
+            secret = secrets.resolve(f"Basic {template}", self.around)
+            self.assertEqual(secret.reveal(), b"Basic " + b64encode(pair), template)
+            self.assertEqual(secret.source, template[2:-1])
+            self.assertIn(pair, secret.reveal_parts())
+            self.assertIn(b64encode(pair), secret.reveal_parts())
+            self.assertNotIn(CANARY, repr(secret))
+
+    def test_parts(self) -> None:
+        """A password is a secret by itself; the user is one where there is no password."""
+        both = secrets.resolve("${basic:env:USER:env:KEY}", self.around).reveal_parts()
+        self.assertIn(CANARY.encode(), both)
+        self.assertNotIn(b"AC0123456789", both)
+        alone = secrets.resolve("${basic:env:KEY:}", self.around).reveal_parts()
+        self.assertIn(CANARY.encode(), alone)
+
+    def test_sources(self) -> None:
+        """Each place of a secret by itself."""
+        for template in ("${basic:env:USER:env:KEY}", "${env:USER}.${env:KEY}", "${env:KEY}"):
+            source = secrets.resolve(template, self.around).source
+            wanted = ["env:USER", "env:KEY"] if "USER" in template else ["env:KEY"]
+            self.assertEqual(secrets.sources_of(source), wanted)
+        self.assertEqual(secrets.sources_of("basic:env:KEY:"), ["env:KEY"])
+        self.assertEqual(secrets.sources_of("config"), ["config"])
+
+    def test_refused(self) -> None:
+        """What no pair can be made of; no reason holds a value."""
+        form = "not of the form ${basic:env:USER:env:PASSWORD}"
+        table = [
+            *((f"${{basic:{text}}}", form) for text in ("", ":", "env:USER", "USER:PASS", "::")),
+            *((f"${{basic:{text}}}", form) for text in ("env:USER:PASS", "env:a b:", "file::")),
+            ("${basic:env:COLON:env:KEY}", "user from env:COLON has a colon"),
+            ("${basic:env:USER:env:NONE}", "environment variable NONE is not set"),
+            ("${basic:env:EMPTY:env:KEY}", "environment variable EMPTY is empty"),
+            ("${basic:env:USER:env:EMPTY}", "environment variable EMPTY is empty"),
+            ("${basic:env:USER:file:none}", "No such file"),
+            ("${basic:env:USER:env:LINES}", "control character"),
+            ("${basic:env:USER:env:LITERAL}", "secret from env:LITERAL is a variable's name"),
+        ]
+        for template, reason in table:
+            error = self.assertRaises(ValueError, secrets.resolve, template, self.around)
+            self.assertIn(reason, str(error), template)
+            self.assertNotIn(CANARY, str(error))
+        error = self.assertRaises(Flaws, secrets.resolve, "${basic:env:A:env:B}", self.around)
+        self.assertEqual(len(error.flaws), 2)
 
 
 class FileTests(SecretsCase):

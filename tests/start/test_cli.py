@@ -265,6 +265,7 @@ class InitTests(CliCase):
         text = "\n".join(lines)
         environ = {
             "OPENAI_API_KEY": "sk-test",
+            "MAPS_KEY": "AIza-123456",
             "NAAP_MASTER_KEY": new_master_key(),
             "DATABASE_URL": "postgresql://h/d",
             "CLIENT_SECRET": "of-the-client",
