@@ -73,6 +73,7 @@ class TargetsTests(SynchronousTestCase):
         for location, path in (
             ("/s/canary-hook/1?a", "/s/canary-hook/1?a"),
             ("https://api.example.com/s/canary-hook/1", "/s/canary-hook/1"),
+            ("/s/canary-hook", "/s/canary-hook"),
             ("/beside/1", "/beside/1"),
         ):
             spine.path = "/api/v1/x"
