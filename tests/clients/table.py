@@ -50,7 +50,8 @@ def table() -> str:
         ordered = sorted(names, key=lambda name: _ORDER.get(name, name))
         words = ", ".join(name.removeprefix("test_").replace("_", " ") for name in ordered)
         where = "in a page" if client.in_page else _WHERE.get(client.registry, "command")
-        package = f"`{client.package}` ({where})"
+        variant = f", {client.variant}" if client.variant else ""
+        package = f"`{client.package}` ({where}{variant})"
         pinned = client.registry in _WHERE
         version = known[client.registry, client.package] if pinned else f"{client.registry}'s"
         lines.append(f"| {package} | {version} | `{stage.provider}` | {words} |")
