@@ -87,7 +87,7 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
     if route.require_origin:
         yield "origin", "has to be there: pages of cors_origins, and callers that say they are"
     yield "authorize", effective_authorize(config, route)
-    yield "errors", route.errors or ("envelope" if route.target is None else "passthrough")
+    yield "errors", route.errors_are
     yield from _header_rows(route)
 
 
