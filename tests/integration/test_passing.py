@@ -98,6 +98,19 @@ class RequestTests(PassingTestCase):
             self.assertEqual([name for name in names if got.values(name) != [b"v"]], [])
             self.assertEqual([e for e in events if "drops the" in e["log_format"]], [])
 
+    async def test_no_type_is_made_up(self):
+        """A body of no type stays one: a signed URL may be good for such a body only."""
+        chunked = {"Transfer_Encoding": "chunked"}
+        self.frame(OK)
+        for body, more in ((b"abc", {}), (b"3\r\nabc\r\n0\r\n\r\n", chunked)):
+            async for _, answer, got in self.each("PUT", body, Content_Type=None, **more):
+                self.assertEqual(answer.status, 200)
+                self.assertEqual((got.body, got.values("Content-Type")), (b"abc", []))
+        self.frame(OK, content_type=["application/json", "image/*"])
+        for path in (PATH, PINNED):
+            answer = await self.post(b"abc", "PUT", path, Content_Type=None)
+            self.assert_refused(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+
     async def test_pinned_names(self):
         """Stock clients of a pinned route."""
         self.frame(OK)
