@@ -36,11 +36,13 @@ class Client:
     :ivar package: its name on PyPI or npm.
     :ivar registry: ``"PyPI"`` or ``"npm"``.
     :ivar in_page: whether a page runs it.
+    :ivar variant: which of the package's clients, where it has several.
     """
 
     package: str
     registry: str = "PyPI"
     in_page: bool = False
+    variant: str = ""
 
 
 class ProviderStage(TestCase):
@@ -51,6 +53,8 @@ class ProviderStage(TestCase):
 
     :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
+    :ivar others: further routes by their paths: each one's options, and as *base_path* the path of
+        its base URL.
     """
 
     timeout = 60
@@ -58,6 +62,7 @@ class ProviderStage(TestCase):
     provider: ClassVar[str]
     base_path: ClassVar[str] = ""
     route: ClassVar[dict[str, Any]] = {}
+    others: ClassVar[dict[str, dict[str, Any]]] = {}
 
     def answer(self, call: Call) -> Reply:
         """The vendor's answer to *call*."""
@@ -75,9 +80,12 @@ class ProviderStage(TestCase):
             allow_networks=(AllowedNetwork(_NETWORK, port),),
             drain_timeout=1.0,
         )
-        options = {"provider": self.provider, "key": KEY, **self.route, **route}
-        options.setdefault("target", f"http://127.0.0.1:{port}{self.base_path}")
-        plugin.mount("/x", create_external_proxy(**options))
+        routes = {"/x": {"base_path": self.base_path, **self.route, **route}, **self.others}
+        for path, options in routes.items():
+            options = {"provider": self.provider, "key": KEY, **options}
+            base_path = options.pop("base_path", "")
+            options.setdefault("target", f"http://127.0.0.1:{port}{base_path}")
+            plugin.mount(path, create_external_proxy(**options))
         self.running = RunningServer(self, plugin)
         self.base = f"{self.running.url}/api/v1/x"
 

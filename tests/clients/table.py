@@ -50,7 +50,8 @@ def table() -> str:
         ordered = sorted(names, key=lambda name: _ORDER.get(name, name))
         words = ", ".join(name.removeprefix("test_").replace("_", " ") for name in ordered)
         where = "in a page" if client.in_page else "Python" if client.registry == "PyPI" else "Node"
-        package = f"`{client.package}` ({where})"
+        variant = f", {client.variant}" if client.variant else ""
+        package = f"`{client.package}` ({where}{variant})"
         lines.append(f"| {package} | {known[client.package]} | `{stage.provider}` | {words} |")
     return "\n".join(lines) + "\n"
 

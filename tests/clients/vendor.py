@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import define, field
 from twisted.internet import reactor
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
 from twisted.web.http import Request
 from twisted.web.resource import Resource
@@ -38,6 +39,7 @@ class Reply:
     """What the vendor answers.
 
     :ivar events: pieces of a streamed body, sent one by one; then *hold* keeps the stream open.
+    :ivar cut: the connection is cut in the answer's place.
     """
 
     status: int = 200
@@ -47,6 +49,7 @@ class Reply:
     events: Iterable[bytes] = ()
     hold: bool = False
     delay: float = 0.0
+    cut: bool = False
 
 
 class Vendor(Resource):
@@ -75,16 +78,18 @@ class Vendor(Resource):
         call = Call(request.method.decode(), path, query, headers, request.content.read())
         self.calls.append(call)
         reply = self.answer(call)
-        ended = request.notifyFinish()
-        ended.addErrback(self._left)
-        deferLater(reactor, reply.delay, self._send, request, reply, ended)
+        sending = deferLater(reactor, reply.delay, self._send, request, reply)
+        sending.addErrback(lambda failure: failure.trap(CancelledError))
+        request.notifyFinish().addErrback(self._left, sending)
         return NOT_DONE_YET
 
-    def _left(self, _: object) -> None:
+    def _left(self, _: object, sending: Any) -> None:
         self.aborts += 1
+        sending.cancel()
 
-    def _send(self, request: Request, reply: Reply, ended: Any) -> None:
-        if request._disconnected:
+    def _send(self, request: Request, reply: Reply) -> None:
+        if reply.cut:
+            request.transport.abortConnection()
             return
         self.paid += reply.status < 300
         request.setResponseCode(reply.status)
