@@ -108,8 +108,8 @@ class VettedTarget:
 
     :ivar rule: the ``allowed_hosts`` entry that matched, for ``explain`` and the log.
     :ivar allow_networks: non-public networks whose addresses may be connected to.
-    :ivar listed_only: only addresses in *allow_networks* may be connected to, because a key would
-        cross any other network in plain text.
+    :ivar listed_only: only addresses in *allow_networks* may be connected to: a key would cross any
+        other network in plain text, or the name is one of the operator's own network.
     :ivar realm: the number of the policy that let it through; no connection is shared between two
         policies.
     """

@@ -226,6 +226,7 @@ def outbound(browser, injected=(), *, passed=PASSED, content_type=None):
         injected_headers(dict(injected)),
         content_type=content_type,
         request_id="id-1",
+        dropped=[],
     )
     return [
         (n.decode(), v.reveal().decode() if isinstance(v, Secret) else v.decode()) for n, v in sent
@@ -237,7 +238,7 @@ def values_of(pairs, name):
 
 
 def apply(fields, relayed=(), exposed_as=(), *, guard=NO_GUARD, target=TARGET):
-    rewrite = ResponseRewrite(relayed, exposed_as, content_type=b"text/x")
+    rewrite = ResponseRewrite(relayed, exposed_as)
     pairs = [(name.encode(), value.encode()) for name, value in fields]
     headers, exposed = rewrite.apply(pairs, target, guard)
     return [(n.decode(), v.decode()) for n, v in headers], [n.decode() for n in exposed]

@@ -72,6 +72,7 @@ PROXY = {
     "key": None,
     "content_type": "application/json",
     "body_limit": "1mb",
+    "body_required": False,
     "timeout": 30.0,
     "connect_timeout": 10.0,
     "idle_timeout": 300.0,

@@ -71,7 +71,7 @@ class Gate:
         :raises Unavailable: the authenticator raises it, or does not answer in time.
         """
         if self._authenticator is not None and request.record.user is None:
-            if self.token:
+            if self.token.headers:
                 present_token(request.requestHeaders, self.token)
             # DownstreamRequest is a Request, and AdaptedRequest delegates to one.
             user: Any = self._authenticator.authenticate(request)  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ class Gate:
         :raises InvalidToken, CsrfFailed: the request's credentials do not verify.
         :raises Unavailable: the authenticator can't tell the user now.
         """
-        if token:
+        if token is not NOWHERE_ELSE:
             present_token(request.requestHeaders, token)
         rule: Authorize = self.default if authorize is None else authorize
         if rule == "anyone":

@@ -62,12 +62,19 @@ class AdaptedRequest:
     def write(self, data: bytes) -> None:
         """Write a piece of the answer and count its bytes for the log."""
         self.record.bytes_out += len(data)
+        self._invent_no_type()
         self._original.write(data)
 
     def finish(self) -> None:
         """End the answer; a no-op once the browser has left, where Twisted's raises."""
         if not self._is_over():
+            self._invent_no_type()
             self._original.finish()
+
+    def _invent_no_type(self) -> None:
+        """Keep Twisted from calling an upstream's answer that has no type ``text/html``."""
+        if self.relayed:
+            self._original.defaultContentType = None  # type: ignore[attr-defined]
 
     def refuse(self, error: ProxyError) -> None:
         """See :class:`~naap_twisted.interfaces.IDownstreamRequest`."""

@@ -225,13 +225,15 @@ class StreamedBody:
     """A request body as the ``IBodyProducer`` that an upstream connection reads from.
 
     :param limit: bytes; one more, and the exchange fails with :exc:`BodyTooLarge`.
+    :param missing: fails the exchange if the body turns out to have no byte.
     """
 
-    def __init__(self, body: IRequestBody, limit: int) -> None:
+    def __init__(self, body: IRequestBody, limit: int, missing: ProxyError | None = None) -> None:
         if body.length is not None and body.length > limit:
             raise too_large(limit)
         self._body = body
         self._limit = limit
+        self._missing = missing
         self._size = 0
         self._consumer: IConsumer | None = None
         self._done: Deferred[None] = Deferred()
@@ -261,7 +263,9 @@ class StreamedBody:
             self._consumer.write(data)
 
     def bodyEnded(self) -> None:
-        if not self._done.called:
+        if self._missing is not None and not self._size:
+            self.bodyFailed(self._missing)
+        elif not self._done.called:
             self._done.callback(None)
 
     def bodyFailed(self, error: Exception) -> None:

@@ -29,7 +29,13 @@ from ..deadlines import NEVER
 from ..errors import BadRequest, HeadersTooLarge, ProxyError, RequestTimeout, UriTooLong
 from ..framing.body import LEAST_CHARGE, BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadTooLarge, KnownLines
-from ..framing.head import CHUNKED, RequestHead, check_request_line, parse_request
+from ..framing.head import (
+    CHUNKED,
+    RequestHead,
+    check_request_line,
+    parse_request,
+    readable_part,
+)
 from .answer import PHRASES, refusal_fields
 from .body import BrowserGone, RequestBody
 from .caller import rate_key
@@ -164,6 +170,7 @@ class Channel(RequestChannel, Outflow):
                     return b""
             self._stray = 0
             self.deadline = self.site.ticker.now() + self._limits.head_timeout
+        block = b""
         try:
             block_and_rest = self._head.feed(data)
             if block_and_rest is None:
@@ -171,15 +178,18 @@ class Channel(RequestChannel, Outflow):
                 if line is not None:
                     check_request_line(line)
                 return b""
-            head = parse_request(block_and_rest[0], self._limits.head, self._known)
+            block, rest = block_and_rest
+            head = parse_request(block, self._limits.head, self._known)
         except FramingError as error:
             kind = HeadersTooLarge if isinstance(error, HeadTooLarge) else BadRequest
-            self._refuse(kind(reason=str(error)))
+            self._refuse_head(kind(reason=str(error)), block)
             return b""
         if len(head.target) > self._limits.uri:
-            self._refuse(UriTooLong(reason="request target too long"))
-            return b""
-        return self._begin(head, block_and_rest[1])
+            path, _, query = head.target.partition(b"?")
+            if max(len(path), len(query)) > self._limits.uri:
+                self._refuse_head(UriTooLong(reason="request target too long"), block)
+                return b""
+        return self._begin(head, rest)
 
     def _skip_crlf(self, data: bytes) -> bytes:
         """Skip one CRLF between requests (RFC 9112 section 2.2), which moves no deadline."""
@@ -254,7 +264,7 @@ class Channel(RequestChannel, Outflow):
         """
         refusal = BadRequest(reason="a request in too many pieces")
         if self._state is State.HEAD:
-            self._refuse(refusal)
+            self._refuse_head(refusal)
         elif self._state is not State.BODY:
             self.abort()
         elif self._decoder is not None:
@@ -318,7 +328,7 @@ class Channel(RequestChannel, Outflow):
                 self._close_after = True
                 self._body.fail(RequestTimeout(reason="body too slow"))
         elif self._state is State.HEAD and self._head:
-            self._refuse(RequestTimeout(reason="head too slow"))
+            self._refuse_head(RequestTimeout(reason="head too slow"))
         elif self._state is State.LINGER and not self._closing:
             self.loseConnection()  # a reset would destroy what the kernel still has to deliver
         else:
@@ -367,6 +377,28 @@ class Channel(RequestChannel, Outflow):
         self._read(True)
         if not self._secure:
             self.transport.loseWriteConnection()
+
+    def _refuse_head(self, error: ProxyError, block: bytes = b"") -> None:
+        """Answer a head that is not served, so that the page that sent it can read why.
+
+        Where its request line and Host can be read, the wrappers see a request that ends in
+        *error*: they answer its preflight, and mark its answer for the page's origin.
+
+        :param block: the head; ``b""`` for what is here of it.
+        """
+        head = readable_part(block or self._head.take(), self._limits.head)
+        if head is None or (head.method == b"OPTIONS" and isinstance(error, BadRequest)):
+            self._refuse(error)
+            return
+        self._close_after = True
+        self._owes_continue = False
+        body = self._body = RequestBody(self, None)
+        self._state = State.BODY
+        self._decoder = None
+        self.pause_body(body)
+        request = self._request = self.site.requestFactory(self, head, body)
+        request.refusal = self.site.charged(self, error)
+        request.process()
 
     def _refuse(self, error: ProxyError) -> None:
         """Answer bytes that never became a request; what follows them can't be framed either."""

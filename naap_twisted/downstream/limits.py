@@ -12,7 +12,7 @@ class DownstreamLimits:
     """The bounds of one listening site; times in seconds, sizes in bytes.
 
     :ivar head: the request line and the header section.
-    :ivar uri: the request target.
+    :ivar uri: the path of the request target, and its query.
     :ivar head_timeout: from the connection's or the request's first byte to the end of its head.
     :ivar keep_alive: between two requests on a connection.
     :ivar body_grace: how long a body may stall or trickle ...

@@ -38,11 +38,14 @@ class DownstreamRequest(UnmadeRequest):
     :ivar record: the record that the log line is made of.
     :ivar relayed: the answer is an upstream's, so its bytes are not touched.
     :ivar gone: the browser has left before the answer was out.
+    :ivar refusal: the answer to a head that could not be read as a whole: wrappers see the request,
+        and no resource does.
     :ivar compression: gives the encoder of an answer of our own, right before its head goes out.
     """
 
     relayed = False
     gone = False
+    refusal: ProxyError | None = None
     compression: Callable[[DownstreamRequest], Any] | None = None
     site: Serving  # type: ignore[assignment]
     _bodiless = False
@@ -90,7 +93,9 @@ class DownstreamRequest(UnmadeRequest):
 
     def render(self, resource: IResource) -> None:
         """Let *resource* answer: a head resource at once, any other when the body is complete."""
-        if IHeadResource.providedBy(resource):
+        if self.refusal is not None and not getattr(resource, "sees_refused", False):
+            self.refuse(self.refusal)
+        elif IHeadResource.providedBy(resource):
             if resource.render(self) is not NOT_DONE_YET:
                 raise RuntimeError("a head resource answers through the request")
         elif self.content is not None:

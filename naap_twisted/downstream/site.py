@@ -102,8 +102,7 @@ class DownstreamSite(Site):
     def refused(self, channel: Channel, error: ProxyError) -> tuple[ProxyError, str]:
         """Log *error*, about bytes that never became a request: its answer and the line's id."""
         peer = getattr(channel.getPeer(), "host", "")
-        if self._charge is not None:
-            error = self._charge(peer) or error
+        error = self.charged(channel, error)
         request_id = secrets.token_hex(16)
         self._log.info(
             "request {request_id} refused: {reason}",
@@ -112,6 +111,12 @@ class DownstreamSite(Site):
             peer=peer,
         )
         return error, request_id
+
+    def charged(self, channel: Channel, error: ProxyError) -> ProxyError:
+        """Count a head that is no request against its sender: the answer, *error* or a 429."""
+        if self._charge is None:
+            return error
+        return self._charge(getattr(channel.getPeer(), "host", "")) or error
 
     def broken_off(self, channel: Channel) -> None:
         """Charge a head that its sender did not end: it was read as any other."""

@@ -11,6 +11,10 @@ from .head import CHUNKED, UNTIL_CLOSE
 
 # The size in hex, then perhaps an extension, which is ignored, but has to be short and printable.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})((?:[ \t]{0,16};[\t\x20-\x7e\x80-\xff]{0,255})?)\r\n")
+# Some servers pad the size with blanks, which RFC 9112 allows before an extension only.
+_PADDED_CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,8})[ \t]{1,16}(?:;[\t\x20-\x7e\x80-\xff]{0,255})?\r\n"
+)
 _MAX_CHUNK_LINE = 300
 _MAX_TRAILERS = 8 * 1024
 _MAX_TRAILER_LINES = 20
@@ -30,7 +34,13 @@ def chunk(data: bytes) -> bytes:
 
 
 class BodyDecoder(Protocol):
-    """Takes the framing off one body."""
+    """Takes the framing off one body.
+
+    :ivar odd: the framing was not RFC 9112's, though it could be read in one way only. Nothing that
+        follows such a body is read.
+    """
+
+    odd: bool
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         """The payload pieces in *data*, and the bytes that follow the body once it has ended.
@@ -58,6 +68,8 @@ def body_decoder(body_length: int, free: int | None = None) -> BodyDecoder:
 class LengthDecoder:
     """The decoder for a body with a Content-Length."""
 
+    odd = False
+
     def __init__(self, length: int) -> None:
         self.left = length
 
@@ -75,6 +87,8 @@ class LengthDecoder:
 class CloseDecoder:
     """The decoder for a response body that ends when the upstream closes the connection."""
 
+    odd = False
+
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         return ([data] if data else []), None
 
@@ -91,8 +105,11 @@ class ChunkedDecoder:
 
     :param free: bytes of framing that a body may have beyond what its payload pays for. ``None``
         sets no bound, for upstreams: a stream of one-byte events is legal, and only the upstream
-        that the operator chose can send it.
+        that the operator chose can send it. From an upstream a size that is padded with blanks is
+        read as well, for its answer has been paid for; no request of a browser is read so.
     """
+
+    odd = False
 
     def __init__(self, free: int | None = None) -> None:
         self._buffer = b""
@@ -101,6 +118,7 @@ class ChunkedDecoder:
         self._in_trailers = False
         self._done = False
         self._credit: float = inf if free is None else free
+        self._padded = _PADDED_CHUNK_LINE.match if free is None else None
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes | None]:
         held = len(self._buffer)
@@ -141,9 +159,12 @@ class ChunkedDecoder:
         while position < size:
             match = read_line(data, position)
             if match is None:
-                if data.find(b"\n", position) >= 0 or size - position > _MAX_CHUNK_LINE:
-                    raise FramingError("malformed chunk size")
-                break
+                match = self._padded(data, position) if self._padded else None
+                if match is None:
+                    if data.find(b"\n", position) >= 0 or size - position > _MAX_CHUNK_LINE:
+                        raise FramingError("malformed chunk size")
+                    break
+                self.odd = True
             begin, length = match.end(), int(match[1], 16)
             if not length:
                 self._in_trailers = True

@@ -15,6 +15,8 @@ _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 CONTROLS = bytes(byte for byte in (*range(32), 127) if byte not in b"\t\r\n")
 _LONGEST_NAME = 256  # Twisted's Headers remember 10,000 names of any length
 _END = b"\r\n\r\n"
+#: As many times the bound of a head are looked at for the answer that refuses it, if they are here.
+_MOST_KEPT = 2
 _MOST_LINES = 64
 _LONGEST_LINE = 256
 # Only lines of these names are remembered. They repeat, and none holds a credential, which must not
@@ -112,8 +114,31 @@ def _read_line(line: bytes) -> tuple[bytes, bytes]:
     return name.lower(), value.strip(b" \t")
 
 
+def leading_fields(block: bytes, max_lines: int) -> Fields:
+    """The complete and well-formed lines that *block* opens with, whatever stands behind them.
+
+    They are for the answer that refuses *block*; no request is made of them.
+
+    >>> leading_fields(b"Origin: a\\r\\nNo colon\\r\\nHost: b\\r\\nHalf: ", 100)
+    [(b'origin', b'a')]
+    """
+    fields: Fields = []
+    for line in block.split(b"\r\n")[:-1][:max_lines]:
+        try:
+            if b"\r" in line or b"\n" in line:
+                break
+            fields.append(_read_line(line))
+        except FramingError:
+            break
+    return fields
+
+
 class HeadBuffer:
-    """Collects a peer's bytes until a head is complete, or over its bound."""
+    """Collects a peer's bytes until a head is complete, or over its bound.
+
+    A line that does not end in CRLF is told at once, and not when a head that ends its lines so
+    has made its reader wait for an end that never comes.
+    """
 
     def __init__(self, limits: HeadLimits) -> None:
         self._limits = limits
@@ -122,6 +147,12 @@ class HeadBuffer:
 
     def __len__(self) -> int:
         return len(self._buffer)
+
+    def take(self) -> bytes:
+        """What is held of an unfinished head, or of one that :meth:`feed` refused."""
+        held = bytes(self._buffer)
+        self._buffer.clear()
+        return held
 
     def first_line(self) -> bytes | None:
         """The first line of an unfinished head, once; ``None`` before its end and afterwards."""
@@ -137,27 +168,42 @@ class HeadBuffer:
         """Add *data*. Once the head ends: the head with its last CRLF, and the bytes behind it.
 
         :raises HeadTooLarge: the head passed its bound before it ended.
+        :raises FramingError: a line of a head that has not ended does not end in CRLF.
         """
         held = self._buffer
+        before = len(held)
         if held:
-            seen = max(0, len(held) - 3)
             held += data
-            end = held.find(_END, seen)
+            end = held.find(_END, max(0, before - 3))
         else:
             end = data.find(_END)
             if end < 0:
                 held += data
         # Three bytes of the ending may stand behind a head that just fits.
         if end > self._limits.size or (end < 0 and len(held) > self._limits.size + 3):
-            held.clear()
+            # Browsers write Origin behind what a page set itself; it often came with the rest.
+            self._buffer = bytearray((held or data)[: _MOST_KEPT * self._limits.size])
             raise HeadTooLarge(f"head over {self._limits.size} bytes")
         if end < 0:
+            self._check_line_ends(before)
             return None
         if held:
             data = bytes(held)
             held.clear()
             self._in_first_line = True
         return data[: end + 2], data[end + 4 :]
+
+    def _check_line_ends(self, begin: int) -> None:
+        """Refuse a CR or LF that is not half of a CRLF in what came from *begin* on."""
+        held = self._buffer
+        if begin and held[begin - 1 : begin] == b"\r":
+            begin -= 1
+        text = held[begin:]
+        pairs = text.count(b"\r\n")
+        # The CR at the very end may still become one.
+        lone = text.count(b"\r") - text.endswith(b"\r") - pairs
+        if lone or text.count(b"\n") != pairs:
+            raise FramingError("a line that does not end in CRLF")
 
 
 class FieldIndex:
@@ -183,6 +229,13 @@ class FieldIndex:
         if self._repeats and sum(key == name for key, _ in self._fields) > 1:
             raise FramingError(f"repeated {name.decode('ascii')}")
         return value
+
+    def frames_body(self) -> bool:
+        """Whether a field of framing announces a body, be it of no bytes."""
+        return any(
+            name == b"transfer-encoding" or (name == b"content-length" and value != b"0")
+            for name, value in self._fields
+        )
 
     def members(self, name: bytes) -> tuple[bytes, ...]:
         """The members of a comma-separated field in lower case, from all of its lines."""

@@ -10,26 +10,33 @@ import re
 
 from attrs import field, frozen
 
-from .fields import FieldIndex, Fields, FramingError, HeadLimits, KnownLines, parse_fields
+from .fields import (
+    FieldIndex,
+    Fields,
+    FramingError,
+    HeadLimits,
+    KnownLines,
+    leading_fields,
+    parse_fields,
+)
 
 _REQUEST_LINE = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e]+) HTTP/1\.([01])\r\n"
 )
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
+# RFC 9110 section 15 has five classes; a client takes an unknown one as it takes a 5xx.
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?\r\n")
 # The alphabet of a host and port (RFC 3986); wrappers/server_names.py judges the name itself.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
-# No connection switches its protocol. A server behind CGI-like glue maps "-" and "_" to the same
-# variable, so it would take a field spelled with "_" for one of framing or of identity.
+# A server behind CGI-like glue maps "-" and "_" to the same variable, so it would take a field
+# spelled with "_" for one of framing or of identity.
 _REFUSED_FIELDS = frozenset(
     (
-        *(b"upgrade", b"http2-settings"),
         *(b"content_length", b"content_type", b"transfer_encoding", b"proxy_authorization"),
         *(b"x_forwarded_for", b"x_forwarded_host", b"x_forwarded_proto", b"x_real_ip"),
         *(b"x_request_id", b"x_csrf_token", b"x_target_url", b"x_whip_url"),
     )
 )
-_BODILESS_STATUS = frozenset((204, 304))
 
 #: Body lengths that are no number of bytes.
 CHUNKED = -1
@@ -64,6 +71,8 @@ class ResponseHead:
 
     :ivar body_length: bytes, :data:`CHUNKED` or :data:`UNTIL_CLOSE`; 0 where the method or the
         status leaves no room for a body, whatever the head says.
+    :ivar keep_alive: another answer may follow on the connection. None may where the head announces
+        a body that its status can't have: its sender may write one all the same.
     """
 
     status: int
@@ -81,6 +90,31 @@ def check_request_line(line: bytes) -> None:
         raise FramingError("malformed request line")
 
 
+def check_status_line(line: bytes) -> None:
+    """Refuse a complete first line of an answer early, before the rest of a head is waited for.
+
+    :raises FramingError: *line* is not a status line: the peer speaks SSH, SMTP, or HTTP/2.
+    """
+    if _STATUS_LINE.fullmatch(line) is None:
+        raise FramingError("malformed status line")
+
+
+def readable_part(block: bytes, limits: HeadLimits) -> RequestHead | None:
+    """What can be read of a head that is refused, so that a page can read the refusal.
+
+    The result names a path, a host and an Origin, for the wrappers that mark an answer. Its body
+    has no end, because nothing of what follows has a meaning.
+    """
+    match = _REQUEST_LINE.match(block)
+    if match is None or match[1] == b"CONNECT" or not match[2].startswith(b"/"):
+        return None
+    fields = leading_fields(block[match.end() :], limits.lines)
+    hosts = [value for name, value in fields if name == b"host"]
+    if len(hosts) != 1 or _HOST.fullmatch(hosts[0]) is None:
+        return None
+    return RequestHead(match[1], match[2], int(match[3]), fields, hosts[0], CHUNKED, False, False)
+
+
 def parse_request(block: bytes, limits: HeadLimits, known: KnownLines | None = None) -> RequestHead:
     """Read one request head.
 
@@ -95,7 +129,7 @@ def parse_request(block: bytes, limits: HeadLimits, known: KnownLines | None = N
     index = FieldIndex(fields)
     host = index.single(b"host")
     if index.any_of(_REFUSED_FIELDS):
-        raise FramingError("a header that is not accepted: Upgrade, or one spelled with _")
+        raise FramingError("a header that is not accepted: one spelled with _")
     if method == b"CONNECT":
         raise FramingError("CONNECT is not served")
     if not (target.startswith(b"/") or (target == b"*" and method == b"OPTIONS")):
@@ -136,14 +170,18 @@ def parse_response(
     minor, status = match[1], int(match[2])
     fields = parse_fields(block[match.end() :], limits.lines, known)
     index = FieldIndex(fields)
+    keep_alive = _keep_alive(index, minor)
+    if status < 200 or status == 204:
+        # Neither can have a body (RFC 9112 section 6.3), so its framing is only a sign of a sender
+        # that may write one.
+        keep_alive = keep_alive and not index.frames_body()
+        return ResponseHead(status, fields, 0, keep_alive)
     body_length = _announced(index, minor)
-    if method == b"HEAD" or status in _BODILESS_STATUS or status < 200:
-        if body_length == CHUNKED and status != 304 and method != b"HEAD":
-            raise FramingError(f"Transfer-Encoding on a {status}")
-        if body_length > 0 and status == 204:
-            raise FramingError("Content-Length on a 204")
+    if status == 304:
+        keep_alive = keep_alive and body_length != CHUNKED
+    if status == 304 or method == b"HEAD":
         body_length = 0
-    keep_alive = _keep_alive(index, minor) and body_length != UNTIL_CLOSE
+    keep_alive = keep_alive and body_length != UNTIL_CLOSE
     return ResponseHead(status, fields, body_length, keep_alive)
 
 

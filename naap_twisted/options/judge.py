@@ -177,7 +177,7 @@ def _egress(
     try:
         if route.target is not None:
             base = PinnedBase.parse(route.target).base
-            EgressPolicy((base.host,), (base.scheme,), (base.port,), networks)
+            EgressPolicy((base.host,), (base.scheme,), (base.port,), networks, pinned=True)
         elif route.allowed_hosts:
             EgressPolicy(route.allowed_hosts, route.allowed_schemes, route.allowed_ports, networks)
     except ConfigError as error:

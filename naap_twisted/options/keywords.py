@@ -72,6 +72,7 @@ class RouteKeywords(TypedDict, total=False):
     allowed_ports: Sequence[int] | None
     content_type: str | Sequence[str]
     body_limit: int | str
+    body_required: bool
     timeout: float | str
     connect_timeout: float | str
     idle_timeout: float | str | None

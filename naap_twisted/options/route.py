@@ -103,6 +103,9 @@ class RouteOptions:
         default="application/json",
     )
     body_limit: int = option(size, 'Request body: bytes, or `"500kb"`.', default="1mb")
+    body_required: bool = option(
+        flag, "`POST`, `PUT` and `PATCH` without a body are 400; else they go upstream."
+    )
     timeout: float = option(
         duration, "From the request sent to the response head.", '"60s"', default=30.0
     )

@@ -56,7 +56,9 @@ class EgressPolicy:
     :param allowed_schemes: some of ``"https"`` and ``"http"``.
     :param allowed_ports: ``None`` for the scheme's own port.
     :param allow_networks: non-public networks that may be connected to; they also admit IP
-        addresses inside them, and ``localhost``, as hosts.
+        addresses inside them as hosts, and names without a dot, such as ``localhost``, which then
+        lead into these networks only.
+    :param pinned: the one host is that of a pinned base, which may have an underscore.
     :param carries_key: requests hold a server-side key, which crosses the net in plain text only
         to addresses in *allow_networks*.
     :raises ConfigError: one problem a line, each opening with its key: ``allowed_hosts[0]: ...``.
@@ -70,12 +72,13 @@ class EgressPolicy:
         allow_networks: Sequence[AllowedNetwork] = (),
         *,
         carries_key: bool = False,
+        pinned: bool = False,
     ) -> None:
         self.allow_networks = tuple(allow_networks)
         self._carries_key = carries_key
         self._realm = next(_REALMS)
         problems: list[str] = []
-        rules = _read_hosts(allowed_hosts, self.allow_networks, problems)
+        rules = _read_hosts(allowed_hosts, self.allow_networks, pinned, problems)
         problems += [
             f'allowed_schemes[{index}]: {scheme!r} is not "https" or "http"'
             for index, scheme in enumerate(allowed_schemes)
@@ -94,6 +97,7 @@ class EgressPolicy:
         # The usual verdict on the hot path is one look-up of a decision that is made here.
         self._exact = {rule.host: _allow(rule) for rule in rules if not rule.below}
         self._below = {rule.host: _allow(rule) for rule in rules if rule.below}
+        self._local = frozenset(rule.host for rule in rules if rule.local)
 
     def decide(self, target: Target) -> Decision:
         """The verdict on *target*: its host is checked first, then its scheme, then its port."""
@@ -125,7 +129,8 @@ class EgressPolicy:
         if not decision.allowed:
             raise decision.refusal(target)
         plain_key = self._carries_key and target.scheme != "https"
-        return VettedTarget(target, decision.rule, self.allow_networks, plain_key, self._realm)
+        listed_only = plain_key or target.host in self._local
+        return VettedTarget(target, decision.rule, self.allow_networks, listed_only, self._realm)
 
     def _match_below(self, host: str) -> Decision | None:
         """The rule of the nearest parent domain.
@@ -163,7 +168,10 @@ def check_address(vetted: VettedTarget, address: Address) -> AddressVerdict:
     verdict = judge(address, port, vetted.allow_networks)
     listed = any(opens(entry, address, port) for entry in vetted.allow_networks)
     if verdict.allowed and vetted.listed_only and not listed:
-        return AddressVerdict(False, "not in allow_networks, and a key would go over plain http")
+        return AddressVerdict(
+            False,
+            "not in allow_networks, where a key over plain http and a name of your own network go",
+        )
     return verdict
 
 
@@ -172,14 +180,17 @@ def _allow(rule: HostRule) -> Decision:
 
 
 def _read_hosts(
-    entries: Sequence[str], allow_networks: Sequence[AllowedNetwork], problems: list[str]
+    entries: Sequence[str],
+    allow_networks: Sequence[AllowedNetwork],
+    pinned: bool,
+    problems: list[str],
 ) -> list[HostRule]:
     if not entries:
         problems.append("allowed_hosts: is empty; name each host that may be reached")
     rules = []
     for index, entry in enumerate(entries):
         try:
-            rules.append(parse_host_rule(entry, allow_networks))
+            rules.append(parse_host_rule(entry, allow_networks, pinned=pinned))
         except ValueError as fault:
             problems.append(f"allowed_hosts[{index}]: {fault}")
     return rules

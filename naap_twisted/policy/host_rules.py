@@ -30,21 +30,26 @@ class HostRule:
     :ivar text: the entry as written.
     :ivar host: the normalised host or domain.
     :ivar below: the entry allows every name below ``host``, and not ``host`` itself.
+    :ivar local: no public name is spelled so; the name may lead into listed networks only.
     """
 
     text: str
     host: str
     below: bool = False
+    local: bool = False
 
 
-def parse_host_rule(entry: str, allow_networks: Sequence[AllowedNetwork] = ()) -> HostRule:
+def parse_host_rule(
+    entry: str, allow_networks: Sequence[AllowedNetwork] = (), *, pinned: bool = False
+) -> HostRule:
     """Read one entry of ``allowed_hosts``.
 
+    :param pinned: the host of a pinned base, which no page names; it may have an underscore.
     :raises ValueError: the text says why the entry is refused and what to write instead. It does
         not repeat an entry that may hold a password, such as a URL.
 
     >>> parse_host_rule("*.Example.org")
-    HostRule(text='*.Example.org', host='example.org', below=True)
+    HostRule(text='*.Example.org', host='example.org', below=True, local=False)
     """
     _check_shape(entry)
     if entry.startswith(("*.", ".")):
@@ -53,7 +58,7 @@ def parse_host_rule(entry: str, allow_networks: Sequence[AllowedNetwork] = ()) -
             return HostRule(entry, _domain(domain, entry), below=True)
     if "*" in entry:
         raise ValueError(f'{_quote(entry)}: a star may only stand first, as in "*.example.org"')
-    return HostRule(entry, _host(entry, allow_networks))
+    return _host(entry, allow_networks, pinned)
 
 
 def _check_shape(entry: str) -> None:
@@ -92,20 +97,23 @@ def _domain(domain: str, entry: str) -> str:
     return name
 
 
-def _host(entry: str, allow_networks: Sequence[AllowedNetwork]) -> str:
-    host = _parse(f"[{entry}]" if _BARE_IPV6.fullmatch(entry) else entry, entry)
+def _host(entry: str, allow_networks: Sequence[AllowedNetwork], pinned: bool) -> HostRule:
+    host = _parse(f"[{entry}]" if _BARE_IPV6.fullmatch(entry) else entry, entry, pinned)
     address = address_of(host)
     if address is not None:
         _check_covered(address, entry, allow_networks)
-        return host
-    if host == "localhost" and allow_networks:
-        return host
-    if "." not in host:
-        fix = "add its network to allow_networks" if host == "localhost" else "write its full name"
-        raise ValueError(f'"{entry}" is a single label; {fix}')
+        return HostRule(entry, host)
+    if "." not in host or "_" in host:
+        # What a container network calls "app" is no top-level domain: only addresses in
+        # allow_networks are connected to.
+        if allow_networks:
+            return HostRule(entry, host, local=True)
+        kind = "is a single label" if "." not in host else "has an underscore"
+        also = "" if host == "localhost" else "write its full name, or "
+        raise ValueError(f'"{entry}" {kind}; {also}add its network to allow_networks')
     if is_public_suffix(host):
         raise ValueError(f'"{entry}" is a public suffix, under which strangers hold names')
-    return host
+    return HostRule(entry, host)
 
 
 def _check_covered(
@@ -122,9 +130,9 @@ def _check_covered(
         raise ValueError(f'"{entry}" is closed: {verdict.reason}')
 
 
-def _parse(host: str, entry: str) -> str:
+def _parse(host: str, entry: str, underscores: bool = False) -> str:
     try:
-        return parse_host(host)
+        return parse_host(host, underscores=underscores)
     except ValueError as fault:
         raise ValueError(f"{_quote(entry)}: {fault}") from None
 

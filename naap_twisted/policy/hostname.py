@@ -29,10 +29,12 @@ _RIGHT_TO_LEFT = {"R", "AL", "AN"}
 
 # A server meets few hosts, and each of them often. Callers choose hosts, so the table is bounded.
 @lru_cache(maxsize=1024)
-def parse_host(text: str) -> str:
+def parse_host(text: str, *, underscores: bool = False) -> str:
     """The one spelling of a host: in lower case, without trailing dot and brackets, compressed.
 
     :param text: a name, an IPv4 address or an IPv6 address in brackets.
+    :param underscores: labels may hold them, as names that a container network gives do. The
+        operator may write such a name, and no page.
     :raises ValueError: *text* is not a host; the error gives the reason without any of *text*.
 
     >>> parse_host("API.example.com."), parse_host("[2001:DB8:0::1]")
@@ -50,7 +52,7 @@ def parse_host(text: str) -> str:
         raise ValueError(f"host is longer than {MAX_HOST} characters")
     labels = host.split(".")
     for label in labels:
-        _check_label(label)
+        _check_label(label.replace("_", "0") if underscores else label)
     if _NUMERIC.fullmatch(labels[-1]):
         # With a trailing dot "127.0.0.1." is a name to some resolvers and an address to others.
         if lowered.endswith(".") or not _DOTTED_QUAD.fullmatch(host):

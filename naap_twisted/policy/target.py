@@ -1,8 +1,10 @@
 """The parser of target URLs: a header's value, or what follows a pinned base. Pure.
 
-The grammar rejects and never repairs. It is a subset of RFC 3986 in ASCII in which every URL means
-the same to every parser: no userinfo, no backslash, no fragment, no dot segments, one spelling of a
-port. It normalises the case of scheme and host and the host's trailing dot, and nothing else.
+The grammar rejects and never repairs. Every URL of it has one origin to every parser: no userinfo,
+no backslash before the query, no fragment, no dot segments, one spelling of a port. It normalises
+the case of scheme and host and the host's trailing dot, and nothing else. Path and query hold any
+visible ASCII, because browsers leave some of it as it is (WHATWG URL, "percent-encode sets"), where
+RFC 3986 wants it escaped, and the upstream has to get what was signed, or what it documents.
 """
 
 from __future__ import annotations
@@ -18,16 +20,16 @@ from ..model import DEFAULT_PORTS, Target
 from .hostname import a_label_form, parse_host
 
 MAX_URL = 4096
-"""Bytes that a target URL may have."""
+"""Bytes that a target URL may have before its query."""
+MAX_QUERY = 8192
+"""Bytes that its query may have."""
 
-_PCHAR = rb"A-Za-z0-9\-._~!$&'()*+,;=:@"
-_ESCAPED = rb"%[0-9A-Fa-f]{2}"
-_PATH = rb"(?:/(?:[/" + _PCHAR + rb"]++|" + _ESCAPED + rb")*+)?"
-# RFC 3986 wants brackets escaped in a query, but browsers leave them and SDKs write "a[]=b".
-_QUERY = rb"(?:\?(?:[/?\[\]" + _PCHAR + rb"]++|" + _ESCAPED + rb")*+)?"
+# Visible ASCII but "#", "?" and a backslash, which browsers turn into a slash; then all but "#".
+_PATH = rb"(?:/[\x21\x22\x24-\x3e\x40-\x5b\x5d-\x7e]*+)?"
+_QUERY = rb"(?:\?[\x21\x22\x24-\x7e]*+)?"
 _TARGET = re.compile(
     rb"([Hh][Tt][Tt][Pp][Ss]?)://"
-    rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z.-]+)"
+    rb"(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)"
     rb"(?::([1-9][0-9]{0,4}))?"
     rb"(" + _PATH + rb")(" + _QUERY + rb")"
 )
@@ -45,17 +47,21 @@ _ODD_IN_BASE = re.compile(
     rb"|(?P<slash>%2f|%5c)"
     rb"|(?P<control>%[01][0-9a-f]|%7f)"
     rb"|(?P<double>%(?:25)+(?:2e|2f|5c|3b))"
-    rb"|(?P<overlong>%c[01]|%e0%[89]|%f0%8)",
+    rb"|(?P<overlong>%c[01]|%e0%[89]|%f0%8)"
+    rb"|(?P<percent>%(?![0-9a-f]{2}))"
+    rb"|(?P<character>[^/%a-z0-9\-._~!$&'()*+,=:@])",
     re.IGNORECASE,
 )
 # Below a pinned base the path is the boundary, so no path may climb, however often an upstream
-# decodes it and whatever it then drops: blanks and controls (WHATWG), parameters (Tomcat's
-# "/..;x"), all that follows a "?", a "#" or a NUL. Every level of decoding is searched.
-_BLANKS = rb"[\x00-\x20\x7f]*"
+# decodes it and whatever it then drops: blanks and controls (WHATWG), half an escape, parameters
+# (Tomcat's "/..;x"), all that follows a "?", a "#" or a NUL. IIS takes "%u002e" for a dot. Every
+# level of decoding is searched.
+_BLANKS = rb"(?:[\x00-\x20\x7f]|%[0-9A-Fa-f]?)*+"
 _CLIMBS = re.compile(
     rb"(?P<dot>/" + _BLANKS + rb"\." + _BLANKS + rb"(?:\." + _BLANKS + rb")?(?=[/;?#]|\Z))"
     rb"|(?P<backslash>\\)"
     rb"|(?P<nul>\x00)"
+    rb"|(?P<wide>%[uU][0-9A-Fa-f]{4})"
     rb"|(?P<overlong>[\xc0\xc1]|\xe0[\x80-\x9f]|\xf0[\x80-\x8f])"
 )
 _MOST_DECODINGS = 4
@@ -69,21 +75,22 @@ _REASONS = {
     "nul": "encoded NUL in the path",
     "double": "doubly encoded character in the path",
     "overlong": "overlong UTF-8 in the path",
+    "wide": "%u escape in the path",
+    "percent": "malformed percent encoding",
+    "character": "character outside RFC 3986 in the path",
 }
 
 # These only word a refusal that _TARGET or _REMAINDER has already made; the first match counts.
-_PERCENT_FAULT = (re.compile(rb"%(?![0-9A-Fa-f]{2})"), "malformed percent encoding")
 _CHARACTER_FAULTS = (
     (re.compile(rb"[\x80-\xff]"), "non-ASCII character"),
     (re.compile(rb"[\x00-\x1f\x7f]"), "control character"),
     (re.compile(rb" "), "space, or a list of URLs"),
-    (re.compile(rb"\\"), "backslash"),
+    (re.compile(rb"\A[^?]*\\"), "backslash"),
     (re.compile(rb"#"), "fragment"),
 )
 _REMAINDER_FAULTS = (
     *_CHARACTER_FAULTS,
     (re.compile(rb"\A[^/?]"), "does not continue the route's path with / or ?"),
-    _PERCENT_FAULT,
 )
 _URL_FAULTS = (
     *_CHARACTER_FAULTS,
@@ -102,24 +109,24 @@ _URL_FAULTS = (
         re.compile(rb"\A[^/]*//[^\[/?:]*[^0-9A-Za-z.\-/?:]"),
         "host label is not letters, digits and inner hyphens",
     ),
-    _PERCENT_FAULT,
 )
 
 
-def parse_target(raw: bytes, header: str = "X-Target-URL") -> Target:
+def parse_target(raw: bytes, header: str = "X-Target-URL", *, underscores: bool = False) -> Target:
     """The URL that a request header names.
 
     A list of URLs in one header is refused here; a header that stands twice, the caller refuses.
 
-    :param raw: the header's value, at most :data:`MAX_URL` bytes.
+    :param raw: the header's value, at most :data:`MAX_URL` bytes and :data:`MAX_QUERY` of query.
     :param header: the header's name, for the public message.
+    :param underscores: the host may have them: an upstream that is pinned to such a name wrote it.
     :raises InvalidTarget: the reason is precise, and holds no byte of *raw*.
 
     >>> parse_target(b"HTTPS://API.example.com:443/v1?a=b").url
     'https://api.example.com/v1?a=b'
     """
     try:
-        return _parse(raw)
+        return _parse(raw, underscores=underscores)
     except ValueError as fault:
         raise InvalidTarget(f"Invalid URL in {header} header", reason=str(fault)) from None
 
@@ -145,11 +152,13 @@ class PinnedBase:
             because people write keys there.
         """
         try:
-            base = _parse(url.encode("utf-8", "replace"))
+            base = _parse(url.encode("utf-8", "replace"), underscores=True)
             path, mark, _ = base.path_and_query.partition("?")
             if mark:
                 raise ValueError("a base URL has no query")
             _refuse_fault(_ODD_IN_BASE, path.encode("ascii"))
+            if "_" in base.host and base.scheme == "https":
+                raise ValueError("no certificate can be verified for a name with an underscore")
         except ValueError as fault:
             raise ConfigError(f"target: {fault}{_a_label_hint(url)}") from None
         return cls(base)
@@ -162,13 +171,12 @@ class PinnedBase:
         :raises InvalidTarget: it has illegal characters, or a path that could leave the base.
         """
         base, prefix = self.base, self._prefix
-        if len(base.origin) + len(prefix) + len(remainder) > MAX_URL:
-            raise InvalidTarget(reason=f"longer than {MAX_URL} bytes")
         match = _REMAINDER.fullmatch(remainder)
         if match is None:
             raise InvalidTarget(reason=_why_refused(remainder, _REMAINDER_FAULTS))
         path, query = match.groups()
         try:
+            _check_lengths(len(base.origin) + len(prefix) + len(path), len(query))
             _check_below(path)
         except ValueError as fault:
             raise InvalidTarget(reason=str(fault)) from None
@@ -188,14 +196,20 @@ class PinnedBase:
             )
         return self.join(rest.encode("ascii"))
 
+    def whole(self, raw: bytes) -> Target:
+        """The target that *raw*, a whole URL, names, as :meth:`within` judges it.
 
-def _parse(raw: bytes) -> Target:
-    if len(raw) > MAX_URL:
-        raise ValueError(f"longer than {MAX_URL} bytes")
+        :raises InvalidTarget: it is no URL, or not below the base.
+        """
+        return self.within(parse_target(raw, "target", underscores=True))
+
+
+def _parse(raw: bytes, *, underscores: bool = False) -> Target:
     match = _TARGET.fullmatch(raw)
     if match is None:
         raise ValueError(_why_refused(raw, _URL_FAULTS))
     scheme_bytes, host, port_bytes, path, query = match.groups()
+    _check_lengths(len(raw) - len(query), len(query))
     if _DOT_SEGMENT.search(path):
         raise ValueError("dot segment in the path")
     if _SECOND_URL.search(raw):
@@ -205,7 +219,15 @@ def _parse(raw: bytes) -> Target:
     if port > 65535:
         raise ValueError("port over 65535")
     path_and_query = ((path or b"/") + query).decode("ascii")
-    return Target(scheme, parse_host(host.decode("ascii")), port, path_and_query)
+    name = parse_host(host.decode("ascii"), underscores=underscores)
+    return Target(scheme, name, port, path_and_query)
+
+
+def _check_lengths(before_query: int, query: int) -> None:
+    if before_query > MAX_URL:
+        raise ValueError(f"longer than {MAX_URL} bytes")
+    if query > MAX_QUERY + 1:  # with its "?"
+        raise ValueError(f"query longer than {MAX_QUERY} bytes")
 
 
 def _check_below(path: bytes) -> None:
@@ -227,7 +249,7 @@ def _refuse_fault(faults: re.Pattern[bytes], path: bytes) -> None:
 
 def _why_refused(raw: bytes, faults: Sequence[tuple[re.Pattern[bytes], str]]) -> str:
     reasons = (reason for pattern, reason in faults if pattern.search(raw))
-    return next(reasons, "character outside RFC 3986 in the path or query")
+    return next(reasons, "not the form of a URL")
 
 
 def _a_label_hint(url: str) -> str:

@@ -62,7 +62,7 @@ class BodyPolicy:
         is_json = media_type(content_type) in _JSON_TYPES and not self._is_encoded(request)
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable):
-            return StreamedBody(body, self.limit), content_type
+            return StreamedBody(body, self.limit, self._missing(request)), content_type
         data = body.read_all(self.limit)
         if not isinstance(data, bytes):
             data = await data
@@ -77,7 +77,9 @@ class BodyPolicy:
 
         :raises UnsupportedMediaType: the route lists its types, so that it reads JSON.
         """
-        lines = request.requestHeaders.getRawHeaders(b"content-encoding", ())
+        lines = request.requestHeaders.getRawHeaders(b"content-encoding")
+        if lines is None:
+            return False
         codings = [part.strip() for line in lines for part in line.lower().split(b",")]
         named = [coding for coding in codings if coding not in (b"", b"identity")]
         if named and not self._any:
@@ -91,9 +93,16 @@ class BodyPolicy:
 
     def _nothing(self, request: IDownstreamRequest) -> tuple[None, None]:
         """The verdict on no body, and on a chunked body of no bytes."""
-        if self._required and request.method in _BODY_METHODS:
-            raise BodyRequired(f"Request body is required (Content-Type: {self._named})")
+        missing = self._missing(request)
+        if missing is not None:
+            raise missing
         return None, None
+
+    def _missing(self, request: IDownstreamRequest) -> BodyRequired | None:
+        """The refusal of *request* if it has no body; ``None`` where it needs none."""
+        if self._required and request.method in _BODY_METHODS:
+            return BodyRequired(f"Request body is required (Content-Type: {self._named})")
+        return None
 
     def _check_type(self, request: IDownstreamRequest) -> bytes:
         values = request.requestHeaders.getRawHeaders(b"content-type") or []

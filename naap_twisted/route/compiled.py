@@ -29,12 +29,11 @@ from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
 from ..secret import Secret
 from ..whip import rules as whip
-from .body import ANY_TYPE, BodyPolicy
+from .body import BodyPolicy
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
 
-_OCTETS = b"application/octet-stream"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
 # be followed, or not, depending on how the browser's packets arrived.
 _MOST_RESENT = 64 * 1024
@@ -97,7 +96,7 @@ def compile_route(written: RouteOptions) -> Route:
     body_policy = partial(
         BodyPolicy,
         limit=options.body_limit,
-        required=pinned is None,
+        required=options.body_required,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
     )
     headers = options.forward_headers
@@ -128,7 +127,7 @@ def compile_route(written: RouteOptions) -> Route:
             choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
             kept=_read_here(options),
         ),
-        response_rewrite=_response_rewrite(options),
+        response_rewrite=ResponseRewrite(options.relayed_headers, options.expose_headers),
         authorize=_authorize(options.authorize),
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
         cors=_cors(options, types if has_sessions else ()),
@@ -165,17 +164,11 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
     def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
         networks = (*options.allow_networks, *of_server)
         carries_key = bool(options.forward_headers)
-        return EgressPolicy(hosts, schemes, ports, networks, carries_key=carries_key)
+        return EgressPolicy(
+            hosts, schemes, ports, networks, carries_key=carries_key, pinned=pinned is not None
+        )
 
     return make
-
-
-def _response_rewrite(options: RouteOptions) -> ResponseRewrite:
-    types = options.content_type
-    default_type = _OCTETS if types[0] == ANY_TYPE else types[0].encode("ascii")
-    return ResponseRewrite(
-        options.relayed_headers, options.expose_headers, content_type=default_type
-    )
 
 
 def _methods(options: RouteOptions) -> tuple[bytes, ...]:

@@ -11,6 +11,7 @@ from ..whip.sessions import WebRtcSessions
 from .compiled import Route
 
 _MOST_DECIDED = 1024
+_LONGEST_DECIDED = 4096
 
 
 class Targets:
@@ -47,9 +48,10 @@ class Targets:
             pinned = self._route.pinned
             header = self._route.target_url_header
             vetted = self._egress.vet(pinned.join(raw) if pinned else parse_target(raw, header))
-            if len(self._decided) >= _MOST_DECIDED:
-                self._decided.clear()
-            self._decided[raw] = vetted
+            if len(raw) <= _LONGEST_DECIDED:
+                if len(self._decided) >= _MOST_DECIDED:
+                    self._decided.clear()
+                self._decided[raw] = vetted
         return vetted
 
     def _raw(self, request: IDownstreamRequest) -> bytes:

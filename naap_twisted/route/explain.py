@@ -47,7 +47,7 @@ def target_of(route: Route, url: str) -> Target:
     if route.pinned is None:
         return parse_target(raw, route.target_url_header)
     if not raw.startswith((b"/", b"?")) and raw:
-        return route.pinned.within(parse_target(raw, "target"))
+        return route.pinned.whole(raw)
     return route.pinned.join(raw)
 
 

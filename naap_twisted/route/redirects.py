@@ -84,8 +84,8 @@ def _next_hop(
     if len(values) != 1 or not isinstance(outbound.body, bytes | None):
         return None
     try:
-        target = parse_target(absolute_location(values[0], outbound.target.target))
-        return egress.vet(target if pinned is None else pinned.within(target))
+        location = absolute_location(values[0], outbound.target.target)
+        return egress.vet(pinned.whole(location) if pinned else parse_target(location))
     except ProxyError:
         return None
 

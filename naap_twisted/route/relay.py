@@ -89,7 +89,8 @@ async def relay(
     scrubber = inflater = None
     # An error may quote the key that it refuses, and a redirect's body its Location, so the body of
     # either is searched.
-    if (response.code >= 300 or (redact and _is_text(fields))) and guard and not bodiless:
+    searched = guard and (response.code >= 300 or (redact and _is_text(fields)))
+    if searched and not bodiless:
         coding = coding_of(response_fields(response))
         if coding and response.code >= 400:
             await _relay_encoded_error(request, response, fields, exposed, coding, guard)
@@ -97,7 +98,10 @@ async def relay(
         scrubber, inflater = Scrubber(guard), _passing_inflater(coding, response)
         fields = fields if inflater is None else _without_coding(fields)
     _begin(request, response, fields, exposed)
-    if response.length is not UNKNOWN_LENGTH and not bodiless and scrubber is None:
+    if bodiless:
+        if request.method == b"HEAD" and not searched:
+            _tell_length(request, response)
+    elif response.length is not UNKNOWN_LENGTH and scrubber is None:
         length = b"%d" % response.length
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
     body = getattr(response, "complete_body", None)
@@ -110,6 +114,16 @@ async def relay(
         request.write(b"")
     response.deliverBody(passage)
     await passage.done
+
+
+def _tell_length(request: IDownstreamRequest, response: IResponse) -> None:
+    """Say of a HEAD how long the body of a GET is, where the upstream did (RFC 9110 section 8.6).
+
+    A body that is searched may come out of that with another length.
+    """
+    lengths = [value for name, value in response_fields(response) if name == b"content-length"]
+    if len(lengths) == 1 and response.code not in (204, 304):
+        request.responseHeaders.setRawHeaders(b"Content-Length", lengths)
 
 
 def _begin(
@@ -225,11 +239,15 @@ def _without_coding(fields: Fields) -> Fields:
 
 
 def _is_text(fields: Fields) -> bool:
-    """Whether ``redact_bodies`` searches a body of this Content-Type: a text, or parts of one."""
-    return any(
+    """Whether ``redact_bodies`` searches a body of this Content-Type: a text, or parts of one.
+
+    A body without a type is anything, so a text, too.
+    """
+    # Of several, readers do not agree on which counts.
+    types = [value for name, value in fields if name == b"Content-Type"]
+    return not types or any(
         kind.startswith(b"text/") or kind.endswith((b"+json", b"+xml")) or kind in _TEXTS
-        for name, value in fields
-        if name == b"Content-Type"  # of several, readers do not agree on which counts
+        for value in types
         for kind in map(media_type, value.split(b","))
     )
 

@@ -8,19 +8,26 @@ would act in another account without it; any other is dropped, and its name goes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
 from attrs import frozen
 
 from ..errors import HeaderNotAllowed
-from ..headers import ACCOUNT_CHOOSING, HOP_BY_HOP, KEPT_HERE, HeaderPatterns, added, is_token
+from ..headers import (
+    ACCOUNT_CHOOSING,
+    CONNECTION_FIELDS,
+    KEPT_HERE,
+    HeaderPatterns,
+    added,
+    is_token,
+)
 from ..model import HeaderPairs, HeaderValue
 from ..secret import Secret
 
 USER_AGENT = b"naap-proxy"
 
-_FRAMING = HOP_BY_HOP | {b"host", b"content-length", b"expect"}
+_FRAMING = frozenset(name.encode("ascii") for name in CONNECTION_FIELDS)
 # A body that is searched for secrets must not come encoded. A page that a route lets name codings
 # may ask for them.
 _NO_CODING = (b"Accept-Encoding", b"identity")
@@ -168,13 +175,13 @@ class RequestRewrite:
         *,
         content_type: bytes | None,
         request_id: str,
-        dropped: Callable[[bytes], object] = bool,
+        dropped: list[bytes],
     ) -> HeaderPairs:
         """The fields to send; framing belongs to the connection.
 
         :param browser: the browser's header table.
         :param content_type: the body's, if there is a body.
-        :param dropped: takes the name of each field that is lost.
+        :param dropped: gets the name of each field that is lost.
         :raises HeaderNotAllowed: a field chooses an account, and the route does not name it.
         """
         # A callable's fields are one user's, so their names are not kept for the next request.
@@ -201,7 +208,7 @@ class RequestRewrite:
                 elif _as_read(name) not in ours:
                     if lower is _REFUSED:
                         raise self._refusal(name)
-                    dropped(name)
+                    dropped.append(name)
             elif lower not in ours:
                 passing.append((lower, name, values))
         for lower, name, values in passing:

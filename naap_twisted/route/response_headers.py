@@ -71,15 +71,12 @@ class ResponseRewrite:
 
     :param relayed: names and prefixes of fields that are relayed under their own names and exposed.
     :param exposed_as: fields that are relayed under another name, and exposed.
-    :param content_type: the Content-Type of a response that has none.
     """
 
     def __init__(
         self,
         relayed: Sequence[str],
         exposed_as: Sequence[ExposeHeader],
-        *,
-        content_type: bytes,
     ) -> None:
         self._exposed_as: dict[bytes, list[bytes]] = {}
         for pair in exposed_as:
@@ -87,7 +84,6 @@ class ResponseRewrite:
         self._relayed = HeaderPatterns(relayed)
         # Its own name is taken: this server tells its own id, by which its log is searched.
         self._rename("X-Request-ID", "X-Upstream-Request-ID")
-        self._content_type = content_type
         self._private = not self._relayed.match(b"cache-control")
         relayed_names = {name.lower().encode() for name in self._relayed.names}
         self._named = relayed_names | _ALWAYS_RELAYED | self._exposed_as.keys()
@@ -108,7 +104,7 @@ class ResponseRewrite:
                 nominated |= {part.strip().lower() for part in value.split(b",")}
         out: list[tuple[bytes, bytes]] = []
         exposed: list[bytes] = []
-        typed = streamed = False
+        streamed = False
         decisions = self._decisions
         for name, value in fields:
             decision = decisions.get(name) or self._decide(name)
@@ -120,14 +116,12 @@ class ResponseRewrite:
                 value = absolute_location(value, target)
             value = guard.clean(value)
             if name == b"content-type":
-                typed, streamed = True, value.lower().startswith(STREAMS)
+                streamed = value.lower().startswith(STREAMS)
             for new in decision.names:
                 out.append((new, value))
             for new in decision.exposed:
                 if new not in exposed:
                     exposed.append(new)
-        if not typed:
-            out.append((b"Content-Type", self._content_type))
         if self._private or not any(name == b"Cache-Control" for name, _ in out):
             out.append((b"Cache-Control", b"private, no-store"))
         if streamed and any(name == b"Content-Type" and is_stream(value) for name, value in out):

@@ -6,7 +6,6 @@ into the next; :meth:`MountedProxy.serve` calls them in order and is the place t
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Unpack
 
 from attrs import frozen
@@ -148,13 +147,16 @@ class MountedProxy(Answering):
             made = await patience.settle(route.forward(request), "forward_headers")
             injected = injected_headers(made or {})
             guard = Guard(injected)
+        dropped: list[bytes] = []
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
             content_type=content_type,
             request_id=record.request_id,
-            dropped=partial(self._dropped, record),
+            dropped=dropped,
         )
+        for name in dropped:
+            self._tell_dropped(record, name)
         outbound = OutboundRequest(
             request.method, vetted, headers, body, route.timeouts, record.caller, identity
         )
@@ -172,7 +174,7 @@ class MountedProxy(Answering):
         record.upstream_status = response.code
         await self._answer(request, response, target, guard)
 
-    def _dropped(self, record: ExchangeRecord, name: bytes) -> None:
+    def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
         if name.lower() in self._bound.gate.token.headers:
             return

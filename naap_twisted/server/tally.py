@@ -63,7 +63,8 @@ class Tally:
         route = self.routes.get(record.route)
         if route is None:
             route = self.routes[record.route] = RouteTally()
-        route.statuses[status // 100 if status < 600 else 0] += 1
+        # A client takes a status of an unknown class for a 5xx (RFC 9110 section 15).
+        route.statuses[min(status // 100, 5)] += 1
         route.durations[bisect_left(BOUNDS, seconds)] += 1
         route.seconds += seconds
         route.dropped += record.dropped

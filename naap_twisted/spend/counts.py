@@ -37,7 +37,7 @@ class Counts:
     def of(cls, record: ExchangeRecord) -> Counts:
         """The numbers of one finished exchange."""
         counts = cls(requests=1, bytes_in=record.bytes_in, bytes_out=record.bytes_out)
-        by_class = f"status_{record.upstream_status // 100}xx"
+        by_class = f"status_{min(record.upstream_status // 100, 5)}xx"
         if by_class in NAMES:
             setattr(counts, by_class, 1)
         else:

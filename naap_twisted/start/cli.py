@@ -8,23 +8,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
+from ..admin.decision import Question, decide
 from ..config import load_config
-from ..errors import ConfigError
+from ..errors import BadRequest, ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
 from ..options.provider import parse_provider, provider_text
 from ..options.server import Config
-from ..route.explain import Step, explain
-from ..route.spine import MountedProxy
 from ..server.cautions import as_root
-from ..server.plugin_server import PluginServer, resolver_of
+from ..server.plugin_server import PluginServer
 from .assembly import checked_server, import_from_here
 from .describe import describe
 
@@ -62,15 +61,18 @@ def _parser() -> argparse.ArgumentParser:
         return added
 
     check = command("check", "validate CONFIG and print what each route allows", run=_check)
-    why = command(
-        "explain", "say whether ROUTE would reach URL, and why", run=_explain, unfit=USAGE
-    )
+    why = command("explain", "say whether a request would pass, and why", run=_explain, unfit=USAGE)
     about = "seal every user's key with the first of keys.master_key"
     rotate = command("rotate-keys", about, run=_rotate_keys)
     for each in (check, why, rotate):
         each.add_argument("config", metavar="CONFIG")
     why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
     why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
+    why.add_argument("--method", help="the request's; the route's first where it is left out")
+    why.add_argument("--origin", default="", help="the page's, for what a browser would do")
+    why.add_argument(
+        *("--header", "-H"), action="append", default=[], help="'Name: value', any number of them"
+    )
     command("new-master-key", "print a key for keys.master_key", text=new_master_key)
     listing = command("options", "print every option, of files and of code", text=reference.text)
     form = listing.add_mutually_exclusive_group()
@@ -106,32 +108,61 @@ def _check(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     config, server = _load(options.config)
-    proxies = [m.proxy for m in server.routes() if options.route in (m.path, m.full_path)]
-    if not proxies or proxies[0] is None:
+    mounts = [m for m in server.routes() if m.proxy and options.route in (m.path, m.full_path)]
+    if not mounts:
         known = ", ".join(route.path for route in config.proxy)
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
-    steps = _run(config, proxies[0], options.url)
-    for step in steps:
-        print(f"{step.name:8} {'ok' if step.allowed else 'REFUSED':8} {step.text}")
-    allowed = all(step.allowed for step in steps)
-    print(f"{'decision':8} {'allowed' if allowed else 'refused'}")
+    headers = dict(_header(text) for text in options.header)
+    method = options.method or mounts[0].methods[0]
+    asked = {"route": options.route, "method": method, "url": options.url}
+    try:
+        question = Question.read({**asked, "origin": options.origin, "headers": headers})
+    except BadRequest as error:
+        print(error.message, file=sys.stderr)
+        return USAGE
+    return _tell(_run(server, question))
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, _, value = text.partition(":")
+    return name.strip(), value.strip()
+
+
+def _tell(found: Mapping[str, Any]) -> int:
+    """Print what the console shows, a line for each step, header and problem."""
+    for step in found["steps"]:
+        if step["name"] == "header":
+            continue  # stands below, with the other headers
+        print(f"{step['name']:9} {'ok' if step['passed'] else 'REFUSED':9} {step['text']}")
+    for each in found["headers"]:
+        print(f"{'header':9} {each['fate']:9} {each['name']} {each['text']}{_to_allow(each)}")
+    for problem in found["preflight"]["problems"]:
+        print(f"{'preflight':9} {'REFUSED':9} {problem['text']}{_to_allow(problem)}")
+    allowed = found["allowed"] and found["preflight"]["allowed"]
+    if found["hint"]:
+        print(f"{'to allow it:':19} {found['hint']}")
+    print(f"{'decision':9} {'allowed' if allowed else 'refused'}")
     return ALLOWED if allowed else REFUSED
 
 
-def _run(config: Config, proxy: MountedProxy, url: str) -> list[Step]:
-    steps: list[Step] = []
+def _to_allow(told: Mapping[str, Any]) -> str:
+    return f"; to allow it: {told['hint']}" if told["hint"] else ""
+
+
+def _run(server: PluginServer, question: Question) -> dict[str, Any]:
+    found: dict[str, Any] = {}
 
     async def run(reactor: Any) -> None:
-        steps.extend(await explain(proxy, url, resolver_of(config.upstream, reactor), reactor))
+        found.update(await decide(server, question, reactor))
 
     try:
         task.react(lambda reactor: Deferred.fromCoroutine(run(reactor)))
     except SystemExit:
-        # react() ends every run so; without a step it was an error, which it has shown.
-        if not steps:
+        # react() ends every run so; without an answer it was an error, which it has shown.
+        if not found:
             raise
-    return steps
+    return found
 
 
 def _rotate_keys(options: argparse.Namespace) -> int:

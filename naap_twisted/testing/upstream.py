@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
 from ..framing.body import BodyDecoder, body_decoder
-from ..framing.fields import HeadBuffer, HeadLimits
+from ..framing.fields import FramingError, HeadBuffer, HeadLimits
 from ..framing.head import RequestHead, parse_request
 from .watchable import Watchable
 
@@ -159,7 +159,10 @@ class _Scripted(Protocol):
             self._upstream.requests.append(received)
         received.raw += data
         if received.head is None:
-            complete = self._head.feed(data)
+            try:
+                complete = self._head.feed(data)
+            except FramingError:
+                complete = None  # it is recorded, as a TLS handshake is, and never answered
             if complete is None:
                 return b""
             head, data = complete

@@ -23,7 +23,7 @@ from ..deadlines import NEVER, Ticker
 from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadLimits, KnownLines
-from ..framing.head import parse_response
+from ..framing.head import ResponseHead, check_status_line, parse_response
 from ..model import OutboundRequest
 from . import states
 from .response import UpstreamResponse
@@ -32,7 +32,10 @@ from .states import State
 from .wire import serialise_head
 
 _LIMITS = HeadLimits(size=64 * 1024, lines=200)
-_MAX_INTERIM = 8
+# Interim answers, and their bytes, that one exchange may have. A server that converts a document
+# may send a 102 every second; what bounds them in time is the deadline of the head.
+_MAX_INTERIM = 100
+_MAX_INTERIM_BYTES = 256 * 1024
 
 #: An origin under one egress policy, and the user whose own key goes there; ``None``: the route's.
 PoolKey = tuple[Hashable, str | None]
@@ -80,7 +83,8 @@ class UpstreamConnection(Sender):
         self._decoder: BodyDecoder | None = None
         self._head = HeadBuffer(_LIMITS)
         self._known = KnownLines()
-        self._interim = 0
+        self._interim = self._interim_bytes = 0
+        self._odd = False
         self._total_at = NEVER
         self._reading = True
         self._heard = False
@@ -127,7 +131,8 @@ class UpstreamConnection(Sender):
             raise
         self._outbound = outbound
         self._total_at = total_at
-        self._interim = 0
+        self._interim = self._interim_bytes = 0
+        self._odd = False
         self._heard = False
         answer = self._answer = Deferred(lambda _: self.abort())
         self._ticker.watch(self)
@@ -153,19 +158,21 @@ class UpstreamConnection(Sender):
         while self.state.answer is states.AWAITED:
             block_and_rest = self._head.feed(data)
             if block_and_rest is None:
+                line = self._head.first_line()
+                if line is not None:
+                    check_status_line(line)
                 return
             block, data = block_and_rest
             head = parse_response(block, outbound.method, _LIMITS, self._known)
             if head.status < 200:
-                self._interim += 1
-                if head.status == 101 or self._interim > _MAX_INTERIM:
-                    raise FramingError(f"interim answer {head.status} not accepted")
+                self._count_interim(head, len(block))
                 if not data:
                     return
                 continue
             if self.state is states.WRITTEN and not unsent(self.transport):
                 self.state = states.ON_GONE[self.state]
-            self.state = (states.ON_HEAD if head.keep_alive else states.ON_LAST_HEAD)[self.state]
+            goes_on = head.keep_alive and not self._odd
+            self.state = (states.ON_HEAD if goes_on else states.ON_LAST_HEAD)[self.state]
             if self.state is states.OVERTAKEN and head.status >= 400:
                 self._refused()
             response = UpstreamResponse(head, self._flow, self.abort)
@@ -185,6 +192,16 @@ class UpstreamConnection(Sender):
             self._finish(data)
         elif data and not self.closed:
             self._read_body(data)
+
+    def _count_interim(self, head: ResponseHead, size: int) -> None:
+        """Count an interim answer; an odd one makes the final answer the connection's last."""
+        self._interim += 1
+        self._interim_bytes += size
+        self._odd = self._odd or not head.keep_alive
+        if head.status == 101:
+            raise FramingError("a protocol was switched that nobody asked to switch")
+        if self._interim > _MAX_INTERIM or self._interim_bytes > _MAX_INTERIM_BYTES:
+            raise FramingError("too many interim answers")
 
     def _complete(self, response: UpstreamResponse, body: bytes) -> None:
         """Take a small answer in one piece: its exchange is over before the relay hears of it."""
@@ -220,7 +237,8 @@ class UpstreamConnection(Sender):
         response = self._response
         if response is None or self.closed:
             return
-        self._end(states.ON_BROKEN if surplus else states.ON_END)
+        odd = self._decoder is not None and self._decoder.odd
+        self._end(states.ON_BROKEN if surplus or odd else states.ON_END)
         if self.state is states.IDLE:
             self._release()
         else:

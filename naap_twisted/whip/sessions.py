@@ -11,7 +11,7 @@ from ..errors import InvalidTarget, NotFound
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
-from ..policy.target import parse_target
+from ..policy.target import MAX_URL, parse_target
 from .key import LocationKey
 from .location import BadToken, sign, verify
 from .rules import OFFER, SESSION_METHODS
@@ -52,9 +52,8 @@ class WebRtcSessions:
         token, now = request.uri[len(self._prefix) :], self._clock()
         user = _user_of(request)
         try:
-            return parse_target(
-                verify(self._key.open(), token, user=user, route=self._path, now=now)
-            )
+            url = verify(self._key.open(), token, user=user, route=self._path, now=now)
+            return parse_target(url, underscores=True)
         except BadToken as error:
             raise NotFound("No such session", reason=f"Location: {error}") from None
         except InvalidTarget as error:
@@ -73,9 +72,11 @@ class WebRtcSessions:
 
     def _signed(self, request: IDownstreamRequest, url: bytes) -> bytes:
         try:
-            parse_target(url)
+            parse_target(url, underscores=True)
         except InvalidTarget:
             return url  # no URL that this proxy could request; the client may know what it is
+        if len(url) > MAX_URL:
+            return url  # nor could a browser ask for what would be made of it
         expires = int(self._clock() + self._ttl)
         user = _user_of(request)
         return self._prefix + sign(

@@ -18,6 +18,9 @@ HEALTH_PATH = b"/healthz"
 class Wrapper(HeadResource):
     """A layer around *inner*. Subclasses decide in :meth:`admit` whether the request goes on."""
 
+    #: What marks an answer marks also those to heads that could not be read.
+    sees_refused = True
+
     def __init__(self, inner: IResource) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.inner = inner

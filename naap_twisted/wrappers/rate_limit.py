@@ -35,8 +35,8 @@ class RateLimited(Wrapper):
 
     def admit(self, request: IDownstreamRequest) -> bool:
         """Let the request go on now, or later where the limiter answers with a Deferred."""
-        if request.path == HEALTH_PATH:
-            return True
+        if request.path == HEALTH_PATH or getattr(request, "refusal", None) is not None:
+            return True  # a head that could not be read is charged already
         try:
             decision = self._limiter.hit(rate_key(request.record.client))
         except Exception:

@@ -97,7 +97,11 @@ CORPUS = [
     ("encoded CRLF", ODD, _get(b"%P/a%0d%0aX-A:%20b")),
     ("bad percent", ODD, _get(b"%P/%zz")),
     ("fragment", ODD, _get(b"%P/g#frag")),
-    ("pipe and quotes", ODD, _get(b"%P/a|b\"<>^`{}")),
+    ("pipe and quotes", VALID, _get(b"%P/a|b\"<>^`{}")),
+    ("JSON in the query", VALID, _get(b'%P/g?filter={"a":1}&t=a|b^`[c]')),
+    ("backslash in the query", VALID, _get(b"%P/g?a\\b")),
+    ("lone percent in the query", VALID, _get(b"%P/g?a=50%&b=%zz")),
+    ("lone percent in the path", ODD, _get(b"%P/100%/a")),
     ("raw UTF-8", HOSTILE, _get("%P/é".encode())),
     ("absolute form", HOSTILE, _get(b"http://a.example%P/g")),
     ("absolute form of another host", HOSTILE, _get(b"http://b.example%P/g")),
@@ -155,6 +159,7 @@ CORPUS = [
     ("folded trailer", HOSTILE, _post(_CHUNKED, body=b"1\r\na\r\n0\r\nX: a\r\n b\r\n\r\n")),
     ("length in a trailer", ODD, _post(_CHUNKED, body=b"1\r\na\r\n0\r\nContent-Length: 9\r\n\r\n")),
     # Heads.
+    ("bare LF after the first line", HOSTILE, b"GET %P/g HTTP/1.1\r\nHost: a.example\n\n"),
     ("bare LF lines", HOSTILE, _get(b"%P/g").replace(b"\r\n", b"\n")),
     ("folded header", HOSTILE, _get(b"%P/g", b"X-A: b\r\n c\r\n")),
     ("NUL in a value", HOSTILE, _get(b"%P/g", b"X-A: b\0c\r\n")),
@@ -181,7 +186,12 @@ CORPUS = [
     ("method with a colon", HOSTILE, b"GET: %P/g HTTP/1.1\r\n" + _H + b"\r\n"),
     ("CONNECT", HOSTILE, b"CONNECT b.example:443 HTTP/1.1\r\n" + _H + b"\r\n"),
     ("TRACE", HOSTILE, b"TRACE %P/g HTTP/1.1\r\n" + _H + b"\r\n"),
-    ("upgrade to h2c", HOSTILE, _get(b"%P/g", b"Connection: Upgrade\r\nUpgrade: h2c\r\n")),
+    ("upgrade to h2c", VALID, _get(b"%P/g", b"Connection: Upgrade\r\nUpgrade: h2c\r\n")),
+    ("upgrade to h2c with settings", VALID, _get(b"%P/g", b"Connection: Upgrade, HTTP2-Settings\r\n"
+                                                 b"Upgrade: h2c\r\nHTTP2-Settings: AAMA\r\n")),
+    ("upgrade to h2c with a body", VALID, _post(b"Connection: Upgrade\r\nUpgrade: h2c\r\n"
+                                               b"Content-Length: 3\r\n", body=b"abc")),
+    ("upgrade and a next request", VALID, _get(b"%P/g", b"Upgrade: h2c\r\n") + _get(b"%P/h")),
     ("connection drops the length", ODD, _post(b"Connection: Content-Length\r\n"
                                                b"Content-Length: 3\r\n", body=b"abc")),
     ("h2 preface", HOSTILE, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),

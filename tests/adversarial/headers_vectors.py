@@ -77,6 +77,8 @@ DROPPED = [
             b"TE: trailers, evil",
             b"Trailer: evil",
             b"Keep-Alive: evil",
+            b"Upgrade: evil",
+            b"HTTP2-Settings: evil",
             b"User-Agent: evil",
             b"X-Request-ID: evil evil",
             b"X-Request-ID: evil" + b"e" * 300,
@@ -161,8 +163,8 @@ MEANINGS = [
         HEAD + COMMON + _CLOSE + CHUNKED + (b"10000\r\n" + b" " * 65536 + b"\r\n") * 17,
         413,
     ),
-    refused("chunks of nothing", HEAD + COMMON + _CLOSE + CHUNKED + b"0\r\n\r\n"),
-    refused("length of nothing", HEAD + COMMON + _CLOSE + b"Content-Length: 0\r\n\r\n"),
+    Sent("chunks of nothing", HEAD + COMMON + _CLOSE + CHUNKED + b"0\r\n\r\n"),
+    Sent("length of nothing", HEAD + COMMON + _CLOSE + b"Content-Length: 0\r\n\r\n"),
     Sent(
         "OPTIONS for the server", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n" + _CLOSE + b"\r\n", (404,), 0
     ),

@@ -16,6 +16,7 @@ from .oracle import KEY
 CUT = 0
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 JSON = b'{"ok":1}'
+HINT = b"HTTP/1.1 103 Early Hints\r\n"
 LENGTH = b"Content-Length: 8\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 GOOD = HEAD + LENGTH + b"\r\n" + JSON
@@ -79,16 +80,22 @@ HEADS = [
     bad("half a head", HEAD, CLOSE),
     *(
         bad(f"status {status}", GOOD.replace(b" 200 OK", b" " + status.encode()))
-        for status in ("000", "099", "99", "600", "999", "2000", "20", "2OO", "")
+        for status in ("000", "099", "99", "1000", "0999", "2000", "20", "2OO", "")
     ),
     bad("status with a minus", GOOD.replace(b" 200", b" -200")),
     bad("status with a plus", GOOD.replace(b" 200", b" +200")),
     bad("101", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\nevil"),
     bad("101 then 200", b"HTTP/1.1 101 Switching Protocols\r\n\r\n" + GOOD),
-    bad("nine times 100", b"HTTP/1.1 100 Continue\r\n\r\n" * 9 + GOOD),
+    bad("101 times 102", b"HTTP/1.1 102 Processing\r\n\r\n" * 101 + GOOD),
+    bad("300 KB of hints", (HINT + b"Link: " + b"a" * 60_000 + b"\r\n\r\n") * 5 + GOOD),
     bad("100 then nothing", b"HTTP/1.1 100 Continue\r\n\r\n", CLOSE),
     bad("100 with a length", b"HTTP/1.1 100 Continue\r\nContent-Length: 4\r\n\r\nevil" + GOOD),
     bad("100 that is chunked", b"HTTP/1.1 100 Continue\r\n" + CHUNKED + b"0\r\n\r\n" + GOOD),
+    bad("bare LF, kept open", GOOD.replace(b"\r\n", b"\n")),
+    bad("bare LF after the first line, kept open", HEAD + b"Content-Length: 8\n\n" + JSON),
+    bad("bare LF in the last line, kept open", HEAD + b"A: b\r\nContent-Length: 8\n\r"),
+    bad("bare CR, kept open", GOOD.replace(b"\r\n", b"\r")),
+    bad("greeting of a mail server, kept open", b"220 mail.example ESMTP\r\n"),
     bad("bare LF", GOOD.replace(b"\r\n", b"\n") + b"\r\n\r\n"),
     bad("bare CR in the reason", GOOD.replace(b"OK", b"O\rSet-Cookie: evil=1")),
     bad("bare LF in the reason", GOOD.replace(b"OK", b"O\nSet-Cookie: evil=1")),
@@ -119,10 +126,6 @@ HEADS = [
         "HTTP/1.0 and TE",
         (HEAD + CHUNKED).replace(b"1.1", b"1.0") + b"8\r\n" + JSON + b"\r\n0\r\n\r\n",
     ),
-    bad(
-        "204 that is chunked", b"HTTP/1.1 204 No Content\r\n" + CHUNKED + b"4\r\nevil\r\n0\r\n\r\n"
-    ),
-    bad("204 with a length", b"HTTP/1.1 204 No Content\r\nContent-Length: 4\r\n\r\nevil"),
 ]
 
 BODIES = [
@@ -132,6 +135,9 @@ BODIES = [
     cut("chunk size negative", HEAD + CHUNKED + b"8\r\n" + JSON + b"\r\n-1\r\n"),
     cut("chunk size of nine digits", HEAD + CHUNKED + b"8\r\n" + JSON + b"\r\n100000000\r\n"),
     cut("chunk longer than its size", HEAD + CHUNKED + b"8\r\n" + JSON + b"evil\r\n0\r\n\r\n"),
+    cut("chunk size in two words", HEAD + CHUNKED + b"8\r\n" + JSON + b"\r\n0 8\r\n\r\n"),
+    cut("chunk size padded and LF", HEAD + CHUNKED + b"8\r\n" + JSON + b"\r\n0 \n\r\n"),
+    cut("chunk size padded too far", HEAD + CHUNKED + b"8" + b" " * 17 + b"\r\n" + JSON + b"\r\n"),
     cut("chunk ended by LF", HEAD + CHUNKED + b"8\r\n" + JSON + b"\n0\r\n\r\n"),
     cut("chunks without a last", HEAD + CHUNKED + b"8\r\n" + JSON + b"\r\n", CLOSE),
     cut("last chunk without its line", HEAD + CHUNKED + b"8\r\n" + JSON + b"\r\n0\r\n", CLOSE),
@@ -144,7 +150,10 @@ BODIES = [
     fine("close-delimited", HEAD + b"\r\n" + JSON, CLOSE, pooled=0),
     fine("HTTP/1.0", GOOD.replace(b"HTTP/1.1", b"HTTP/1.0"), pooled=0),
     fine("Connection: close", HEAD + b"Connection: close\r\n" + LENGTH + b"\r\n" + JSON, pooled=0),
-    fine("eight times 100", b"HTTP/1.1 100 Continue\r\n\r\n" * 8 + GOOD),
+    fine("nine times 102", b"HTTP/1.1 102 Processing\r\n\r\n" * 9 + GOOD),
+    fine("100 times 102", b"HTTP/1.1 102 Processing\r\n\r\n" * 100 + GOOD),
+    fine("102 with a length", b"HTTP/1.1 102 P\r\nContent-Length: 4\r\n\r\n" + GOOD, pooled=0),
+    fine("102 that is chunked", b"HTTP/1.1 102 P\r\n" + CHUNKED + GOOD, pooled=0),
     fine("103 with a cookie", b"HTTP/1.1 103 Early Hints\r\nSet-Cookie: evil=1\r\n\r\n" + GOOD),
     fine("no reason", GOOD.replace(b" OK", b"")),
     fine("another reason", GOOD.replace(b"OK", b"evil <script>")),
@@ -155,6 +164,22 @@ BODIES = [
         "surplus behind chunks", HEAD + CHUNKED + b"8\r\n" + JSON + b"\r\n0\r\n\r\nevil", pooled=0
     ),
     fine("204", b"HTTP/1.1 204 No Content\r\n\r\n", status=204, body=b""),
+    *(
+        fine(
+            f"204 {what}", b"HTTP/1.1 204 No Content\r\n" + raw, status=204, body=b"", pooled=pooled
+        )
+        for what, raw, pooled in (
+            ("with a length of zero", b"Content-Length: 0\r\n\r\n", 1),
+            ("with a length and no body", b"Content-Length: 2\r\n\r\n", 0),
+            ("with a length and a body", b"Content-Length: 4\r\n\r\nevil", 0),
+            ("with a length that is none", b"Content-Length: evil\r\n\r\n", 0),
+            ("with two lengths", b"Content-Length: 4\r\nContent-Length: 0\r\n\r\n", 0),
+            ("that is chunked, without chunks", CHUNKED, 0),
+            ("that is chunked", CHUNKED + b"0\r\n\r\n", 0),
+            ("that is chunked, with chunks", CHUNKED + b"4\r\nevil\r\n0\r\n\r\n", 0),
+            ("with another answer for a body", CHUNKED + GOOD.replace(b"ok", b"evil"), 0),
+        )
+    ),
     fine("204 and a body", b"HTTP/1.1 204 No Content\r\n\r\nevil", status=204, body=b"", pooled=0),
     fine(
         "304 and a body", b"HTTP/1.1 304 Not Modified\r\n\r\nevil", status=304, body=b"", pooled=0
@@ -164,6 +189,27 @@ BODIES = [
         b"HTTP/1.1 304 Not Modified\r\n" + LENGTH + b"\r\n",
         status=304,
         body=b"",
+    ),
+    *(
+        fine(f"304 {what}", b"HTTP/1.1 304 Not Modified\r\n" + raw, status=304, body=b"", pooled=0)
+        for what, raw in (
+            ("that is chunked", CHUNKED),
+            ("that is chunked, with chunks", CHUNKED + b"4\r\nevil\r\n0\r\n\r\n"),
+        )
+    ),
+    *(
+        fine(f"status {status}", GOOD.replace(b"200", status), body=None, status=int(status))
+        for status in (b"599", b"600", b"799", b"999")
+    ),
+    fine("chunk size padded", HEAD + CHUNKED + b"8  \r\n" + JSON + b"\r\n0\r\n\r\n", pooled=0),
+    fine("chunk size and a tab", HEAD + CHUNKED + b"8\t\r\n" + JSON + b"\r\n0\r\n\r\n", pooled=0),
+    fine("last chunk padded", HEAD + CHUNKED + b"8\r\n" + JSON + b"\r\n0 \r\n\r\n", pooled=0),
+    fine("extension", HEAD + CHUNKED + b'8;a="b c" ;d\r\n' + JSON + b"\r\n0;e\r\n\r\n"),
+    fine("padded before an extension", HEAD + CHUNKED + b"8 ;a\r\n" + JSON + b"\r\n0\r\n\r\n"),
+    fine(
+        "padded, and another answer behind",
+        HEAD + CHUNKED + b"8 \r\n" + JSON + b"\r\n0\r\n\r\n" + GOOD.replace(b"ok", b"evil"),
+        pooled=0,
     ),
     fine("HEAD with a length", HEAD + LENGTH + b"\r\n", body=b"", method=b"HEAD"),
     fine("HEAD and a body", GOOD.replace(b"ok", b"evil"), body=b"", pooled=0, method=b"HEAD"),

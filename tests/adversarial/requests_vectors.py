@@ -15,6 +15,7 @@ COMMON = b"Host: a\r\n" + REST
 BODY = b"Content-Length: 2\r\n\r\n{}"
 NEXT = HEAD + COMMON + b"Connection: close\r\n" + BODY
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+H2C = b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
 
 
 @frozen
@@ -23,12 +24,14 @@ class Request:
 
     :ivar statuses: of the answers, NEXT's included where it is served.
     :ivar sent: requests that the upstream gets, NEXT's included.
+    :ivar bodies: of those that are not ``{}``, the first of them.
     """
 
     name: str
     raw: bytes
     statuses: tuple[int, ...] = (400,)
     sent: int = 0
+    bodies: tuple[bytes, ...] = ()
 
 
 def refused(name, raw, status=400):
@@ -107,7 +110,9 @@ LENGTHS = [
         "TE between blanks",
         HEAD + COMMON + b"Transfer-Encoding: \t chunked \t\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     ),
-    Request("no length is no body", HEAD + COMMON + b"\r\n", (400, 200), 1),
+    Request("no length is no body", HEAD + COMMON + b"\r\n", (200, 200), 2, (b"",)),
+    Request("length zero", HEAD + COMMON + b"Content-Length: 0\r\n\r\n", (200, 200), 2, (b"",)),
+    Request("no chunk", HEAD + COMMON + CHUNKED + b"0\r\n\r\n", (200, 200), 2, (b"",)),
     Request(
         "body longer than its length", HEAD + COMMON + BODY + b"X" * 10 + b"\r\n", (200, 400), 1
     ),
@@ -125,6 +130,8 @@ CHUNKS = [
     chunks("size negative", b"-2\r\n{}\r\n0\r\n\r\n"),
     chunks("size after a space", b" 2\r\n{}\r\n0\r\n\r\n"),
     chunks("size before a space", b"2 \r\n{}\r\n0\r\n\r\n"),
+    chunks("size before a tab", b"2\t\r\n{}\r\n0\r\n\r\n"),
+    chunks("last size before a space", b"2\r\n{}\r\n0 \r\n\r\n"),
     chunks("size empty", b"\r\n{}\r\n0\r\n\r\n"),
     chunks("size no hex", b"g\r\n{}\r\n0\r\n\r\n"),
     chunks("size with an underscore", b"0_2\r\n{}\r\n0\r\n\r\n"),
@@ -218,9 +225,19 @@ LINES = [
     line("folded value", b"A: b", b" c"),
     line("folded with a tab", b"A: b", b"\tc"),
     refused("first line folded", HEAD + b" A: b\r\n" + COMMON + BODY),
-    line("Upgrade to websocket", b"Upgrade: websocket", b"Sec-WebSocket-Version: 13"),
-    line("Upgrade to h2c", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAAP__"),
-    line("HTTP2-Settings alone", b"HTTP2-Settings: AAMAAABkAAQAAP__"),
+    refused("all lines but the first ended by LF", HEAD + (COMMON + BODY).replace(b"\r\n", b"\n")),
+    refused("last line ended by LF", HEAD + COMMON + BODY.replace(b"\r\n", b"\n")),
+    refused("all lines but the first ended by CR", HEAD + (COMMON + BODY).replace(b"\r\n", b"\r")),
+    *(
+        fine(f"Upgrade {what}", HEAD + COMMON + lines + BODY)
+        for what, lines in (
+            ("to websocket", b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"),
+            ("to h2c", b"Connection: Upgrade, HTTP2-Settings\r\n" + H2C),
+            ("to h2c that Connection does not name", H2C),
+            ("to three", b"Connection: upgrade\r\nUpgrade: h2c, websocket\r\nUpgrade: TLS/1.2\r\n"),
+            ("that is not there", b"HTTP2-Settings: AAMAAABkAAQAAP__\r\n"),
+        )
+    ),
     line("X_Target_URL", b"X_Target_URL: http://127.0.0.2:{up}/"),
     line("X_Forwarded_For", b"X_Forwarded_For: 127.0.0.1"),
     line("Content_Type", b"Content_Type: text/html"),
@@ -230,6 +247,7 @@ LINES = [
     refused("101 header lines", HEAD + COMMON + b"A: b\r\n" * 97 + BODY, 431),
     refused("8 KB of path", HEAD.replace(b"/x", b"/" + b"x" * 8200) + COMMON + BODY, 414),
     refused("8 KB of query", HEAD.replace(b"/x", b"/x?" + b"x" * 8200) + COMMON + BODY, 414),
+    fine("8192 bytes of query", HEAD.replace(b"/x", b"/x?" + b"x" * 8192) + COMMON + BODY),
     fine("100 header lines", HEAD + COMMON + b"A: b\r\n" * 96 + BODY),
     fine("31 KB of blanks", HEAD + COMMON + b"A:" + b" " * 31_000 + b"\r\n" + BODY),
     fine("one empty line first", b"\r\n" + HEAD + COMMON + BODY),

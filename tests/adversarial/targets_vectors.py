@@ -23,6 +23,8 @@ class Target:
     line: bytes = b""
 
 
+# Visible ASCII, but what ends a URL.
+VISIBLE = b"/" + bytes(range(0x21, 0x7F)).replace(b"#", b"")
 HOST, PORT, SCHEME = "HOST_NOT_ALLOWED", "PORT_NOT_ALLOWED", "SCHEME_NOT_ALLOWED"
 
 THROUGH = [
@@ -55,6 +57,17 @@ THROUGH = [
         b"POST /?a%20HTTP/1.1%0d%0aHost:b HTTP/1.1",
     ),
     Target("encoded NUL", b"http://127.0.0.1:{up}/a%00b", "", b"POST /a%00b HTTP/1.1"),
+    *(
+        Target(what, b"http://127.0.0.1:{up}" + rest, "", b"POST " + rest + b" HTTP/1.1")
+        for what, rest in (
+            ("half an escape", b"/%2?%2"),
+            ("no escape", b"/%zz/100%?a=50%&b=%u0041"),
+            ("JSON in the query", b'/x?filter={"a":1}&t=a|b'),
+            ("all that is visible in the path", VISIBLE.replace(b"\\", b"").replace(b"?", b"")),
+            ("all that is visible in the query", b"/?" + VISIBLE),
+            ("another host behind the query", b"/?\\@127.0.0.2/"),
+        )
+    ),
 ]
 
 OTHER_HOSTS = [
@@ -172,8 +185,12 @@ SHAPES = [
     Target("quotes", b'"http://127.0.0.1:{up}/"'),
     Target("non-ASCII in the path", "http://127.0.0.1:{up}/é".encode()),
     Target("latin-1 in the path", b"http://127.0.0.1:{up}/\xe9"),
-    Target("half an escape", b"http://127.0.0.1:{up}/%2"),
-    Target("no escape", b"http://127.0.0.1:{up}/%zz"),
+    Target("space in the query", b"http://127.0.0.1:{up}/?a b"),
+    Target("tab in the query", b"http://127.0.0.1:{up}/?a\tb"),
+    Target("fragment behind a query", b"http://127.0.0.1:{up}/?a#b"),
+    Target("non-ASCII in the query", "http://127.0.0.1:{up}/?é".encode()),
+    Target("backslash in the path", b"http://127.0.0.1:{up}/a\\b"),
+    Target("over 8192 bytes of query", b"http://127.0.0.1:{up}/?" + b"a" * 8193),
     Target("over 4096 bytes", b"http://127.0.0.1:{up}/" + b"a" * 4096),
     Target("over 253 characters of host", b"http://" + b"a." * 130 + b"sub.example.org:{up}/"),
     Target("a label of 64", b"http://" + b"a" * 64 + b".sub.example.org:{up}/"),
@@ -229,6 +246,23 @@ REMAINDERS = [
         "",
         b"POST /base/http://127.0.0.2:1/ HTTP/1.1",
     ),
+    *(
+        Target(what, rest, "", b"POST /base" + rest + b" HTTP/1.1")
+        for what, rest in (
+            ("half an escape below", b"/%2?%2"),
+            ("no escape below", b"/%zz/100%?a=50%&b=%u0041"),
+            ("JSON in the query below", b'/x?filter={"a":1}&t=a|b'),
+            ("all that is visible below", VISIBLE.replace(b"\\", b"").replace(b"?", b"")),
+            ("all that is visible in the query below", b"?" + VISIBLE),
+        )
+    ),
+    Target("IIS's escape", b"/%u002e%u002e/admin"),
+    Target("IIS's escape of a slash", b"/a%u2215..%U2215admin"),
+    Target("half an escape among dots", b"/.%./admin"),
+    Target("half an escape behind dots", b"/..%2/admin"),
+    Target("escape of an escape", b"/%%32e%%32e/admin"),
+    Target("escaped digits of an escape", b"/%2%65%2%65/admin"),
+    Target("non-ASCII in the query below", "/a?é".encode(), "BAD_REQUEST"),
     Target("fragment below", b"/a#b"),
     Target("backslash below", b"/..\\admin"),
     Target("at the end of the mount", b"@127.0.0.2/", "NOT_FOUND"),

@@ -146,9 +146,10 @@ class SlowTests(Stage):
         await self.check(b"")
 
     async def test_tls_on_the_plain_port(self):
-        """A ClientHello has no line: it gets its time, and no more."""
-        hello = b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0\x03\x03" + bytes(range(11, 250))
-        await self.check(hello.replace(b"\n", b""), 408)
+        """A ClientHello is told by a CR or LF in it; without one it gets its time, and no more."""
+        hello = b"\x16\x03\x01\x00\xf4\x01\x00\x00\xf0\x03\x03" + bytes(range(14, 250))
+        await self.check(hello + b"\r" + hello, 400)
+        await self.check(hello, 408)
 
     async def test_half_a_request_line(self):
         """Slow loris, at its first line."""

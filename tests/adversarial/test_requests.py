@@ -17,8 +17,12 @@ class RequestStage(Stage):
         replies = await self.converse(*packets)
         self.assertEqual(tuple(reply.status for reply in replies), row.statuses, replies)
         self.assertTrue(all(reply.complete for reply in replies))
+        bodies = [received.body for received in self.upstream.requests]
+        others = [b"{}"] * (row.sent - len(row.bodies))
+        self.assertEqual(bodies, [*row.bodies, *others] if row.sent else [])
         for received in self.upstream.requests:
-            self.assertEqual(received.body, b"{}")
+            self.assertEqual(received.values("upgrade"), [])
+            self.assertEqual(received.values("http2-settings"), [])
         await self.judge(sent=row.sent)
 
 

@@ -4,6 +4,7 @@ import json
 
 from twisted.logger import globalLogPublisher
 
+from naap_twisted import create_external_proxy
 from naap_twisted.testing import ScriptedUpstream
 
 from .support import BrowserTestCase, PageServer, proxy_to
@@ -89,6 +90,24 @@ class CorsTests(BrowserTestCase):
         request_id, quota, secret = await self.browse(lambda page: page.evaluate(script, arguments))
         self.assertTrue(request_id)
         self.assertEqual((quota, secret), ("7", None))
+
+    async def test_too_long(self):
+        """A page reads that its URL, or a header of its own, was too long."""
+        await self.begin(None)
+        self.proxy.server.mount("/p", create_external_proxy(target=self.upstream.origin))
+        self.expect_console("414", "431")
+        for path, headers, code in (
+            (f"?{'q' * 5_000}", {}, 200),
+            (f"?{'q' * 9_000}", {}, 414),
+            ("", {"X-Trace-ID": "a" * 40_000}, 431),
+        ):
+            sent = {"Content-Type": "application/json", **headers}
+            url = f"{self.proxy.url}/api/v1/p{path}"
+            answer = await self.browse(
+                lambda page, url=url, sent=sent: page.evaluate(ASK, [url, sent])
+            )
+            self.assertEqual(answer.get("status"), code, answer)
+        self.assertEqual(len(self.upstream.requests), 1)
 
     async def test_preflight_is_remembered(self):
         """One preflight serves many requests: the browser keeps it for its max-age."""

@@ -40,6 +40,14 @@ class LiteralTests(SynchronousTestCase):
         )
         self.assertEqual(list(literal_keys(kept)), [])
 
+    def test_key(self) -> None:
+        """The option ``key`` by its own name, once; from the environment it is none."""
+        more = 'forward_headers = { X-Auth-Token = "sk-canary" }'
+        route = '[[proxy]]\npath = "/a"\nprovider = "anthropic"\nkey = "%s"\n' + more
+        for key, expected in (("sk-canary", ["proxy[0].key"]), ("${env:KEY}", [])):
+            found = list(literal_keys(config_of(proxy=route % key)))
+            self.assertEqual(found, [*expected, "proxy[0].forward_headers.X-Auth-Token"])
+
     def test_file(self) -> None:
         """Refused where others can read it, with the command that mends it; never the key."""
         path = Path(self.mktemp())

@@ -41,7 +41,10 @@ BAD_CHUNKS = {
     "0x size": b"0x3\r\nabc\r\n0\r\n\r\n",
     "size with underscore": b"1_0\r\n" + b"a" * 16 + b"\r\n0\r\n\r\n",
     "space before the size": b" 3\r\nabc\r\n0\r\n\r\n",
-    "space after the size": b"3 \r\nabc\r\n0\r\n\r\n",
+    "blanks inside the size": b"1 0\r\n" + b"a" * 16 + b"\r\n0\r\n\r\n",
+    "many blanks after the size": b"3" + b" " * 17 + b"\r\nabc\r\n0\r\n\r\n",
+    "another control after the size": b"3\x0b\r\nabc\r\n0\r\n\r\n",
+    "blanks and a bare LF": b"3 \nabc\r\n0\r\n\r\n",
     "not hex": b"g\r\nabc\r\n0\r\n\r\n",
     "nine digits": b"000000003\r\nabc\r\n0\r\n\r\n",
     "wraps 64 bits": b"10000000000000003\r\nabc\r\n0\r\n\r\n",
@@ -63,6 +66,15 @@ BAD_CHUNKS = {
     "big trailers": b"0\r\n" + (b"X: " + b"a" * 1000 + b"\r\n") * 10 + b"\r\n",
     "endless trailer": b"0\r\nX: " + b"a" * 9000,
 }
+
+# Sizes padded with blanks: an upstream's are read, and nothing that follows; a browser's are not.
+PADDED_CHUNKS = [
+    (b"3 \r\nabc\r\n0\r\n\r\n", b"abc"),
+    (b"3\r\nabc\r\n0 \r\n\r\n", b"abc"),
+    (b"3\t \r\nabc\r\n2\r\nde\r\n0\t\r\n\r\n", b"abcde"),
+    (b"3" + b" " * 16 + b"\r\nabc\r\n0     \r\nX: 1\r\n\r\n", b"abc"),
+    (b"a   \r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
+]
 
 
 def decode(decoder, pieces):
@@ -95,6 +107,20 @@ class Chunked(SynchronousTestCase):
                 decode(ChunkedDecoder(), [wire])
             with self.assertRaises(FramingError, msg=f"{name}, byte by byte"):
                 decode(ChunkedDecoder(), single_bytes(wire))
+
+    def test_padded(self):
+        """Blanks behind the size are an upstream's oddity, however the bytes are cut."""
+        for wire, payload in PADDED_CHUNKS:
+            for pieces in ([wire], single_bytes(wire)):
+                decoder = ChunkedDecoder()
+                self.assertEqual(decode(decoder, pieces), (payload, b""), wire)
+                self.assertTrue(decoder.odd, wire)
+                with self.assertRaises(FramingError, msg=wire):
+                    decode(ChunkedDecoder(1000), pieces)
+        for wire, _, _ in GOOD_CHUNKS:
+            decoder = ChunkedDecoder()
+            decode(decoder, [wire])
+            self.assertFalse(decoder.odd, wire)
 
     def test_cut(self):
         """A close at any byte before the last is not an end."""

@@ -15,8 +15,10 @@ from naap_twisted.framing.head import (
     CHUNKED,
     UNTIL_CLOSE,
     check_request_line,
+    check_status_line,
     parse_request,
     parse_response,
+    readable_part,
 )
 
 LIMITS = HeadLimits()
@@ -176,10 +178,20 @@ class Requests(TableCase):
             self.refused(host, parse_request, line, LIMITS)
 
     def test_refused_names(self):
-        """No protocol switch, and no name that CGI-like glue takes for another."""
-        for name in (b"Upgrade", b"HTTP2-Settings", b"Content_Length", b"transfer_encoding"):
+        """No name that CGI-like glue takes for another."""
+        for name in (b"Content_Length", b"transfer_encoding", b"X_Target_URL"):
             self.refused(name, post, name + b": 1\r\n")
         self.assertEqual(post(b"My_Header: 1\r\n").fields[-1], (b"my_header", b"1"))
+
+    def test_upgrades(self):
+        """An offer to switch the protocol is no reason to refuse (RFC 9110 section 7.8)."""
+        for fields in (
+            b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n",
+            b"Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n",
+            b"Upgrade: TLS/1.0, HTTP/2.0\r\n",
+        ):
+            head = post(fields)
+            self.assertEqual((head.body_length, head.keep_alive), (0, True))
 
     def test_lines(self):
         """Too many lines are told apart: they are a 431."""
@@ -197,6 +209,42 @@ class Requests(TableCase):
         check_request_line(b"GET / HTTP/1.1\r\n")
         for line in (b"GET /\r\n", b"\n", b"\x16\x03\x01\n", b"GET / HTTP/1.1\n"):
             self.refused(line, check_request_line, line)
+
+
+class Readable(SynchronousTestCase):
+    """What is read of a head that is refused."""
+
+    def test_readable(self):
+        """Its line, its host, and the fields before the first that is none; never a body."""
+        line = b"POST /a?b HTTP/1.1\r\n"
+        origin = b"Origin: https://a.example\r\n"
+        for block, names in (
+            (line + HOST + origin, [b"host", b"origin"]),
+            (line + HOST + origin + b"X: " + b"a" * 90, [b"host", b"origin"]),
+            (line + HOST + b"folded\r\n" + origin, [b"host"]),
+            (line + HOST + b"Content-Length: 1\r\n" * 2, [b"host", *[b"content-length"] * 2]),
+        ):
+            head = readable_part(block, LIMITS)
+            self.assertEqual((head.method, head.target), (b"POST", b"/a?b"))
+            self.assertEqual([name for name, _ in head.fields], names)
+            self.assertEqual((head.body_length, head.keep_alive), (CHUNKED, False))
+
+    def test_unreadable(self):
+        """Nobody can say which page sent it, or to whom."""
+        for block in (
+            b"",
+            b"POST /a HTTP/1.1\r\n",
+            b"POST /a HTTP/1.1\r\nOrigin: https://a.example\r\n",
+            b"POST /a HTTP/1.1\r\n" + HOST + HOST,
+            b"POST /a HTTP/1.1\r\nHost: a@b\r\n",
+            b"POST /a HTTP/1.1\n" + HOST,
+            b"POST http://a.example/ HTTP/1.1\r\n" + HOST,
+            b"OPTIONS * HTTP/1.1\r\n" + HOST,
+            b"CONNECT / HTTP/1.1\r\n" + HOST,
+            b"POST /a HTTP/1.2\r\n" + HOST,
+            b"POST /" + b"a" * 90,
+        ):
+            self.assertIsNone(readable_part(block, LIMITS), block)
 
 
 class Responses(TableCase):
@@ -217,13 +265,36 @@ class Responses(TableCase):
             (b"HTTP/1.1 204 No", b"", (204, 0, True)),
             (b"HTTP/1.1 204 No", b"Content-Length: 0\r\n", (204, 0, True)),
             (b"HTTP/1.1 304 No", b"Content-Length: 99\r\n", (304, 0, True)),
-            (b"HTTP/1.1 304 No", b"Transfer-Encoding: chunked\r\n", (304, 0, True)),
+            (b"HTTP/1.1 304 No", b"Transfer-Encoding: chunked\r\n", (304, 0, False)),
             (b"HTTP/1.1 100 Continue", b"", (100, 0, True)),
+            (b"HTTP/1.1 600 X", b"Content-Length: 0\r\n", (600, 0, True)),
+            (b"HTTP/1.1 999", b"Content-Length: 1\r\n", (999, 1, True)),
         ]:
             head = response(line, fields)
             self.assertEqual(
                 (head.status, head.body_length, head.keep_alive), expected, line + fields
             )
+
+    def test_no_room_for_a_body(self):
+        """A 204 or a 1xx that announces a body has none, and nothing follows it."""
+        for status in (b"204 No", b"100 Go", b"102 Wait"):
+            for fields in (
+                b"Content-Length: 5\r\n",
+                b"Content-Length: x\r\n",
+                b"Content-Length: 5\r\nContent-Length: 0\r\n",
+                b"Transfer-Encoding: chunked\r\n",
+                b"Transfer-Encoding: gzip\r\nContent-Length: 0\r\n",
+            ):
+                head = response(b"HTTP/1.1 " + status, fields)
+                self.assertEqual((head.body_length, head.keep_alive), (0, False), fields)
+            plain = response(b"HTTP/1.1 " + status, b"Content-Length: 0\r\n")
+            self.assertTrue(plain.keep_alive)
+
+    def test_early(self):
+        """A first line that is none is refused before the head is complete."""
+        check_status_line(b"HTTP/1.1 200 OK\r\n")
+        for line in (b"SSH-2.0-OpenSSH_9.2\r\n", b"220 mail ESMTP\r\n", b"HTTP/1.1 200 OK\n"):
+            self.refused(line, check_status_line, line)
 
     def test_head(self):
         """No answer to HEAD has a body, whatever it announces (RFC 9110 section 9.3.2)."""
@@ -241,7 +312,7 @@ class Responses(TableCase):
     def test_bad(self):
         """What is no status line, or announces what can not be, is refused."""
         for line in (
-            b"HTTP/1.1 600 X", b"HTTP/1.1 099 X", b"HTTP/1.1 000 X", b"HTTP/1.1 20 X",
+            b"HTTP/1.1 1000 X", b"HTTP/1.1 099 X", b"HTTP/1.1 000 X", b"HTTP/1.1 20 X",
             b"HTTP/1.1 2000 X", b"HTTP/1.1 +20 X", b"HTTP/1.1 20a X", b"HTTP/1.1  200 X",
             b"HTTP/1.1\t200 X", b"HTTP/1.2 200 X", b"HTTP/2 200 X", b"HTTP/2.0 200", b"ICY 200 OK",
             b"http/1.1 200 OK", b" HTTP/1.1 200 OK", b"200 OK", b"", b"<html>",
@@ -253,9 +324,7 @@ class Responses(TableCase):
             self.refused(name, response, b"HTTP/1.1 200 OK", fields)
             self.refused(f"{name}, to HEAD", response, b"HTTP/1.1 200 OK", fields, b"HEAD")
         for line, fields in [
-            (b"HTTP/1.1 204 No", b"Content-Length: 5\r\n"),
-            (b"HTTP/1.1 204 No", b"Transfer-Encoding: chunked\r\n"),
-            (b"HTTP/1.1 100 Go", b"Transfer-Encoding: chunked\r\n"),
+            (b"HTTP/1.1 304 No", b"Content-Length: 5, 5\r\n"),
             (b"HTTP/1.0 200 OK", b"Transfer-Encoding: chunked\r\n"),
         ]:
             self.refused(line + fields, response, line, fields)

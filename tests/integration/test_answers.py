@@ -118,12 +118,12 @@ class BodyTests(RefusalTestCase):
     REQUIRED = "Request body is required (Content-Type: application/json)"
 
     async def test_body_required(self):
-        self.start()
+        self.start(body_required=True)
         await self.refused(400, "BODY_REQUIRED", self.REQUIRED, _BAD, body=b"")
         await self.refused(400, "BODY_REQUIRED", self.REQUIRED, _BAD, body=None)
 
     async def test_empty_chunked_body_is_none(self):
-        self.start()
+        self.start(body_required=True)
         await self.refused(
             400, "BODY_REQUIRED", self.REQUIRED, Transfer_Encoding="chunked", body=b"0\r\n\r\n"
         )

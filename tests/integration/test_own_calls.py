@@ -113,7 +113,7 @@ class OwnCallsTests(IntegrationTestCase):
         """What no route would take, no client does."""
         server = self.serve().server
         for options, line in (
-            ({"allowed_hosts": ["com"], "forward_headers": {}}, "allowed_hosts[0]: "),
+            ({"allowed_hosts": ["co.uk"], "forward_headers": {}}, "allowed_hosts[0]: "),
             (
                 {"allowed_hosts": ["a.example.org"], "forward_headers": {"Host": "key-value"}},
                 "forward_headers",

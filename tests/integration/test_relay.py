@@ -40,8 +40,11 @@ class BackTests(IntegrationTestCase):
         answer = await self.back("Content-Type: text/plain; charset=latin-1")
         self.assertEqual(answer.header("Content-Type"), "text/plain; charset=latin-1")
 
-    async def test_content_type_is_the_routes_if_the_upstream_sent_none(self):
-        self.assertEqual((await self.back()).header("Content-Type"), "application/json")
+    async def test_no_content_type_is_made_up(self):
+        for status in (200, 302, 304):
+            answer = await self.back(status=status, body=b"" if status == 304 else b"x")
+            self.assertIsNone(answer.header("Content-Type"))
+            self.assertEqual(answer.header("X-Content-Type-Options"), "nosniff")
 
     async def test_relayed_bodies_can_not_act_as_our_pages(self):
         answer = await self.back("Content-Type: text/html")

@@ -236,7 +236,7 @@ class StrangerTests(WhipTestCase):
 
     async def test_body(self):
         """A PATCH has the body's checks: type and size."""
-        self.begin(body_limit=100)
+        self.begin(body_limit=100, body_required=True)
         location = await self.opened()
         refused = await self.trickle(location, Content_Type="application/json")
         self.assert_no_upstream(refused, 415, "UNSUPPORTED_MEDIA_TYPE")

@@ -325,6 +325,11 @@ def _routes() -> Iterator[Row]:
         "http://a.example.com/",
     ):
         yield Row("proxy.target", value, True, (("proxy.allowed_hosts", None),))
+    own = (("proxy.allowed_hosts", None), ("upstream.allow_networks", ["10.0.0.0/8"]))
+    for value in ("http://ollama:11434", "http://app", "http://my_api:8000/v1", "http://a_b.c"):
+        yield Row("proxy.target", value, False, own[:1])
+        yield Row("proxy.target", value, True, own)
+    yield Row("proxy.target", "https://my_api/v1", False, own)
     yield from _rows("proxy.target_url_header", False, BAD_NAMES)
     yield from _rows("proxy.target_url_header", True, ("X-WHIP-URL", "x_target"))
     yield from _lists("proxy.methods", "GET", BAD_METHODS, empty=False)
@@ -371,7 +376,7 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.max_in_flight", True, GOOD_COUNTS)
     yield from _rows("proxy.rate_limit", False, BAD_LIMITS)
     yield from _rows("proxy.rate_limit", True, (False, {"requests": 5, "window": "1m"}))
-    for key in ("count_tokens", "follow_redirects", "redact_bodies"):
+    for key in ("body_required", "count_tokens", "follow_redirects", "redact_bodies"):
         yield from _rows(f"proxy.{key}", False, BAD_FLAGS)
         yield from _rows(f"proxy.{key}", True, (True, False))
 

@@ -18,7 +18,7 @@ from naap_twisted.errors import (
 from naap_twisted.model import VettedTarget
 from naap_twisted.policy.addresses import parse_allow_network
 from naap_twisted.policy.egress import AnyHost, Decision, EgressPolicy, check_address
-from naap_twisted.policy.target import parse_target
+from naap_twisted.policy.target import PinnedBase, parse_target
 
 BOUNDED = settings(max_examples=200, derandomize=True, database=None, deadline=None)
 
@@ -184,6 +184,20 @@ class VetTests(SynchronousTestCase):
         self.assertEqual(policy.vet(parse_target(b"https://LOCALHOST/")).rule, "localhost")
         for raw in (b"https://127.0.0.1/", b"https://[::ffff:127.0.0.1]/"):
             self.assertRaises(HostNotAllowed, policy.vet, parse_target(raw))
+
+    def test_local_names(self) -> None:
+        """A name of the operator's own network leads into listed networks, by any scheme."""
+        networks = [parse_allow_network("10.0.0.0/8")]
+        policy = EgressPolicy(["ollama", "a.example"], ["http", "https"], allow_networks=networks)
+        pinned = EgressPolicy(["my_api"], ["http"], allow_networks=networks, pinned=True)
+        for vetted, public in (
+            (policy.vet(parse_target(b"https://ollama/")), False),
+            (policy.vet(parse_target(b"http://ollama/")), False),
+            (policy.vet(parse_target(b"https://a.example/")), True),
+            (pinned.vet(PinnedBase.parse("http://my_api").base), False),
+        ):
+            self.assertTrue(check_address(vetted, ip_address("10.0.0.7")).allowed)
+            self.assertEqual(check_address(vetted, ip_address("93.184.216.34")).allowed, public)
 
 
 class ConfigTests(SynchronousTestCase):

@@ -44,7 +44,7 @@ REFUSED = [
     ("*api.openai.com", STAR),
     ("api.openai.*", STAR),
     (".*.openai.com", STAR),
-    ("openai", "is a single label; write its full name"),
+    ("openai", "is a single label; write its full name, or add its network to allow_networks"),
     ("com", "is a single label"),
     ("localhost", "is a single label; add its network to allow_networks"),
     (".com", TOP_LEVEL),
@@ -133,11 +133,21 @@ class ParseHostRuleTests(SynchronousTestCase):
             with self.subTest(text):
                 self.assertRaises(ValueError, parse_host_rule, text, networks)
 
-    def test_localhost(self) -> None:
-        """It needs some allow_networks entry: without one it could never be connected to."""
+    def test_local_names(self) -> None:
+        """They need some allow_networks entry: without one they could never be connected to."""
         networks = [parse_allow_network("127.0.0.1/32")]
-        self.assertEqual(parse_host_rule("localhost", networks).host, "localhost")
-        self.assertRaises(ValueError, parse_host_rule, "redis", networks)
+        for name in ("localhost", "ollama", "app", "com"):
+            self.assertEqual(parse_host_rule(name, networks), HostRule(name, name, local=True))
+            self.assertRaises(ValueError, parse_host_rule, name)
+
+    def test_underscores(self) -> None:
+        """The operator may pin one in his own network; no page may name one."""
+        networks = [parse_allow_network("127.0.0.1/32")]
+        for name in ("my_api", "my_api.internal", "_a", "a_"):
+            rule = parse_host_rule(name, networks, pinned=True)
+            self.assertEqual(rule, HostRule(name, name, local=True))
+            self.assertRaises(ValueError, parse_host_rule, name, networks)
+            self.assertRaises(ValueError, parse_host_rule, name, pinned=True)
 
     def test_metadata_stays_closed(self) -> None:
         """A metadata address is no host, even if its network is listed."""

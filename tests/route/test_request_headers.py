@@ -170,7 +170,7 @@ class Fates(SynchronousTestCase):
             fixed,
             content_type=None,
             request_id="1",
-            dropped=dropped.append,
+            dropped=dropped,
         )
         return [name.decode() for name, value in sent if value == b"v"], dropped
 
@@ -198,7 +198,7 @@ class Fates(SynchronousTestCase):
                 fixed,
                 content_type=None,
                 request_id="1",
-                dropped=dropped.append,
+                dropped=dropped,
             )
         self.assertEqual(dropped, [b"X-New"] * 3)
 
@@ -226,7 +226,7 @@ class Fates(SynchronousTestCase):
             made,
             content_type=None,
             request_id="1",
-            dropped=dropped.append,
+            dropped=dropped,
         )
         self.assertEqual(sent[-2:], made)
         self.assertNotIn(b"acct_2", [value for _, value in sent])
@@ -254,7 +254,7 @@ class InjectedTests(SynchronousTestCase):
         """What a callable injected for one request is referred to by nothing afterwards."""
         rewrite, headers = RequestRewrite(()), injected_headers({"X-Key": "ada's own key"})
         before = getrefcount(headers)
-        rewrite.outbound((), headers, content_type=None, request_id="1")
+        rewrite.outbound((), headers, content_type=None, request_id="1", dropped=[])
         self.assertEqual(getrefcount(headers), before)
 
 

@@ -32,7 +32,7 @@ from tests.rewrite_vectors import (
     values_of,
 )
 
-OURS = [("Content-Type", "text/x"), ("Cache-Control", "private, no-store")]
+OURS = [("Cache-Control", "private, no-store")]
 
 
 class Response(SynchronousTestCase):
@@ -94,7 +94,7 @@ class Response(SynchronousTestCase):
         self.assertEqual(exposed, ["Link"])
 
     def test_content_type(self):
-        """The upstream's; the route's where it sent none."""
+        """The upstream's; none is made up where it sent none."""
         self.assertEqual(apply([("content-type", "a/b")])[0][0], ("Content-Type", "a/b"))
         self.assertEqual(apply([])[0], OURS)
 
@@ -112,7 +112,7 @@ class Response(SynchronousTestCase):
     def test_streams(self):
         """What comes piece by piece says that nobody may hold or change it; the rest does not."""
         kept = "private, no-store, no-transform"
-        for kind, said in (("text/event-stream", kept), ("text/event-streams", OURS[1][1])):
+        for kind, said in (("text/event-stream", kept), ("text/event-streams", OURS[0][1])):
             headers, _ = apply([("content-type", kind)])
             self.assertEqual(values_of(headers, "Cache-Control"), [said])
             accel = values_of(headers, "X-Accel-Buffering")
@@ -153,10 +153,10 @@ class Response(SynchronousTestCase):
 
     def test_decisions_are_bounded(self):
         """An upstream that invents names does not grow the table; the answer stays right."""
-        rewrite = ResponseRewrite(("X-A-*",), (), content_type=b"text/x")
+        rewrite = ResponseRewrite(("X-A-*",), ())
         fields = [(b"x-a-%d" % number, b"v") for number in range(2000)]
         headers, _ = rewrite.apply(fields, TARGET, NO_GUARD)
-        self.assertEqual(len(headers), 2002)
+        self.assertEqual(len(headers), 2001)
         self.assertEqual(len(rewrite._decisions), 512)
 
     def test_refused_options(self):

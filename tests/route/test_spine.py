@@ -44,7 +44,7 @@ class Success(SynchronousTestCase):
             expose_headers=[ExposeHeader("Location", "X-WHIP-Resource")],
         )
         spine.upstream.code, spine.upstream.body = 201, b"v=0\r\n"
-        spine.upstream.headers = [("Location", "/whip/7")]
+        spine.upstream.headers = [("Location", "/whip/7"), SDP]
         answer = spine.ask(target=None, headers=[SDP, ("X-WHIP-URL", TARGET)], body=b"v=0")
         self.assertEqual((answer.code, answer.body), (201, b"v=0\r\n"))
         self.assertEqual(answer.header("content-type"), "application/sdp")
@@ -116,7 +116,9 @@ class Success(SynchronousTestCase):
 class Refusals(SynchronousTestCase):
     def test_order(self):
         """Each step's refusal, though every later one would refuse too; nothing goes up."""
-        spine = make_spine(authorize=lambda request: request.getHeader(b"x-ok") is not None)
+        spine = make_spine(
+            authorize=lambda request: request.getHeader(b"x-ok") is not None, body_required=True
+        )
         ok, text = ("X-OK", "1"), ("Content-Type", "text/plain")
         for asked, error in [
             ({"method": "PUT"}, (405, "METHOD_NOT_ALLOWED")),

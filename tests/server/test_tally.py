@@ -13,10 +13,10 @@ class TallyTests(SynchronousTestCase):
         self.tally = Tally()
 
     def test_statuses(self):
-        """By class; 0 is an answer that never began, and so is what is no status."""
+        """By class; 0 is an answer that never began, and an unknown class is as 5xx to clients."""
         for status in (200, 204, 201, 404, 599, 0, 100, 999):
             self.tally.count(ExchangeRecord(route="/a"), status, 0.1)
-        self.assertEqual(self.tally.routes["/a"].statuses, [2, 1, 3, 0, 1, 1])
+        self.assertEqual(self.tally.routes["/a"].statuses, [1, 1, 3, 0, 1, 2])
 
     def test_durations(self):
         """The first bound that is not exceeded; the last bucket has none."""

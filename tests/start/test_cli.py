@@ -6,19 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from twisted.internet.task import Clock
-from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 import naap_twisted
+from naap_twisted.admin.decision import Question
 from naap_twisted.config import parse_config
 from naap_twisted.keys.vault import Vault, new_master_key
-from naap_twisted.route.explain import Step
 from naap_twisted.secret import Secret
 from naap_twisted.start import cli
-from naap_twisted.upstream.dns import DnsResolver
-from naap_twisted.upstream.resolver import SystemResolver
-from tests.config.support import config_of, proxy, text_of
+from tests.config.support import proxy, text_of
 
 ROOT = Path(naap_twisted.__file__).parent.parent
 LOOPBACK = text_of(
@@ -111,35 +107,66 @@ class CheckTests(CliCase):
 
 
 class ExplainTests(CliCase):
+    def explain(self, *arguments: str, route: str = "/a", **answer: object) -> int:
+        """The command's status; *answer* is laid over what the console would say."""
+        said = {
+            "allowed": True,
+            "hint": None,
+            "steps": [{"name": "host", "passed": True, "text": "because"}],
+            "headers": [],
+            "preflight": {"allowed": True, "problems": []},
+        }
+        self.asked: list[Question] = []
+
+        def run(_: object, question: Question) -> dict[str, object]:
+            self.asked.append(question)
+            return {**said, **answer}
+
+        self.patch(cli, "_run", run)
+        return cli.main(["explain", self.config(text_of()), route, "https://x/", *arguments])
+
     def test_steps(self) -> None:
         """One line a step, the decision last; its status is the answer."""
         for passed, status, word in ((True, 0, "allowed"), (False, 1, "refused")):
-            self.patch(cli, "_run", lambda *_, ok=passed: (Step("host", ok, "because"),))
-            path = self.config(text_of())
-            self.assertEqual(cli.main(["explain", path, "/a", "https://x/"]), status)
+            self.assertEqual(self.explain(allowed=passed), status)
             self.assertEqual(self.out.getvalue().split()[-2:], ["decision", word])
             self.assertIn("because", self.out.getvalue())
 
+    def test_request(self) -> None:
+        """Method, origin and headers are asked about; the method is the route's own at first."""
+        self.explain("--origin", "http://a.example", "-H", "X-A: 1", "--header", "X-B:2")
+        self.assertEqual(
+            self.asked,
+            [Question("/a", "POST", "https://x/", "http://a.example", {"X-A": "1", "X-B": "2"})],
+        )
+        self.explain("--method", "DELETE")
+        self.assertEqual(self.asked[0].method, "DELETE")
+        self.assertEqual(self.explain("--header", "X A: 1"), 2)
+        self.assertIn('"headers" must be', self.err.getvalue())
+
+    def test_headers(self) -> None:
+        """What is lost, with its line; a preflight that fails refuses as well."""
+        line = 'pass_headers = ["X-A"]'
+        lost = {"name": "X-A", "fate": "dropped", "text": "is lost", "hint": line}
+        self.assertEqual(self.explain(headers=[lost]), 0)
+        self.assertIn(f"dropped   X-A is lost; to allow it: {line}", self.out.getvalue())
+        problem = {"text": "x-a is not allowed", "hint": line}
+        preflight = {"allowed": False, "problems": [problem]}
+        self.assertEqual(self.explain(preflight=preflight), 1)
+        self.assertIn(
+            f"preflight REFUSED   x-a is not allowed; to allow it: {line}", self.out.getvalue()
+        )
+
     def test_route(self) -> None:
         """A route is found with or without the base path; an unknown one is status 2."""
-        self.patch(cli, "_run", lambda *_: (Step("host", True, ""),))
-        path = self.config(text_of())
-        self.assertEqual(cli.main(["explain", path, "/api/v1/a", "https://x/"]), 0)
-        self.assertEqual(cli.main(["explain", path, "/b", "https://x/"]), 2)
+        self.assertEqual(self.explain(route="/api/v1/a"), 0)
+        self.assertEqual(self.explain(route="/b"), 2)
         self.assertIn("no route /b; there is /a", self.err.getvalue())
 
     def test_bad_config(self) -> None:
         """Without a config there is nothing to explain."""
         self.assertEqual(cli.main(["explain", self.config(""), "/a", "https://x/"]), 2)
         self.assertIn("auth.session_url: ", self.err.getvalue())
-
-
-class ResolverTests(SynchronousTestCase):
-    def test_as_the_server(self) -> None:
-        """``explain`` asks whom the server would ask."""
-        named = config_of(upstream='[upstream]\ndns_servers = ["127.0.0.1:5353"]')
-        self.assertIsInstance(cli.resolver_of(named.upstream, MemoryReactorClock()), DnsResolver)
-        self.assertIsInstance(cli.resolver_of(config_of().upstream, Clock()), SystemResolver)
 
 
 class ProcessTests(SynchronousTestCase):
@@ -158,6 +185,7 @@ class ProcessTests(SynchronousTestCase):
                     path,
                     "/a",
                     f"https://127.0.0.1:{port}/",
+                    *("--header", "X-New: 1"),
                 ],
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 capture_output=True,
@@ -167,6 +195,7 @@ class ProcessTests(SynchronousTestCase):
             self.assertEqual((done.returncode, done.stderr), (status, ""))
             self.assertEqual(done.stdout.split()[-1], last)
             self.assertIn("loopback (RFC 1122)", done.stdout)
+            self.assertIn("header    dropped   X-New", done.stdout)
 
 
 class KeyTests(CliCase):

@@ -123,6 +123,34 @@ class CompleteAnswers(Case):
         self.assertEqual(self.successResultOf(self.up.answer).code, 200)
         self.assertTrue(self.up.body.complete)
 
+    def test_many_interim(self):
+        """A 102 a second while a document is converted, and then the answer."""
+        self.up.exchange()
+        self.up.reply(*[b"HTTP/1.1 102 Processing\r\n\r\n"] * 100, LENGTH)
+        self.assertTrue(self.up.body.complete)
+        self.assertReleased(1)
+        self.up.exchange()  # the count is each exchange's own
+        self.up.reply(*[b"HTTP/1.1 102 Processing\r\n\r\n"] * 100, LENGTH)
+        self.assertTrue(self.up.body.complete)
+
+    def test_odd_is_the_last(self):
+        """An answer that is not quite HTTP is read, and its connection is not reused."""
+        for wire, body in (
+            (b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n", b""),
+            (b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b""),
+            (b"HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\n", b""),
+            (b"HTTP/1.1 304 Not\r\nTransfer-Encoding: chunked\r\n\r\n", b""),
+            (b"HTTP/1.1 102 P\r\nContent-Length: 2\r\n\r\n" + LENGTH, b"hello"),
+            (CHUNKED.replace(b"3\r\nhel", b"3 \r\nhel"), b"hello"),
+            (CHUNKED.replace(b"\r\n0\r\n", b"\r\n0\t\r\n"), b"hello"),
+        ):
+            self.up = up = Upstream()
+            up.exchange()
+            up.reply(wire)
+            self.assertTrue(up.body.complete, wire)
+            self.assertEqual(up.body.data, body)
+            self.assertClosed()
+
 
 class Unfit(Case):
     """What may not take a request does not."""
@@ -171,10 +199,14 @@ class BrokenAnswers(Case):
         for wire in (
             b"nonsense\r\n\r\n",
             b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
-            b"HTTP/1.1 600 X\r\n\r\n",
+            b"HTTP/1.1 1000 X\r\n\r\n",
+            b"220 mail.example ESMTP\r\n",
+            b"HTTP/1.1 200 OK\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\rX",
             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-            b"HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello",
-            b"HTTP/1.1 100 Continue\r\n\r\n" * 9,
+            b"HTTP/1.1 100 Continue\r\n\r\n" * 101,
+            (b"HTTP/1.1 103 Hints\r\nLink: " + b"a" * 60_000 + b"\r\n\r\n") * 5,
             b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000,
             b"HTTP/1.1 200 OK\r\n" + b"X: 1\r\n" * 201 + b"\r\n",
         ):

@@ -1,0 +1,143 @@
+"""What is not passed as it means is refused, with the line that would allow it."""
+
+from __future__ import annotations
+
+import gzip
+
+from twisted.logger import capturedLogs
+
+from naap_twisted.auth.static import StaticTokens
+from naap_twisted.model import User
+
+from .support import OK, ORIGIN, PATH, PINNED, RefusalTestCase
+
+# The numbers are kept where somebody can read them.
+ADMIN = {"admin_listen": "tcp:0:interface=127.0.0.1"}
+PACKED = gzip.compress(b'{"a": 1}')
+
+
+class EncodedBodyTests(RefusalTestCase):
+    async def test_json_route(self):
+        """A route that lists JSON reads it: a coding in the way is named (field case A4)."""
+        self.start()
+        for coding in ("gzip", "br", "identity, gzip", "GZIP"):
+            answer = await self.post(PACKED, Content_Encoding=coding)
+            message = self.assert_refused(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+            self.assertIn(repr(coding.lower().split(", ")[-1]), message)
+            self.assertEqual(answer.header("Accept-Encoding"), "identity")
+        self.assertEqual(self.upstream.connections, 0)
+
+    async def test_identity(self):
+        """No coding at all is none in the way."""
+        self.start(OK)
+        self.assertEqual((await self.post(Content_Encoding="identity")).status, 200)
+
+    async def test_any_type(self):
+        """A route that takes any body passes the bytes, and the field that describes them."""
+        self.start(OK, content_type=["*/*"])
+        self.assertEqual((await self.post(PACKED, Content_Encoding="gzip")).status, 200)
+        (received,) = self.upstream.requests
+        self.assertEqual(received.body, PACKED)
+        self.assertEqual(received.values("Content-Encoding"), [b"gzip"])
+
+
+class AccountTests(RefusalTestCase):
+    async def test_refused(self):
+        """Whatever the spelling; nothing goes upstream (field case A10)."""
+        self.start()
+        for name in ("Stripe-Account", "stripe-account", "STRIPE-ACCOUNT", "Stripe-Context"):
+            answer = await self.post(**{name: "acct_1"})
+            message = self.assert_refused(answer, 400, "HEADER_NOT_ALLOWED")
+            self.assertIn(f'pass_headers = ["{name.title()}"]', message)
+        answer = await self.running.ask(
+            "POST", PATH, [*self.headers().items(), ("Stripe_Account", "acct_1")], b"{}"
+        )
+        self.assert_refused(answer, 400, "HEADER_NOT_ALLOWED")
+        self.assertEqual(self.upstream.connections, 0)
+
+    async def test_the_line_is_the_remedy(self):
+        """The route with the line from the refusal passes the header, and the preflight too."""
+        self.start(OK, pass_headers=["Stripe-Account"], server={"cors_origins": [ORIGIN]})
+        self.assertEqual((await self.post(Stripe_Account="acct_1")).status, 200)
+        self.assertEqual(self.upstream.requests[0].values("Stripe-Account"), [b"acct_1"])
+        asked = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "stripe-account",
+        }
+        answer = await self.running.ask("OPTIONS", PATH, asked.items())
+        self.assertIn("Stripe-Account", answer.header("Access-Control-Allow-Headers"))
+
+
+class DroppedTests(RefusalTestCase):
+    async def test_once(self):
+        """The log names a lost header once a route, with the line; every loss is counted."""
+        self.start(OK, server=ADMIN)
+        self.mount("/p", target=self.upstream.origin)
+        with capturedLogs() as events:
+            for _ in range(3):
+                await self.post(X_New="1")
+                await self.post(x_nEW="1", Other="2")
+            await self.post(path=PINNED, X_New="1")
+        told = [(e["route"], e["name"]) for e in events if "drops the" in e["log_format"]]
+        self.assertEqual(told, [(PATH, "X-New"), (PATH, "Other"), (PINNED, "X-New")])
+        tally = self.running.server.parts.tally.routes
+        self.assertEqual((tally[PATH].dropped, tally[PINNED].dropped), (9, 1))
+
+    async def test_preflight(self):
+        """No preflight allows what would be dropped; its log line names the route's option."""
+        self.start()
+        asked = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "idempotency-key,x-new",
+        }
+        with capturedLogs() as events:
+            answer = await self.running.ask("OPTIONS", PATH, asked.items())
+        allowed = answer.header("Access-Control-Allow-Headers").lower().split(", ")
+        self.assertIn("idempotency-key", allowed)
+        self.assertNotIn("x-new", allowed)
+        (remedy,) = [event["remedy"] for event in events if "remedy" in event]
+        self.assertEqual(remedy, 'to allow it: pass_headers = ["x-new"]')
+
+    async def test_strangers_do_not_fill_the_log(self):
+        """Names that somebody makes up are told up to a bound."""
+        self.start(OK)
+        with capturedLogs() as events:
+            for batch in range(10):
+                await self.post(**{f"X-Junk-{batch}-{at}": "1" for at in range(20)})
+        told = [event for event in events if "drops the request header" in event["log_format"]]
+        self.assertEqual(len(told), 64)
+
+
+class TokenHeaderTests(RefusalTestCase):
+    async def test_every_route(self):
+        """``token_headers``: read on Klein's routes, too, allowed in preflights, kept here."""
+        tokens = StaticTokens({"tok-1": User("ada")})
+        self.start(
+            OK,
+            server={
+                "require_auth": True,
+                "authenticator": tokens,
+                "token_headers": ["X-Api-Key"],
+                "cors_origins": [ORIGIN],
+                **ADMIN,
+            },
+        )
+        self.running.server.router.route("/who")(lambda request: b"you")
+        self.assertEqual((await self.post(X_Api_Key="tok-1")).status, 200)
+        self.assertEqual(self.upstream.requests[0].values("X-Api-Key"), [])
+        self.assertNotIn(b"tok-1", self.upstream.requests[0].raw)
+        known = await self.running.ask("GET", "/api/v1/who", [("X-Api-Key", "tok-1")])
+        self.assertEqual((known.status, known.body), (200, b"you"))
+        for headers in ([], [("X-Api-Key", "other")], [("X-Api-Key", "tok-1")] * 2):
+            refused = await self.running.ask("GET", "/api/v1/who", headers)
+            self.assertEqual(refused.status, 401, headers)
+        asked = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-api-key",
+        }
+        answer = await self.running.ask("OPTIONS", PATH, asked.items())
+        self.assertIn("X-Api-Key", answer.header("Access-Control-Allow-Headers"))
+        self.assertEqual(self.running.server.parts.tally.routes[PATH].dropped, 0)
