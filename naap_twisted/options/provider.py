@@ -51,6 +51,10 @@ class ProviderHeaders:
     read: tuple[str, ...] = option(
         values.list_of(http.relayed_pattern, what="header names"), "What its clients read."
     )
+    urls: tuple[str, ...] = option(
+        values.list_of(http.header_name, what="header names"),
+        "What of that names a URL of the API to go on at: the page gets one of this route.",
+    )
     choosing: tuple[str, ...] = option(
         values.list_of(http.header_name, what="header names"),
         "What chooses an account: passed only where the route names it.",

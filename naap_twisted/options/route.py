@@ -98,7 +98,7 @@ class RouteOptions:
     )
     content_type: tuple[str, ...] = option(
         one_or_list(http.content_type, what="content types"),
-        "The media type taken, or a list; `*/*` for any. JSON is checked, the rest streams.",
+        "The media type taken, or a list; JSON is checked, the rest streams. `*/*`: any, unread.",
         '"application/sdp"',
         default="application/json",
     )

@@ -188,13 +188,17 @@ class PinnedBase:
 
         :raises InvalidTarget: it does not, or its path could leave the base.
         """
-        rest = target.path_and_query.removeprefix(self._prefix)
+        rest = self.below(target)
         inside = target.path_and_query.startswith(self._prefix) and (not rest or rest[0] in "/?")
         if target.origin != self.base.origin or not inside:
             raise InvalidTarget(
                 reason=f"this route is pinned to {self.base.url}; it reaches nothing outside"
             )
         return self.join(rest.encode("ascii"))
+
+    def below(self, target: Target) -> str:
+        """What :meth:`join` makes *target* of, which is the base or lies below it."""
+        return target.path_and_query.removeprefix(self._prefix)
 
     def whole(self, raw: bytes) -> Target:
         """The target that *raw*, a whole URL, names, as :meth:`within` judges it.

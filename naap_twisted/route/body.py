@@ -46,8 +46,9 @@ class BodyPolicy:
     ) -> tuple[bytes | IBodyProducer | None, bytes | None]:
         """The body to forward and its Content-Type.
 
-        JSON is read whole and checked; a body that has arrived already comes as bytes, too; any
-        other comes as a stream.
+        JSON is read whole and checked where the route lists its types; one that takes any body
+        looks into none, for clients label pieces of a file as JSON, too (Gemini's uploads). A body
+        that has arrived already comes as bytes, too; any other comes as a stream.
 
         :raises BodyRequired: there is no body and the method needs one.
         :raises UnsupportedMediaType: the route takes no body of this type.
@@ -59,7 +60,9 @@ class BodyPolicy:
         if body.length == 0:
             return self._nothing(request)
         content_type = self._check_type(request)
-        is_json = media_type(content_type) in _JSON_TYPES and not self._is_encoded(request)
+        is_json = not self._any and media_type(content_type) in _JSON_TYPES
+        if is_json:
+            _refuse_coding(request)
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable):
             return StreamedBody(body, self.limit, self._missing(request)), content_type
@@ -71,25 +74,6 @@ class BodyPolicy:
         if is_json:
             check_json(data)
         return data, content_type
-
-    def _is_encoded(self, request: IDownstreamRequest) -> bool:
-        """Whether a JSON body is in a content coding, and passes unread: the route takes any body.
-
-        :raises UnsupportedMediaType: the route lists its types, so that it reads JSON.
-        """
-        lines = request.requestHeaders.getRawHeaders(b"content-encoding")
-        if lines is None:
-            return False
-        codings = [part.strip() for line in lines for part in line.lower().split(b",")]
-        named = [coding for coding in codings if coding not in (b"", b"identity")]
-        if named and not self._any:
-            shown = named[0].decode("ascii", "replace")[:32]
-            raise UnsupportedMediaType(
-                f"Content-Encoding {shown!a} is not supported: this route reads the JSON itself",
-                # What the server would have taken (RFC 9110 section 15.5.16).
-                headers=((b"Accept-Encoding", b"identity"),),
-            )
-        return bool(named)
 
     def _nothing(self, request: IDownstreamRequest) -> tuple[None, None]:
         """The verdict on no body, and on a chunked body of no bytes."""
@@ -111,6 +95,25 @@ class BodyPolicy:
         if self._any and not values:
             return b"application/octet-stream"
         raise UnsupportedMediaType(f"Content-Type must be {self._named}")
+
+
+def _refuse_coding(request: IDownstreamRequest) -> None:
+    """Refuse JSON in a content coding, which nobody here can check.
+
+    :raises UnsupportedMediaType: it is in one.
+    """
+    lines = request.requestHeaders.getRawHeaders(b"content-encoding")
+    if lines is None:
+        return
+    codings = [part.strip() for line in lines for part in line.lower().split(b",")]
+    named = [coding for coding in codings if coding not in (b"", b"identity")]
+    if named:
+        shown = named[0].decode("ascii", "replace")[:32]
+        raise UnsupportedMediaType(
+            f"Content-Encoding {shown!a} is not supported: this route reads the JSON itself",
+            # What the server would have taken (RFC 9110 section 15.5.16).
+            headers=((b"Accept-Encoding", b"identity"),),
+        )
 
 
 def check_json(data: bytes) -> None:

@@ -14,6 +14,7 @@ from twisted.web.iweb import IResponse
 
 from ..auth.gate import Gate
 from ..downstream.answering import Answering
+from ..downstream.caller import NOBODY, TrustedProxies
 from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
@@ -28,6 +29,7 @@ from ..whip.sessions import METHODS, WebRtcSessions
 from .compiled import Route, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
+from .homeward import Homeward
 from .redirects import send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
@@ -45,6 +47,7 @@ class Bindings:
     :ivar path: the mount's full path, such as ``"/api/v1/openai"``.
     :ivar key: signs the Locations of WebRTC sessions.
     :ivar keys: the store of users' own keys.
+    :ivar trusted: proxies whose X-Forwarded-Proto is believed.
     """
 
     path: str
@@ -56,6 +59,7 @@ class Bindings:
     key: LocationKey
     keys: IKeyStore | None
     cross_site: CrossSite
+    trusted: TrustedProxies = NOBODY
 
 
 class ExternalProxy:
@@ -105,6 +109,8 @@ class MountedProxy(Answering):
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
+        urls = () if options.provider is None else options.provider.headers.urls
+        self._homeward = Homeward(urls, route.pinned, bindings.path, bindings.trusted)
         prefix = bindings.path.encode("ascii")
         self._targets = Targets(route, self.egress, prefix, self._webrtc)
         # A route that injects no key has nothing for another site's page to spend.
@@ -198,6 +204,8 @@ class MountedProxy(Answering):
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
             await refuse_with(request, response, target, rewrite, guard)
+        location = None if webrtc is None else webrtc.locate(request, response)
+        moves = location is not None or self._homeward
         await relay(
             request,
             response,
@@ -206,7 +214,7 @@ class MountedProxy(Answering):
             guard,
             redact=self.options.redact_bodies,
             count_tokens=self.options.count_tokens,
-            locate=None if webrtc is None else webrtc.locate(request, response),
+            locate=self._homeward.locate(request, location) if moves else None,
         )
 
 

@@ -169,6 +169,7 @@ class PluginServer(MultiService):
             key=self._location_key,
             keys=self.keys if proxy.route.user_keys else None,
             cross_site=self._cross_site,
+            trusted=self._trusted,
         )
         return proxy.mounted(bindings)
 

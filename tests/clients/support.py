@@ -71,7 +71,7 @@ class ProviderStage(TestCase):
     def begin(self, **route: Any) -> None:
         """Start vendor and proxy; *route* are options beside the provider's."""
         self.vendor = Vendor(self.answer)
-        port = serve_site(self, Site(self.vendor))
+        port = self.vendor_port = serve_site(self, Site(self.vendor))
         plugin = create_plugin_server(
             "clients",
             0,
