@@ -12,8 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import ClassVar, Self
 
+# Clients that retry by themselves (OpenAI's and Anthropic's among them) obey this field.
+_NO_RETRY = (b"X-Should-Retry", b"false")
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -80,6 +82,15 @@ class ProxyError(NaapError):
         return _TYPES.get(
             self.http_status, "api_error" if self.http_status >= 500 else "invalid_request_error"
         )
+
+    def once_sent(self) -> Self:
+        """This error, told to a client as one not to be retried by itself.
+
+        The upstream may have acted on the request, and a second one may be paid for again.
+        """
+        if _NO_RETRY not in self.headers:
+            self.headers = (*self.headers, _NO_RETRY)
+        return self
 
     def to_json(self) -> bytes:
         """The answer's body: ``{"success": false, "error": {...}}``."""
@@ -274,6 +285,10 @@ class UpstreamTimeout(ProxyError):
     """A deadline passed before the end of the upstream's response head."""
 
     status, code, default = 504, "UPSTREAM_TIMEOUT", "External API request timed out"
+
+    def __init__(self, message: str | None = None, *, reason: str = "") -> None:
+        super().__init__(message, reason=reason)
+        self.once_sent()  # what took too long is about to be done, as far as anybody can tell
 
 
 class Unavailable(ProxyError):

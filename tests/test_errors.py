@@ -110,6 +110,15 @@ class Answers(SynchronousTestCase):
         """What the status obliges to (RFC 9110 sections 11.6.1 and 10.2.3)."""
         self.assertEqual([name for name, _ in Unauthorized().headers], [b"WWW-Authenticate"])
         self.assertEqual(RateLimited(7).headers, ((b"Retry-After", b"7"),))
+
+    def test_once_sent(self):
+        """Said once, beside what else is said; a timeout always says it."""
+        never = (b"X-Should-Retry", b"false")
+        error = errors.Unavailable(retry_after=3)
+        self.assertIs(error.once_sent().once_sent(), error)
+        self.assertEqual(error.headers, ((b"Retry-After", b"3"), never))
+        self.assertEqual(errors.BadGateway().headers, ())
+        self.assertEqual(errors.UpstreamTimeout(reason="late").headers, (never,))
         self.assertEqual(Unavailable(retry_after=3).headers, ((b"Retry-After", b"3"),))
 
     def test_upstream_text(self):

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
 
 _LIMITS = DownstreamLimits(
-    connections=256, connections_per_address=128, form=64 * 1024, linger=256 * 1024
+    connections=256, connections_per_address=128, form=64 * 1024, lingering=32
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ..errors import InternalError, ProxyError
+from ..errors import InternalError, ProxyError, UpstreamStatus
 
 #: Reason phrases by status. Twisted's own table ends at RFC 2616.
 PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
@@ -61,6 +61,8 @@ def refuse_failure(request: Any, failure: Failure, log: Logger, text: str, **abo
     if not isinstance(error, ProxyError):
         log.failure(text, failure, **about)
         error = InternalError()
+    if request.record.upstream_status and not isinstance(error, UpstreamStatus):
+        error.once_sent()
     request.refuse(error)
 
 

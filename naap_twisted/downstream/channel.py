@@ -7,7 +7,7 @@ The states of a connection:
 - ANSWER: the request body is complete, and the answer is not. Reading goes on, within a bound, so
   that a browser that leaves is noticed; pipelined requests wait for their turn.
 - LINGER: the last answer is out and said ``Connection: close``. The unread rest of the request is
-  drained, because a reset would destroy the answer on its way (RFC 9112 section 9.6).
+  drained, because a reset would destroy the answer on its way: see :mod:`.lingering`.
 - CLOSED: nothing is read or written any more.
 
 A request is handed on at the end of its *head*.
@@ -40,6 +40,7 @@ from .answer import PHRASES, refusal_fields
 from .body import BrowserGone, RequestBody
 from .caller import rate_key
 from .held import Hold
+from .lingering import Linger
 from .liveness import peer_closed
 from .outflow import Outflow
 from .request import DownstreamRequest
@@ -80,7 +81,7 @@ class Channel(RequestChannel, Outflow):
         self._close_after = False
         self._owes_continue = False  # the browser waits for 100 before it sends the body
         self._reading = True
-        self._lingered = 0  # bytes that were drained
+        self._linger: Linger | None = None
         self._closing = False
         self._stray = 0  # bytes of a CRLF before a request
         self._crumbs = 0  # reads of a few bytes within one request
@@ -112,6 +113,8 @@ class Channel(RequestChannel, Outflow):
             self.site.broken_off(self)
         self._state = State.CLOSED
         self.closed = True
+        if self._linger is not None:
+            self._linger.end()
         self.site.ticker.unwatch(self)
         self.site.connection_closed(self)
         if self._turn is not None:
@@ -155,9 +158,7 @@ class Channel(RequestChannel, Outflow):
             if len(self._pipelined) > self._limits.pipelined:
                 self.abort()
         elif self._state is State.LINGER:
-            self._lingered += len(data)
-            if self._lingered > self._limits.linger:
-                self.abort()
+            self._drain(data)
         return b""
 
     # Reading a request.
@@ -293,9 +294,11 @@ class Channel(RequestChannel, Outflow):
 
     def open_hold(self) -> Hold:
         """An entry in the server's account, under the key that rate limits have for the caller."""
-        request = self._request
+        return Hold(self.site.held, self._caller(self._request))
+
+    def _caller(self, request: DownstreamRequest | None) -> str:
         client = request.record.client if request is not None else ""
-        return Hold(self.site.held, rate_key(client or getattr(self._peer, "host", "")))
+        return rate_key(client or getattr(self._peer, "host", ""))
 
     def _body_due(self) -> float:
         limits = self._limits
@@ -314,7 +317,9 @@ class Channel(RequestChannel, Outflow):
     def deadline_passed(self) -> None:
         """Act on a deadline, whose meaning depends on the state."""
         now = self.site.ticker.now()
-        if self._blocked:
+        if self._linger is not None and not self._closing and self._linger.goes_on(now):
+            self._drain(b"")
+        elif self._blocked:
             self.abort()
         elif self._state is State.BODY and not self._reading:
             if peer_closed(self.transport):
@@ -365,18 +370,37 @@ class Channel(RequestChannel, Outflow):
         elif self._body.complete:
             self.loseConnection()
         else:
-            self._linger()
+            self._begin_linger(request)
 
-    def _linger(self) -> None:
+    def _begin_linger(self, request: DownstreamRequest | None = None) -> None:
         self._state = State.LINGER
         self._crumbs = 0  # the count starts anew, for the answer still has to reach the browser
-        limits = self._limits
-        wait = limits.write_timeout if self._blocked else limits.linger_timeout
-        self.deadline = self.site.ticker.now() + wait
         self.transport.unregisterProducer()
+        now, key = self.site.ticker.now(), self._caller(request)
+        linger = self._linger = self.site.lingering.enter(key, now, stuck=self._blocked)
+        if linger is None:
+            self.loseConnection()
+            return
+        self.deadline = linger.deadline
         self._read(True)
         if not self._secure:
             self.transport.loseWriteConnection()
+
+    def _drain(self, data: bytes) -> None:
+        """Drop *data*, a part of a request that is answered; at its end the connection closes."""
+        linger = self._linger
+        if linger is None or self._closing:
+            self._read(False)
+            return
+        self._read(linger.read(len(data), self.site.ticker.now()))
+        self.deadline = linger.deadline
+        if self._decoder is not None and data:
+            try:
+                rest = self._decoder.feed(data)[1]
+            except FramingError:
+                rest, self._decoder = None, None  # no end of what follows can be told any more
+            if rest is not None:
+                self.loseConnection()
 
     def _refuse_head(self, error: ProxyError, block: bytes = b"") -> None:
         """Answer a head that is not served, so that the page that sent it can read why.
@@ -404,7 +428,6 @@ class Channel(RequestChannel, Outflow):
         """Answer bytes that never became a request; what follows them can't be framed either."""
         error, request_id = self.site.refused(self, error)
         payload = error.to_json()
-        self._state = State.LINGER
         status = error.http_status
         self.transport.write(
             b"HTTP/1.1 %d %s\r\n%sX-Request-ID: %s\r\nConnection: close\r\n\r\n%s"
@@ -416,7 +439,7 @@ class Channel(RequestChannel, Outflow):
                 payload,
             )
         )
-        self._linger()
+        self._begin_linger()
 
     def malformed_form(self) -> None:
         """Refuse a form that Twisted could not parse."""
@@ -446,6 +469,14 @@ class Channel(RequestChannel, Outflow):
     def idle(self) -> bool:
         """The connection is between two requests, so that a close loses nothing."""
         return self._state is State.HEAD and not self._head
+
+    def wind_up(self) -> None:
+        """Close an idle connection, and let one that lingers do so no longer than it must."""
+        if self.idle:
+            self.loseConnection()
+        elif self._linger is not None:
+            self._linger.hurry(self.site.ticker.now())
+            self.deadline = self._linger.deadline
 
     # The outflow's side.
 

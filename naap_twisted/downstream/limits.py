@@ -24,9 +24,12 @@ class DownstreamLimits:
     :ivar bytes_per_crumb: ... each so many bytes of the request's body allow one more.
     :ivar write_timeout: how long a browser may take nothing of its answer before it is cut off.
     :ivar pipelined: bytes that may wait behind a request in progress.
-    :ivar linger: bytes of an unread body that are drained after an early answer, so that a reset
-        does not destroy the answer (RFC 9112 section 9.6).
-    :ivar linger_timeout: how long that may take.
+    :ivar linger_time: how long the unread rest of a body is drained after an early answer, so that
+        a reset does not destroy the answer (RFC 9112 section 9.6); ...
+    :ivar linger_timeout: ... and how long without a byte of it.
+    :ivar linger_rate: bytes a second that are drained, of all connections together.
+    :ivar lingering: connections that are drained at once; a further one is closed.
+    :ivar lingering_per_address: the same from one address.
     :ivar form: the request body of a stock resource, which is not proxied.
     :ivar held: bytes of request bodies in memory at once, in total: those of JSON routes, of stock
         resources, and those that a redirect may need again.
@@ -48,8 +51,11 @@ class DownstreamLimits:
     bytes_per_crumb: int = 1024
     write_timeout: float = 60.0
     pipelined: int = 128 * 1024
-    linger: int = 1024 * 1024
+    linger_time: float = 30.0
     linger_timeout: float = 2.0
+    linger_rate: int = 64 * 1024 * 1024
+    lingering: int = 1_000
+    lingering_per_address: int = 100
     form: int = 1024 * 1024
     held: int = 256 * 1024 * 1024
     held_per_address: int = 64 * 1024 * 1024

@@ -15,6 +15,7 @@ from ..deadlines import Ticker
 from ..errors import ProxyError
 from .held import HeldBytes
 from .limits import DownstreamLimits
+from .lingering import Lingering
 
 
 class Connection(Protocol):
@@ -47,6 +48,7 @@ class Serving(Protocol):
     ticker: Ticker
     reactor: Any
     held: HeldBytes
+    lingering: Lingering
     draining: bool
     requestFactory: Any
 

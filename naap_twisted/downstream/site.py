@@ -20,6 +20,7 @@ from .caller import NOBODY, TrustedProxies, parse_address
 from .channel import Channel
 from .held import HeldBytes
 from .limits import DownstreamLimits
+from .lingering import Lingering
 from .request import DownstreamRequest
 
 
@@ -35,6 +36,7 @@ class DownstreamSite(Site):
     :ivar draining: the server shuts down, so that answers say ``Connection: close``.
     :ivar open: the connections that are open now.
     :ivar held: the account of request bodies in memory.
+    :ivar lingering: the account of connections that are drained after their answer.
     """
 
     _log = Logger()
@@ -58,6 +60,7 @@ class DownstreamSite(Site):
         self.open: set[Channel] = set()
         self._per_address: Counter[str] = Counter()
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
+        self.lingering = Lingering(self.limits)
         self._observers = observers
         self._exempt = exempt
         self._charge = charge
@@ -134,8 +137,7 @@ class DownstreamSite(Site):
         """Close idle connections; the others close after the answer that they are at."""
         self.draining = True
         for channel in list(self.open):
-            if channel.idle:
-                channel.loseConnection()
+            channel.wind_up()
 
     def startFactory(self) -> None:
         """Open no access log of Twisted's: an observer writes the log."""

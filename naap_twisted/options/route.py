@@ -164,7 +164,9 @@ class RouteOptions:
         '{ requests = 20, window = "1m" }',
     )
     count_tokens: bool = option(
-        flag, "Read the tokens that OpenAI-shaped answers report. See [docs/keys.md](docs/keys.md)."
+        flag,
+        "Read the tokens that OpenAI's and Anthropic's answers report. "
+        "See [docs/keys.md](docs/keys.md).",
     )
     location_ttl: float = option(
         duration, "WHIP: as long a session's `Location` works.", '"7d"', default=DEFAULT_TTL

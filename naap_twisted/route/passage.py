@@ -69,10 +69,10 @@ class Passage(Protocol):
             self._end(Failure(UpstreamCut(str(error))))
 
     def _pass_on(self, data: bytes) -> None:
+        if self._meter is not None:
+            self._meter.feed(data)  # before the scrubber, which keeps some bytes for the end
         if self._scrubber is not None:
             data = self._scrubber.feed(data)
-        if self._meter is not None:
-            self._meter.feed(data)
         if data:
             self._request.write(data)
 

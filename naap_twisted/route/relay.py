@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from ..downstream.headers import make_preset, put_fields, put_preset
@@ -22,11 +23,14 @@ from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..spend.model_tokens import ModelTokenMeter
 from ..upstream.beginning import Beginning, discard
+from .error_text import error_text
 from .passage import Passage
 from .response_headers import SHARED, ResponseRewrite, beside_ours
 from .scrub import Guard, Scrubber
 
 _ERROR_TEXT = 2048
+# Seconds that the status of an error waits for the error's text.
+_ERROR_PATIENCE = 2.0
 _EXPOSE = b"Access-Control-Expose-Headers"
 _DESCRIBING = frozenset(
     (
@@ -34,7 +38,7 @@ _DESCRIBING = frozenset(
         *(b"Accept-Ranges", b"ETag", b"Last-Modified"),
     )
 )
-_UNREAD = "(a text in a content coding that can not be looked into)"
+_UNREAD = "(compressed)"
 _EXPOSED_ALWAYS = b"X-Request-ID"
 _TEXTS = frozenset(
     b"application/" + kind
@@ -67,6 +71,7 @@ async def relay(
     target: Target,
     rewrite: ResponseRewrite,
     guard: Guard,
+    clock: IReactorTime,
     *,
     redact: bool = False,
     count_tokens: bool = False,
@@ -93,7 +98,7 @@ async def relay(
     if searched and not bodiless:
         coding = coding_of(response_fields(response))
         if coding and response.code >= 400:
-            await _relay_encoded_error(request, response, fields, exposed, coding, guard)
+            await _relay_encoded_error(request, response, fields, exposed, coding, guard, clock)
             return
         scrubber, inflater = Scrubber(guard), _passing_inflater(coding, response)
         fields = fields if inflater is None else _without_coding(fields)
@@ -148,18 +153,19 @@ async def _relay_encoded_error(
     exposed: Sequence[bytes],
     coding: bytes,
     guard: Guard,
+    clock: IReactorTime,
 ) -> None:
     """Relay an error unchanged where it holds no secret, else redacted and without its coding.
 
     The body waits until its end, because half of it must not be out when it turns out unreadable.
 
-    :raises UpstreamStatus: the body can't be decoded; our envelope takes its place.
+    :raises UpstreamStatus: the body can't be decoded, or not in time; our envelope takes its place.
     """
     try:
         inflater = _inflater(coding, response)
         beginning = Beginning(MOST_WHOLE + 1)
         response.deliverBody(beginning)
-        body = await beginning.done
+        body = await beginning.within(_ERROR_PATIENCE, clock)
         if len(body) > MOST_WHOLE or not beginning.complete:
             raise Unreadable("too long, or cut")
         text = inflated(inflater, body)
@@ -206,8 +212,12 @@ async def refuse_with(
     target: Target,
     rewrite: ResponseRewrite,
     guard: Guard,
+    clock: IReactorTime,
 ) -> None:
     """Turn an upstream's error into the contract's envelope.
+
+    An upstream may announce more text than it sends, or send it for ever. The status is known by
+    then, so it goes out with what text there is.
 
     :raises UpstreamStatus: always; its text is capped and redacted.
     """
@@ -218,11 +228,12 @@ async def refuse_with(
     try:
         beginning = Beginning(_ERROR_TEXT, _inflater(coding, response) if coding else None)
         response.deliverBody(beginning)
-        text = guard.clean_cut(await beginning.done).decode("utf-8", "replace")
+        body = await beginning.within(_ERROR_PATIENCE, clock)
+        kind = next((value for name, value in upstream_fields if name == b"content-type"), b"")
+        text = error_text(body, kind, guard, complete=beginning.complete)
     except Unreadable:
         text = _UNREAD
-    readable = "".join(char if char.isprintable() else " " for char in text).strip()
-    raise UpstreamStatus(response.code, readable)
+    raise UpstreamStatus(response.code, text)
 
 
 def _set_exposed(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from attrs import frozen
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 
@@ -54,6 +55,7 @@ class Bindings:
     gate: Gate
     upstream: IUpstream
     capacity: Capacity
+    clock: IReactorTime
     allow_networks: tuple[AllowedNetwork, ...]
     door: Door
     key: LocationKey
@@ -203,7 +205,7 @@ class MountedProxy(Answering):
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
-            await refuse_with(request, response, target, rewrite, guard)
+            await refuse_with(request, response, target, rewrite, guard, self._bound.clock)
         location = None if webrtc is None else webrtc.locate(request, response)
         moves = location is not None or self._homeward
         await relay(
@@ -212,6 +214,7 @@ class MountedProxy(Answering):
             target,
             rewrite,
             guard,
+            self._bound.clock,
             redact=self.options.redact_bodies,
             count_tokens=self.options.count_tokens,
             locate=self._homeward.locate(request, location) if moves else None,

@@ -164,6 +164,7 @@ class PluginServer(MultiService):
             gate=self._gate,
             upstream=self.parts.upstream,
             capacity=self.parts.capacity.sibling(in_flight),
+            clock=self.parts.clock,
             allow_networks=self.config.upstream.allow_networks,
             door=door,
             key=self._location_key,

@@ -1,23 +1,32 @@
-"""The model's tokens that an OpenAI-shaped answer reports, read while its bytes pass. Pure.
+"""The model's tokens that an answer reports, read while its bytes pass. Pure.
 
-The meter keeps a JSON answer until its end, up to 1 MB; of an event stream it keeps the last 64 kB,
-where the ``usage`` chunk is. It parses nothing before the end and neither changes nor delays bytes.
+Read are ``usage`` of a JSON answer and of the events of a stream, in the shapes of OpenAI's chat
+completions and responses and of Anthropic's messages. Nothing but such an object is kept, so that
+neither the length of an answer nor how its bytes are cut decides what is counted.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, TypeVar
 
 from ..headers import media_type
+from .json_members import MemberScanner
 
 #: Tokens of the prompt, of the completion, and in total.
 ModelTokens = tuple[int, int, int]
 
-_MOST_JSON = 1024 * 1024
-_MOST_TAIL = 64 * 1024
 _MOST_TOKENS = 1 << 48
 _STREAM = b"text/event-stream"
+# At the top of an answer or a chunk; in the last event of OpenAI's responses; in the first one of
+# Anthropic's messages, whose later events report the rest.
+_PATHS = ((b"usage",), (b"response", b"usage"), (b"message", b"usage"))
+_REPORT = re.compile(rb'"usage"\s*+:\s*+\{')
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_EVENT_END = (b"\n\n", b"\r\n\r\n")
+_DATA = b"data:"
+_Other = TypeVar("_Other", int, None)
 
 
 class ModelTokenMeter:
@@ -29,65 +38,87 @@ class ModelTokenMeter:
 
     def __init__(self, content_type: bytes, *, encoded: bool = False) -> None:
         kind = media_type(content_type)
-        self._stream = kind == _STREAM
-        self._most = _MOST_TAIL if self._stream else _MOST_JSON
-        self._pieces: list[bytes] | None = None
-        self._size = 0
-        if not encoded and (self._stream or kind == b"application/json"):
-            self._pieces = []
+        self._scanner = MemberScanner(_PATHS, self._take)
+        self._events = _EventData(self._scanner) if kind == _STREAM else None
+        self._reads = not encoded and kind in (_STREAM, b"application/json")
+        self._reported = False
+        self._prompt = self._completion = 0
+        self._total: int | None = None
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the body."""
-        pieces = self._pieces
-        if pieces is None:
-            return
-        pieces.append(data)
-        self._size += len(data)
-        if self._size > self._most:
-            self._shorten()
-
-    def _shorten(self) -> None:
-        if not self._stream:
-            self._pieces = None
-        elif self._size > 2 * self._most:
-            # The tail is cut at twice its length only, so that a byte is copied twice at most.
-            tail = b"".join(self._pieces or ())[-self._most :]
-            self._pieces, self._size = [tail], len(tail)
+        if self._reads:
+            (self._events or self._scanner).feed(data)
 
     def end(self) -> ModelTokens | None:
         """What the whole answer reported, or ``None`` where it reported nothing."""
-        pieces, self._pieces = self._pieces, None
-        if not pieces:
+        if not self._reported:
             return None
-        body = b"".join(pieces)
-        if not self._stream:
-            return _tokens(body)
-        for line in reversed(body.splitlines()):
-            if line.startswith(b"data:") and b'"usage"' in line:
-                reported = _tokens(line[5:])
-                if reported is not None:
-                    return reported
-        return None
+        prompt, completion = self._prompt, self._completion
+        return prompt, completion, prompt + completion if self._total is None else self._total
+
+    def _take(self, text: bytes) -> None:
+        """Take a report: its numbers stand in for those before it, and leave the others alone."""
+        try:
+            usage: dict[str, Any] = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        self._reported = True
+        self._prompt = _number(usage, "prompt_tokens", "input_tokens", otherwise=self._prompt)
+        self._completion = _number(
+            usage, "completion_tokens", "output_tokens", otherwise=self._completion
+        )
+        self._total = _number(usage, "total_tokens", otherwise=None)
 
 
-def _tokens(text: bytes) -> ModelTokens | None:
-    try:
-        document: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    usage = document.get("usage") if isinstance(document, dict) else None
-    if usage is None and isinstance(document, dict) and isinstance(document.get("response"), dict):
-        usage = document["response"].get("usage")  # the last event of the Responses API
-    if not isinstance(usage, dict):
-        return None
-    prompt = _number(usage, "prompt_tokens", "input_tokens")
-    completion = _number(usage, "completion_tokens", "output_tokens")
-    return prompt, completion, _number(usage, "total_tokens") or prompt + completion
+class _EventData:
+    """Passes the data of server-sent events on to *scanner* (HTML, "Parsing an event stream")."""
+
+    def __init__(self, scanner: MemberScanner) -> None:
+        self._scanner = scanner
+        self._begun = b""  # the beginning of a line, too short to know its field
+        self._is_data: bool | None = None  # whether the present line is; None at its beginning
+        self._after_cr = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the stream."""
+        if (
+            self._scanner.between
+            and self._is_data is None
+            and not self._begun
+            and data.endswith(_EVENT_END)
+            and not _REPORT.search(data)
+        ):
+            self._after_cr = False
+            return  # whole events without a report, which are almost all of them
+        if self._after_cr and data.startswith(b"\n"):
+            data = data[1:]
+        self._after_cr = data.endswith(b"\r")
+        *lines, rest = _LINE_END.split(self._begun + data)
+        self._begun = b""
+        for line in lines:
+            self._read(line, whole=True)
+        if rest:
+            self._read(rest, whole=False)
+
+    def _read(self, text: bytes, *, whole: bool) -> None:
+        if self._is_data is None:
+            if not whole and len(text) < len(_DATA):
+                self._begun = text
+                return
+            if not text:
+                self._scanner.reset()  # a blank line ends the event
+            self._is_data = text.startswith(_DATA)
+            text = text.removeprefix(_DATA)
+        if self._is_data:
+            self._scanner.feed(text)
+        if whole:
+            self._is_data = None
 
 
-def _number(usage: dict[str, Any], *names: str) -> int:
+def _number(usage: dict[str, Any], *names: str, otherwise: _Other) -> int | _Other:
     for name in names:
         value = usage.get(name)
         if type(value) is int and 0 <= value < _MOST_TOKENS:
             return value
-    return 0
+    return otherwise

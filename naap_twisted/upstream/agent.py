@@ -145,5 +145,7 @@ def _as_upstream_failure(failure: Failure) -> Failure:
         if cause.check(ProxyError, CancelledError):
             return cause
     if causes or failure.check(ConnectError, ConnectionClosed, DNSLookupError):
-        return Failure(BadGateway(reason=f"upstream: {type(failure.value).__name__}"))
+        error = BadGateway(reason=f"upstream: {type(failure.value).__name__}")
+        unsent = failure.check(ConnectError, DNSLookupError)
+        return Failure(error if unsent else error.once_sent())
     return failure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -49,10 +50,27 @@ class Beginning(Protocol):
             self.done.callback(bytes(self._data[: self._most]))
             self.transport.loseConnection()
 
+    def within(self, seconds: float, clock: IReactorTime) -> Deferred[bytes]:
+        """:attr:`done`, which then fires with what has come when *seconds* have passed."""
+        if not self.done.called:
+            late = clock.callLater(seconds, self._give_up_the_rest)
+            self.done.addBoth(_cancelling, late)
+        return self.done
+
+    def _give_up_the_rest(self) -> None:
+        self.done.callback(bytes(self._data))
+        self.transport.loseConnection()
+
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if not self.done.called:
             self.complete = bool(reason.check(ResponseDone, PotentialDataLoss))
             self.done.callback(bytes(self._data))
+
+
+def _cancelling(outcome: bytes | Failure, call: IDelayedCall) -> bytes | Failure:
+    if call.active():
+        call.cancel()
+    return outcome
 
 
 def discard(response: IResponse) -> None:

@@ -20,7 +20,7 @@ from zope.interface import implementer
 
 from .._twisted import listening_below, unread, unsent
 from ..deadlines import NEVER, Ticker
-from ..errors import BadGateway, UpstreamCut, UpstreamTimeout
+from ..errors import BadGateway, ProxyError, UpstreamCut, UpstreamTimeout
 from ..framing.body import BodyDecoder, body_decoder
 from ..framing.fields import FramingError, HeadBuffer, HeadLimits, KnownLines
 from ..framing.head import ResponseHead, check_status_line, parse_response
@@ -303,6 +303,9 @@ class UpstreamConnection(Sender):
         self._forget()
         self.abort()
         if answer is not None and not answer.called:
+            error = failure.value
+            if isinstance(error, ProxyError) and error.http_status >= 500:
+                error.once_sent()
             answer.errback(failure)
         elif response is not None:
             response.end(Failure(UpstreamCut(str(failure.value))))

@@ -42,6 +42,7 @@ defaults
 frontend front
     bind 127.0.0.1:{port}
     default_backend back
+    {more}
 backend back
     server echo 127.0.0.1:{upstream}
 """
@@ -133,9 +134,13 @@ async def nginx(test, echo, more=""):
     return await _started(test, "nginx", template, echo, lambda path: ["-c", path, "-e", "stderr"])
 
 
-async def haproxy(test, echo):
-    """haproxy before *echo*: its port, or ``None`` where it is not installed."""
-    return await _started(test, "haproxy", _HAPROXY, echo, lambda path: ["-db", "-f", path])
+async def haproxy(test, echo, more=""):
+    """haproxy before *echo*: its port, or ``None`` where it is not installed.
+
+    *more*: lines of its frontend.
+    """
+    template = _HAPROXY.replace("{more}", more)
+    return await _started(test, "haproxy", template, echo, lambda path: ["-db", "-f", path])
 
 
 async def _started(test, name, template, echo, arguments):

@@ -299,30 +299,108 @@ class HeldBodies(SynchronousTestCase):
 
 
 class EarlyAnswer(SynchronousTestCase):
-    def setUp(self):
-        self.browser = Browser(HeadResource(answer), linger=1000, linger_timeout=2.0)
-        self.browser.send(POST % 5000)
+    def begin(self, request=POST % 5000, **limits):
+        bounds = {"linger_timeout": 2.0, "linger_time": 30.0, **limits}
+        browser = self.browser = Browser(HeadResource(answer), **bounds)
+        browser.send(request)
+        return browser
 
     def test_lingers(self):
         """The answer says close; the rest is read for a while, so that no reset destroys it."""
-        self.assertIn(b"Connection: close", self.browser.received())
-        self.assertTrue(self.browser.transport.half_closed)
-        self.assertTrue(self.browser.reading)
-        self.browser.send(b"x" * 900)
-        self.assertFalse(self.browser.aborted)
+        browser = self.begin()
+        self.assertIn(b"Connection: close", browser.received())
+        self.assertTrue(browser.transport.half_closed)
+        self.assertTrue(browser.reading)
+        browser.send(b"x" * 4999)
+        self.assertFalse(browser.closing)
 
-    def test_bounded_by_bytes(self):
-        """Not more than ``linger`` bytes."""
-        self.browser.send(b"x" * 1001)
-        self.assertTrue(self.browser.aborted)
+    def test_the_whole_body(self):
+        """There is nothing to wait for behind it."""
+        for request, end in (
+            (POST % 5000, b"x" * 5000),
+            (CHUNKED, b"1388\r\n" + b"x" * 5000 + b"\r\n0\r\n\r\n"),
+        ):
+            browser = self.begin(request)
+            browser.send(end[:-1])
+            self.assertFalse(browser.closing)
+            browser.send(end[-1:])
+            self.assertEqual((browser.closing, browser.aborted), (True, False))
+            browser.leave()
+            self.assertEqual(browser.site.lingering.total, 0)
+
+    def test_broken_framing(self):
+        """Its end can't be told, so the gap ends it."""
+        browser = self.begin(CHUNKED)
+        browser.send(b"nonsense\r\n" * 50)
+        self.assertFalse(browser.closing)
+        browser.later(2)
+        self.assertTrue(browser.closing)
+
+    def test_bounded_by_a_gap(self):
+        """Not longer than ``linger_timeout``; what is not out then has the write timeout."""
+        browser = self.begin()
+        for seconds, closing in ((1.5, False), (1, True)):
+            browser.later(seconds)
+            self.assertEqual((browser.closing, browser.aborted), (closing, False))
+        browser.later(browser.site.limits.write_timeout)
+        self.assertTrue(browser.aborted)
 
     def test_bounded_by_time(self):
-        """Not longer than ``linger_timeout``; what is not out then has the write timeout."""
-        for seconds, closing in ((1.5, False), (1, True)):
-            self.browser.later(seconds)
-            self.assertEqual((self.browser.closing, self.browser.aborted), (closing, False))
-        self.browser.later(self.browser.site.limits.write_timeout)
-        self.assertTrue(self.browser.aborted)
+        """Who goes on sending has ``linger_time``, and no more."""
+        browser = self.begin(POST % 10**15)
+        for _ in range(28):
+            browser.send(b"x" * 1_000_000)
+            browser.later(0.9)
+            self.assertFalse(browser.closing)
+        browser.later(2)
+        self.assertTrue(browser.closing)
+        browser.send(b"x" * 1000)
+        self.assertFalse(browser.reading)
+
+    def test_bounded_by_rate(self):
+        """Past it the socket is not read, until there is room again."""
+        browser = self.begin(linger_rate=1000)
+        browser.send(b"x" * 1500)
+        self.assertFalse(browser.reading)
+        browser.later(0.3)
+        self.assertFalse(browser.reading)
+        browser.later(0.3)
+        self.assertTrue(browser.reading)
+        browser.later(1.5)
+        self.assertFalse(browser.closing)
+        browser.later(1)
+        self.assertTrue(browser.closing)
+
+    def test_bounded_in_number(self):
+        """A further connection is closed with its answer; who leaves makes room."""
+        first = self.begin(lingering_per_address=1)
+        second = Browser(site=first.site)
+        second.send(POST % 5000)
+        self.assertIn(b"Connection: close", second.received())
+        self.assertTrue(second.closing)
+        first.leave()
+        third = Browser(site=first.site)
+        third.send(POST % 5000)
+        self.assertFalse(third.closing)
+
+    def test_a_head_that_is_none(self):
+        """What follows it is drained just so, and counts just so."""
+        browser = self.begin(b"nonsense\r\n\r\n")
+        self.assertEqual(browser.site.lingering.total, 1)
+        browser.send(b"x" * 1000)
+        self.assertTrue(browser.reading)
+        browser.later(2)
+        self.assertTrue(browser.closing)
+
+    def test_the_server_stops(self):
+        """A gap is all that is left then."""
+        browser = self.begin(POST % 10**15)
+        browser.site.drain()
+        for _ in range(2):
+            browser.send(b"x" * 1000)
+            browser.later(0.9)
+        browser.later(0.5)
+        self.assertTrue(browser.closing)
 
 
 class Endings(SynchronousTestCase):

@@ -58,8 +58,8 @@ class CsrfTests(AuthTestCase):
         proxy = self.running.server.routes()[-1].proxy
         bind = proxy._bound.gate.admit
 
-        async def admit(request, authorize):
-            await bind(request, authorize)
+        async def admit(request, *rules):
+            await bind(request, *rules)
             seen.append(request.record.user)
 
         self.patch(proxy._bound.gate, "admit", admit)

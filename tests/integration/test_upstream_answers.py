@@ -72,10 +72,15 @@ class ErrorTests(IntegrationTestCase):
 
 
 class GatewayTests(IntegrationTestCase):
-    async def bad_gateway(self, **request):
+    """A client that retries by itself is told not to, where the upstream may have acted already."""
+
+    async def bad_gateway(self, *, sent=False, **request):
         answer = await self.post(**request)
         self.assert_refused(answer, 502, "BAD_GATEWAY", "External proxy failed", "api_error")
         self.assert_readable(answer)
+        self.assertEqual(answer.header("X-Should-Retry"), "false" if sent else None)
+        exposed = answer.header("Access-Control-Expose-Headers").split(", ")
+        self.assertEqual("X-Should-Retry" in exposed, sent)
 
     async def test_no_dns(self):
         out = self.way_out({})
@@ -118,13 +123,41 @@ class GatewayTests(IntegrationTestCase):
             b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000,
         ):
             self.start(reply, CLOSE)
-            await self.bad_gateway()
+            await self.bad_gateway(sent=True)
 
     async def test_closed_or_reset_before_the_head(self):
         for steps in ((CLOSE,), (ABORT,), (b"HTTP/1.1 200 O", CLOSE)):
             self.start(*steps)
-            await self.bad_gateway()
+            await self.bad_gateway(sent=True)
             self.assertEqual(len(self.upstream.requests), 1)
+
+    async def test_closed_before_the_next_head(self):
+        """On a connection that served before: the request may have been read all the same."""
+        self.start(OK)
+        self.assertEqual((await self.post()).status, 200)
+        self.upstream.steps = (CLOSE,)
+        await self.bad_gateway(sent=True)
+        self.assertEqual(self.upstream.connections, 1)
+
+    async def test_an_answer_that_can_not_be_passed_on(self):
+        """The upstream did its work, and what it said is withheld."""
+        body = response(200, b"\x1b\x00", JSON, "Content-Encoding: br")
+        self.start(body, redact_bodies=True)
+        await self.bad_gateway(sent=True)
+
+    async def test_a_late_answer(self):
+        self.start(PAUSE, timeout=0.2)
+        answer = await self.post()
+        self.assert_refused(answer, 504, "UPSTREAM_TIMEOUT")
+        self.assertEqual(answer.header("X-Should-Retry"), "false")
+        self.assertIn("X-Should-Retry", answer.header("Access-Control-Expose-Headers"))
+
+    async def test_an_upstream_that_is_busy(self):
+        """Its own error is its own word: it says itself whether to ask again."""
+        self.start(response(503, b"busy", "Retry-After: 1"))
+        answer = await self.post()
+        self.assert_refused(answer, 503, "UPSTREAM_ERROR")
+        self.assertIsNone(answer.header("X-Should-Retry"))
 
 
 class CutTests(IntegrationTestCase):

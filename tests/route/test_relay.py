@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone, ResponseFailed
@@ -76,7 +77,9 @@ class RelayCase(SynchronousTestCase):
     def begin(self, carry, response):
         self.browser = Browser()
         self.response = response
-        return Deferred.fromCoroutine(carry(self.browser, response, TARGET, REWRITE, GUARD))
+        self.clock = Clock()
+        carried = carry(self.browser, response, TARGET, REWRITE, GUARD, self.clock)
+        return Deferred.fromCoroutine(carried)
 
 
 class Fields(SynchronousTestCase):
@@ -148,7 +151,7 @@ class Relay(RelayCase):
                 if cors:
                     browser.setHeader("access-control-allow-origin", "*")
                 response = Response(headers=[("Link", "a"), ("Retry-After", "1")])
-                Deferred.fromCoroutine(relay(browser, response, TARGET, REWRITE, GUARD))
+                Deferred.fromCoroutine(relay(browser, response, TARGET, REWRITE, GUARD, Clock()))
                 expected = ["X-Request-ID", "Link", "Retry-After"] if cors else []
                 self.assertEqual(browser.sent_list("access-control-expose-headers"), expected)
 
@@ -159,7 +162,7 @@ class Relay(RelayCase):
         ours = "X-Request-ID, RateLimit, RateLimit-Policy"
         browser.setHeader("access-control-expose-headers", ours)
         response = Response(headers=[("Link", "a")])
-        Deferred.fromCoroutine(relay(browser, response, TARGET, REWRITE, GUARD))
+        Deferred.fromCoroutine(relay(browser, response, TARGET, REWRITE, GUARD, Clock()))
         expected = ["X-Request-ID", "RateLimit", "RateLimit-Policy", "Link"]
         self.assertEqual(browser.sent_list("access-control-expose-headers"), expected)
 
@@ -169,7 +172,9 @@ class Relay(RelayCase):
             with self.subTest(count=count):
                 browser = Browser()
                 response = Response(headers=[("Content-Type", "application/json")])
-                carried = relay(browser, response, TARGET, REWRITE, GUARD, count_tokens=count)
+                carried = relay(
+                    browser, response, TARGET, REWRITE, GUARD, Clock(), count_tokens=count
+                )
                 done = Deferred.fromCoroutine(carried)
                 body = b'{"usage": {"prompt_tokens": 1, "completion_tokens": 2}}'
                 response.body.dataReceived(body[:20])
@@ -197,7 +202,7 @@ class Relay(RelayCase):
         ]:
             with self.subTest(code=code, kind=kind, redact=redact):
                 browser, response = Browser(), Response(code, [("Content-Type", kind)])
-                carried = relay(browser, response, TARGET, REWRITE, GUARD, redact=redact)
+                carried = relay(browser, response, TARGET, REWRITE, GUARD, Clock(), redact=redact)
                 done = Deferred.fromCoroutine(carried)
                 response.body.dataReceived(said[:7])
                 response.body.dataReceived(said[7:])
@@ -268,6 +273,27 @@ class Refuse(RelayCase):
         error = self.failureResultOf(done, UpstreamStatus).value
         self.assertEqual(error.message, "External API returned 500: half")
 
+    def test_late(self):
+        """What is there after two seconds is all; who is told leaves no timer behind."""
+        done = self.begin(refuse_with, Response(429))
+        self.response.body.dataReceived(b"slow")
+        self.clock.advance(1.9)
+        self.assertNoResult(done)
+        self.clock.advance(0.2)
+        error = self.failureResultOf(done, UpstreamStatus).value
+        self.assertEqual(error.message, "External API returned 429: slow")
+        self.assertEqual(self.response.said, ["lose"])
+        self.response.body.dataReceived(b" down")
+        self.response.end(ConnectionLost())
+        self.refusal(b"in time")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_charset(self):
+        """As it was declared."""
+        headers = [("Content-Type", "text/plain; charset=ISO-8859-1")]
+        error = self.refusal("trop tôt".encode("latin-1"), headers=headers)
+        self.assertEqual(error.message, "External API returned 429: trop tôt")
+
     def test_capped(self):
         """The text is cut at 2048 bytes, and the rest is not waited for."""
         done = self.begin(refuse_with, Response(500))
@@ -302,4 +328,5 @@ class Refuse(RelayCase):
         done = self.begin(refuse_with, Response(500))
         done.cancel()
         self.assertEqual(self.response.said, ["lose"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
         self.failureResultOf(done, CancelledError)

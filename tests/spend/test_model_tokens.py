@@ -54,13 +54,15 @@ class JsonTests(SynchronousTestCase):
         self.assertIsNone(read(body, encoded=True))
         self.assertEqual(read(body, b"Application/JSON; charset=utf-8"), (3, 4, 7))
 
-    def test_bounded(self) -> None:
-        """Past 1 MB it is let go."""
-        meter = ModelTokenMeter(b"application/json")
-        for _ in range(20):
-            meter.feed(b" " * 64 * 1024)
-        self.assertIsNone(meter._pieces)
-        self.assertIsNone(meter.end())
+    def test_any_length(self) -> None:
+        """A report before, in the midst of, or behind megabytes of text."""
+        text = "usage {\\" * 300_000
+        for document in (
+            {**CHAT, "text": text},
+            {"text": text, **CHAT},
+            {"data": [{"embedding": [0.1] * 300_000, "usage": {"total_tokens": 1}}], **CHAT},
+        ):
+            self.assertEqual(read(json.dumps(document).encode(), step=65536), (3, 4, 7))
 
 
 class StreamTests(SynchronousTestCase):
@@ -80,13 +82,62 @@ class StreamTests(SynchronousTestCase):
         """A stream that reports none."""
         self.assertIsNone(read(b"data: {}\n\ndata: [DONE]\n\n", b"text/event-stream"))
 
-    def test_only_the_tail_is_kept(self) -> None:
-        """However long the stream, at most 192 kB are held, and its end is read."""
-        meter = ModelTokenMeter(b"text/event-stream")
-        held = 0
-        for _ in range(1000):
-            meter.feed(b'data: {"x": "' + b"y" * 8000 + b'"}\n\n')
-            held = max(held, sum(map(len, meter._pieces or ())))
-        meter.feed(EVENTS)
-        self.assertLess(held, 192 * 1024)
-        self.assertEqual(meter.end(), (3, 4, 7))
+    def test_a_long_event(self) -> None:
+        """The last event holds the whole answer, however its bytes are cut."""
+        document = {"response": {"output": ["é" * 40_000 + '"usage": {'], **RESPONSES}}
+        event = b"data: " + json.dumps(document).encode() + b"\n\n"
+        for step in (997, 65536, 10**9):
+            self.assertEqual(read(EVENTS + event, b"text/event-stream", step), (3, 4, 7))
+
+    def test_anthropic(self) -> None:
+        """What came in is told at the beginning, and what went out at the end."""
+        start = {"type": "message_start", "message": {"usage": _anthropic(input=500, output=1)}}
+        middle = {"type": "content_block_delta", "delta": {"text": '"usage": {"output_tokens": 9}'}}
+        delta = {"type": "message_delta", "delta": {}, "usage": _anthropic(output=15)}
+        stream = b"".join(
+            b"event: %s\ndata: %s\n\n" % (str(e["type"]).encode(), json.dumps(e).encode())
+            for e in (start, *[middle] * 20, delta)
+        )
+        for body in (stream, stream.replace(b"\n", b"\r\n"), stream.replace(b"\n", b"\r")):
+            for step in (1, 7, 100, 10**9):
+                self.assertEqual(read(body, b"text/event-stream", step), (500, 15, 515))
+
+    def test_every_cut(self) -> None:
+        """In two, at every byte."""
+        for at in range(len(EVENTS)):
+            meter = ModelTokenMeter(b"text/event-stream")
+            meter.feed(EVENTS[:at])
+            meter.feed(EVENTS[at:])
+            self.assertEqual(meter.end(), (3, 4, 7), at)
+
+    def test_the_last_report_counts(self) -> None:
+        """Of several, each a sum up to then; an explicit zero is zero."""
+        for numbers, tokens in (
+            (((3, 1, 4), (3, 2, 5)), (3, 2, 5)),
+            (((3, 1, 4), (0, 0, 0)), (0, 0, 0)),
+        ):
+            names = ("prompt_tokens", "completion_tokens", "total_tokens")
+            reports = [{"usage": dict(zip(names, each, strict=True))} for each in numbers]
+            body = b"".join(b"data: %s\n\n" % json.dumps(report).encode() for report in reports)
+            self.assertEqual(read(body, b"text/event-stream"), tokens)
+
+    def test_an_event_over_several_lines(self) -> None:
+        """Their data is one text (HTML, "Interpreting an event stream")."""
+        lines = json.dumps(CHAT, indent=1).splitlines()
+        body = "".join(f"data: {line}\r\n" for line in lines) + "\r\n"
+        for step in (1, 5, 10**9):
+            self.assertEqual(read(body.encode(), b"text/event-stream", step), (3, 4, 7))
+
+    def test_no_json(self) -> None:
+        """A broken event is over at its end, and so is a comment."""
+        for broken in (
+            b'data: {"a": "\n\n',
+            b"data: ]]}{[[\n\n",
+            b': {"usage": {\n\n',
+            b"data:\n\n",
+        ):
+            self.assertEqual(read(broken + EVENTS, b"text/event-stream", 3), (3, 4, 7), broken)
+
+
+def _anthropic(**tokens: int) -> dict[str, int]:
+    return {f"{name}_tokens": number for name, number in tokens.items()}

@@ -3,6 +3,7 @@
 import gzip
 
 from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseDone
 
@@ -54,6 +55,26 @@ class Beginnings(SynchronousTestCase):
         self.assertEqual(self.response.said, ["lose"])
         taker.dataReceived(b"more")
         self.response.end(ConnectionLost())
+
+    def test_late(self):
+        """What has come by then is given; nothing is cut that ended before, and no timer stays."""
+        for wait, given, said in ((3, b"ab", ["lose"]), (1, b"abcd", [])):
+            clock, taker = Clock(), self.begin(5)
+            done = taker.within(2.0, clock)
+            taker.dataReceived(b"ab")
+            clock.advance(wait)
+            taker.dataReceived(b"cd")
+            self.response.end(ResponseDone())
+            self.assertEqual(self.successResultOf(done), given)
+            self.assertEqual((self.response.said, taker.complete), (said, given == b"abcd"))
+            self.assertEqual(clock.getDelayedCalls(), [])
+
+    def test_here_already(self):
+        """Nothing is waited for."""
+        clock, taker = Clock(), self.begin(2)
+        taker.dataReceived(b"abc")
+        self.assertEqual(self.successResultOf(taker.within(2.0, clock)), b"ab")
+        self.assertEqual(clock.getDelayedCalls(), [])
 
 
 class Discarded(SynchronousTestCase):
