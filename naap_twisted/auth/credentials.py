@@ -85,6 +85,21 @@ def present_token(headers: Headers, place: TokenPlace) -> None:
             return
 
 
+def present_before_users(headers: Headers, place: TokenPlace) -> list[bytes]:
+    """As :func:`present_token`, where Authorization may be of a user of the upstream.
+
+    :returns: the values of Authorization that the upstream may get, once the caller is known: none
+        where it holds the caller's token, as a client has it whose user did not sign in.
+    """
+    values = list(headers.getRawHeaders(b"authorization", ()))
+    tokens = [token for name in place.headers for token in headers.getRawHeaders(name, ())]
+    if not tokens:
+        return []
+    headers.removeHeader(b"authorization")
+    present_token(headers, place)
+    return [value for value in values if value.partition(b" ")[2].strip(b" ") not in tokens]
+
+
 def bearer_token(values: Sequence[bytes]) -> bytes:
     """The token in the *values* of Authorization (RFC 6750 section 2.1).
 

@@ -14,7 +14,7 @@ from twisted.web.server import Request
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
 from ..model import NOWHERE_ELSE, TokenPlace, User
-from .credentials import present_token
+from .credentials import present_before_users, present_token
 from .patience import Patience
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or a plugin's callable, which may be asynchronous.
@@ -95,8 +95,21 @@ class Gate:
         :raises InvalidToken, CsrfFailed: the request's credentials do not verify.
         :raises Unavailable: the authenticator can't tell the user now.
         """
+        if token.users:
+            headers = request.requestHeaders
+            users = present_before_users(headers, token)
+            try:
+                await self._admit(request, authorize)
+            finally:
+                headers.removeHeader(b"authorization")
+                if users:
+                    headers.setRawHeaders(b"authorization", users)
+            return
         if token is not NOWHERE_ELSE:
             present_token(request.requestHeaders, token)
+        await self._admit(request, authorize)
+
+    async def _admit(self, request: IDownstreamRequest, authorize: Authorize | None) -> None:
         rule: Authorize = self.default if authorize is None else authorize
         if rule == "anyone":
             # Bad credentials are no reason to refuse a request that would pass without any.

@@ -64,18 +64,19 @@ def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Proble
     if callable(route.forward_headers):
         problems.add(f"{place}.key", "has no meaning beside a callable that makes the headers")
         return route
-    if where.header.lower() in (name.lower() for name in route.forward_headers):
-        problems.add(
-            f"{place}.key", f"sets {where.header}, as forward_headers does; delete one of them"
-        )
-        return route
-    before, _, after = where.value.partition(KEY)
-    if isinstance(route.key, Secret):
-        if before and route.key.begins_with(before):
+    written = {name.lower() for name in route.forward_headers}
+    made: dict[str, Secret | UserKeyHeader] = {}
+    for header, around in where.places:
+        before, _, after = around.partition(KEY)
+        if header.lower() in written:
+            problems.add(
+                f"{place}.key", f"sets {header}, as forward_headers does; delete one of them"
+            )
+        elif isinstance(route.key, UserKeyHeader):
+            key = route.key
+            made[header] = UserKeyHeader(key.provider, before + key.before, key.after + after)
+        elif before and route.key.begins_with(before):
             problems.add(f"{place}.key", f'begins with "{before}", which the provider puts there')
-            return route
-        value: Secret | UserKeyHeader = route.key.between(before, after)
-    else:
-        key = route.key
-        value = UserKeyHeader(key.provider, before + key.before, key.after + after)
-    return evolve(route, forward_headers={where.header: value, **route.forward_headers})
+        else:
+            made[header] = route.key.between(before, after)
+    return evolve(route, forward_headers={**made, **route.forward_headers})

@@ -69,6 +69,13 @@ class KeyPlace:
 
     header: str = option(http.header_name, "The header.", default="Authorization")
     value: str = option(_around_key, "Its value.", default=f"Bearer {KEY}")
+    bearer: bool = option(values.flag, "Authorization has it, too.", default=False)
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Each header that has the key, with the value around it."""
+        first = (self.header, self.value)
+        return (first, ("Authorization", f"Bearer {KEY}")) if self.bearer else (first,)
 
 
 @frozen
@@ -81,6 +88,11 @@ class CallerToken:
         values.list_of(http.header_name, what="header names"), "Beside Authorization."
     )
     scheme: str = option(_scheme, "The scheme in Authorization.", default="Bearer")
+    users: bool = option(
+        values.flag,
+        "Beside such a header, Authorization is of a user whom the vendor itself signed in.",
+        default=False,
+    )
 
 
 @frozen
@@ -129,7 +141,7 @@ class Provider:
     def token_place(self) -> TokenPlace:
         """Where a request carries its caller's token."""
         names = tuple(name.encode("ascii") for name in self.token.headers)
-        return TokenPlace(names, self.token.scheme.lower().encode("ascii"))
+        return TokenPlace(names, self.token.scheme.lower().encode("ascii"), self.token.users)
 
 
 def _folder() -> Traversable:

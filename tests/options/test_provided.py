@@ -76,6 +76,16 @@ class ProvidedTests(SynchronousTestCase):
         expected = UserKeyHeader("openai", "Bearer ")
         self.assertEqual(route.forward_headers["Authorization"], expected)
 
+    def test_key_twice(self) -> None:
+        """Where the provider says so, Authorization has it, too."""
+        place = {"provider": "supabase", "target": "https://a.supabase.co"}
+        route = self.route(**place, key=KEY)
+        self.assertEqual(self.key_in(route, "apikey"), KEY.encode())
+        self.assertEqual(self.key_in(route, "Authorization"), b"Bearer " + KEY.encode())
+        lines = self.refused(**place, key=KEY, forward_headers={"Authorization": "x-y-z-1-2-3"})
+        self.assertEqual(len(lines), 1)
+        self.assertIn("key: sets Authorization, as forward_headers does", lines[0])
+
     def test_key_refused(self) -> None:
         """Without a provider, behind its own prefix, beside the same header."""
         self.assertIn("key: has no meaning without", self.refused(target="https://a", key=KEY)[0])
