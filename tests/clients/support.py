@@ -34,7 +34,7 @@ class Client:
     """A stock client, as the table of docs/clients.md names it.
 
     :ivar package: its name on PyPI or npm.
-    :ivar registry: ``"PyPI"`` or ``"npm"``.
+    :ivar registry: ``"PyPI"`` or ``"npm"``; ``""`` for what the browser has itself.
     :ivar in_page: whether a page runs it.
     :ivar variant: which of the package's clients, where it has several.
     """
@@ -135,7 +135,7 @@ class PageClientTestCase(ProviderStage, BrowserTestCase):
 
     async def start(self, **route: Any) -> None:
         """The page is open, its client made; ``[base, token]`` are what a script gets."""
-        need_packages(self.client.package)
+        need_packages(*([self.client.package] if self.client.registry else ()))
         self.pages = PageServer(self)
         self.begin(**route)
         self.pages.text("bundle.js", bundled(self.module), "text/javascript; charset=utf-8")

@@ -31,13 +31,13 @@ def stages() -> Iterator[type[ProviderStage]]:
                 yield value
 
 
-def versions() -> dict[str, str]:
-    """The pinned version of each package, PyPI's and npm's."""
+def versions() -> dict[tuple[str, str], str]:
+    """The pinned version of each package, by registry and name: some are in both."""
     lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     pins = (re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])?==(\S+)", line) for line in lines)
-    pinned = {pin[1]: pin[2] for pin in pins if pin}
+    pinned = {("PyPI", pin[1]): pin[2] for pin in pins if pin}
     listed = json.loads(_LOCK.read_text(encoding="utf-8"))["dependencies"]
-    return {**pinned, **listed}
+    return pinned | {("npm", name): version for name, version in listed.items()}
 
 
 def table() -> str:
@@ -52,7 +52,9 @@ def table() -> str:
         where = "in a page" if client.in_page else "Python" if client.registry == "PyPI" else "Node"
         variant = f", {client.variant}" if client.variant else ""
         package = f"`{client.package}` ({where}{variant})"
-        lines.append(f"| {package} | {known[client.package]} | `{stage.provider}` | {words} |")
+        version = known[client.registry, client.package] if client.registry else "its own"
+        provider = f"`{stage.provider}`" if stage.provider else ""
+        lines.append(f"| {package} | {version} | {provider} | {words} |")
     return "\n".join(lines) + "\n"
 
 
