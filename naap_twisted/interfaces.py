@@ -41,6 +41,10 @@ class IDownstreamRequest(IRequest):
     body: IRequestBody = Attribute("The request body as a stream: an IRequestBody.")
     record = Attribute("The naap_twisted.downstream.record.ExchangeRecord of this exchange.")
     finished = Attribute("True once the answer is out, whoever gave it.")
+    outer = Attribute(
+        "The beginning of the request's path that belongs to resources above this server; uri and"
+        " path go on behind it. Paths that a caller is told begin with it."
+    )
     relayed = Attribute("True once the answer is an upstream's: its bytes must not be touched.")
     compression = Attribute("Callable[[request], encoder | None] for an answer of ours, or None.")
 

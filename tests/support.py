@@ -37,6 +37,7 @@ class FakeRequest(DummyRequest):
 
     body = None
     content = None
+    outer = b""
     relayed = False
     compression = None
     etag = None

@@ -15,10 +15,12 @@ from naap_twisted import PluginServer
 from naap_twisted.config import parse_config
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.errors import HostNotAllowed, ProxyError
+from naap_twisted.framing.proxy_protocol import MOST_V1, MOST_V2
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.capacity import CapacityLimits
 from naap_twisted.upstream.lookups import LookupLimits
 from naap_twisted.upstream.pool import PoolLimits
+from naap_twisted.wrappers.untrusted_proxies import MOST_TOLD
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,6 +30,14 @@ KEY = "sk-example-key"
 def block(marker: str) -> str:
     """The fenced block after ``<!-- marker -->``."""
     found = re.search(rf"<!-- {marker} -->\n```\w*\n(.*?)```", README, re.DOTALL)
+    assert found is not None, marker
+    return found[1]
+
+
+def operations(marker: str) -> str:
+    """The code block of docs/operations.md behind *marker*."""
+    text = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    found = re.search(rf"<!-- {marker} -->\n```\w*\n(.*?)```", text, re.DOTALL)
     assert found is not None, marker
     return found[1]
 
@@ -206,6 +216,21 @@ class WhipTests(SynchronousTestCase):
             self.assertIn("application/sdp", config.proxy[0].content_type)
 
 
+class OperationsTests(SynchronousTestCase):
+    def test_examples(self) -> None:
+        """The configs behind another proxy are good; what stands before them is tried for real.
+
+        tests/adversarial/test_fronts.py starts nginx and haproxy with the lines of this page.
+        """
+        for marker in ("nginx-config", "haproxy-config"):
+            rest = (
+                '[auth]\nmode = "none"\n[[proxy]]\npath = "/a"\nallowed_hosts = ["a.example.com"]'
+            )
+            parse_config(operations(marker) + rest, directory=ROOT, environ={})
+        self.assertIn("proxy_set_header", operations("nginx-example"))
+        self.assertIn("send-proxy-v2-ssl", operations("haproxy-example"))
+
+
 class LimitsTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """docs/limits.md gives the defaults that the code has."""
@@ -228,6 +253,8 @@ class LimitsTests(SynchronousTestCase):
             f"in one request | {down.crumbs:,}, and one for each {down.bytes_per_crumb // 1024} kB",
             f"held whole | {down.held // 1024**2} MB; {down.held_per_address // 1024**2} MB from",
             f"does not answer | {down.callable_timeout:g} s",
+            f"{MOST_V1} bytes of version 1, {MOST_V2 // 1024} kB of version 2",
+            f"not trusted | {MOST_TOLD}, one a peer",
             f"{down.connections:,}; {down.connections_per_address:,} from one address",
             f"{pool.idle:g} s, {pool.per_key} an origin and route, {pool.total:,} in all",
             f"one origin | {pool.open_per_key:,}",

@@ -6,7 +6,7 @@ Everything else works as on our own site.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any
 from urllib.parse import unquote_to_bytes as unquote
@@ -26,7 +26,7 @@ from .body import RequestBody
 from .record import ExchangeRecord
 
 _log = Logger()
-_OWN = frozenset(("_original", "body", "record", "relayed", "compression"))
+_OWN = frozenset(("_original", "body", "record", "relayed", "compression", "outer", "uri", "path"))
 
 
 class AdaptedRequest:
@@ -37,6 +37,9 @@ class AdaptedRequest:
         self.record = ExchangeRecord(started=monotonic())
         self.relayed = False
         self.compression: Any = None
+        self.outer = b""
+        self.uri: bytes = original.uri
+        self.path: bytes = original.path
         self.body = _body_of(original)
         # Klein handlers see the original; server.user() asks it for the record.
         original.record = self.record  # type: ignore[attr-defined]
@@ -107,19 +110,41 @@ class AdaptedRequest:
 
 
 class AnySite(HeadResource):
-    """Makes *root*, a head resource, work on any ``Site`` and below any path."""
+    """Makes *root*, a head resource, work on any ``Site`` and below any path.
 
-    def __init__(self, root: IHeadResource) -> None:
+    :param is_own: whether path segments are the beginning of a path of the server's own, such as
+        its base path. Hung there, it answers for the whole path, and anywhere else for what is
+        below.
+    """
+
+    def __init__(self, root: IHeadResource, is_own: Callable[[Sequence[bytes]], bool]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._root = root
+        self._is_own = is_own
 
     def render(self, request: Any) -> Any:
         """Adapt the request, unless it is one of ours whose body is still to be read."""
-        # The server routes by the request's full path, wherever it hangs in a tree of resources.
-        request.prepath = []
-        request.postpath = list(map(unquote, request.path[1:].split(b"/")))
+        depth = 0 if self._is_own(request.prepath) else len(request.prepath)
         ours = IDownstreamRequest.providedBy(request) and request.content is None
-        return self._root.render(request if ours else AdaptedRequest(request))
+        adapted = request if ours else AdaptedRequest(request)
+        if depth:
+            _step_below(adapted, depth)
+        request.prepath = []
+        request.postpath = list(map(unquote, adapted.path[1:].split(b"/")))
+        return self._root.render(adapted)
+
+
+def _step_below(request: Any, depth: int) -> None:
+    """Take the first *depth* segments off the path; the resources above have read them.
+
+    They are counted and not compared, because Twisted hands them on decoded, and the rest of the
+    request's target has to stay byte for byte.
+    """
+    path, mark, query = request.uri.partition(b"?")
+    segments = path.split(b"/")
+    request.outer += b"/".join(segments[: depth + 1])
+    request.path = b"/" + b"/".join(segments[depth + 1 :])
+    request.uri = request.path + mark + query
 
 
 def _keep_host_out_of(original: Request) -> None:

@@ -20,27 +20,48 @@ _V4_AND_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}")
 _BRACKETED = re.compile(r"\[([^\]]+)\](?::[0-9]{1,5})?")
 
 
+#: The name of a peer without address: who connects to a UNIX socket, as a rule a proxy.
+UNIX = "unix"
+
+
+def peer_name(address: object) -> str:
+    """The host of a connection's other end; :data:`UNIX` for a UNIX socket."""
+    host: str = getattr(address, "host", UNIX)
+    return host
+
+
 class TrustedProxies:
     """The networks of ``trusted_proxies``.
 
-    :param cidrs: networks and addresses, such as ``"10.0.0.0/8"`` and ``"::1"``.
+    :param listed: networks and addresses, such as ``"10.0.0.0/8"`` and ``"::1"``, and
+        :data:`UNIX` for whoever connects to a UNIX socket.
+    :ivar listed: the same.
     :raises ValueError: an entry is no network, has host bits set, or is a /0, which would trust
         every caller.
     """
 
-    __slots__ = ("_networks",)
+    __slots__ = ("_networks", "_unix", "listed")
 
-    def __init__(self, cidrs: Sequence[str] = ()) -> None:
-        self._networks = tuple(ip_network(cidr) for cidr in cidrs)
+    def __init__(self, listed: Sequence[str] = ()) -> None:
+        self.listed = tuple(listed)
+        self._unix = UNIX in self.listed
+        self._networks = tuple(ip_network(cidr) for cidr in self.listed if cidr != UNIX)
         for network in self._networks:
             if network.prefixlen == 0:
                 raise ValueError(f"{network} trusts every address")
 
     def __bool__(self) -> bool:
-        return bool(self._networks)
+        return bool(self.listed)
 
     def __contains__(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+    def trusts(self, peer: str) -> bool:
+        """Whether what *peer*, a :func:`peer_name`, says of its callers is believed."""
+        if not self.listed:
+            return False
+        address = parse_address(peer)
+        return self._unix and peer == UNIX if address is None else address in self
 
 
 NOBODY = TrustedProxies()
@@ -72,21 +93,17 @@ def effective_client(peer: str, headers: Headers, trusted: TrustedProxies = NOBO
     Where every hop is trusted, the leftmost is the caller. A hop that is no address ends the walk,
     because nothing left of it can be believed.
 
-    :param peer: the connection's own address, or any text where it has none (a UNIX socket).
+    :param peer: the :func:`peer_name` of the connection.
     """
-    if not trusted:
-        return _spelled(peer)
-    address = parse_address(peer)
-    if address is None:
-        return peer
-    if address in trusted:
+    caller = _spelled(peer)
+    if trusted.trusts(peer):
         for hop in _hops_from_the_right(headers):
             if hop is None:
                 break
-            address = hop
+            caller = str(hop)
             if hop not in trusted:
                 break
-    return str(address)
+    return caller
 
 
 def came_over_tls(
@@ -98,11 +115,8 @@ def came_over_tls(
 
     :param secure: this connection is TLS.
     """
-    if secure or not trusted:
+    if secure or not trusted.trusts(peer):
         return secure
-    address = parse_address(peer)
-    if address is None or address not in trusted:
-        return False
     values = headers.getRawHeaders(b"x-forwarded-proto") or [b""]
     return values[-1].rpartition(b",")[2].strip().lower() == b"https"
 

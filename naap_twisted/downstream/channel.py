@@ -383,7 +383,7 @@ class Channel(RequestChannel, Outflow):
             return
         self.deadline = linger.deadline
         self._read(True)
-        if not self._secure:
+        if not self._tls:
             self.transport.loseWriteConnection()
 
     def _drain(self, data: bytes) -> None:

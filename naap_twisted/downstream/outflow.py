@@ -19,9 +19,12 @@ class Outflow(Protocol):
     answers register with it.
 
     :ivar closed: nothing is written any more.
+    :ivar announced: a front in between has named the client.
     """
 
     transport: Any
+    announced = False
+    _said: tuple[IAddress | None, IAddress | None, bool] = (None, None, False)
 
     def __init__(self) -> None:
         self.closed = False
@@ -32,11 +35,21 @@ class Outflow(Protocol):
         self._unsent_head = b""
 
     def connectionMade(self) -> None:
-        self._peer: IAddress = self.transport.getPeer()
-        self._host: IAddress = self.transport.getHost()
-        self._secure = ISSLTransport(self.transport, None) is not None
+        peer, host, secure = self._said
+        self._peer: IAddress = peer or self.transport.getPeer()
+        self._host: IAddress = host or self.transport.getHost()
+        self._tls = ISSLTransport(self.transport, None) is not None
+        self._secure = self._tls or secure
         self.transport.setTcpNoDelay(True)
         self.transport.registerProducer(self, True)
+
+    def announce(self, peer: IAddress | None, host: IAddress | None, *, secure: bool) -> None:
+        """Before the connection is made: its ends, and its TLS, as the front in between knows them.
+
+        :param peer: the client; ``None`` where the front speaks for itself.
+        """
+        self.announced = peer is not None
+        self._said = (peer, host, secure)
 
     def stalled(self) -> None:
         """The browser does not take what was written."""

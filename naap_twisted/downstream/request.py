@@ -36,6 +36,7 @@ class DownstreamRequest(UnmadeRequest):
     :ivar body: the request body as a stream; :attr:`content` and :attr:`args` are filled from it
         for resources that are not :class:`~naap_twisted.interfaces.IHeadResource`.
     :ivar record: the record that the log line is made of.
+    :ivar outer: the beginning of the path that belongs to resources above this server.
     :ivar relayed: the answer is an upstream's, so its bytes are not touched.
     :ivar gone: the browser has left before the answer was out.
     :ivar refusal: the answer to a head that could not be read as a whole: wrappers see the request,
@@ -43,6 +44,7 @@ class DownstreamRequest(UnmadeRequest):
     :ivar compression: gives the encoder of an answer of our own, right before its head goes out.
     """
 
+    outer = b""
     relayed = False
     gone = False
     refusal: ProxyError | None = None

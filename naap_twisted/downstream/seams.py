@@ -41,6 +41,12 @@ class Connection(Protocol):
     def abort(self) -> None: ...
 
 
+class Waiting(Protocol):
+    """A connection that is not a site's yet; :class:`~.front.Front` is one."""
+
+    def abort(self) -> None: ...
+
+
 class Serving(Protocol):
     """A site, as its connections and requests see it; :class:`~.site.DownstreamSite` is one."""
 

@@ -16,12 +16,13 @@ from twisted.web.server import Site
 
 from ..deadlines import Ticker
 from ..errors import ProxyError
-from .caller import NOBODY, TrustedProxies, parse_address
+from .caller import NOBODY, TrustedProxies, peer_name
 from .channel import Channel
 from .held import HeldBytes
 from .limits import DownstreamLimits
 from .lingering import Lingering
 from .request import DownstreamRequest
+from .seams import Waiting
 
 
 class DownstreamSite(Site):
@@ -35,6 +36,7 @@ class DownstreamSite(Site):
         returns is the answer, in place of the one about those bytes.
     :ivar draining: the server shuts down, so that answers say ``Connection: close``.
     :ivar open: the connections that are open now.
+    :ivar waiting: those beside them whose front has not said yet for whom it connects.
     :ivar held: the account of request bodies in memory.
     :ivar lingering: the account of connections that are drained after their answer.
     """
@@ -58,6 +60,7 @@ class DownstreamSite(Site):
         self.ticker = Ticker(self.reactor)
         self.draining = False
         self.open: set[Channel] = set()
+        self.waiting: set[Waiting] = set()
         self._per_address: Counter[str] = Counter()
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
         self.lingering = Lingering(self.limits)
@@ -70,29 +73,32 @@ class DownstreamSite(Site):
         self, addr: IAddress | None
     ) -> Channel | None:
         """A new connection, or ``None`` over the bounds, whereupon Twisted closes it."""
-        host = getattr(addr, "host", "")
-        if len(self.open) >= self.limits.connections or self._is_crowded(host):
+        host = peer_name(addr)
+        if not self.has_room() or self._is_crowded(host):
             self._log.warn("connection refused: too many are open", peer=host)
             return None
         return Channel(self)
 
+    def has_room(self) -> bool:
+        """Whether one more connection may be open."""
+        return len(self.open) + len(self.waiting) < self.limits.connections
+
     def _is_crowded(self, host: str) -> bool:
         if self._per_address[host] < self.limits.connections_per_address:
             return False
-        address = parse_address(host)
-        return address is None or address not in self._exempt
+        return not self._exempt.trusts(host)
 
     def connection_opened(self, channel: Channel) -> None:
         """Count *channel*, a new connection."""
         self.open.add(channel)
-        self._per_address[getattr(channel.getPeer(), "host", "")] += 1
+        self._per_address[peer_name(channel.getPeer())] += 1
 
     def connection_closed(self, channel: Channel) -> None:
         """Count *channel* no more."""
         if channel not in self.open:
             return
         self.open.discard(channel)
-        host = getattr(channel.getPeer(), "host", "")
+        host = peer_name(channel.getPeer())
         self._per_address[host] -= 1
         if not self._per_address[host]:
             del self._per_address[host]
@@ -104,7 +110,7 @@ class DownstreamSite(Site):
 
     def refused(self, channel: Channel, error: ProxyError) -> tuple[ProxyError, str]:
         """Log *error*, about bytes that never became a request: its answer and the line's id."""
-        peer = getattr(channel.getPeer(), "host", "")
+        peer = peer_name(channel.getPeer())
         error = self.charged(channel, error)
         request_id = secrets.token_hex(16)
         self._log.info(
@@ -119,12 +125,12 @@ class DownstreamSite(Site):
         """Count a head that is no request against its sender: the answer, *error* or a 429."""
         if self._charge is None:
             return error
-        return self._charge(getattr(channel.getPeer(), "host", "")) or error
+        return self._charge(peer_name(channel.getPeer())) or error
 
     def broken_off(self, channel: Channel) -> None:
         """Charge a head that its sender did not end: it was read as any other."""
         if self._charge is not None:
-            self._charge(getattr(channel.getPeer(), "host", ""))
+            self._charge(peer_name(channel.getPeer()))
 
     def http_date(self) -> bytes:
         """The Date header's value, made once a second (RFC 9110 section 6.6.1)."""
@@ -138,6 +144,8 @@ class DownstreamSite(Site):
         self.draining = True
         for channel in list(self.open):
             channel.wind_up()
+        for connection in list(self.waiting):
+            connection.abort()
 
     def startFactory(self) -> None:
         """Open no access log of Twisted's: an observer writes the log."""

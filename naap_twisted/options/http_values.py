@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping
 
 from ..auth.gate import Authorize, is_rule
+from ..downstream.caller import UNIX
 from ..headers import CONNECTION_FIELDS, TAKEN_OUT, HeaderPatterns, is_token
 from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..policy.addresses import parse_allow_network
 from ..policy.own_headers import why_not_relayed, why_not_renamed
-from ..wrappers.origins import parse_origin
+from ..wrappers.origins import parse_origin, parse_pattern
 from ..wrappers.server_names import parse_host
 from . import values
 
@@ -116,11 +117,16 @@ def content_type(written: str) -> str:
 
 @values.reads_text()
 def origin(written: str) -> str:
-    """An Origin as a browser sends it (RFC 6454 section 6.2): ``scheme://host[:port]``."""
+    """An Origin as a browser sends it (RFC 6454 section 6.2): ``scheme://host[:port]``.
+
+    A ``*`` in the left-most label of a name stands for a part of it: ``https://*.example.com``.
+    """
     if written == "null":
         raise ValueError('"null" is every sandboxed page\'s origin and is never allowed')
     if written == "*":
         raise ValueError('write cors_origins = "*" alone for any origin')
+    if "*" in written:
+        return parse_pattern(written).text
     spelled = parse_origin(written)
     if spelled is None:
         raise ValueError(
@@ -156,12 +162,16 @@ def base_path(value: object) -> str:
 
 
 @values.reads_text()
-def network(written: str) -> str:
-    """A CIDR such as ``10.0.0.0/8``; a bare address is a network of one."""
+def proxy(written: str) -> str:
+    """``unix``, or a CIDR such as ``10.0.0.0/8``; a bare address is a network of one."""
+    if written == UNIX:
+        return written
     try:
         parsed = ipaddress.ip_network(written)
     except ValueError:
-        raise ValueError('is not a network such as "10.0.0.0/8" (host bits must be zero)') from None
+        raise ValueError(
+            'is not a network such as "10.0.0.0/8" (host bits must be zero), nor "unix"'
+        ) from None
     if parsed.prefixlen == 0:
         raise ValueError("is the whole internet: any client could forge its address")
     return str(parsed)

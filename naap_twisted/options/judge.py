@@ -178,12 +178,17 @@ def _egress(
         if route.target is not None:
             base = PinnedBase.parse(route.target).base
             EgressPolicy((base.host,), (base.scheme,), (base.port,), networks, pinned=True)
-        elif route.allowed_hosts:
-            EgressPolicy(route.allowed_hosts, route.allowed_schemes, route.allowed_ports, networks)
+    except ConfigError as error:
+        for line in error.problems:
+            problems.add(f"{place}.target", line.partition(": ")[2])
+    if not route.allowed_hosts or route.is_pinned_alone:
+        return
+    try:
+        EgressPolicy(route.allowed_hosts, route.allowed_schemes, route.allowed_ports, networks)
     except ConfigError as error:
         for line in error.problems:
             key, _, reason = line.partition(": ")
-            problems.add(f"{place}.{'target' if route.target is not None else key}", reason)
+            problems.add(f"{place}.{key}", reason)
 
 
 def _user_keys(at: Placed, place: str, problems: Problems) -> None:

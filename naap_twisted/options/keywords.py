@@ -39,6 +39,7 @@ class ServerKeywords(TypedDict, total=False):
     drain_timeout: float | str
     max_in_flight: int
     max_in_flight_per_user: int
+    max_connections: int | None
     connections_per_address: int
     capacity: CapacityLimits | None
     limits: DownstreamLimits | None
@@ -82,6 +83,7 @@ class RouteKeywords(TypedDict, total=False):
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]
     errors: Literal["envelope", "passthrough"] | None
+    resource_policy: Literal["same-origin", "cross-origin"]
     authorize: Authorize | None
     max_in_flight: int | None
     rate_limit: RateLimit | Mapping[str, float | str] | None

@@ -16,7 +16,7 @@ from .values import reads_text
 
 _ESCAPES = re.compile(r"(?:[^\\]|\\.)+", re.DOTALL)
 _PIECE = re.compile(r"((?:[^\\:]|\\.)*)(?::|$)", re.DOTALL)
-_BACKLOG = 1024
+BACKLOG = 1024
 _INET = ("port", "interface", "backlog")
 _TLS = ("privateKey", "certKey", "sslmethod", "extraCertChain", "dhParameters")
 # The arguments each kind of endpoint knows, the positional ones in order.
@@ -29,6 +29,10 @@ _KINDS: dict[str, tuple[str, ...]] = {
 }
 
 
+# Before the endpoint string that it wraps, as Twisted has it.
+_FRONTED = "haproxy:"
+
+
 @frozen
 class Listen:
     """One listening address.
@@ -36,14 +40,27 @@ class Listen:
     :ivar description: the endpoint string as written.
     :ivar kind: ``"tcp"``, ``"tcp6"``, ``"ssl"``, ``"unix"`` or ``"systemd"``.
     :ivar arguments: the endpoint's arguments by name.
+    :ivar fronted: each connection begins with the PROXY protocol, by which a front says for whom it
+        connects (``haproxy:`` before another endpoint).
     """
 
     description: str
     kind: str
     arguments: dict[str, str]
+    fronted: bool = False
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint string of the socket."""
+        return self.description.removeprefix(_FRONTED)
 
     @property
     def local(self) -> bool:
+        """Whether requests come from this machine only. A front passes on those of others."""
+        return self.closed and not self.fronted
+
+    @property
+    def closed(self) -> bool:
         """Whether only this machine can connect. When in doubt, no."""
         interface = self.arguments.get("interface", "")
         if self.kind == "unix" or interface == "localhost":
@@ -55,7 +72,7 @@ class Listen:
 
 
 def with_backlog(description: str) -> str:
-    """*description* with a queue for connections that come all at once; Twisted's own is 50.
+    """The socket's endpoint with a queue for connections that come at once; Twisted's own is 50.
 
     One that is written out stays.
 
@@ -63,8 +80,8 @@ def with_backlog(description: str) -> str:
     """
     listen = parse_listen(description)
     if "backlog" not in _KINDS[listen.kind] or "backlog" in listen.arguments:
-        return description
-    return f"{description}:backlog={_BACKLOG}"
+        return listen.endpoint
+    return f"{listen.endpoint}:backlog={BACKLOG}"
 
 
 def _split(description: str) -> tuple[list[str], dict[str, str]]:
@@ -89,7 +106,13 @@ def parse_listen(description: str) -> Listen:
 
     :raises ValueError: not text, an unknown kind, unknown arguments or values that can't be.
     """
-    (kind, *positional), named = _split(description)
+    fronted = description.startswith(_FRONTED)
+    (kind, *positional), named = _split(description.removeprefix(_FRONTED))
+    if fronted and kind == "ssl":
+        raise ValueError(
+            "would expect TLS before the PROXY header, which fronts send first; let the front end"
+            ' TLS, and write "haproxy:tcp:..."'
+        )
     if kind not in _KINDS:
         raise ValueError(
             'is not an endpoint such as "tcp:4020:interface=127.0.0.1" or "ssl:443:..."'
@@ -115,7 +138,7 @@ def parse_listen(description: str) -> Listen:
         except ValueError:
             wanted = "an IPv6" if kind == "tcp6" else "an IP"
             raise ValueError(f"interface must be {wanted} address") from None
-    return Listen(description, kind, arguments)
+    return Listen(description, kind, arguments, fronted)
 
 
 def check_admin(description: str, public: Iterable[Listen], *, remote: bool = False) -> None:
@@ -126,6 +149,10 @@ def check_admin(description: str, public: Iterable[Listen], *, remote: bool = Fa
     :raises ValueError: why, and what to do.
     """
     admin = parse_listen(description)
+    if admin.fronted:
+        raise ValueError(
+            "has a front before it, whose callers all look as it says; listen without haproxy:"
+        )
     for other in public:
         if _collide(admin, other):
             raise ValueError(f"is the public {other.description}; give it a port of its own")

@@ -51,7 +51,8 @@ class RouteOptions:
     )
     allowed_hosts: tuple[str, ...] = option(
         list_of(text, what="host names"),
-        "Exact names; `.example.org` or `*.example.org` for what is below.",
+        "Exact names; `.example.org` or `*.example.org` for what is below. Beside `target`: where"
+        " redirects may lead, with `follow_redirects`.",
         '["api.openai.com"]',
     )
     target: str | None = option(
@@ -148,6 +149,14 @@ class RouteOptions:
         " default where `target` is set).",
         '"envelope"',
     )
+    resource_policy: str = option(
+        one_of("same-origin", "cross-origin"),
+        "Whether pages of another origin may show answers in an `<img>`, `<audio>` or `<video>`"
+        " (`cross-origin`). Where the route has a key, those of `cors_origins` only, told by their"
+        " `Referer`.",
+        '"cross-origin"',
+        default="same-origin",
+    )
     authorize: Authorize | None = option(
         http.authorize,
         "`user`, `anyone` (the default without auth on loopback), `role:x`, or"
@@ -189,6 +198,11 @@ class RouteOptions:
         "Another way out, such as `treq.testing.StubTreq` in tests."
         " See [docs/testing.md](docs/testing.md).",
     )
+
+    @property
+    def is_pinned_alone(self) -> bool:
+        """Whether it has a base that not even a redirect may lead away from."""
+        return self.target is not None and not (self.follow_redirects and self.allowed_hosts)
 
     @property
     def header(self) -> str:

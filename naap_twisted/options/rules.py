@@ -134,13 +134,22 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         ("target",),
     ),
     *(
-        Rule[RouteOptions](key, broken, "has no meaning beside target; delete one of them")
-        for key, broken in (
-            ("allowed_hosts", lambda route: route.target and route.allowed_hosts),
-            ("allowed_schemes", lambda route: route.target and route.allowed_schemes != ("https",)),
-            ("allowed_ports", lambda route: route.target and route.allowed_ports is not None),
-            ("target_url_header", lambda route: route.target and route.target_url_header),
+        Rule[RouteOptions](
+            key,
+            broken,
+            "has no meaning beside target, but for redirects that are followed; write"
+            " follow_redirects = true with allowed_hosts, or delete one of them",
         )
+        for key, broken in (
+            ("allowed_hosts", lambda at: at.is_pinned_alone and at.allowed_hosts),
+            ("allowed_schemes", lambda at: at.is_pinned_alone and at.allowed_schemes != ("https",)),
+            ("allowed_ports", lambda at: at.is_pinned_alone and at.allowed_ports is not None),
+        )
+    ),
+    Rule(
+        "target_url_header",
+        lambda route: route.target and route.target_url_header,
+        "has no meaning beside target; delete one of them",
     ),
 )
 

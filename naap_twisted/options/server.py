@@ -75,8 +75,9 @@ class ServerOptions:
     base_path: str = option(http.base_path, "Where routes live.", default="/api/v1")
     cors_origins: str | tuple[str, ...] = option(
         http.cors_origins,
-        "The pages that may call; `*` is never with credentials.",
-        '["http://localhost:3000"]',
+        "The pages that may call; `*` is never with credentials. In the left-most label of a name a"
+        " `*` is a part of it.",
+        '["http://localhost:3000", "https://*.example.com"]',
         default="*",
     )
     cors_headers: tuple[str, ...] = option(
@@ -93,8 +94,9 @@ class ServerOptions:
         '["proxy.example.org"]',
     )
     trusted_proxies: tuple[str, ...] = option(
-        list_of(http.network, what="networks"),
-        "Networks whose `X-Forwarded-For` and `-Proto` are believed.",
+        list_of(http.proxy, what="networks"),
+        "Networks whose `X-Forwarded-For` and `-Proto` are believed; `unix` for who connects to a"
+        " `unix:` endpoint.",
         '["10.0.0.0/8"]',
     )
     rate_limit: RateLimit | None = option(
@@ -126,6 +128,12 @@ class ServerOptions:
         count, "Exchanges at once; up to 1,000 more wait, the rest get 503.", default=20_000
     )
     max_in_flight_per_user: int = option(count, "The same of one signed-in user.", default=1_000)
+    max_connections: int | None = option(
+        optional(count),
+        "Connections of browsers open at once; else 10,000, or what the limit of open files lets"
+        " two sockets an exchange be.",
+        "5000",
+    )
     connections_per_address: int = option(
         count,
         "Connections open at once from one address; `trusted_proxies` have no bound.",

@@ -15,6 +15,15 @@ def is_public_suffix(name: str) -> bool:
     return bool(_rules().is_public(name))
 
 
+def is_registry_suffix(name: str) -> bool:
+    """Whether *name* is a suffix below which a registry gives out names: ``co.uk``.
+
+    Unlike :func:`is_public_suffix` it leaves out what companies give out below domains of their
+    own, ``vercel.app``, under names that they make themselves.
+    """
+    return bool(_registries().is_public(name))
+
+
 def site_of(host: str) -> str:
     """The registrable domain of *host*, which one party holds (HTML, "obtain a site").
 
@@ -42,6 +51,13 @@ def _rules() -> Any:
     from publicsuffixlist import PublicSuffixList
 
     return PublicSuffixList()
+
+
+@cache
+def _registries() -> Any:
+    from publicsuffixlist import PublicSuffixList
+
+    return PublicSuffixList(only_icann=True)
 
 
 @cache

@@ -54,6 +54,7 @@ class Route:
     :ivar user_keys: headers that hold the user's own key: :meth:`with_keys` makes *forward* of
         them, once there is a store.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
+    :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
 
@@ -77,6 +78,7 @@ class Route:
     patch: BodyPolicy
     cors: RouteCors
     egress: PolicyMaker
+    beyond: PolicyMaker | None
 
     def with_keys(self, keys: IKeyStore) -> Route:
         """This route with users' own keys taken from *keys*."""
@@ -133,6 +135,7 @@ def compile_route(written: RouteOptions) -> Route:
         envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
         cors=_cors(options, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
+        beyond=_beyond_maker(options) if pinned and options.allowed_hosts else None,
     )
 
 
@@ -168,6 +171,16 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
         return EgressPolicy(
             hosts, schemes, ports, networks, carries_key=carries_key, pinned=pinned is not None
         )
+
+    return make
+
+
+def _beyond_maker(options: RouteOptions) -> PolicyMaker:
+    hosts, schemes, ports = options.allowed_hosts, options.allowed_schemes, options.allowed_ports
+
+    def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
+        # No key goes to another origin, so carries_key stays false.
+        return EgressPolicy(hosts, schemes, ports, (*options.allow_networks, *of_server))
 
     return make
 

@@ -9,7 +9,6 @@ comes from no page, or from a browser of before 2023.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from urllib.parse import urlsplit
 
 from twisted.logger import Logger
@@ -19,7 +18,7 @@ from ..errors import CrossSiteNotAllowed
 from ..interfaces import IDownstreamRequest
 from ..policy.public_suffix import site_of
 from ..wrappers.base import is_https
-from ..wrappers.origins import Origins
+from ..wrappers.origins import Origins, parse_origin
 from ..wrappers.remedies import cross_site_refused
 from ..wrappers.server_names import host_of
 
@@ -43,9 +42,10 @@ class CrossSite:
         self._origins = Origins(origins)
         self._trusted = trusted
 
-    def check(self, request: IDownstreamRequest) -> None:
+    def check(self, request: IDownstreamRequest, *, embeddable: bool = False) -> None:
         """Let *request* pass, or raise.
 
+        :param embeddable: pages of listed origins may show the answer, as an image or a sound.
         :raises CrossSiteNotAllowed: another site's page made the request.
         """
         headers = request.requestHeaders
@@ -57,9 +57,10 @@ class CrossSite:
         if _NAVIGATIONS.isdisjoint(headers.getRawHeaders(b"sec-fetch-mode", [])) and (
             headers.hasHeader(b"origin")  # the CORS wrapper has allowed the origin
             or (sibling and self._lists_site_of(request))
+            or (embeddable and self._is_in_listed_page(request))
         ):
             return
-        self._log_remedy(headers.getRawHeaders(b"referer", [b""])[0], sibling=sibling)
+        self._log_remedy(request, named=sibling or embeddable)
         raise CrossSiteNotAllowed(reason="Sec-Fetch-Site: another site's page, and no Origin")
 
     def _lists_site_of(self, request: IDownstreamRequest) -> bool:
@@ -69,25 +70,32 @@ class CrossSite:
             return False
         site = site_of(host.name.decode("ascii"))
         # An https origin needs no check of the scheme, because a proxy may terminate TLS before us.
-        return ("https", site) in self._sites or (
-            ("http", site) in self._sites and not is_https(request, self._trusted)
+        return self._origins.has_of_site("https", site) or (
+            self._origins.has_of_site("http", site) and not is_https(request, self._trusted)
         )
 
-    @cached_property
-    def _sites(self) -> frozenset[tuple[str, str]]:
-        # A site (HTML standard, "same site") is a scheme and a registrable domain without port.
-        parts = [origin.partition("://") for origin in self._origins.listed]
-        return frozenset(
-            (scheme, site_of(rest if rest.endswith("]") else rest.rsplit(":", 1)[0]))
-            for scheme, _, rest in parts
-        )
+    def _is_in_listed_page(self, request: IDownstreamRequest) -> bool:
+        """Whether Referer, which no page can set to another's origin, is of a listed origin."""
+        if self._origins.any or request.method not in (b"GET", b"HEAD"):
+            return False
+        page = parse_origin(_page_of(request))
+        return page is not None and self._origins.allows(page.encode("ascii"))
 
-    def _log_remedy(self, referrer: bytes, *, sibling: bool) -> None:
-        """Log what would help: the page's owner sees no more than a broken image or a 403."""
-        try:
-            scheme, authority, *_ = urlsplit(referrer.decode("ascii"))
-        except ValueError:  # not ASCII, or half an IPv6 address
-            scheme = authority = ""
-        problem = cross_site_refused(self._origins, f"{scheme}://{authority}", sibling=sibling)
+    def _log_remedy(self, request: IDownstreamRequest, *, named: bool) -> None:
+        """Log what would help: the page's owner sees no more than a broken image or a 403.
+
+        :param named: whether the page would pass if ``cors_origins`` named it.
+        """
+        problem = cross_site_refused(self._origins, _page_of(request), named=named)
         remedy = "call it with fetch()" if problem.line is None else f"to allow it: {problem.line}"
         self._log.warn("{text}; {remedy}", text=problem.text, remedy=remedy)
+
+
+def _page_of(request: IDownstreamRequest) -> str:
+    """The origin of the page, or as much as Referer tells of it."""
+    referrer: bytes = request.requestHeaders.getRawHeaders(b"referer", [b""])[0]
+    try:
+        scheme, authority, *_ = urlsplit(referrer.decode("ascii"))
+    except ValueError:  # not ASCII, or half an IPv6 address
+        return ""
+    return f"{scheme}://{authority}"

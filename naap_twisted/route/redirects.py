@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.web.iweb import IResponse
 
 from ..errors import ProxyError, UpstreamTimeout
@@ -41,11 +41,34 @@ _PUBLIC_HEADERS = HeaderPatterns(
 )
 
 
+@frozen
+class Hops:
+    """Where redirects of a route may lead.
+
+    :ivar egress: the route's policy.
+    :ivar pinned: the route's fixed base, which a redirect on its origin may not leave.
+    :ivar beyond: the policy for a redirect from the base to another origin; ``None``: none may.
+    """
+
+    egress: EgressPolicy
+    pinned: PinnedBase | None = None
+    beyond: EgressPolicy | None = None
+
+    def vet(self, location: bytes) -> VettedTarget:
+        """The target that *location*, a whole URL, names, if the route allows it.
+
+        :raises ProxyError: it does not.
+        """
+        if self.pinned is None:
+            return self.egress.vet(parse_target(location))
+        target = parse_target(location, underscores=True)  # as a pinned base's name may have
+        if self.beyond is not None and target.origin != self.pinned.base.origin:
+            return self.beyond.vet(target)
+        return self.egress.vet(self.pinned.within(target))
+
+
 async def send_and_follow(
-    upstream: IUpstream,
-    outbound: OutboundRequest,
-    egress: EgressPolicy,
-    pinned: PinnedBase | None = None,
+    upstream: IUpstream, outbound: OutboundRequest, hops: Hops
 ) -> tuple[IResponse, Target]:
     """The last response of the chain, and the target that gave it.
 
@@ -53,14 +76,13 @@ async def send_and_follow(
     if it comes after :data:`MOST_HOPS`, if the request's body was streamed, which can't be sent
     again, or if it would carry a secret to another origin in its URL or body.
 
-    :param pinned: the route's fixed base, which a redirect may not leave.
     :raises UpstreamTimeout: the redirects took the exchange's total time.
     """
     started, total = monotonic(), outbound.timeouts.total
     first = outbound
     for _ in range(MOST_HOPS):
         response: IResponse = await upstream.send(outbound)
-        vetted = _next_hop(response, outbound, egress, pinned)
+        vetted = _next_hop(response, outbound, hops)
         hop = None if vetted is None else _request_to(vetted, outbound, first)
         if hop is None:
             return response, outbound.target.target
@@ -74,9 +96,7 @@ async def send_and_follow(
     return await upstream.send(outbound), outbound.target.target
 
 
-def _next_hop(
-    response: IResponse, outbound: OutboundRequest, egress: EgressPolicy, pinned: PinnedBase | None
-) -> VettedTarget | None:
+def _next_hop(response: IResponse, outbound: OutboundRequest, hops: Hops) -> VettedTarget | None:
     reading = outbound.method in (b"GET", b"HEAD") and outbound.body is None
     if response.code not in (_READING if reading else _REPEATING):
         return None
@@ -84,8 +104,7 @@ def _next_hop(
     if len(values) != 1 or not isinstance(outbound.body, bytes | None):
         return None
     try:
-        location = absolute_location(values[0], outbound.target.target)
-        return egress.vet(pinned.whole(location) if pinned else parse_target(location))
+        return hops.vet(absolute_location(values[0], outbound.target.target))
     except ProxyError:
         return None
 

@@ -16,6 +16,7 @@ from twisted.web.iweb import IResponse
 from ..auth.gate import Gate
 from ..downstream.answering import Answering
 from ..downstream.caller import NOBODY, TrustedProxies
+from ..downstream.headers import make_preset, put_preset
 from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
@@ -31,11 +32,12 @@ from .compiled import Route, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
 from .homeward import Homeward
-from .redirects import send_and_follow
+from .redirects import Hops, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
 
+_FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
 _MOST_MISSED = 64
 _LONGEST = 100
@@ -104,6 +106,8 @@ class MountedProxy(Answering):
         self.options = options
         self.route = route
         self.egress = route.egress(bindings.allow_networks)
+        beyond = None if route.beyond is None else route.beyond(bindings.allow_networks)
+        self._hops = Hops(self.egress, route.pinned, beyond)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
@@ -115,6 +119,7 @@ class MountedProxy(Answering):
         self._homeward = Homeward(urls, route.pinned, bindings.path, bindings.trusted)
         prefix = bindings.path.encode("ascii")
         self._targets = Targets(route, self.egress, prefix, self._webrtc)
+        self._embeddable = options.resource_policy == "cross-origin"
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if route.injects else None
 
@@ -128,7 +133,7 @@ class MountedProxy(Answering):
             allow = b", ".join((*methods, b"OPTIONS"))
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
-            self._cross_site.check(request)
+            self._cross_site.check(request, embeddable=self._embeddable)
         await self._bound.gate.admit(request, self.route.authorize, self.route.token)
         if self._bound.door:
             await self._bound.door.admit(request)
@@ -172,9 +177,7 @@ class MountedProxy(Answering):
         if request.finished:
             return  # the route's callable has answered the request
         if self.options.follow_redirects:
-            response, target = await send_and_follow(
-                self._upstream, outbound, self.egress, route.pinned
-            )
+            response, target = await send_and_follow(self._upstream, outbound, self._hops)
             record.target = target.origin
         else:
             response = await self._upstream.send(outbound)
@@ -208,6 +211,8 @@ class MountedProxy(Answering):
             await refuse_with(request, response, target, rewrite, guard, self._bound.clock)
         location = None if webrtc is None else webrtc.locate(request, response)
         moves = location is not None or self._homeward
+        if self._embeddable:
+            put_preset(request.responseHeaders, _FOR_ANY_PAGE)
         await relay(
             request,
             response,

@@ -11,19 +11,35 @@ from .mounts import Mount
 
 
 def of_routes(
-    mounts: Sequence[Mount], listen: Sequence[str], networks: Sequence[AllowedNetwork]
+    mounts: Sequence[Mount],
+    base_path: str,
+    listen: Sequence[str],
+    networks: Sequence[AllowedNetwork],
 ) -> list[str]:
     """The cautions about routes: internal addresses that are open, keys that anyone can spend.
+
+    And what may be meant otherwise: who says whose address it is, a path with the base path twice.
 
     :param networks: the server's ``allow_networks``, which hold for every route.
     """
     routes = [(mount.full_path, mount.proxy) for mount in mounts if mount.proxy]
     opened = {*networks}.union(*(proxy.egress.allow_networks for _, proxy in routes))
     remote = [text for text in listen if not parse_listen(text).local]
-    lines = []
+    lines = [
+        f"{text}: whoever connects there says which address it has; let nobody but the front do so"
+        for text, endpoint in zip(listen, map(parse_listen, listen), strict=True)
+        if endpoint.fronted and not endpoint.closed
+    ]
     if opened:
         listed = ", ".join(sorted(map(format_allow_network, opened)))
         lines.append(f"allow_networks lets callers reach addresses that are not public: {listed}")
+    lines += [
+        f'{mount.full_path}: path = "{mount.path}" begins with base_path = "{base_path}", which'
+        f" stands before every path; for {mount.path} write path ="
+        f' "{mount.path.removeprefix(base_path) or "/"}"'
+        for mount in mounts
+        if base_path and f"{mount.path}/".startswith(f"{base_path}/")
+    ]
     for path, proxy in routes:
         if remote and proxy.route.injects and proxy.route.authorize == "anyone":
             lines.append(

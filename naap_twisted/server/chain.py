@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,8 +22,12 @@ from ..wrappers.rate_limit import RateLimited
 from ..wrappers.request_id import RequestId
 from ..wrappers.security_headers import SecurityHeaders
 from ..wrappers.server_names import ServerNames
+from ..wrappers.untrusted_proxies import UntrustedProxies
 from .own_names import OwnNames
 from .routing import Routes
+
+# Files that are no exchange's: listeners, logs, stores, connections to the DNS.
+_OTHER_FILES = 100
 
 
 def wrapped(
@@ -38,6 +43,7 @@ def wrapped(
     :param token_headers: where callers may put their tokens; a preflight allows them.
     :param limiter: counts requests for ``rate_limit``; ``None`` without that option.
     """
+    strangers = UntrustedProxies(trusted)
     root: Any = routes
     if options.compression:
         root = Compression(root)
@@ -55,10 +61,11 @@ def wrapped(
             trusted=trusted,
             https_port=_https_port(options.listen),
             own=names.known,
+            strangers=strangers,
         )
     if names.answered:
         root = ServerNames(root, names.listed, also=names.known)
-    return RequestId(root, trusted=trusted)
+    return RequestId(root, trusted=trusted, strangers=strangers)
 
 
 def _https_port(endpoints: Sequence[Listen]) -> int:
@@ -78,12 +85,25 @@ def limits_of(config: Config) -> DownstreamLimits:
     """The bounds on connections and requests of browsers."""
     server, auth = config.server, config.auth
     limits = server.limits or DownstreamLimits(
-        connections_per_address=server.connections_per_address
+        connections=server.max_connections or _most_connections(),
+        connections_per_address=server.connections_per_address,
     )
     if auth.mode != "session":
         return limits
     # session_timeout ends a slow session service; the deadline of callables must not do so before.
     return evolve(limits, callable_timeout=max(limits.callable_timeout, auth.session_timeout + 1.0))
+
+
+def _most_connections() -> int:
+    """The default, or fewer where that many exchanges would need more files than may be open.
+
+    A start raises the soft limit to the hard one, and an exchange takes two sockets.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    usual = DownstreamLimits().connections
+    if hard == resource.RLIM_INFINITY:
+        return usual
+    return min(usual, max((hard - _OTHER_FILES) // 2, 1))
 
 
 def _queued(running: int) -> InFlightLimit:

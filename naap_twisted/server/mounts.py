@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from attrs import frozen
 from twisted.web.resource import IResource
 
 from ..errors import MethodNotAllowed
 from ..route.spine import ExternalProxy, MountedProxy
+from ..whip.sessions import SEGMENT
 
 
 @frozen
@@ -73,6 +74,21 @@ def pinned_above(mounts: Sequence[Mount], method: bytes, below: bytes) -> Mount 
     if candidates:
         raise wrong_method(name for mount in candidates for name in mount.methods)
     return None
+
+
+def shadowed(mounts: Sequence[Mount], beside: Iterable[bytes]) -> Iterator[str]:
+    """One line for each mount that a path of the server's own stands before.
+
+    :param beside: first path segments that are answered before any mount.
+    """
+    taken = set(beside)
+    sessions = [f"{mount.path}/{SEGMENT}" for mount in mounts if mount.has_sessions]
+    for mount in mounts:
+        if mount.path.split("/")[1].encode("ascii") in taken:
+            yield f'{mount.full_path}: "{mount.path}" is the server\'s own; choose another'
+        for session in sessions:
+            if f"{mount.path}/".startswith(f"{session}/"):
+                yield f"{mount.full_path}: WebRTC sessions are at {session}; choose another path"
 
 
 def wrong_method(methods: Iterable[str]) -> MethodNotAllowed:

@@ -46,7 +46,7 @@ from .authentication import NOBODY, auth_in_words, authenticator_of
 from .cautions import of_routes
 from .chain import capacity_of, limits_of, wrapped
 from .drain import Drain
-from .mounts import Mount
+from .mounts import Mount, shadowed
 from .own_calls import keyed_client, open_client
 from .own_names import own_names
 from .parts import AdminSide, Parts
@@ -125,6 +125,7 @@ class PluginServer(MultiService):
         self._limiter = None if limit is None else state.limiter("address", limit)
         self._root = self._wrapped(options.listen)
         self._site: DownstreamSite | None = None
+        self._resource: AnySite | None = None
         self._drain: Drain | None = None
         self._ports: list[ListeningPort] = []
         self._make_admin = admin
@@ -179,7 +180,11 @@ class PluginServer(MultiService):
         return tuple(self._routes.mounts)
 
     def resource(self) -> Resource:
-        """The wrapped routes as a resource, for a ``Site`` of the caller's.
+        """The wrapped routes as a resource, for a ``Site`` of the caller's: at its root or below.
+
+        Below ``/proxy`` the base path is ``/proxy/api/v1``. Below a part of the base path itself,
+        such as ``/api``, or below ``/healthz``, nothing is repeated. Every call returns the same
+        resource.
 
         A stock ``Site`` gathers each request body before it calls a resource; request bodies are
         streamed on :meth:`site` only. Nor does the server know where that ``Site`` listens, so
@@ -189,12 +194,14 @@ class PluginServer(MultiService):
 
         :raises ConfigError: a store can't be opened.
         """
-        state = self.parts.state
-        state.open()
-        self._reactor.addSystemEventTrigger(
-            "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
-        )
-        return AnySite(self._wrapped(()))
+        if self._resource is None:
+            state = self.parts.state
+            state.open()
+            self._reactor.addSystemEventTrigger(
+                "before", "shutdown", lambda: Deferred.fromCoroutine(state.close())
+            )
+            self._resource = AnySite(self._wrapped(()), self._routes.is_own)
+        return self._resource
 
     def site(self) -> DownstreamSite:
         """The site that this server listens with; every call returns the same one."""
@@ -277,7 +284,9 @@ class PluginServer(MultiService):
         :raises ConfigError: one line a problem.
         """
         self.check_exposure()
-        problems = tls_problems(self.listen, self.config.server.admin_listen)
+        beside = () if self.parts.options.base_path else self.root_children
+        problems = [*shadowed(self.routes(), beside)]
+        problems += tls_problems(self.listen, self.config.server.admin_listen)
         try:
             self.parts.state.check()
         except ConfigError as error:
@@ -292,7 +301,8 @@ class PluginServer(MultiService):
     def cautions(self) -> list[str]:
         """What is allowed and its owner should know, one line each: for a start and ``check``."""
         lines = [NOBODY] if self.require_auth and self._authenticator is None else []
-        return [*lines, *of_routes(self.routes(), self.listen, self.config.upstream.allow_networks)]
+        base_path, networks = self.parts.options.base_path, self.config.upstream.allow_networks
+        return [*lines, *of_routes(self.routes(), base_path, self.listen, networks)]
 
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""

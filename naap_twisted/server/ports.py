@@ -10,16 +10,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from OpenSSL import SSL
+from OpenSSL.crypto import FILETYPE_PEM, X509
 from twisted.application.service import Service
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.ssl import CertificateOptions, DiffieHellmanParameters, KeyPair
 from twisted.python.failure import Failure
+from twisted.python.filepath import FilePath
 from twisted.python.lockfile import isLocked
 
+from ..downstream.front import Fronts
+from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
-from ..options.listen import Listen, parse_listen, with_backlog
+from ..options.listen import BACKLOG, Listen, parse_listen, with_backlog
 from ..options.secrets import read_secret_file
 
 
@@ -27,12 +33,14 @@ class ListeningPort(Service):
     """One listening address, as a service. What can't be listened on ends the start.
 
     :param description: an endpoint string.
+    :param site: whose connections come in there.
     """
 
-    def __init__(self, reactor: Any, description: str, factory: IProtocolFactory) -> None:
+    def __init__(self, reactor: Any, description: str, site: DownstreamSite) -> None:
         self.description = description
-        self._endpoint = _endpoint(reactor, description)
-        self._factory = factory
+        self._listen = parse_listen(description)
+        self._endpoint = _endpoint(reactor, self._listen)
+        self._factory: IProtocolFactory = Fronts(site) if self._listen.fronted else site
         self._port: Any = None
 
     def privilegedStartService(self) -> None:
@@ -75,16 +83,35 @@ class ListeningPort(Service):
         host: Any = None if self._port is None else self._port.getHost()
         if not hasattr(host, "port"):
             return self.description
-        scheme = "https" if self.description.startswith("ssl:") else "http"
+        scheme = "https" if self._listen.kind == "ssl" else "http"
         name = f"[{host.host}]" if ":" in host.host else host.host
         return f"{scheme}://{name}:{host.port}"
 
 
-def _endpoint(reactor: Any, description: str) -> Any:
+def _endpoint(reactor: Any, listen: Listen) -> Any:
+    if listen.kind == "ssl":
+        return _tls_endpoint(reactor, listen)
     try:
-        return serverFromString(reactor, with_backlog(description))
+        return serverFromString(reactor, with_backlog(listen.description))
     except LookupError:
-        raise ConfigError(f"{description}: systemd gave this process no such socket") from None
+        reason = "systemd gave this process no such socket"
+        raise ConfigError(f"{listen.description}: {reason}") from None
+
+
+def _tls_endpoint(reactor: Any, listen: Listen) -> SSL4ServerEndpoint:
+    """An ``ssl:`` endpoint that sends the whole chain of the certificate's file.
+
+    Twisted's own sends the first certificate of the file. Programs without a cache of intermediate
+    certificates, such as curl and most SDKs, then find no way to a root that they know.
+    """
+    arguments = listen.arguments
+    return SSL4ServerEndpoint(
+        reactor,
+        int(arguments["port"]),
+        server_context(arguments),
+        backlog=int(arguments.get("backlog", BACKLOG)),
+        interface=arguments.get("interface", ""),
+    )
 
 
 def tls_problems(listen: Sequence[str], admin: str) -> list[str]:
@@ -125,14 +152,42 @@ def check_tls(description: str) -> None:
         # Without a password argument OpenSSL asks at the terminal, which a daemon does not have.
         pair = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         pair.load_cert_chain(certificate, key, password=lambda: b"")
-        serverFromString(None, description)
-        if "dhParameters" in listen.arguments:
-            SSL.Context(SSL.TLS_METHOD).load_tmp_dh(listen.arguments["dhParameters"].encode())
+        server_context(listen.arguments).getContext()
     except (ssl.SSLError, SSL.Error, OSError, ValueError, TypeError, AttributeError):
         raise ValueError(
             f"{key} and {certificate} are no PEM private key, without a passphrase, and the"
             " certificate that goes with it; or one of the other TLS arguments can't be used"
         ) from None
+
+
+def server_context(arguments: dict[str, str]) -> CertificateOptions:
+    """What an ``ssl:`` endpoint with *arguments* says of itself in a handshake.
+
+    :raises ValueError, OSError, AttributeError, ssl.SSLError, OpenSSL.SSL.Error: the files hold no
+        such things, or a name is none of OpenSSL's.
+    """
+    key = Path(arguments.get("privateKey", "server.pem"))
+    leaf, *chain = _certificates(Path(arguments.get("certKey", key)))
+    if "extraCertChain" in arguments:
+        more = _certificates(Path(arguments["extraCertChain"]))
+        chain += [certificate for certificate in more if certificate not in (leaf, *chain)]
+    options: dict[str, Any] = {}
+    if "sslmethod" in arguments:
+        options["method"] = getattr(SSL, arguments["sslmethod"])
+    if "dhParameters" in arguments:
+        path = FilePath(arguments["dhParameters"])
+        options["dhParameters"] = DiffieHellmanParameters.fromFile(path)
+    return CertificateOptions(
+        privateKey=KeyPair.load(key.read_bytes(), FILETYPE_PEM).original,
+        certificate=X509.from_cryptography(leaf),
+        extraCertChain=[X509.from_cryptography(certificate) for certificate in chain],
+        **options,
+    )
+
+
+def _certificates(path: Path) -> list[x509.Certificate]:
+    """The certificates of a PEM file, the server's own first, as certbot and others write it."""
+    return x509.load_pem_x509_certificates(path.read_bytes())
 
 
 def check_free(description: str) -> None:
@@ -147,7 +202,7 @@ def check_free(description: str) -> None:
     if listen.kind == "unix":
         _lock_free(listen.arguments)
     elif listen.kind == "systemd":
-        _endpoint(None, description)
+        _endpoint(None, listen)
     elif listen.arguments["port"] != "0":
         _bind(listen)
 

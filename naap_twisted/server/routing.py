@@ -8,7 +8,7 @@ end of the headers and every other handler must get it with its body.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 from urllib.parse import unquote_to_bytes as unquote
@@ -57,7 +57,7 @@ class Routes(HeadResource):
         self.door = door
         self._gate = gate
         self._base = base_path.encode("ascii")
-        self._segments = [part for part in self._base.split(b"/") if part]
+        self._segments = _segments_of(self._base)
         self._klein_resource = klein.resource()
         self._url_map = UrlMap(klein)
         self._matches: dict[tuple[bytes, bytes], Match] = {}
@@ -109,6 +109,11 @@ class Routes(HeadResource):
         mounts = self._url_map.by_endpoint
         mounts[endpoint] = mounts[endpoint + "_branch"] = mount
 
+    def is_own(self, segments: Sequence[bytes]) -> bool:
+        """Whether *segments* are the beginning of the base path, or of a path beside it."""
+        below = self._segments[: len(segments)]
+        return list(segments) == below or (bool(segments) and segments[0] in self.beside)
+
     def render(self, request: IDownstreamRequest) -> int:
         """Find the resource for *request* and let it answer."""
         below = self._below_base(request.path)
@@ -133,7 +138,7 @@ class Routes(HeadResource):
 
     def _point_to(self, location: bytes, request: IDownstreamRequest) -> None:
         _, mark, query = request.uri.partition(b"?")
-        where = self._base + location + mark + query
+        where = request.outer + self._base + location + mark + query
         send(request, 308, ((b"Location", where), (b"Content-Length", b"0")), b"")
 
     def _render_klein(self, request: IDownstreamRequest) -> None:
@@ -143,7 +148,8 @@ class Routes(HeadResource):
         request.notifyFinish().addErrback(lambda _: admitted.cancel())
 
         def go(_: object) -> None:
-            request.prepath = list(self._segments)
+            # Klein puts what it is given here before the URLs that it makes.
+            request.prepath = [*_segments_of(request.outer), *self._segments]
             request.postpath = request.postpath[len(self._segments) :]
             request.render(self._klein_resource)
 
@@ -164,7 +170,7 @@ class Routes(HeadResource):
             request.refuse(NotFound())
             return
         request.record.route = "/" + first.decode("ascii", "replace")
-        request.prepath, request.postpath = [first], rest
+        request.prepath, request.postpath = [*_segments_of(request.outer), first], rest
         request.render(getChildForRequest(resource, request))
 
     def _below_base(self, path: bytes) -> bytes | None:
@@ -247,6 +253,10 @@ class Routes(HeadResource):
             accept_patch=next((r.accept_patch for r in routes if r.accept_patch), b""),
             route=next((mount.full_path for mount in found.values() if mount.proxy), ""),
         )
+
+
+def _segments_of(path: bytes) -> list[bytes]:
+    return [unquote(part) for part in path.split(b"/") if part]
 
 
 def _first_segment(path: bytes) -> bytes:

@@ -75,7 +75,10 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         methods = ", ".join((*SESSION_METHODS, "HEAD"))
         yield "sessions", f"{methods}; Location works for {_seconds(route.location_ttl)}"
     if route.follow_redirects:
-        yield "redirects", "followed to allowed targets; keys stay with the first origin"
+        beyond = f", and to {', '.join(route.allowed_hosts)}" if route.target is not None else ""
+        yield "redirects", f"followed to allowed targets{beyond}; keys stay with the first origin"
+    if route.resource_policy != "same-origin":
+        yield "resource policy", f"{route.resource_policy}: other pages may show what is answered"
     if route.rate_limit:
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     yield "authorize", effective_authorize(config, route)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from attrs import define, field
 from twisted.internet.endpoints import TCP4ClientEndpoint, wrapClientTLS
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IOpenSSLClientConnectionCreator
+from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
@@ -96,12 +96,20 @@ class RawClient(Watchable, Protocol):
         """
         from twisted.internet import reactor
 
-        endpoint: Any = TCP4ClientEndpoint(reactor, host, port)
+        endpoint: IStreamClientEndpoint = TCP4ClientEndpoint(reactor, host, port)
         if tls is not None:
             endpoint = wrapClientTLS(tls, endpoint)
+        return await cls.over(test, endpoint)
+
+    @classmethod
+    async def over(cls, test: SynchronousTestCase, endpoint: IStreamClientEndpoint) -> RawClient:
+        """Connect by *endpoint*, to a UNIX socket perhaps; closed at the end of *test*.
+
+        :raises ConnectError: nobody listens.
+        """
         factory = Factory.forProtocol(cls)
         factory.noisy = False
-        client: RawClient = await endpoint.connect(factory)
+        client = cast(RawClient, await endpoint.connect(factory))
         test.addCleanup(client.stop)
         return client
 

@@ -79,9 +79,8 @@ class WebRtcSessions:
             return url  # nor could a browser ask for what would be made of it
         expires = int(self._clock() + self._ttl)
         user = _user_of(request)
-        return self._prefix + sign(
-            self._key.open(), url, user=user, route=self._path, expires=expires
-        )
+        token = sign(self._key.open(), url, user=user, route=self._path, expires=expires)
+        return bytes(request.outer) + self._prefix + token
 
     def relays_error(self, request: IDownstreamRequest, response: IResponse) -> bool:
         """Whether an upstream's 4xx or 5xx goes out unchanged although the route wraps errors.

@@ -8,7 +8,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 
 from ..downstream.answering import HeadResource
-from ..downstream.caller import NOBODY, TrustedProxies, came_over_tls
+from ..downstream.caller import NOBODY, TrustedProxies, came_over_tls, peer_name
 from ..interfaces import IDownstreamRequest
 
 #: A load balancer checks it by address and over plain http, however often it likes.
@@ -44,7 +44,7 @@ class Wrapper(HeadResource):
 
 def peer_of(request: IDownstreamRequest) -> str:
     """The address of the connection's other end; ``"unix"`` for a UNIX socket."""
-    return getattr(request.getClientAddress(), "host", "unix")
+    return peer_name(request.getClientAddress())
 
 
 def is_https(request: IDownstreamRequest, trusted: TrustedProxies = NOBODY) -> bool:

@@ -12,8 +12,9 @@ from twisted.web.resource import IResource
 from ..downstream.caller import NOBODY, TrustedProxies
 from ..errors import BadRequest, MisdirectedRequest
 from ..interfaces import IDownstreamRequest
-from .base import HEALTH_PATH, Wrapper, is_https
+from .base import HEALTH_PATH, Wrapper, is_https, peer_of
 from .server_names import host_of
+from .untrusted_proxies import UntrustedProxies
 
 _ORIGIN_FORM = re.compile(rb"/[\x21-\x7e]*")
 
@@ -28,6 +29,8 @@ class HttpsOnly(Wrapper):
     :param hsts: seconds, or ``None`` for no header. It is never sent over plain http (section 7.2).
     :param trusted: proxies whose X-Forwarded-Proto is believed.
     :param https_port: where https is served; the URL names it if it is not 443.
+    :param strangers: told of proxies whose X-Forwarded-Proto is not believed: their callers are
+        redirected for ever.
     :param own: names of this server; with ``None`` an outer wrapper has checked the name.
     """
 
@@ -42,12 +45,14 @@ class HttpsOnly(Wrapper):
         trusted: TrustedProxies = NOBODY,
         https_port: int = 443,
         own: Set[bytes] | None = None,
+        strangers: UntrustedProxies | None = None,
     ) -> None:
         super().__init__(inner)
         self._redirect = redirect
         self._hsts = None if hsts is None else [b"max-age=%d" % hsts]
         self._trusted = trusted
         self._own = own
+        self._strangers = strangers
         self._port = b"" if https_port == 443 else b":%d" % https_port
 
     def admit(self, request: IDownstreamRequest) -> bool:
@@ -62,6 +67,8 @@ class HttpsOnly(Wrapper):
         return False
 
     def _redirect_to_https(self, request: IDownstreamRequest) -> None:
+        if self._strangers is not None and request.requestHeaders.hasHeader(b"x-forwarded-proto"):
+            self._strangers.meet(request, peer_of(request))
         host = host_of(request)
         if host is None or not _ORIGIN_FORM.fullmatch(request.uri):
             request.refuse(BadRequest(reason="no https URL for this Host and target"))
@@ -73,6 +80,7 @@ class HttpsOnly(Wrapper):
             return
         request.setResponseCode(301 if request.method in (b"GET", b"HEAD") else 308)
         headers = request.responseHeaders
-        headers.setRawHeaders(b"Location", [b"https://" + host.name + self._port + request.uri])
+        where = b"https://" + host.name + self._port + request.outer + request.uri
+        headers.setRawHeaders(b"Location", [where])
         headers.setRawHeaders(b"Content-Length", [b"0"])
         request.finish()

@@ -84,13 +84,13 @@ def origin_refused(origins: Origins, origin: str) -> Problem:
     )
 
 
-def cross_site_refused(origins: Origins, page: str, *, sibling: bool) -> Problem:
+def cross_site_refused(origins: Origins, page: str, *, named: bool) -> Problem:
     """Another site's page used a route with a key without CORS: an image, a link, a form, a frame.
 
     :param page: the page's origin, or as much as Referer tells of it.
-    :param sibling: the page is of this server's own site, which a list of origins can name.
+    :param named: a list of origins that names the page would let it pass.
     """
-    parsed = parse_origin(page) if sibling else None
+    parsed = parse_origin(page) if named else None
     return Problem(
         "Failed to load resource: the server responded with a status of 403: a route with a key"
         " takes no image, link, form or frame of another site's page",

@@ -11,10 +11,12 @@ from ..downstream.caller import NOBODY, TrustedProxies, effective_client
 from ..downstream.headers import put_preset, spelled
 from ..interfaces import IDownstreamRequest
 from .base import Wrapper, peer_of
+from .untrusted_proxies import UntrustedProxies
 
 # Characters that a log line, a header and a URL take without quoting.
 _SANE = re.compile(rb"[A-Za-z0-9._~-]{1,128}")
 _NAME = spelled(b"X-Request-ID")
+_FORWARDED = b"x-forwarded-for"
 _SOURCES = (b"x-request-id", b"x-correlation-id")
 
 
@@ -26,11 +28,19 @@ class RequestId(Wrapper):
     nothing about each other.
 
     :param trusted: proxies whose X-Forwarded-For is believed.
+    :param strangers: told of those whose X-Forwarded-For is not.
     """
 
-    def __init__(self, inner: IResource, *, trusted: TrustedProxies = NOBODY) -> None:
+    def __init__(
+        self,
+        inner: IResource,
+        *,
+        trusted: TrustedProxies = NOBODY,
+        strangers: UntrustedProxies | None = None,
+    ) -> None:
         super().__init__(inner)
         self._trusted = trusted
+        self._strangers = strangers
         self._random = b""
         self._used = 0
 
@@ -45,7 +55,10 @@ class RequestId(Wrapper):
         """Let every request go on."""
         headers = request.requestHeaders
         record = request.record
-        record.client = effective_client(peer_of(request), headers, self._trusted)
+        peer = peer_of(request)
+        record.client = effective_client(peer, headers, self._trusted)
+        if self._strangers is not None and headers.hasHeader(_FORWARDED):
+            self._strangers.meet(request, peer)
         for name in _SOURCES:
             values = headers.getRawHeaders(name)
             if values is not None and len(values) == 1 and _SANE.fullmatch(values[0]):

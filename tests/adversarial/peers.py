@@ -24,7 +24,7 @@ http {{
     server {{
         listen 127.0.0.1:{port};
         location / {{
-            proxy_pass http://127.0.0.1:{upstream};
+            proxy_pass http://{upstream};
             proxy_http_version 1.1;
             {more}
         }}
@@ -40,11 +40,11 @@ defaults
     timeout client 5s
     timeout server 5s
 frontend front
-    bind 127.0.0.1:{port}
+    bind 127.0.0.1:{port}{tls}
     default_backend back
     {more}
 backend back
-    server echo 127.0.0.1:{upstream}
+    server echo {upstream} {how}
 """
 
 
@@ -128,18 +128,18 @@ def free_port():
 async def nginx(test, echo, more=""):
     """nginx before *echo*: its port, or ``None`` where it is not installed.
 
-    *more*: lines of its location.
+    *echo*: what listens on a port, or the path of a UNIX socket. *more*: lines of its location.
     """
     template = _NGINX.replace("{more}", more)
     return await _started(test, "nginx", template, echo, lambda path: ["-c", path, "-e", "stderr"])
 
 
-async def haproxy(test, echo, more=""):
+async def haproxy(test, echo, more="", how="", tls=""):
     """haproxy before *echo*: its port, or ``None`` where it is not installed.
 
-    *more*: lines of its frontend.
+    *more*: lines of its frontend. *how*: words of its server line. *tls*: words of its bind line.
     """
-    template = _HAPROXY.replace("{more}", more)
+    template = _HAPROXY.replace("{how}", how).replace("{more}", more).replace("{tls}", tls)
     return await _started(test, "haproxy", template, echo, lambda path: ["-db", "-f", path])
 
 
@@ -151,7 +151,9 @@ async def _started(test, name, template, echo, arguments):
     folder.mkdir()
     port = free_port()
     config = folder / "config"
-    config.write_text(template.format(folder=folder, port=port, upstream=echo.port))
+    upstream = f"unix:{echo}" if isinstance(echo, str) else f"127.0.0.1:{echo.port}"
+    upstream = f"unix@{echo}" if isinstance(echo, str) and name == "haproxy" else upstream
+    config.write_text(template.format(folder=folder, port=port, upstream=upstream))
     child = Child(test, [program, *arguments(str(config))], path=str(folder))
     for _ in range(100):
         try:

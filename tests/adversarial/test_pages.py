@@ -188,6 +188,8 @@ class Fetched:
     method: str = "GET"
     host: str = "localhost"
     keyed: bool = True
+    referrer: str = ""
+    policy: str = "same-origin"
 
 
 FETCHES = [
@@ -218,6 +220,39 @@ FETCHES = [
     Fetched("link on an own page", "same-origin", "navigate", code=""),
     Fetched("no browser", "", "", code=""),
     Fetched("image of another site, no key", "cross-site", code="", keyed=False),
+    Fetched(
+        "image of a sibling of a pattern",
+        "same-site",
+        code="",
+        host="api.example.net",
+        origins=("https://*.example.net",),
+    ),
+    Fetched(
+        "script of a pattern",
+        "cross-site",
+        "cors",
+        "https://a.example.net",
+        "",
+        ("https://*.example.net",),
+    ),
+    *(
+        Fetched(
+            f"image on {page}, {policy}",
+            "cross-site",
+            code=code,
+            referrer=page,
+            policy=policy,
+            origins=("https://app.example.org", "https://*.example.net"),
+        )
+        for page, policy, code in (
+            ("https://app.example.org/", "cross-origin", ""),
+            ("https://x.example.net/p?q", "cross-origin", ""),
+            ("https://app.example.org/", "same-origin", "CROSS_SITE_NOT_ALLOWED"),
+            ("https://evil.example/", "cross-origin", "CROSS_SITE_NOT_ALLOWED"),
+            ("https://app.example.org.evil.example/", "cross-origin", "CROSS_SITE_NOT_ALLOWED"),
+            ("", "cross-origin", "CROSS_SITE_NOT_ALLOWED"),
+        )
+    ),
 ]
 
 
@@ -229,6 +264,7 @@ class FetchTests(Stage):
         names = ["localhost", "api.example.org", "api.example.net", "a.github.io"]
         self.start(server={"cors_origins": row.origins, "server_names": names})
         base = {"target": f"{self.upstream.origin}/v1", "methods": ["GET", "POST"]}
+        base["resource_policy"] = row.policy
         if not row.keyed:
             base["forward_headers"] = None
         self.mount("/p", self.upstream, self.key, base)
@@ -237,15 +273,67 @@ class FetchTests(Stage):
             sent += [("Sec-Fetch-Site", row.site), ("Sec-Fetch-Mode", row.mode)]
         if row.origin:
             sent.append(("Origin", row.origin))
+        if row.referrer:
+            sent.append(("Referer", row.referrer))
         body = None
         if row.method == "POST":
             sent.append(("Content-Type", "application/json"))
             body = b"{}"
         answer = await self.running.ask(row.method, "/api/v1/p/models", sent, body)
         self.assertEqual(answer.status, 403 if row.code else 200)
+        policy = "same-origin" if row.code else row.policy
+        self.assertEqual(answer.header("Cross-Origin-Resource-Policy"), policy)
         if row.code and row.method != "HEAD":
             self.assertEqual(answer.json()["error"]["code"], row.code)
         self.assertEqual(len(self.upstream.requests), 0 if row.code else 1)
+
+
+@frozen
+class Asking:
+    """A page's Origin, and whether ``cors_origins`` lets it in."""
+
+    origin: str
+    allowed: bool
+
+    @property
+    def name(self):
+        return self.origin[:48]
+
+
+PATTERNS = ("https://app.example.org", "https://*.example.com", "https://*-team.vercel.app")
+ASKING = [
+    Asking("https://app.example.org", True),
+    Asking("https://a.example.com", True),
+    Asking("https://shop-git-x-team.vercel.app", True),
+    Asking("https://a.b.example.com", False),
+    Asking("https://example.com", False),
+    Asking("http://a.example.com", False),
+    Asking("https://a.example.com:444", False),
+    Asking("https://a.example.com.evil.example", False),
+    Asking("https://evil.example/.example.com", False),
+    Asking("https://evil-example.com", False),
+    Asking("https://shop.vercel.app", False),
+    Asking("https://*.example.com", False),
+    Asking("https://" + "a" * 4000 + ".example.com", False),
+    Asking("https://" + "-team" * 800 + ".vercel.app", False),
+    Asking("null", False),
+]
+
+
+@one_test_per(ASKING)
+class PatternTests(Stage):
+    """Requests and preflights of pages whose origins only a pattern can name."""
+
+    async def check(self, row):
+        self.start(server={"cors_origins": PATTERNS})
+        preflight = {"Access-Control-Request-Method": "POST"}
+        for method, more, good in (("OPTIONS", preflight, 204), ("GET", {}, 405)):
+            headers = {"Host": "a", "Origin": row.origin, **more}
+            answer = await self.running.ask(method, "/api/v1/x", headers)
+            self.assertEqual(answer.status, good if row.allowed else 403)
+            allowed = answer.header("Access-Control-Allow-Origin")
+            self.assertEqual(allowed, row.origin if row.allowed else None)
+            self.assertEqual(answer.header("Vary"), "Origin")
 
 
 class CallableTests(Stage):

@@ -231,3 +231,78 @@ class NotAllowedTests(RedirectStage):
             self.assertEqual(reply.status, 302)
         self.assertEqual(self.other.connections, 0)
         await self.judge(sent=2)
+
+    async def test_pinned_to_a_store(self):
+        """A listed file store is asked for GET and HEAD, without key; nothing else is."""
+        store = self.begin_with_store()
+        for code in (301, 302, 303, 307, 308):
+            for method in (b"GET", b"HEAD"):
+                self.upstream.steps = (moved(code, store + "/f?sig=1"),)
+                reply = await self.pinned(method)
+                self.assertEqual(reply.status, 200, (code, method))
+                self.assertEqual(reply.body, b"" if method == b"HEAD" else b'{"ok":1}')
+                line = self.other.requests[-1].line
+                self.assertEqual(line, method + b" /f?sig=1 HTTP/1.1")
+        self.assert_no_secret(self.other)
+        asked = len(self.other.requests)
+        for code in (301, 302, 303):
+            self.upstream.steps = (moved(code, store + "/f"),)
+            self.assertEqual((await self.pinned(b"POST")).status, code)
+        self.assertEqual(len(self.other.requests), asked)
+        await self.judge(sent=13)
+
+    async def test_pinned_to_others(self):
+        """The list opens nothing on the base's own origin, and no other port, name or scheme."""
+        self.begin_with_store()
+        for url in (
+            self.upstream.origin + "/v2",
+            self.upstream.origin + "/v1/../v2",
+            f"http://127.0.0.1:{self.sentinels.port}/",
+            f"http://evil.example:{self.other.port}/",
+            f"https://127.0.0.1:{self.other.port}/",
+            f"http://127.0.0.2:{self.other.port}/",
+        ):
+            self.upstream.steps = (moved(302, url),)
+            self.assertEqual((await self.pinned()).status, 302, url)
+        self.assertEqual(self.other.connections, 0)
+        await self.judge(sent=6)
+
+    async def test_pinned_and_back(self):
+        """What the store leads back to gets no key, and only below the base."""
+        store = self.begin_with_store()
+        self.keyed = False
+        for path, sent, status in (("/v1/b", [[KEY], []], 302), ("/v2/b", [[KEY]], 302)):
+            self.upstream.requests.clear()
+            self.upstream.steps = (moved(302, store + "/f"),)
+            self.other.steps = (moved(302, self.upstream.origin + path),)
+            self.assertEqual((await self.pinned()).status, status)
+            keys = [
+                [value.decode().removeprefix("Bearer ") for value in r.values("authorization")]
+                for r in self.upstream.requests
+            ]
+            self.assertEqual(keys, sent, path)
+        self.assert_no_secret(self.other)
+
+    def begin_with_store(self):
+        """A pinned route that may follow to the other upstream: its origin."""
+        self.begin()
+        options = {
+            "target": self.upstream.origin + "/v1",
+            "methods": ["GET", "POST"],
+            "content_type": "*/*",
+            "follow_redirects": True,
+            "pass_headers": _PASSED,
+            "allowed_hosts": ["127.0.0.1"],
+            "allowed_schemes": ["http"],
+            "allowed_ports": [self.other.port, self.upstream.port],
+        }
+        self.mount("/pin", self.upstream, KEY, options)
+        return self.other.origin
+
+    async def pinned(self, method=b"GET"):
+        """The one answer to a page that asks the pinned route."""
+        body = b"{}" if method == b"POST" else b""
+        lines = [method + b" /api/v1/pin/a HTTP/1.1", b"Host: a", b"Connection: close"]
+        lines += [*_OF_THE_PAGE, *([b"Content-Length: 2", b"Content-Type: a/b"] if body else [])]
+        (reply,) = await self.converse(b"\r\n".join(lines) + b"\r\n\r\n" + body, method=method)
+        return reply

@@ -17,6 +17,26 @@ PAGE = """<!doctype html><title>page</title><link rel=icon href=data:,>
 <input name="{{" value="}}"><button id=posted>post</button></form>
 <iframe name=frame></iframe>
 <img id=image alt="">"""
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="3" height="2"/>'
+WAVE = (
+    b"RIFF\x2c\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x40\x1f\0\0\x40\x1f\0\0\1\0\x08\0data\x08\0\0\0"
+    + b"\x80" * 8
+)
+IMAGE = b"HTTP/1.1 200 OK\r\nContent-Type: image/svg+xml\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(SVG),
+    SVG,
+)
+SOUND = b"HTTP/1.1 200 OK\r\nContent-Type: audio/wav\r\nContent-Length: %d\r\n\r\n%s" % (
+    len(WAVE),
+    WAVE,
+)
+# Whether the page can show an image or play a sound.
+SHOW = """([kind, url]) => new Promise((told) => {
+    const element = document.createElement(kind);
+    element.onload = element.oncanplay = () => told(true);
+    element.onerror = () => told(false);
+    element.src = url;
+})"""
 FETCH = "url => fetch(url).then((answer) => answer.status)"
 
 
@@ -93,3 +113,31 @@ class CrossSiteTests(BrowserTestCase):
         load = "url => { document.querySelector('img').src = url; }"
         answer = await self.answered(lambda page: page.evaluate(load, f"{self.url}?image"))
         self.assertEqual(answer, (200, "GET"))
+
+    async def test_shown_where_the_route_allows_it(self):
+        """An image and a sound on a page of a listed origin, and on no other's."""
+        listed = "http://app.localhost"
+        for policy, origins, shown in (
+            ("cross-origin", None, True),
+            ("same-origin", None, False),
+            ("cross-origin", [listed], False),
+            ("cross-origin", "*", False),
+        ):
+            await self.begin(origins, resource_policy=policy)
+            self.upstream.steps = (IMAGE,)
+            await self.browse(lambda page: page.goto(self.page_url))
+            for kind, answer in (("img", IMAGE), ("audio", SOUND)):
+                self.upstream.steps = (answer,)
+                url = f"{self.url}?{kind}"
+                told = await self.browse(lambda page: page.evaluate(SHOW, [kind, url]))  # noqa: B023
+                self.assertEqual(told, shown, (policy, origins, kind))
+            self.assertEqual(bool(self.upstream.requests), shown)
+
+    async def test_shown_without_a_key(self):
+        """Where there is no key to spend, the policy alone decides."""
+        for policy, shown in (("cross-origin", True), ("same-origin", False)):
+            await self.begin(["http://app.localhost"], forward_headers=None, resource_policy=policy)
+            self.upstream.steps = (IMAGE,)
+            await self.browse(lambda page: page.goto(self.page_url))
+            told = await self.browse(lambda page: page.evaluate(SHOW, ["img", f"{self.url}?i"]))
+            self.assertEqual(told, shown, policy)

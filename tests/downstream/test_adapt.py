@@ -45,7 +45,7 @@ def site_of(resource):
 class Adapted(SynchronousTestCase):
     def ask(self, act, body=b"abc"):
         self.head = Head(act)
-        return ask_site(site_of(AnySite(self.head)), "POST", "/a?b=c", [JSON], body)
+        return ask_site(site_of(AnySite(self.head, bool)), "POST", "/a?b=c", [JSON], body)
 
     def test_interface(self):
         """It provides what our resources expect of a request."""
@@ -100,7 +100,7 @@ class Adapted(SynchronousTestCase):
             request.write(b"half")
             request.refuse(Forbidden())
 
-        transport = connect(site_of(AnySite(Head(act))))
+        transport = connect(site_of(AnySite(Head(act), bool)))
         transport.protocol.dataReceived(request_bytes("GET", "/", (), None))
         self.assertTrue(transport.aborted)
         self.assertNotIn(b"FORBIDDEN", transport.value())
@@ -114,7 +114,7 @@ class Adapted(SynchronousTestCase):
     def test_too_late(self):
         """A browser that has left gets nothing, and nobody an error."""
         head = Head(lambda request: None)
-        transport = connect(site_of(AnySite(head)))
+        transport = connect(site_of(AnySite(head, bool)))
         transport.protocol.dataReceived(request_bytes("GET", "/", (), None))
         transport.protocol.connectionLost(Failure(ConnectionLost()))
         head.got.finish()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from twisted.internet.address import IPv4Address, UNIXAddress
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from naap_twisted.downstream.caller import (
     NOBODY,
+    UNIX,
     TrustedProxies,
     came_over_tls,
     effective_client,
     parse_address,
+    peer_name,
     rate_key,
 )
 
@@ -81,6 +84,31 @@ class EffectiveClientTests(SynchronousTestCase):
         for peer, lines, expected in self.TABLE:
             client = effective_client(peer, forwarded(*lines), PROXIES)
             self.assertEqual(client, expected, (peer, lines))
+
+    def test_unix(self) -> None:
+        """Who connects to a UNIX socket is believed where "unix" is listed; no address is, then."""
+        trusted = TrustedProxies([UNIX])
+        for peer, lines, expected in (
+            ("unix", ["198.51.100.1"], "198.51.100.1"),
+            ("unix", ["203.0.113.9, 198.51.100.1"], "198.51.100.1"),
+            ("unix", [], "unix"),
+            ("unix", ["unix:"], "unix"),
+            ("10.0.0.1", ["198.51.100.1"], "10.0.0.1"),
+        ):
+            self.assertEqual(effective_client(peer, forwarded(*lines), trusted), expected)
+        both = TrustedProxies([UNIX, "10.0.0.0/8"])
+        hops = forwarded("203.0.113.9, 198.51.100.1, 10.1.1.1")
+        self.assertEqual(effective_client("unix", hops, both), "198.51.100.1")
+        self.assertEqual(effective_client("10.0.0.1", hops, both), "198.51.100.1")
+        https = Headers({"X-Forwarded-Proto": ["https"]})
+        self.assertTrue(came_over_tls(False, "unix", https, trusted))
+        self.assertFalse(came_over_tls(False, "10.0.0.1", https, trusted))
+
+    def test_names(self) -> None:
+        """A peer's name is its address, and "unix" where it has none."""
+        self.assertEqual(peer_name(IPv4Address("TCP", "192.0.2.7", 1)), "192.0.2.7")
+        for nameless in (UNIXAddress(b"/a"), UNIXAddress(None), None):
+            self.assertEqual(peer_name(nameless), UNIX)
 
     def test_nobody_trusted(self) -> None:
         """By default X-Forwarded-For is not read."""

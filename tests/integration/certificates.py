@@ -30,11 +30,16 @@ class Authority:
     :ivar pem: its certificate.
     """
 
-    def __init__(self):
+    def __init__(self, name="Test authority", above=None):
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-        certificate = self._build(self._name, self._key.public_key(), 1, [], ca=True)
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        signer = above or self
+        certificate = signer._build(self._name, self._key.public_key(), 1, [], ca=True)
         self.pem = certificate.public_bytes(serialization.Encoding.PEM)
+
+    def below(self, name):
+        """An authority that this one vouches for."""
+        return Authority(name, above=self)
 
     def issue(self, *names, days=1):
         """``(key, certificate)`` in PEM for *names*; negative *days*: expired."""

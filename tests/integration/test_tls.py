@@ -1,11 +1,15 @@
 """Real handshakes, on both sides."""
 
+import re
+import shutil
 from pathlib import Path
 
 from OpenSSL import SSL
 from twisted.internet.error import ConnectionLost
 from twisted.internet.ssl import optionsForClientTLS
+from twisted.internet.utils import getProcessOutputAndValue
 
+from naap_twisted.server.ports import check_tls
 from naap_twisted.testing import RawClient, ScriptedUpstream
 
 from .canary import AUTHORIZATION
@@ -67,6 +71,86 @@ class BrowserSideTests(TlsTestCase):
         await self.upstream.until(lambda: self.upstream.requests)
         client.abort()
         await self.upstream.until(lambda: self.upstream.requests[0].lost)
+
+
+class ChainTests(TlsTestCase):
+    """Clients that know the root and no intermediate certificate, as curl and most SDKs."""
+
+    def setUp(self):
+        super().setUp()
+        self.middle = self.authority.below("Test middle")
+        self.issuing = self.middle.below("Test issuing")
+        self.key, self.leaf = self.issuing.issue("localhost")
+        self.chain = self.issuing.pem + self.middle.pem
+
+    def serve_files(self, **files):
+        """A server whose ``ssl:`` endpoint names *files*, contents by argument."""
+        arguments = ":".join(f"{name}={self.file(data)}" for name, data in files.items())
+        tls = self.authority.client_options("localhost")
+        self.running = self.serve(tls=tls, listen=[f"ssl:0:interface=127.0.0.1:{arguments}"])
+
+    async def sent(self):
+        """The subjects that ``openssl s_client`` sees, having verified them from the root."""
+        port = self.running.port
+        options = ["-CAfile", self.file(self.authority.pem), "-verify_return_error", "-showcerts"]
+        done = await getProcessOutputAndValue(
+            shutil.which("openssl"),
+            ["s_client", "-connect", f"127.0.0.1:{port}", "-servername", "localhost", *options],
+            stdinBytes=b"",
+        )
+        out, err, code = done
+        self.assertEqual(code, 0, err)
+        self.assertIn(b"Verify return code: 0 (ok)", out)
+        return re.findall(rb"^ *\d s:.*CN ?= ?(.+)$", out, re.MULTILINE)
+
+    CASES = (
+        ("as certbot writes it", ("privateKey",), ("certKey",), ()),
+        ("apart, as Twisted has it", ("privateKey",), ("certKey leaf",), ("extraCertChain",)),
+        ("both: no certificate twice", ("privateKey",), ("certKey",), ("extraCertChain",)),
+        ("all in one file", ("privateKey all",), (), ()),
+    )
+
+    def files_of(self, case):
+        """Contents by argument."""
+        contents = {
+            "privateKey": self.key,
+            "privateKey all": self.key + self.leaf + self.chain,
+            "certKey": self.leaf + self.chain,
+            "certKey leaf": self.leaf,
+            "extraCertChain": self.chain,
+        }
+        _, *groups = case
+        return {name.split()[0]: contents[name] for group in groups for name in group}
+
+    async def test_whole_chain(self):
+        """Leaf first, then each of the others once, up to the root, which clients have."""
+        for case in self.CASES:
+            with self.subTest(case=case[0]):
+                self.serve_files(**self.files_of(case))
+                answer = await self.running.ask("GET", "/healthz")
+                self.assertEqual(answer.status, 200)
+                if shutil.which("openssl"):
+                    names = await self.sent()
+                    self.assertEqual(names, [b"Test leaf", b"Test issuing", b"Test middle"])
+
+    async def test_leaf_alone(self):
+        """What this guards against: a file without the chain is refused by such a client."""
+        self.serve_files(privateKey=self.key, certKey=self.leaf)
+        client = await self.running.client()
+        client.request("GET", "/healthz")
+        self.assertEqual(await client.read_to_end(), b"")
+
+    def test_not_the_pair(self):
+        """A chain in another order, or of another key, is refused at the start."""
+        for files in (
+            {"privateKey": self.key, "certKey": self.chain + self.leaf},
+            {"privateKey": self.key, "certKey": self.leaf + self.middle.pem[:-60]},
+            {"privateKey": self.key, "certKey": b""},
+        ):
+            arguments = ":".join(f"{name}={self.file(data)}" for name, data in files.items())
+            with self.assertRaises(ValueError) as caught:
+                check_tls(f"ssl:0:interface=127.0.0.1:{arguments}")
+            self.assertIn("are no PEM private key", str(caught.exception))
 
 
 class RedirectTests(TlsTestCase):

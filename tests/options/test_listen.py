@@ -79,6 +79,19 @@ class ListenTests(SynchronousTestCase):
             self.assertEqual(port, int(listen.arguments["port"]))
             self.assertEqual(interface or "", listen.arguments.get("interface", interface))
 
+    def test_fronted(self) -> None:
+        """A front's requests are of other machines, whoever may connect; TLS comes too late."""
+        for description in [*LOCAL, *OPEN]:
+            listen = parse_listen(f"haproxy:{description}")
+            self.assertTrue(listen.fronted)
+            self.assertFalse(listen.local)
+            self.assertEqual(listen.closed, parse_listen(description).local)
+            self.assertEqual(listen.endpoint, description)
+            self.assertEqual(listen.arguments, parse_listen(description).arguments)
+        for description in ("haproxy:", "haproxy:ssl:443:privateKey=a", "haproxy:haproxy:tcp:1"):
+            with self.assertRaises(ValueError, msg=description):
+                parse_listen(description)
+
     def test_escapes(self) -> None:
         """A colon behind a backslash belongs to the value."""
         listen = parse_listen(r"ssl:443:privateKey=/keys/a\:b.pem:interface=127.0.0.1")
@@ -96,6 +109,8 @@ class BacklogTests(SynchronousTestCase):
             ("tcp:80:127.0.0.1:7", "tcp:80:127.0.0.1:7"),
             ("unix:/run/x", "unix:/run/x:backlog=1024"),
             ("systemd:INET:0", "systemd:INET:0"),
+            ("haproxy:tcp:80", "tcp:80:backlog=1024"),
+            ("haproxy:unix:/run/x:backlog=7", "unix:/run/x:backlog=7"),
         ):
             self.assertEqual(with_backlog(description), expected)
 
@@ -111,6 +126,8 @@ class HeardTwiceTests(SynchronousTestCase):
             (("tcp6:1", "tcp:1:interface=\\:\\:1"), [(1, 0)]),
             (("unix:/a", "unix:/b", "unix:/a"), [(2, 0)]),
             (("tcp:1", "tcp6:1"), []),
+            (("tcp:1", "haproxy:tcp:1"), [(1, 0)]),
+            (("unix:/a", "haproxy:unix:/a"), [(1, 0)]),
             (("tcp:0", "tcp:0"), []),
             ((f"tcp:1:{here}", "tcp:1:interface=127.0.0.2"), []),
         ):
@@ -155,6 +172,12 @@ class AdminTests(SynchronousTestCase):
         ):
             said = self.refused(admin, "unix:/other", public)
             self.assertEqual("a port of its own" in said, taken, (admin, public))
+
+    def test_front(self) -> None:
+        """Not behind a front, whose callers could all say that they are of this machine."""
+        for remote in (False, True):
+            said = self.refused("haproxy:tcp:1:interface=127.0.0.1", remote=remote)
+            self.assertIn("has a front before it", said)
 
     def test_no_endpoint(self) -> None:
         """As any endpoint string."""

@@ -122,6 +122,11 @@ BAD_ORIGINS += (
 )
 BAD_ORIGINS += ("https://u@a.example.com", "https://", "https://a b", "http://bücher.example", 3)
 BAD_ORIGINS += ("https://a.example.com?x", "https://a.example.com#x", "*", True, *STRANGE)
+BAD_ORIGINS += ("https://*", "https://*.com", "https://*.co.uk", "https://*.vercel.app", "*.a.com")
+BAD_ORIGINS += ("https://*.*.example.com", "https://a.*.example.com", "https://**.example.com")
+BAD_ORIGINS += ("https://*.example.com:443", "https://*.Example.com", "https://*.example.com/")
+BAD_ORIGINS += ("https://*-team.com", "https://*.0.0.1", "https://*.amazonaws.com", "null*")
+GOOD_PATTERNS = ("https://*.example.com", "https://*-team.vercel.app", "http://*.localhost:3000")
 BAD_PATHS = (
     "",
     "/",
@@ -147,7 +152,7 @@ BAD_CIDRS = (
     "10.0.0.0/8:80",
     4,
 )
-BAD_CIDRS += ("300.0.0.0/8", True, *STRANGE)
+BAD_CIDRS += ("300.0.0.0/8", "UNIX", "unix:", "unix:/run/a.sock", "", True, *STRANGE)
 BAD_NETWORKS = ("", "everything", "0.0.0.0/0", "::/0", "10.0.0.1/8", "127.0.0.1/32:0", "a/8", 3)
 BAD_NETWORKS += ("127.0.0.1/32:65536", "127.0.0.1/33", "::ffff:127.0.0.1/128", True, *STRANGE)
 BAD_DNS = ("", "dns.example", "9.9.9.9:0", "9.9.9.9:65536", "[9.9.9", "999.1.1.1", "9.9.9.9:x")
@@ -164,6 +169,8 @@ BAD_LISTEN = (
     "tcp:1:2:3:4:5",
 )
 BAD_LISTEN += ("tcp:4020:interface=example.org", "tcp:4020:colour=red", "tcp:4020\\", "udp:4020", 4)
+BAD_LISTEN += ("haproxy:", "haproxy:tcp", "haproxy:haproxy:tcp:4020", "haproxy:udp:4020", "haproxy")
+BAD_LISTEN += ("haproxy:ssl:4020:privateKey=/no/such.pem", "haproxy:tcp:4020:colour=red")
 BAD_LISTEN += ("tcp6:4020:interface=127.0.0.1", "ssl:4020:privateKey=/no/such.pem", True, *STRANGE)
 BAD_SERVER_NAMES = (
     "",
@@ -206,7 +213,6 @@ BAD_SECRETS += (
 
 
 BAD_URLS = ("", "id.example", "ftp://a/", "http://", "https://u:p@a/", "https://a/#f", 3, True, [])
-_PER_ADDRESS = "server.connections_per_address"
 
 
 def _rows(place: str, good: bool, values: Any, *beside: tuple[str, Any]) -> Iterator[Row]:
@@ -232,6 +238,9 @@ def _server() -> Iterator[Row]:
     twice = ([f"tcp:4:{here}", f"tcp:4:{here}"], [f"tcp:4:{here}", "unix:/a", "unix:/a"])
     yield from _rows("server.listen", False, twice)
     apart = ([f"tcp:4:{here}", f"tcp:5:{here}"], [f"tcp:4:{here}", "tcp6:4:interface=\\:\\:1"])
+    fronted = ([f"haproxy:tcp:4:{here}", f"tcp:5:{here}"], ["haproxy:unix:/a", "unix:/b"])
+    yield from _rows("server.listen", True, fronted)
+    yield from _rows("server.listen", False, [[f"haproxy:tcp:4:{here}", f"tcp:4:{here}"]])
     yield from _rows("server.listen", True, (*apart, [f"tcp:0:{here}", f"tcp:0:{here}"]))
     yield from _rows(
         "server.cors_origins", False, [[value] for value in BAD_ORIGINS if value != "*"]
@@ -240,9 +249,11 @@ def _server() -> Iterator[Row]:
     yield from _rows("server.cors_origins", False, [["https://a.example.com", "*"]])
     yield from _rows("server.cors_origins", True, ("*", ["*"], [], "http://localhost:3000"))
     yield from _rows("server.cors_origins", True, [["https://a.example.com", "http://[::1]:3000"]])
+    yield from _rows("server.cors_origins", True, [*GOOD_PATTERNS, list(GOOD_PATTERNS)])
     yield from _lists("server.cors_headers", "X-A-*", BAD_PATTERNS, empty=True)
     yield from _lists("server.server_names", "a.example.com", BAD_SERVER_NAMES, empty=True)
     yield from _lists("server.trusted_proxies", "10.0.0.0/8", BAD_CIDRS, empty=True)
+    yield from _rows("server.trusted_proxies", True, [["unix"], ["unix", "::1"]])
     for place in ("server.rate_limit", "server.user_rate_limit"):
         yield from _rows(place, False, BAD_LIMITS)
         yield from _rows(place, True, (False, {"requests": 5, "window": "1m"}))
@@ -252,11 +263,13 @@ def _server() -> Iterator[Row]:
     for place in ("server.hsts", "server.drain_timeout"):
         yield from _rows(place, False, BAD_DURATIONS)
         yield from _rows(place, True, GOOD_DURATIONS)
-    for place in ("server.max_in_flight", "server.max_in_flight_per_user", _PER_ADDRESS):
+    connections = ("server.max_connections", "server.connections_per_address")
+    for place in ("server.max_in_flight", "server.max_in_flight_per_user", *connections):
         yield from _rows(place, False, BAD_COUNTS)
         yield from _rows(place, True, GOOD_COUNTS)
     yield from _rows("server.admin_listen", False, [v for v in BAD_LISTEN if v != ""])
     yield from _rows("server.admin_listen", False, ("tcp:0:interface=0.0.0.0", "tcp:0"))
+    yield from _rows("server.admin_listen", False, [f"haproxy:tcp:9:{here}", "haproxy:unix:/a"])
     yield from _rows("server.admin_listen", True, ("", "tcp:0:interface=127.0.0.1"))
     yield from _rows("server.admin_remote", False, BAD_FLAGS)
     yield from _rows("server.state_dir", False, (3, True, [], *STRANGE))
@@ -369,6 +382,9 @@ def _routes() -> Iterator[Row]:
     yield from _headers()
     yield from _rows("proxy.errors", False, ("", "raw", "Envelope", 3, True, [], *STRANGE))
     yield from _rows("proxy.errors", True, ("envelope", "passthrough"))
+    yield from _rows("proxy.resource_policy", True, ("same-origin", "cross-origin"))
+    strange = ("", "same-site", "Cross-Origin", "*", True, 3, [], ["cross-origin"], *STRANGE)
+    yield from _rows("proxy.resource_policy", False, strange)
     yield from _rows("proxy.authorize", False, BAD_RULES)
     yield from _rows("proxy.authorize", False, ("user", "role:admin"))
     yield from _rows("proxy.authorize", True, ("anyone", "json:loads"))
@@ -405,6 +421,13 @@ def _together() -> Iterator[Row]:
         ("target_url_header", "X-WHIP-URL"),
     ):
         yield Row(f"proxy.{key}", value, False, (target, ("proxy.allowed_hosts", None)))
+    follows = ("proxy.follow_redirects", True)
+    for hosts, good in ((["files.example.net"], True), (["*.example.net"], True), (["com"], False)):
+        yield Row("proxy.allowed_hosts", hosts, good, (target, follows))
+    for key, value in (("allowed_schemes", ["http"]), ("allowed_ports", [8443])):
+        yield Row(f"proxy.{key}", value, True, (target, follows))
+        yield Row(f"proxy.{key}", value, False, (target, follows, ("proxy.allowed_hosts", None)))
+    yield Row("proxy.target_url_header", "X-WHIP-URL", False, (target, follows))
     yield Row("proxy.allowed_hosts", None, False)
     headers = ("proxy.forward_headers", {"Authorization": KEY})
     networks = ("upstream.allow_networks", ["127.0.0.1/32"])
@@ -413,7 +436,11 @@ def _together() -> Iterator[Row]:
     yield Row("proxy.allowed_schemes", ["http"], True, (headers, networks))
     yield Row("proxy.allowed_hosts", ["127.0.0.1"], True, (networks,))
     yield Row("proxy.allowed_hosts", ["127.0.0.2"], False, (networks,))
-    for listen, good in (("tcp:0", False), ("tcp:0:interface=0.0.0.0", False)):
+    for listen, good in (
+        ("tcp:0", False),
+        ("tcp:0:interface=0.0.0.0", False),
+        ("haproxy:tcp:0:interface=127.0.0.1", False),
+    ):
         yield Row("server.listen", [listen], True)
         yield Row("server.listen", [listen], good, (headers,), "proxy.authorize")
         yield Row("server.listen", [listen], True, (headers, ("proxy.authorize", "anyone")))

@@ -39,9 +39,11 @@ TABLE: list[tuple[str, str, dict[str, str | list[str]], bool]] = [
 
 class CrossSiteTests(SynchronousTestCase):
     def passes(self, origins: Any, headers: dict[str, Any], **options: Any) -> bool:
-        secure = options.pop("secure", False)
+        secure, method = options.pop("secure", False), options.pop("method", b"GET")
+        embeddable = options.pop("embeddable", False)
+        request = FakeRequest(method, headers=headers, secure=secure)
         try:
-            CrossSite(origins, **options).check(FakeRequest(headers=headers, secure=secure))
+            CrossSite(origins, **options).check(request, embeddable=embeddable)
         except CrossSiteNotAllowed:
             return False
         return True
@@ -54,6 +56,46 @@ class CrossSiteTests(SynchronousTestCase):
                 self.assertEqual(self.passes(LISTED, headers), expected)
                 anybody = expected and site != "same-site"
                 self.assertEqual(self.passes("*", headers), anybody)
+
+    def test_patterns(self) -> None:
+        """A sibling of a pattern's site passes as one of a listed origin's."""
+        for origin, host, expected in (
+            ("https://*.example.net", "api.example.net", True),
+            ("https://*.example.net:8443", "api.example.net", True),
+            ("https://*.example.com", "api.example.net", False),
+            ("https://*-team.vercel.app", "api-team.vercel.app", True),
+            ("https://*-team.vercel.app", "api.vercel.app", False),
+        ):
+            headers = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Host": host}
+            self.assertEqual(self.passes([origin], headers), expected, (origin, host))
+
+    def test_embedded(self) -> None:
+        """An image on a page of a listed origin, by Referer, where the route says so."""
+        origins = [LISTED[0], "https://*.example.net"]
+        image = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+        for referrer, expected in (
+            (f"{LISTED[0]}/", True),
+            (f"{LISTED[0]}/a/b?c", True),
+            ("https://app.example.net/", True),
+            ("https://example.net/", False),
+            (f"{LISTED[0]}.evil.example/", False),
+            (f"{LISTED[0]}:8443/", False),
+            (f"https://evil.example/?{LISTED[0]}/", False),
+            ("https://evil.example/", False),
+            ("https://app.example.net@evil.example/", False),
+            ("null", False),
+            ("", False),
+        ):
+            headers = {**image, "Referer": referrer}
+            self.assertEqual(self.passes(origins, headers, embeddable=True), expected, referrer)
+            self.assertFalse(self.passes(origins, headers), referrer)
+            self.assertFalse(self.passes("*", headers, embeddable=True), "no site is listed")
+        headers = {**image, "Referer": f"{LISTED[0]}/"}
+        self.assertTrue(self.passes(origins, headers, embeddable=True, method=b"HEAD"))
+        self.assertFalse(self.passes(origins, headers, embeddable=True, method=b"POST"))
+        link = {**headers, "Sec-Fetch-Mode": "navigate"}
+        self.assertFalse(self.passes(origins, link, embeddable=True))
+        self.assertFalse(self.passes(origins, image, embeddable=True))
 
     def test_no_browser(self) -> None:
         """Who says nothing of a site is no page, whatever else is said."""

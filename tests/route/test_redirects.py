@@ -11,7 +11,7 @@ from naap_twisted.model import OutboundRequest, Timeouts
 from naap_twisted.policy.egress import EgressPolicy
 from naap_twisted.policy.target import PinnedBase, parse_target
 from naap_twisted.route import redirects
-from naap_twisted.route.redirects import MOST_HOPS, send_and_follow
+from naap_twisted.route.redirects import MOST_HOPS, Hops, send_and_follow
 from naap_twisted.secret import Secret
 
 POLICY = EgressPolicy(["a.example", "b.example"])
@@ -54,12 +54,21 @@ class Sender:
 
 class FollowTests(SynchronousTestCase):
     def follow(
-        self, *answers, method=b"POST", body=b"v=0", timeouts=None, pinned=None, headers=HEADERS
+        self,
+        *answers,
+        method=b"POST",
+        body=b"v=0",
+        timeouts=None,
+        pinned=None,
+        headers=HEADERS,
+        beyond=None,
     ):
         self.sender = Sender(*answers)
         vetted = POLICY.vet(parse_target(b"https://a.example/whip?x=1"))
         outbound = OutboundRequest(method, vetted, headers, body, timeouts or Timeouts())
-        return Deferred.fromCoroutine(send_and_follow(self.sender, outbound, POLICY, pinned))
+        return Deferred.fromCoroutine(
+            send_and_follow(self.sender, outbound, Hops(POLICY, pinned, beyond))
+        )
 
     def urls(self):
         return [outbound.target.target.url for outbound in self.sender.sent]
@@ -79,6 +88,40 @@ class FollowTests(SynchronousTestCase):
         ):
             self.successResultOf(self.follow(Answer(307, location), Answer(201), pinned=base))
             self.assertEqual(len(self.sender.sent), hops, location)
+
+    def test_pinned_and_beyond(self):
+        """Other origins by a list of their own; the base's origin stays below the base."""
+        base = PinnedBase.parse("https://a.example/whip")
+        beyond = EgressPolicy(["files.example", "a.example"], allowed_ports=[443, 8443])
+        for location, hops in (
+            ("/whip/2", 2),
+            ("https://files.example/any?sig=1", 2),
+            ("https://files.example:8443/", 2),
+            ("https://a.example:8443/", 2),
+            ("https://a.example/", 1),
+            ("/whip/../admin", 1),
+            ("http://files.example/", 1),
+            ("https://files.example:9443/", 1),
+            ("https://sub.files.example/", 1),
+            ("https://b.example/whip/2", 1),
+        ):
+            answers = Answer(302, location), Answer(200)
+            done = self.follow(*answers, method=b"GET", body=None, pinned=base, beyond=beyond)
+            self.successResultOf(done)
+            self.assertEqual(len(self.sender.sent), hops, location)
+            if hops == 2 and location != "/whip/2":
+                self.assertEqual(self.headers_sent(), [HEADERS, PASSED])
+
+    def test_back_from_beyond(self):
+        """A store may lead back below the base, and gets no key back for it."""
+        base = PinnedBase.parse("https://a.example/whip")
+        beyond = EgressPolicy(["files.example"])
+        there = Answer(302, "https://files.example/x")
+        for location, hops in (("https://a.example/whip/y", 3), ("https://a.example/y", 2)):
+            answers = there, Answer(302, location), Answer(200)
+            done = self.follow(*answers, method=b"GET", body=None, pinned=base, beyond=beyond)
+            self.successResultOf(done)
+            self.assertEqual(self.headers_sent(), [HEADERS, PASSED, PASSED][:hops])
 
     def test_no_redirect(self):
         """One request, its answer."""

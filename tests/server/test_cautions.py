@@ -38,6 +38,59 @@ class RouteTests(SynchronousTestCase):
         self.assertIn("not public: 10.0.0.0/8", line)
 
 
+class FrontTests(SynchronousTestCase):
+    def test_who_may_connect(self):
+        """Whoever reaches a haproxy: endpoint chooses its address; nobody may but the front."""
+        for listen, count in (
+            ("haproxy:tcp:4020", 1),
+            ("haproxy:tcp:4020:interface=10.0.0.1", 1),
+            ("haproxy:tcp:4020:interface=127.0.0.1", 0),
+            ("haproxy:unix:/run/a.sock", 0),
+            ("tcp:4020", 0),
+        ):
+            server = create_plugin_server(
+                "s", listen=[listen], require_auth=False, reactor=MemoryReactorClock()
+            )
+            lines = server.cautions()
+            self.assertEqual(len(lines), count, (listen, lines))
+            for line in lines:
+                self.assertIn(f"{listen}: whoever connects there", line)
+
+
+class PathTests(SynchronousTestCase):
+    def cautions(self, path, **options):
+        server = create_plugin_server(
+            "s", require_auth=False, reactor=MemoryReactorClock(), **options
+        )
+        server.mount(path, create_external_proxy(allowed_hosts=["api.example.com"]))
+        return server.cautions()
+
+    def test_base_path_twice(self):
+        """Both are named, and the path that was meant."""
+        (line,) = self.cautions("/api/v1/openai")
+        for word in (
+            "/api/v1/api/v1/openai: ",
+            'path = "/api/v1/openai"',
+            'base_path = "/api/v1"',
+            'write path = "/openai"',
+        ):
+            self.assertIn(word, line)
+        self.assertEqual(len(self.cautions("/api/v1")), 1)
+        (line,) = self.cautions("/v2/x", base_path="/v2")
+        self.assertIn('write path = "/x"', line)
+
+    def test_others(self):
+        """What only begins alike, and a server without a base path."""
+        for path, options in (
+            ("/openai", {}),
+            ("/api/v11/openai", {}),
+            ("/api/openai", {}),
+            ("/x/api/v1", {}),
+            ("/api/v1/openai", {"base_path": ""}),
+        ):
+            self.assertEqual(self.cautions(path, **options), [], path)
+
+
 class RootTests(SynchronousTestCase):
     def test_root(self):
         """Root, and nobody else."""

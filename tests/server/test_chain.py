@@ -10,7 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, RateLimit, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
+from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.model import AllowedNetwork
+from naap_twisted.server import chain
 from naap_twisted.wrappers.compression import Compression
 from naap_twisted.wrappers.cors import Cors
 from naap_twisted.wrappers.https_only import HttpsOnly
@@ -186,6 +188,19 @@ class Connections(SynchronousTestCase):
                 connect(site, host)
             more = [site.buildProtocol(IPv4Address("TCP", host, 1)) for _ in range(3)]
             self.assertEqual(2 + sum(channel is not None for channel in more), most, host)
+
+    def test_total(self):
+        """So many in all; by default as many as the limit of open files lets be, 10,000 at most."""
+        site = make_server(max_connections=3).site()
+        for number in range(3):
+            connect(site, f"192.0.2.{number}")
+        self.assertIsNone(site.buildProtocol(IPv4Address("TCP", "192.0.2.9", 1)))
+        for hard, most in ((1024, 462), (100, 1), (20_100, 10_000), (65_536, 10_000), (-1, 10_000)):
+            self.patch(chain.resource, "getrlimit", lambda kind, hard=hard: (hard, hard))
+            self.assertEqual(make_server().site().limits.connections, most, hard)
+            self.assertEqual(make_server(max_connections=7).site().limits.connections, 7)
+            limits = DownstreamLimits(connections=9)
+            self.assertEqual(make_server(limits=limits).site().limits.connections, 9)
 
 
 class Networks(SynchronousTestCase):

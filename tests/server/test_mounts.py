@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
 from naap_twisted import create_plugin_server
-from naap_twisted.errors import MethodNotAllowed
-from naap_twisted.server.mounts import Mount, pinned_above
+from naap_twisted.errors import ConfigError, MethodNotAllowed
+from naap_twisted.server.mounts import Mount, pinned_above, shadowed
 from tests.spine import Upstream, make_proxy
 
 
@@ -57,3 +57,33 @@ class PinnedAboveTests(SynchronousTestCase):
         with self.assertRaises(MethodNotAllowed) as caught:
             pinned_above(self.mounts, b"DELETE", b"/a/b//x")
         self.assertEqual(caught.exception.headers, ((b"Allow", b"GET, HEAD, OPTIONS, PUT"),))
+
+
+class ShadowedTests(SynchronousTestCase):
+    def test_beside(self) -> None:
+        """Paths beside the base path come first, where there is no base path."""
+        mounts = [pinned("/a", "GET"), pinned("/app/x", "GET"), pinned("/apple", "GET")]
+        (line,) = shadowed(mounts, [b"app", b"healthz"])
+        self.assertIn('"/app/x" is the server\'s own; choose another', line)
+        self.assertEqual([*shadowed(mounts, [])], [])
+
+    def test_sessions(self) -> None:
+        """A WHIP route's sessions stand below it."""
+        whip = mounted("/whip", content_type="application/sdp")
+        for path, count in (
+            ("/whip/whip-session", 1),
+            ("/whip/whip-session/a", 1),
+            ("/whip/whip-sessions", 0),
+            ("/whip/x", 0),
+            ("/whip-session", 0),
+        ):
+            lines = [*shadowed([pinned(path, "GET"), whip], [])]
+            self.assertEqual(len(lines), count, path)
+
+    def test_start(self) -> None:
+        """The start says so, and with it check."""
+        server = create_plugin_server("mounts", require_auth=False, base_path="")
+        server.root_children[b"app"] = Resource()
+        server.mount("/app/x", make_proxy(Upstream()))
+        error = self.assertRaises(ConfigError, server.check_start)
+        self.assertIn("/app/x", str(error))

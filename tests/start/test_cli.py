@@ -61,6 +61,13 @@ class CheckTests(CliCase):
         self.assertIn("warning: runs as root", root)
         self.assertNotIn("canary", self.err.getvalue() + self.out.getvalue())
 
+    def test_base_path_twice(self):
+        """Said by check; the start says the same (tests/server/test_cautions.py)."""
+        self.patch(cli, "as_root", lambda user: [])
+        text = text_of(proxy=proxy().replace('path = "/a"', 'path = "/api/v1/a"'))
+        self.assertEqual(cli.main(["check", self.config(text)]), 0)
+        self.assertIn('warning: /api/v1/api/v1/a: path = "/api/v1/a"', self.err.getvalue())
+
     def test_what_only_building_finds(self):
         """Its verdict is the start's: headers that are never relayed, TLS files, the state."""
         taken = Path(self.mktemp()).absolute()

@@ -82,6 +82,14 @@ class DescribeTests(SynchronousTestCase):
         self.assertIn("pinned to          https://api.openai.com/v1", text)
         self.assertIn("errors             passthrough", text)
         self.assertNotIn("target from", text)
+        self.assertNotIn("redirects", text)
+        more = 'follow_redirects = true\nallowed_hosts = ["files.example.net"]'
+        pinned = '[[proxy]]\npath = "/a"\ntarget = "https://api.openai.com/v1"'
+        text = "\n".join(
+            describe(config_of(proxy=f'{pinned}\n{more}\nresource_policy = "cross-origin"'))
+        )
+        self.assertIn("followed to allowed targets, and to files.example.net; keys stay", text)
+        self.assertIn("resource policy    cross-origin", text)
 
     def test_headers_that_nobody_listed(self) -> None:
         """What a kind of route passes and relays by itself is told, too."""

@@ -17,7 +17,7 @@ URL = b"https://media.example.com/session/7?t=1"
 
 def asked(uri=b"/api/v1/whip", method=b"POST", user="ada"):
     user = None if user is None else User(user)
-    return SimpleNamespace(uri=uri, method=method, record=SimpleNamespace(user=user))
+    return SimpleNamespace(uri=uri, outer=b"", method=method, record=SimpleNamespace(user=user))
 
 
 def answered(code, **headers):

@@ -6,7 +6,22 @@ import tomllib
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.wrappers.origins import Origins, parse_origin
+from naap_twisted.wrappers.origins import Origins, parse_origin, parse_pattern
+
+LOCAL = ["http://pr-*-x.localhost:3000"]
+BAD_PATTERNS = [
+    *("https://*", "https://*:3000", "*.example.com", "https://*.", "https://*..com"),
+    *("https://*.com", "https://*.co.uk", "https://*.vercel.app", "https://*.github.io"),
+    *("https://*-team.com", "https://*-team.co.uk", "https://*.internal", "https://*.xn--p1ai"),
+    *("https://*.amazonaws.com", "https://*.s3.amazonaws.com", "https://*.kawasaki.jp"),
+    *("https://*.*.example.com", "https://a.*.example.com", "https://**.example.com"),
+    *("https://*a*.example.com", "https://*example.com", "http*://a.example.com"),
+    *("https://*.example.com/", "https://*.example.com/*", "https://*.example.com?", "null*"),
+    *("https://*.example.com:443", "https://*.example.com:0", "https://*.example.com:x"),
+    *("https://*.Example.com", "HTTPS://*.example.com", "https://*.example.com."),
+    *("https://*.0.0.1", "https://[*]", "https://u@*.example.com", "https://*.b\u00fccher.example"),
+    "https://*." + "a" * 400 + ".example.com",
+]
 
 
 class ParseOriginTests(SynchronousTestCase):
@@ -72,6 +87,71 @@ class OriginsTests(SynchronousTestCase):
             (b"https://a.example, https://a.example", False),
         ]:
             self.assertEqual(origins.allows(value), expected, value)
+
+    def test_patterns(self) -> None:
+        """One label, not empty, of the scheme and the port; what else is listed stays exact."""
+        origins = Origins(
+            ["https://*.example.com", "https://*-team.vercel.app", "https://a.example", *LOCAL]
+        )
+        for value, expected in [
+            (b"https://app.example.com", True),
+            (b"https://a-1_b.example.com", True),
+            (b"https://shop-git-main-team.vercel.app", True),
+            (b"https://a.example", True),
+            (b"http://pr-7-x.localhost:3000", True),
+            (b"https://example.com", False),
+            (b"https://.example.com", False),
+            (b"https://a.b.example.com", False),
+            (b"http://app.example.com", False),
+            (b"https://app.example.com:8443", False),
+            (b"https://app.example.com.", False),
+            (b"https://app.example.com.evil.example", False),
+            (b"https://app.example.com\n", False),
+            (b"https://evil.example/.example.com", False),
+            (b"https://evil.example#.example.com", False),
+            (b"https://appxexample.com", False),
+            (b"https://APP.example.com", False),
+            (b"https://a" + b"a" * 63 + b".example.com", False),
+            (b"https://-team.vercel.app", False),
+            (b"https://shop-team.evil.vercel.app", False),
+            (b"https://shop-teams.vercel.app", False),
+            (b"http://pr-.localhost:3000", False),
+            (b"http://pr-7-x.localhost", False),
+            (b"https://*.example.com", False),
+            (b"null", False),
+            (b"", False),
+        ]:
+            self.assertEqual(origins.allows(value), expected, value)
+
+    def test_no_patterns(self) -> None:
+        """Strangers' pages: registries' suffixes, hosting companies', what only looks like one."""
+        for text in BAD_PATTERNS:
+            with self.assertRaises(ValueError, msg=text):
+                parse_pattern(text)
+
+    def test_sites(self) -> None:
+        """A pattern is of its domain's site; below a public suffix each origin is one of its own.
+
+        Ports do not count.
+        """
+        origins = Origins(
+            ["https://*.shop.example.com:8443", "https://*-team.vercel.app", "http://a.example.org"]
+        )
+        for scheme, site, expected in [
+            ("https", "example.com", True),
+            ("http", "example.com", False),
+            ("https", "example.org", False),
+            ("http", "example.org", True),
+            ("https", "shop-team.vercel.app", True),
+            ("https", "shop.vercel.app", False),
+            ("https", "vercel.app", False),
+        ]:
+            self.assertEqual(origins.has_of_site(scheme, site), expected, (scheme, site))
+
+    def test_line_beside_patterns(self) -> None:
+        """Patterns stay in the new setting."""
+        line = Origins(["https://*.example.com"]).line_allowing(b"https://b.example")
+        self.assertEqual(line, 'cors_origins = ["https://*.example.com", "https://b.example"]')
 
     def test_none(self) -> None:
         """An empty list lets no other origin in."""

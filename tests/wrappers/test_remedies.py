@@ -31,10 +31,10 @@ class Lines(SynchronousTestCase):
             (method_refused("PUT", ("GET", "HEAD")), {"methods": ["GET", "PUT"]}),
             (wildcard_with_credentials(PAGE), {"cors_origins": [PAGE]}),
             (
-                cross_site_refused(Origins(["https://a.example"]), PAGE, sibling=True),
+                cross_site_refused(Origins(["https://a.example"]), PAGE, named=True),
                 {"cors_origins": ["https://a.example", PAGE]},
             ),
-            (cross_site_refused(Origins("*"), PAGE, sibling=True), {"cors_origins": [PAGE]}),
+            (cross_site_refused(Origins("*"), PAGE, named=True), {"cors_origins": [PAGE]}),
             (
                 origin_refused(Origins(["https://a.example"]), PAGE),
                 {"cors_origins": ["https://a.example", PAGE]},
@@ -46,8 +46,8 @@ class Lines(SynchronousTestCase):
         """Where no setting can help, none is given."""
         for origin in ("null", "file:///x", "snow\u2603"):
             self.assertIsNone(origin_refused(Origins(["https://a.example"]), origin).line)
-        self.assertIsNone(cross_site_refused(Origins("*"), PAGE, sibling=False).line)
-        self.assertIsNone(cross_site_refused(Origins("*"), "null", sibling=True).line)
+        self.assertIsNone(cross_site_refused(Origins("*"), PAGE, named=False).line)
+        self.assertIsNone(cross_site_refused(Origins("*"), "null", named=True).line)
         for method in ("patch", "BREW"):
             self.assertIsNone(method_refused(method, ("PATCH",)).line)
 
