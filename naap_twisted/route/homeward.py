@@ -60,5 +60,5 @@ class Homeward:
         except InvalidTarget:
             return url  # another host's; the client may know what it is
         scheme = b"https" if is_https(request, self._trusted) else b"http"
-        home: bytes = b"".join((scheme, b"://", host[0], self._path, rest.encode("ascii")))
-        return home
+        path: bytes = request.outer + self._path
+        return b"".join((scheme, b"://", host[0], path, rest.encode("ascii")))

@@ -15,6 +15,7 @@ class _Asked:
         given = {name.replace("_", "-"): [value] for name, value in headers.items()}
         self.requestHeaders = Headers(given)
         self.secure = secure
+        self.outer = b""
 
     def isSecure(self):
         return self.secure
@@ -37,6 +38,13 @@ class HomewardTests(SynchronousTestCase):
             (b"https://api.example.com/v1?a", b"?a"),
         ):
             self.assertEqual(self.moved(url), b"http://proxy.example:4020/api/v1/x" + home)
+
+    def test_on_a_site_of_others(self):
+        """Where the whole server stands below a path, so does the URL."""
+        asked = _Asked(host="a")
+        asked.outer = b"/site"
+        moved = self.moved(b"https://api.example.com/v1/up", asked)
+        self.assertEqual(moved, b"http://a/site/api/v1/x/up")
 
     def test_elsewhere(self):
         """Another host's, scheme's or path's stays what it was, as does what is no URL."""
