@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import subprocess
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from attrs import frozen
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
+from twisted.logger import LogEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Site
 
@@ -69,7 +70,15 @@ class ProviderStage(TestCase):
         raise NotImplementedError
 
     def begin(self, **route: Any) -> None:
-        """Start vendor and proxy; *route* are options beside the provider's."""
+        """Start vendor and proxy; *route* are options beside the provider's.
+
+        At the end of the test it fails if the proxy dropped a header of the client's.
+        """
+        dropped: list[str] = []
+        observer = partial(_note_dropped, dropped)
+        globalLogPublisher.addObserver(observer)
+        self.addCleanup(globalLogPublisher.removeObserver, observer)
+        self.addCleanup(self.assertEqual, dropped, [], "headers that no upstream got")
         self.vendor = Vendor(self.answer)
         port = self.vendor_port = serve_site(self, Site(self.vendor))
         plugin = create_plugin_server(
@@ -170,6 +179,11 @@ def bundled(module: str) -> str:
     if done.returncode:
         raise AssertionError(done.stderr)
     return done.stdout
+
+
+def _note_dropped(names: list[str], event: LogEvent) -> None:
+    if "drops the request header" in (event.get("log_format") or ""):
+        names.append(event["name"])
 
 
 def need_python(package: str) -> None:

@@ -12,6 +12,10 @@ try:
     from mcp.client.streamable_http import streamable_http_client
 except ImportError:
     mcp = None
+try:
+    import fastmcp
+except ImportError:
+    fastmcp = None
 
 from ..browser.support import until
 from .support import TOKEN, Call, Client, PageClientTestCase, PythonClientTestCase, Reply
@@ -211,6 +215,37 @@ class PythonTests(_Mcp, PythonClientTestCase):
         use = self.with_client(lambda client: client.list_tools(), token="other")
         await self.fails(BaseException, use)
         self.assertEqual(self.vendor.calls, [])
+
+
+class FastmcpTests(_Mcp, PythonClientTestCase):
+    client = Client("fastmcp-slim")
+
+    def with_client(self, use):
+        async def work():
+            async with fastmcp.Client(self.base, auth=TOKEN) as client:
+                return await use(client)
+
+        return lambda: asyncio.run(asyncio.wait_for(work(), 20))
+
+    async def test_call(self):
+        done = await self.ask(self.with_client(lambda client: client.call_tool("add", {"a": 1})))
+        self.assertEqual(done.content[0].text, "42")
+
+    async def test_list(self):
+        tools = await self.ask(self.with_client(lambda client: client.list_tools()))
+        self.assertEqual([tool.name for tool in tools], ["add"])
+
+    async def test_session_ends(self):
+        await self.ask(self.with_client(lambda client: client.list_tools()))
+        self.assertEqual(self.methods("DELETE")[0].headers["mcp-session-id"], SESSION)
+
+    async def test_error(self):
+        async def use(client):
+            with self.assertRaises(mcp.MCPError) as caught:
+                await client.call_tool("forbidden", {})
+            return caught.exception.error.code
+
+        self.assertEqual(await self.ask(self.with_client(use)), -32602)
 
 
 class PageTests(_Mcp, PageClientTestCase):
