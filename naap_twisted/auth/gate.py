@@ -96,20 +96,10 @@ class Gate:
         :raises Unavailable: the authenticator can't tell the user now.
         """
         if token.users:
-            headers = request.requestHeaders
-            users = present_before_users(headers, token)
-            try:
-                await self._admit(request, authorize)
-            finally:
-                headers.removeHeader(b"authorization")
-                if users:
-                    headers.setRawHeaders(b"authorization", users)
+            await self._admit_beside_users(request, authorize, token)
             return
         if token is not NOWHERE_ELSE:
             present_token(request.requestHeaders, token)
-        await self._admit(request, authorize)
-
-    async def _admit(self, request: IDownstreamRequest, authorize: Authorize | None) -> None:
         rule: Authorize = self.default if authorize is None else authorize
         if rule == "anyone":
             # Bad credentials are no reason to refuse a request that would pass without any.
@@ -126,6 +116,19 @@ class Gate:
             role = rule.removeprefix("role:")
             if role not in user.roles:
                 raise Forbidden(reason=f"the user has no role {role}")
+
+    async def _admit_beside_users(
+        self, request: IDownstreamRequest, authorize: Authorize | None, token: TokenPlace
+    ) -> None:
+        """As :meth:`admit`; then Authorization has what is left in it for the upstream."""
+        headers = request.requestHeaders
+        users = present_before_users(headers, token)
+        try:
+            await self.admit(request, authorize)
+        finally:
+            headers.removeHeader(b"authorization")
+            if users:
+                headers.setRawHeaders(b"authorization", users)
 
     async def _ask(self, rule: Callable[..., Any], request: IDownstreamRequest) -> None:
         try:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
+from ..headers import TAKEN_OUT
 from ..model import UserKeyHeader
 from ..secret import Secret
 from .provider import KEY, KeyPlace, Provider
 from .read import Problems, read_section
 from .route import RouteOptions
 from .values import Surroundings
+
+#: Options that add to the usual names, and so to the provider's.
+_ADDING = frozenset(("pass_headers", "response_headers"))
 
 
 def over_provider(
@@ -47,6 +51,8 @@ def over_provider(
                 f"{place}.{name}", f"is missing: {own.provider.title} needs it; such as {example}"
             )
     inherited = {key: getattr(usual, key) for key in table if hasattr(usual, key)}
+    for key in _ADDING & inherited.keys():
+        inherited[key] = _added(inherited[key], getattr(own, key))
     return _with_key(evolve(own, **inherited), own.provider.key, place, problems)
 
 
@@ -54,8 +60,16 @@ def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]
     """The provider's options of a route that says *given*; who lists hosts pins nothing."""
     listed = "target" if given.get("allowed_hosts") else ""
     return {
-        key: value for key, value in provider.route.items() if key not in given and key != listed
+        key: value
+        for key, value in provider.route.items()
+        if (key not in given or key in _ADDING) and key != listed
     }
+
+
+def _added(usual: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+    """The provider's names of headers and the route's; the route's "!Name" takes one out."""
+    taken = {name.lower() for name in own if name.startswith(TAKEN_OUT)}
+    return (*(name for name in usual if TAKEN_OUT + name.lower() not in taken), *own)
 
 
 def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:

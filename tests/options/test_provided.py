@@ -60,6 +60,18 @@ class ProvidedTests(SynchronousTestCase):
         self.assertIn("anthropic-*", route.relayed_headers)
         self.assertNotIn("request-id", route.relayed_headers)
 
+    def test_passed_headers_add_up(self) -> None:
+        """To those that the provider's own route names, too."""
+        place = {"provider": "supabase", "target": "https://a.supabase.co"}
+        for given, named in (
+            ([], ("Authorization",)),
+            (["X-A"], ("Authorization", "X-A")),
+            (["!authorization", "X-A"], ("!authorization", "X-A")),
+        ):
+            route = self.route(**place, pass_headers=given)
+            self.assertEqual(route.pass_headers, named)
+            self.assertIs("Authorization" in route.passed_headers, "Authorization" in named)
+
     def test_the_page_names_the_url(self) -> None:
         """With allowed_hosts the provider pins nothing."""
         route = self.route(provider="openai", allowed_hosts=["api.openai.com"])
