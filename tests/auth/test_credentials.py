@@ -104,6 +104,9 @@ class BesideUsers(SynchronousTestCase):
             ({"apikey": "t", "Authorization": "bearer  t"}, b"t", []),
             ({"apikey": "t", "Authorization": "Bearer bo"}, b"t", [b"Bearer bo"]),
             ({"apikey": "t", "Authorization": "Basic t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "Bearer bo, Bearer t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "Bearer t0"}, b"t", [b"Bearer t0"]),
             ({"Authorization": "Bearer t"}, b"t", []),
             ({}, None, []),
         ):
