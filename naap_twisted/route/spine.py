@@ -284,7 +284,7 @@ class MountedProxy(Answering):
             guard,
             self._bound.clock,
             redact=self.options.redact_bodies,
-            count_tokens=self.options.count_tokens,
+            tokens=route.tokens,
             locate=self._homeward.locate(request, location) if moves else None,
         )
 

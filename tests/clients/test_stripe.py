@@ -338,6 +338,7 @@ window.payment = { amount: 500, currency: "eur", confirm: true };
     async def test_account(self):
         """No preflight allows the header, so the call does not go out at all."""
         await self.start()
+        self.refused = frozenset({"stripe-account"})
         self.expect_console("CORS", "ERR_FAILED")
         error = await self.script(
             """const options = { stripeAccount: "acct_1" };

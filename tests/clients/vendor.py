@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
+from email import message_from_bytes
 from typing import Any
 
 from attrs import define, field
@@ -21,17 +23,33 @@ TOKEN = "token-of-ada-51d2"
 
 @define
 class Call:
-    """One request as the vendor got it."""
+    """One request as the vendor got it.
+
+    :ivar at: when, in seconds of the monotonic clock.
+    """
 
     method: str
     path: str
     query: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(factory=time.monotonic)
 
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def form(self) -> dict[str, bytes]:
+        """The parts of a multipart body (RFC 7578): those of files as ``name/filename``."""
+        assert "content-encoding" not in self.headers, "a form that nobody reads"
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n"
+        found: dict[str, bytes] = {}
+        for part in message_from_bytes(head.encode() + self.body).get_payload():
+            name = part.get_param("name", header="content-disposition")
+            file = part.get_filename()
+            found[f"{name}/{file}" if file else name] = part.get_payload(decode=True)
+        return found
 
 
 @define
