@@ -113,6 +113,7 @@ class PythonTests(_Gemini, PythonClientTestCase):
         answer = await self.ask(self.with_client(asked))
         self.assertEqual((answer.text, answer.usage_metadata.total_token_count), ("Hello, Ada", 7))
         self.assertIn("google-genai-sdk", self.vendor.calls[0].headers["x-goog-api-client"])
+        self.assertEqual(await self.counted(), (3, 4, 7))
 
     async def test_stream(self):
         def use(made):
@@ -120,6 +121,7 @@ class PythonTests(_Gemini, PythonClientTestCase):
             return [piece.text for piece in pieces]
 
         self.assertEqual(await self.ask(self.with_client(use)), [*TEXTS])
+        self.assertEqual(await self.counted(), (3, 4, 7))
 
     async def test_list(self):
         use = self.with_client(lambda made: [model.name for model in made.models.list()])
