@@ -16,6 +16,8 @@ from .values import Surroundings
 
 #: Options that add to the usual names, and so to the provider's.
 _ADDING = frozenset(("pass_headers", "response_headers"))
+#: What a route says, and which of its provider's options that makes void.
+_INSTEAD = {"allowed_hosts": "target", "target": "target_url_header"}
 
 
 def over_provider(
@@ -57,12 +59,15 @@ def over_provider(
 
 
 def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]:
-    """The provider's options of a route that says *given*; who lists hosts pins nothing."""
-    listed = "target" if given.get("allowed_hosts") else ""
+    """The provider's options of a route that says *given*, without those that have no place there.
+
+    Who lists hosts pins nothing, and below a pinned base no header names the URL.
+    """
+    no_place = {_INSTEAD[key] for key in _INSTEAD if given.get(key)}
     return {
         key: value
         for key, value in provider.route.items()
-        if (key not in given or key in _ADDING) and key != listed
+        if (key not in given or key in _ADDING) and key not in no_place
     }
 
 
