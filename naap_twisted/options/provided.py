@@ -7,15 +7,18 @@ from typing import Any
 
 from attrs import evolve
 
+from ..headers import TAKEN_OUT
 from ..model import UserKeyHeader
 from ..policy.own_query import folded
 from ..secret import Secret
-from .provider import KeyPlace, Provider
+from .provider import KEY, KeyPlace, Provider
 from .read import Problems, read_section
 from .route import RouteOptions
 from .secrets import LITERAL
 from .values import Surroundings
 
+#: Options that add to the usual names, and so to the provider's.
+_ADDING = frozenset(("pass_headers", "response_headers"))
 #: What a route says, and which of its provider's options that makes void.
 _INSTEAD = {"allowed_hosts": "target", "target": "target_url_header"}
 
@@ -53,6 +56,8 @@ def over_provider(
                 f"{place}.{name}", f"is missing: {own.provider.title} needs it; such as {example}"
             )
     inherited = {key: getattr(usual, key) for key in table if hasattr(usual, key)}
+    for key in _ADDING & inherited.keys():
+        inherited[key] = _added(inherited[key], getattr(own, key))
     return _with_key(evolve(own, **inherited), own.provider.key, place, problems)
 
 
@@ -65,8 +70,14 @@ def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]
     return {
         key: value
         for key, value in provider.route.items()
-        if key not in given and key not in no_place
+        if (key not in given or key in _ADDING) and key not in no_place
     }
+
+
+def _added(usual: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+    """The provider's names of headers and the route's; the route's "!Name" takes one out."""
+    taken = {name.lower() for name in own if name.startswith(TAKEN_OUT)}
+    return (*(name for name in usual if TAKEN_OUT + name.lower() not in taken), *own)
 
 
 def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:
@@ -76,27 +87,25 @@ def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Proble
     if callable(beside):
         problems.add(f"{place}.key", "has no meaning beside a callable that makes the headers")
         return route
-    if folded(where.name) in map(folded, beside):
-        problems.add(
-            f"{place}.key", f"sets {where.name}, as {where.option} does; delete one of them"
-        )
-        return route
-    before, after = where.around
-    if isinstance(key, Secret):
-        if before and key.begins_with(before):
+    written = {*map(folded, beside)}
+    made: dict[str, Secret | UserKeyHeader] = {}
+    for name, around in where.places:
+        before, _, after = around.partition(KEY)
+        if folded(name) in written:
+            problems.add(f"{place}.key", f"sets {name}, as {where.option} does; delete one of them")
+        elif isinstance(key, UserKeyHeader) and where.query:
+            problems.add(
+                f"{place}.key",
+                f"is a user's own, which only a header takes; the provider puts it into {name},"
+                " a query parameter",
+            )
+        elif isinstance(key, UserKeyHeader):
+            made[name] = UserKeyHeader(key.provider, before + key.before, key.after + after)
+        elif before and key.begins_with(before):
             problems.add(f"{place}.key", f'begins with "{before}", which the provider puts there')
-            return route
-        # A key that is written out is told once, as ``key``; wherever it goes it is a key.
-        source = "key" if key.source == LITERAL else key.source
-        value: Secret | UserKeyHeader = key.between(before, after, source)
-    elif where.query:
-        problems.add(
-            f"{place}.key",
-            f"is a user's own, which only a header takes; the provider puts it into {where.name},"
-            " a query parameter",
-        )
-        return route
-    else:
-        value = UserKeyHeader(key.provider, before + key.before, key.after + after)
-    placed: Any = {where.option: {where.name: value, **beside}}
+        else:
+            # A key that is written out is told once, as ``key``; wherever it goes it is a key.
+            source = "key" if key.source == LITERAL else key.source
+            made[name] = key.between(before, after, source)
+    placed: Any = {where.option: {**made, **beside}}
     return evolve(route, **placed)

@@ -61,6 +61,10 @@ class ProviderHeaders:
     read: tuple[str, ...] = option(
         values.list_of(http.relayed_pattern, what="header names"), "What its clients read."
     )
+    urls: tuple[str, ...] = option(
+        values.list_of(http.header_name, what="header names"),
+        "What of that names a URL of the API to go on at: the page gets one of this route.",
+    )
     choosing: tuple[str, ...] = option(
         values.list_of(http.header_name, what="header names"),
         "What chooses an account: passed only where the route names it.",
@@ -85,6 +89,7 @@ class KeyPlace:
     value: str = option(
         _around_key, "Its value; in a query the key alone.", default=f"Bearer {KEY}", unset=""
     )
+    bearer: bool = option(values.flag, "Authorization has it, too.", default=False)
 
     @property
     def option(self) -> str:
@@ -92,15 +97,13 @@ class KeyPlace:
         return "forward_query" if self.query else "forward_headers"
 
     @property
-    def name(self) -> str:
-        """The name of the header or parameter."""
-        return self.query or self.header or "Authorization"
-
-    @property
-    def around(self) -> tuple[str, str]:
-        """What stands before the key, and behind it."""
-        before, _, after = (self.value or (KEY if self.query else f"Bearer {KEY}")).partition(KEY)
-        return before, after
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """The parameter, or each header, that has the key, with the value around it."""
+        bearer = "Authorization", f"Bearer {KEY}"
+        if self.query:
+            return ((self.query, self.value or KEY),)
+        first = self.header or bearer[0], self.value or bearer[1]
+        return (first, bearer) if self.bearer else (first,)
 
 
 @frozen
@@ -113,6 +116,11 @@ class CallerToken:
         values.list_of(http.header_name, what="header names"), "Beside Authorization."
     )
     scheme: str = option(_scheme, "The scheme in Authorization.", default="Bearer")
+    users: bool = option(
+        values.flag,
+        "Beside such a header, Authorization is of a user whom the vendor itself signed in.",
+        default=False,
+    )
 
 
 @frozen
@@ -161,7 +169,7 @@ class Provider:
     def token_place(self) -> TokenPlace:
         """Where a request carries its caller's token."""
         names = tuple(name.encode("ascii") for name in self.token.headers)
-        return TokenPlace(names, self.token.scheme.lower().encode("ascii"))
+        return TokenPlace(names, self.token.scheme.lower().encode("ascii"), self.token.users)
 
     @property
     def token_members(self) -> TokenMembers | None:
@@ -232,8 +240,7 @@ def parse_provider(name: str, written: str) -> Provider:
         for key, section in _SECTIONS.items()
     }
     _refuse_passing(read["headers"], problems)
-    if read["key"].header and read["key"].query:
-        problems.add("key.query", "has no meaning beside key.header; delete one of them")
+    _refuse_two_places(read["key"], problems)
     _refuse_nested(read["usage"], problems)
     if problems.lines:
         raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
@@ -260,6 +267,12 @@ def _refuse_nested(usage: ModelUsage, problems: Problems) -> None:
         for outer in sorted(reports):
             if report.startswith(f"{outer}."):
                 problems.add("usage", f"{report} stands inside of {outer}; name members of one")
+
+
+def _refuse_two_places(key: KeyPlace, problems: Problems) -> None:
+    for name in ("header", "bearer"):
+        if key.query and getattr(key, name):
+            problems.add("key.query", f"has no meaning beside key.{name}; delete one of them")
 
 
 @values.reads_files("str | None", values.TEXT)

@@ -26,6 +26,7 @@ methods = ["GET"]
 [headers]
 send = ["X-Acme-*"]
 read = ["X-Acme-Cost"]
+urls = ["Acme-Upload-URL"]
 choosing = ["Acme-Account"]
 [key]
 header = "X-Acme-Key"
@@ -44,6 +45,7 @@ class ProviderTests(SynchronousTestCase):
         acme = parse_provider("acme", ACME)
         self.assertEqual((acme.name, acme.title, acme.variable), ("acme", "Acme", "ACME_KEY"))
         self.assertEqual(acme.route, {"methods": ["GET"]})
+        self.assertEqual(acme.headers.urls, ("Acme-Upload-URL",))
         self.assertEqual(acme.headers.choosing, ("Acme-Account",))
         self.assertEqual((acme.key.header, acme.key.value), ("X-Acme-Key", "Key ${key}!"))
         place = acme.token_place
@@ -52,18 +54,17 @@ class ProviderTests(SynchronousTestCase):
     def test_left_out(self) -> None:
         """An empty file: a bearer key, no token elsewhere."""
         plain = parse_provider("plain", "")
-        place = plain.key
-        self.assertEqual((place.option, place.name), ("forward_headers", "Authorization"))
-        self.assertEqual(place.around, ("Bearer ", ""))
+        self.assertEqual(plain.key.option, "forward_headers")
+        self.assertEqual(plain.key.places, (("Authorization", "Bearer ${key}"),))
         self.assertFalse(plain.token_place)
 
     def test_key_in_the_query(self) -> None:
         """In place of a header: the key alone, or with text around it."""
         place = parse_provider("maps", "[key]\nquery = 'key'").key
-        self.assertEqual((place.option, place.name), ("forward_query", "key"))
-        self.assertEqual(place.around, ("", ""))
+        self.assertEqual(place.option, "forward_query")
+        self.assertEqual(place.places, (("key", "${key}"),))
         place = parse_provider("maps", "[key]\nquery = 'key'\nvalue = 'v1:${key}'").key
-        self.assertEqual(place.around, ("v1:", ""))
+        self.assertEqual(place.places, (("key", "v1:${key}"),))
 
     def test_bad(self) -> None:
         """Each mistake is told, with the file's name, and nothing else is."""
@@ -82,6 +83,7 @@ class ProviderTests(SynchronousTestCase):
             ("[key]\nheader = 'Content-Length'", "key.header: Content-Length belongs"),
             ("[key]\nquery = ' '", "key.query: is not a name"),
             ("[key]\nquery = 'k'\nheader = 'K'", "key.query: has no meaning beside key.header"),
+            ("[key]\nquery = 'k'\nbearer = true", "key.query: has no meaning beside key.bearer"),
             ("[usage]\ninput = ['tokens']", "usage.input[0]: is not the path of a member"),
             ("[usage]\noutput = ['usage..a']", "usage.output[0]: is not the path of a member"),
             ("[usage]\ninput = ['u.a', 'u.b.a']", "usage: u.b stands inside of u"),
