@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.logger import capturedLogs
 
 from naap_twisted.headers import CORS_ALLOWED_HEADERS, PASSED, PINNED_PASS
+from naap_twisted.options.provider import parse_provider, provider_names, provider_text
 
 from .support import OK, ORIGIN, PATH, PINNED, IntegrationTestCase, response
 
@@ -98,6 +99,24 @@ class RequestTests(PassingTestCase):
             self.assertEqual([name for name in names if got.values(name) != [b"v"]], [])
             self.assertEqual([e for e in events if "drops the" in e["log_format"]], [])
 
+    async def test_providers(self):
+        """The same of each vendor's route: a preflight allows what goes up, or what stays here."""
+        for name in provider_names():
+            vendor = parse_provider(name, provider_text(name))
+            self.start(OK, server={"cors_origins": [ORIGIN]})
+            options = {"provider": name, "target": self.upstream.origin, "methods": ["POST"]}
+            self.mount("/p", forward_headers={}, content_type=["*/*"], key="sk-1", **options)
+            asked = [each.replace("*", "a_b") for each in vendor.headers.send]
+            allowed = {name.lower() for name in await self.allowed(PINNED, *asked)}
+            self.assertLessEqual({each.lower() for each in asked}, allowed)
+            here = HERE | {each.lower() for each in vendor.token.headers}
+            names = allowed - here - {"content-type"}
+            sent = {"Content-Type": "a/b", **dict.fromkeys(names, "v")}
+            answer = await self.running.ask("POST", f"{PINNED}/a", sent, b"{}")
+            self.assertEqual(answer.status, 200, name)
+            got = self.upstream.requests[-1]
+            self.assertEqual([each for each in names if got.values(each) != [b"v"]], [], name)
+
     async def test_no_type_is_made_up(self):
         """A body of no type stays one: a signed URL may be good for such a body only."""
         chunked = {"Transfer_Encoding": "chunked"}
@@ -149,3 +168,16 @@ class AnswerTests(PassingTestCase):
         async for _, answer, _ in self.each():
             more = (*lines[:2], "X-Where: http://127.0.0.1:1/a")
             self.assert_exposed(answer, (*DESCRIBED, *LIMITS, *more))
+
+    async def test_providers(self):
+        """What each vendor's clients read comes back, and a page may read it."""
+        for name in provider_names():
+            vendor = parse_provider(name, provider_text(name))
+            read = [each.replace("*", "a") for each in vendor.headers.read]
+            lines = [f"{each}: 7" for each in read if each not in ("Location", "Link")]
+            self.start(response(200, b"{}", JSON, *lines))
+            options = {"provider": name, "target": self.upstream.origin, "methods": ["POST"]}
+            self.mount("/p", forward_headers={}, content_type=["*/*"], key="sk-1", **options)
+            answer = await self.post(b"{}", path=PINNED)
+            self.assertEqual(answer.status, 200, name)
+            self.assert_exposed(answer, lines)
