@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from enum import Enum
 
 from attrs import frozen
@@ -96,7 +97,7 @@ class RequestRewrite:
     :param fixed: the injected fields, where every request has the same tuple of them.
     :param named: the option ``pass_headers``: a header that chooses an account has to be there.
     :param choosing: names of headers that choose an account.
-    :param kept: headers beside :data:`~naap_twisted.headers.KEPT_HERE` that this server reads.
+    :param kept: headers that this server reads, such as callers' tokens: no prefix passes them.
     :param yielding: injected fields that the browser's own take the place of, where it sends them.
     """
 
@@ -118,7 +119,18 @@ class RequestRewrite:
         self._named = tuple(named)
         self._by_name = HeaderPatterns(added(named))
         self._choosing = {name.lower().encode("ascii"): name for name in choosing}
-        self._kept = HeaderPatterns((*KEPT_HERE, *kept))
+        self._named_exactly = frozenset(
+            name.lower().encode("ascii") for name in self._by_name.names
+        )
+        self._read_here = frozenset(name.lower().encode("ascii") for name in kept)
+        self._kept = HeaderPatterns(KEPT_HERE)
+
+    def keeping(self, names: Sequence[bytes]) -> RequestRewrite:
+        """This rule on a server that reads headers of these lower-case *names* itself."""
+        rewrite = copy(self)
+        rewrite._read_here = self._read_here.union(names)
+        rewrite._verdicts = {}
+        return rewrite
 
     def _names(self, injected: HeaderPairs) -> frozenset[bytes]:
         # CGI-like upstreams read "_" as "-": a browser's X-Key must not stand beside our X_Key.
@@ -138,6 +150,8 @@ class RequestRewrite:
             return Fate.SET_HERE
         if read in self._choosing and not (read == lower and self._by_name.match(lower)):
             return Fate.REFUSED
+        if read in self._read_here and lower not in self._named_exactly:
+            return Fate.KEPT_HERE
         if read in _NEVER_PASSED or read in _FRAMING:
             return Fate.KEPT_HERE
         if self._patterns.match(lower):

@@ -96,7 +96,7 @@ class ExternalProxy:
         if self.mounted_at:
             raise ConfigError(f"path: this proxy is mounted at {self.mounted_at} already")
         self.mounted_at = bindings.path
-        route = self.route if bindings.keys is None else self.route.with_keys(bindings.keys)
+        route = self.route.placed(bindings.keys, bindings.gate.token.headers)
         return MountedProxy(self.options, route, bindings)
 
 
@@ -155,8 +155,8 @@ class MountedProxy(Answering):
 
         The secrets of before stay guarded beside the new ones: an upstream may still repeat them.
         """
-        keys, route = self._bound.keys, compile_again(options, self.options)
-        self.route = route if keys is None else route.with_keys(keys)
+        route = compile_again(options, self.options)
+        self.route = route.placed(self._bound.keys, self._bound.gate.token.headers)
         self.options = options
         self._targets = self._targets_of(self.route)
         if self._access is not None and options.oauth2 is not None:
@@ -252,8 +252,6 @@ class MountedProxy(Answering):
 
     def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
-        if name.lower() in self._bound.gate.token.headers:
-            return
         record.dropped += 1
         if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
             return

@@ -142,6 +142,30 @@ class TokenHeaderTests(RefusalTestCase):
         self.assertIn("X-Api-Key", answer.header("Access-Control-Allow-Headers"))
         self.assertEqual(self.running.server.parts.tally.routes[PATH].dropped, 0)
 
+    async def test_no_prefix_passes_a_token(self):
+        """Not those of a provider's clients, nor those of the server; a name of its own does."""
+        tokens = StaticTokens({"tok-of-ada": User("ada")})
+        for more, name in (
+            ({"provider": "anthropic"}, "x-api-key"),
+            ({"provider": "azure-openai"}, "Api-Key"),
+            ({"provider": "gemini"}, "X-GOOG-API-KEY"),
+            ({}, "X-Session"),
+        ):
+            for passed in (["X-*", "Api*"], ["X-*", "Api*", name]):
+                server = {"require_auth": True, "authenticator": tokens}
+                self.start(OK, server={**server, "token_headers": ["X-Session"]})
+                target = self.upstream.origin
+                options = {"target": target, "pass_headers": passed, "forward_headers": {}, **more}
+                self.mount("/p", **options)
+                self.mount("/q", **{**options, "forward_headers": lambda request: {}})
+                for path in (PINNED, "/api/v1/q"):
+                    sent = {"Content-Type": "application/json", "X-Team": "a", name: "tok-of-ada"}
+                    answer = await self.running.ask("POST", f"{path}/a", sent, b"{}")
+                    self.assertEqual(answer.status, 200)
+                    got = self.upstream.requests[-1]
+                    self.assertEqual(got.values("X-Team"), [b"a"])
+                    self.assertEqual(b"tok-of-ada" in got.raw, name in passed, (name, passed))
+
 
 class TwoVendorsTests(RefusalTestCase):
     """One request with the headers of several vendors' clients."""

@@ -139,6 +139,25 @@ class Outbound(SynchronousTestCase):
                 self.assertEqual(values_of(out, "user-agent"), sent)
 
 
+class ReadHere(SynchronousTestCase):
+    """Headers that this server reads: callers' tokens above all."""
+
+    def test_prefixes(self):
+        """No prefix passes one, in no spelling; its own name does."""
+        for passed, fate in ((("X-*",), Fate.KEPT_HERE), (("X-*", "x-token"), Fate.PASSED)):
+            rewrite = RequestRewrite(passed, named=passed, kept=("X-Token",))
+            self.assertIs(rewrite.explain("X-TOKEN").fate, fate)
+            self.assertIs(rewrite.explain("X_Token").fate, Fate.KEPT_HERE)
+            self.assertIs(rewrite.explain("X-Tokens").fate, Fate.PASSED)
+
+    def test_of_a_server(self):
+        """What it reads on every route; the rule that was made before stays as it was."""
+        rewrite = RequestRewrite(("X-*",), named=("X-*",))
+        placed = rewrite.keeping((b"x-session",))
+        self.assertIs(rewrite.explain("X-Session").fate, Fate.PASSED)
+        self.assertIs(placed.explain("X-Session").fate, Fate.KEPT_HERE)
+
+
 class Fates(SynchronousTestCase):
     """What becomes of each header, and the line that would change it."""
 
