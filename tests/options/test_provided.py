@@ -63,6 +63,19 @@ class ProvidedTests(SynchronousTestCase):
                 self.assertGreaterEqual(route.idle_timeout or 300.0, 300.0)
                 self.assertIsNone(route.total_timeout)
 
+    def test_models_take_their_time(self) -> None:
+        """A call that is paid by the token is waited for as long as its clients do (case C4)."""
+        slow = [
+            name
+            for name in provider_names()
+            if parse_provider(name, provider_text(name)).usage.output
+        ]
+        self.assertIn("openai", slow)
+        for name in slow:
+            route = self.route(provider=name, target="https://api.example.com")
+            self.assertGreaterEqual(route.timeout, 600, name)
+            self.assertIsNone(route.total_timeout, name)
+
     def test_headers_add_up(self) -> None:
         """The provider's names are among the usual ones: an option adds, and takes out."""
         given = {"pass_headers": ["X-A", "!anthropic-beta"], "response_headers": ["!request-id"]}
