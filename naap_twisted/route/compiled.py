@@ -84,6 +84,11 @@ class Route:
         """This route with users' own keys taken from *keys*."""
         return evolve(self, forward=UserKeyHeaders(self.user_keys, keys))
 
+    def keeping(self, token: TokenPlace) -> Route:
+        """This route on a server whose callers may put their tokens at *token*."""
+        names = [name.decode("ascii") for name in token.headers]
+        return evolve(self, request_rewrite=self.request_rewrite.keeping(names)) if names else self
+
 
 def compile_route(written: RouteOptions) -> Route:
     """Build the route of options that were read and judged.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from enum import Enum
 
 from attrs import frozen
@@ -18,6 +19,7 @@ from ..headers import (
     ACCOUNT_CHOOSING,
     CONNECTION_FIELDS,
     KEPT_HERE,
+    PRIVATE,
     HeaderPatterns,
     added,
     is_token,
@@ -109,13 +111,24 @@ class RequestRewrite:
         kept: Sequence[str] = (),
     ) -> None:
         self._patterns = HeaderPatterns(patterns)
-        self._verdicts: dict[bytes, bytes] = {}
         self._fixed = fixed
         self._fixed_names = self._names(fixed)
         self._named = tuple(named)
         self._by_name = HeaderPatterns(added(named))
         self._choosing = {name.lower().encode("ascii"): name for name in choosing}
-        self._kept = HeaderPatterns((*KEPT_HERE, *kept))
+        self._keep(kept)
+
+    def _keep(self, names: Sequence[str]) -> None:
+        self._verdicts: dict[bytes, bytes] = {}
+        self._read_here = tuple(names)
+        self._kept = HeaderPatterns((*KEPT_HERE, *names))
+        self._private = HeaderPatterns((*PRIVATE, *names))
+
+    def keeping(self, names: Sequence[str]) -> RequestRewrite:
+        """This rule on a server that reads headers of these *names* itself, on every route."""
+        rule = copy(self)
+        rule._keep((*self._read_here, *names))
+        return rule
 
     @staticmethod
     def _names(injected: HeaderPairs) -> frozenset[bytes]:
@@ -138,9 +151,18 @@ class RequestRewrite:
             return Fate.REFUSED
         if lower in _NEVER_PASSED or lower in _FRAMING:
             return Fate.KEPT_HERE
-        if read == lower and self._patterns.match(lower):
+        if read == lower and self._passes(lower):
             return Fate.PASSED
         return Fate.KEPT_HERE if self._kept.match(read) else Fate.DROPPED
+
+    def _passes(self, lower: bytes) -> bool:
+        if self._patterns.lists(lower) or not self._private.match(lower):
+            return self._patterns.match(lower)
+        # "X-Forwarded-*" names what it matches, "X-*" does not.
+        return any(
+            lower.startswith(prefix.lower().encode("ascii")) and self._private.covers(f"{prefix}*")
+            for prefix in self._patterns.prefixes
+        )
 
     def _line(self, name: str) -> str:
         return f"pass_headers = {json.dumps([*self._named, name])}"
@@ -213,6 +235,11 @@ class RequestRewrite:
                 passing.append((lower, name, values))
         for lower, name, values in passing:
             if lower in nominated:
+                if lower in self._choosing:
+                    raise HeaderNotAllowed(
+                        "Connection names a header that chooses the account that is billed",
+                        reason=f"Connection names {self._choosing[lower]}",
+                    )
                 continue
             has_agent = has_agent or lower == b"user-agent"
             has_codings = has_codings or lower == b"accept-encoding"

@@ -100,7 +100,7 @@ class MountedProxy(Answering):
     def __init__(self, options: RouteOptions, route: Route, bindings: Bindings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.options = options
-        self.route = route
+        route = self.route = route.keeping(bindings.gate.token)
         self.egress = route.egress(bindings.allow_networks)
         beyond = None if route.beyond is None else route.beyond(bindings.allow_networks)
         self._hops = Hops(self.egress, route.pinned, beyond)
@@ -181,8 +181,6 @@ class MountedProxy(Answering):
 
     def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
-        if name.lower() in self._bound.gate.token.headers:
-            return
         record.dropped += 1
         if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
             return
