@@ -4,6 +4,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
+AWS = ["botocore>=1.35"]
 KEYS = ["sqlalchemy>=2.0.30"]
 POSTGRES = ["psycopg[binary]>=3.1.18"]
 REDIS = ["txredisapi>=1.6"]
@@ -45,10 +46,11 @@ setup(
         "test": [
             *("ada-url>=1.15", "hypothesis>=6.100", "import-linter>=2.5", "openai>=1.40"),
             *("mypy>=1.11", "setuptools>=68"),
-            *(*KEYS, *POSTGRES, *REDIS),
+            *(*AWS, *KEYS, *POSTGRES, *REDIS),
         ],
         "browser": ["playwright>=1.45"],
         "lint": ["mypy>=1.11", "mypy-zope>=1.0.8", "ruff>=0.6"],
+        "aws": AWS,
         "keys": KEYS,
         "postgres": [*KEYS, *POSTGRES],
         "redis": REDIS,

@@ -9,6 +9,7 @@ The rooms, along the way of a request (docs/architecture.md has it with file nam
   and the route's own body and header rules in order, and relays the answer
 - :mod:`.whip`: WebRTC sessions, whose URLs are signed for one user
 - :mod:`.upstream`: from a vetted target to a connection and a response
+- :mod:`.credentials`: keys that are more than a text: access tokens, signatures, secret files
 - :mod:`.keys`, :mod:`.spend`, :mod:`.storage`: users' own keys and usage, and their database
 - :mod:`.options`, :mod:`.config`, :mod:`.start`: every option, TOML files, the ways to start
 - :mod:`.observe`, :mod:`.admin`, :mod:`.page`: log, health, and the port for operators
@@ -19,7 +20,7 @@ Start with :func:`create_plugin_server` and :func:`create_external_proxy`.
 
 from .create import create_plugin_server
 from .errors import ConfigError, NaapError, ProxyError
-from .model import ExposeHeader, RateLimit, User
+from .model import ExposeHeader, RateLimit, SignableRequest, User
 from .route.spine import ExternalProxy, create_external_proxy
 from .secret import Secret
 from .server.plugin_server import PluginServer
@@ -35,6 +36,7 @@ __all__ = [
     "ProxyError",
     "RateLimit",
     "Secret",
+    "SignableRequest",
     "User",
     "__version__",
     "create_external_proxy",

@@ -305,6 +305,12 @@ class Unavailable(ProxyError):
         super().__init__(message, reason=reason, headers=((b"Retry-After", b"%d" % retry_after),))
 
 
+class CredentialUnavailable(Unavailable):
+    """The route's own key can't be had now, such as the token of a token URL that is down."""
+
+    code, default = "CREDENTIAL_UNAVAILABLE", "The key for this API is not available at the moment"
+
+
 class UpstreamCut(NaapError):
     """The upstream's response ended before it was complete.
 

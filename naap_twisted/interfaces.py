@@ -208,6 +208,8 @@ class IUpstream(Protocol):
     def send(self, outbound: OutboundRequest) -> Deferred[IResponse]:
         """The response, at the end of its head.
 
+        Where *outbound* has a ``request_target``, that goes to the wire instead of its target's
+        path and query, which have no key in them.
         Cancelling it, or ``abort()`` of the body's transport, ends the upstream exchange at once.
         Fails with errors.BadGateway, UpstreamTimeout, AddressNotAllowed or Unavailable.
         The request body's own failure (a browser that left, BodyTooLarge) passes through unchanged.

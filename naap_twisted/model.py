@@ -148,6 +148,18 @@ class Timeouts:
     total: float | None = None
 
 
+@frozen(eq=False)
+class ClientCertificate:
+    """What this side shows in a TLS handshake. Each is a party of its own: equal only to itself.
+
+    :ivar chain: in PEM: the certificate, then those that vouch for it.
+    :ivar key: its private key in PEM, without a passphrase.
+    """
+
+    chain: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+
 @frozen
 class OutboundRequest:
     """A request to an upstream.
@@ -158,6 +170,10 @@ class OutboundRequest:
     :ivar caller: the name under which limits count the caller; ``""`` for the server itself.
     :ivar identity: the user whose own key the headers may hold; a connection that has carried one
         user's key serves no other user. ``None`` where the key, if there is one, is the route's.
+    :ivar certificate: is shown to the upstream where it asks for one; a connection on which it
+        could be shown serves no request without it.
+    :ivar request_target: path and query as they go on the wire, where the route has put a key into
+        them; ``None``: the target's own.
     """
 
     method: bytes
@@ -167,6 +183,26 @@ class OutboundRequest:
     timeouts: Timeouts = Timeouts()
     caller: str = ""
     identity: str | None = field(default=None, repr=False)
+    certificate: ClientCertificate | None = None
+    request_target: Secret | None = field(default=None, repr=False)
+
+
+@frozen
+class SignableRequest:
+    """A request that is about to be sent, as a route's ``sign`` sees it.
+
+    :ivar method: such as ``"POST"``.
+    :ivar url: the whole URL, exactly as it is asked for; its query may hold a key.
+    :ivar headers: all headers in their order, Host first; Content-Length and Transfer-Encoding are
+        the connection's. A value that the server put there is a
+        :class:`~naap_twisted.secret.Secret`.
+    :ivar body: all of its bytes, ``b""`` for none; ``None`` only where the route streams it.
+    """
+
+    method: str
+    url: str = field(repr=False)
+    headers: tuple[tuple[str, str | Secret], ...] = field(repr=False)
+    body: bytes | None = field(default=b"", repr=False)
 
 
 @frozen(cache_hash=True)  # the CORS wrapper looks it up in a table at every request

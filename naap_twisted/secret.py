@@ -13,18 +13,24 @@ from __future__ import annotations
 import hmac
 import os
 import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
 from .errors import ConfigError, naming_option
 
 REDACTED = "[redacted]"
+#: Shorter values are version strings and the like, not keys; nobody looks for them in answers.
+SHORTEST_GUARDED = 8
 
 # An authentication scheme such as "Bearer " may stand before the value that is judged.
 _SCHEME = rb"(?:[A-Za-z][A-Za-z0-9-]* +)?"
 _VARIABLE = re.compile(_SCHEME + rb"\$(?:env:)?[A-Za-z_][A-Za-z0-9_]*")
 _REFERENCE = re.compile(rb"\$\{[^}]*\}")
 _QUOTED = re.compile(_SCHEME + rb"""(?:"[^"]*"|'[^']*')""")
+_CONTROLS = bytes((*range(9), *range(10, 32), 127))
 _LINE_ENDS = (b"\\n", b"\\r")
 
 
@@ -35,6 +41,8 @@ class Secret:
     :param source: the place that the secret came from (``"env:OPENAI_API_KEY"``); it may be shown.
     :param parts: the pieces of *value* that are secret by themselves, where plain text such as
         ``"Bearer "`` stands around them.
+    :param files: those that a part of it was read from.
+    :param again: makes the secret once more, of what the files hold then.
     :raises ValueError: *value* is empty, or holds CR, LF, NUL or another control byte, so that it
         could not stand in a header (RFC 9110 section 5.5).
 
@@ -42,20 +50,28 @@ class Secret:
     '[redacted]'
     """
 
-    __slots__ = ("_parts", "_value", "source")
+    __slots__ = ("_again", "_parts", "_value", "files", "source")
 
     def __init__(
-        self, value: str | bytes, source: str = "code", *, parts: tuple[bytes, ...] = ()
+        self,
+        value: str | bytes,
+        source: str = "code",
+        *,
+        parts: tuple[bytes, ...] = (),
+        files: tuple[Path, ...] = (),
+        again: Callable[[], Secret] | None = None,
     ) -> None:
         raw = value.encode("utf-8") if isinstance(value, str) else bytes(value)
         if not raw.strip():
             raise ValueError(f"secret from {source} is empty")
-        if any((byte < 32 and byte != 9) or byte == 127 for byte in raw):
+        if raw != raw.translate(None, _CONTROLS):
             if raw.rstrip(b"\r\n").isascii() and raw.rstrip(b"\r\n").decode().isprintable():
                 raise ValueError(f"secret from {source} ends in a line end; take it away")
             raise ValueError(f"secret from {source} holds a control character")
         self._value = raw
         self._parts = parts
+        self._again = again
+        self.files = files
         self.source = source
 
     @classmethod
@@ -77,7 +93,19 @@ class Secret:
         :raises ValueError: the text holds a control character.
         """
         value = before.encode("utf-8") + self._value + after.encode("utf-8")
-        return Secret(value, self.source, parts=self._parts or (self._value,))
+        again = partial(self._between_again, before, after) if self._again else None
+        parts = self._parts or (self._value,)
+        return Secret(value, self.source, parts=parts, files=self.files, again=again)
+
+    def _between_again(self, before: str, after: str) -> Secret:
+        return self.read_again().between(before, after)
+
+    def read_again(self) -> Secret:
+        """The secret as its files have it now; this one where it comes from none.
+
+        :raises ValueError: as at the first time.
+        """
+        return self if self._again is None else self._again()
 
     def refuse_mistakes(self, *, in_header: bool = False) -> None:
         """Refuse a value that is not the secret that was meant, such as a variable's name.
@@ -136,6 +164,19 @@ class Secret:
 
     def __deepcopy__(self, memo: object) -> Secret:
         return self
+
+
+def basic_parts(pair: bytes) -> tuple[bytes, bytes]:
+    """What of a ``user:password`` (RFC 7617 section 2) is secret by itself: itself, and one half.
+
+    Who has one key and no password sends it as the user; beside a password the user is an account's
+    name, which stands in addresses that must stay whole.
+
+    >>> basic_parts(b"sk_live_4f81:")
+    (b'sk_live_4f81:', b'sk_live_4f81')
+    """
+    user, _, password = pair.partition(b":")
+    return pair, password if len(password) >= SHORTEST_GUARDED else user
 
 
 def misread(value: bytes, *, in_header: bool = False) -> str | None:

@@ -7,6 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from OpenSSL import SSL
 from OpenSSL.crypto import X509, PKey
 from twisted.internet.ssl import CertificateOptions
 
@@ -39,6 +40,39 @@ class Authority:
         leaf = _sign(_name(names[0]), key, self._name, self._key, names, expired=expired)
         return _context(leaf, key)
 
+    def client(self, name, passphrase=None):
+        """A client's certificate and its private key, both in PEM."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        leaf = _sign(_name(name), key, self._name, self._key, (name,))
+        return leaf.public_bytes(_PEM), _key_pem(key, passphrase)
+
+    def intermediate(self, name):
+        """An authority below this one."""
+        below = Authority(name)
+        below._certificate = _sign(below._name, below._key, self._name, self._key, (), ca=True)
+        below.pem = below._certificate.public_bytes(_PEM)
+        return below
+
+    def demanding(self, *names, clients):
+        """As :meth:`server`, for clients that *clients* vouches for."""
+        factory = self.server(*names)
+        context = factory.getContext()
+        context.get_cert_store().add_cert(X509.from_cryptography(clients._certificate))
+        context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _as_verified)
+        context.set_session_id(b"tests")
+        return factory
+
+
+def _as_verified(connection, certificate, error, depth, verified):
+    return bool(verified)
+
+
+def _key_pem(key, passphrase=None):
+    sealing = serialization.NoEncryption()
+    if passphrase is not None:
+        sealing = serialization.BestAvailableEncryption(passphrase)
+    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, sealing)
+
 
 def self_signed(name):
     """A server context factory that nobody vouches for."""
@@ -49,11 +83,9 @@ def self_signed(name):
 def pem_pair(name, passphrase=None):
     """A private key, sealed with *passphrase*, and its own certificate, both in PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    sealing = serialization.NoEncryption()
-    if passphrase is not None:
-        sealing = serialization.BestAvailableEncryption(passphrase)
-    pem = key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, sealing)
-    return pem, _sign(_name(name), key, _name(name), key, (name,)).public_bytes(_PEM)
+    return _key_pem(key, passphrase), _sign(
+        _name(name), key, _name(name), key, (name,)
+    ).public_bytes(_PEM)
 
 
 def _sign(subject, key, issuer, issuer_key, names, ca=False, expired=False):

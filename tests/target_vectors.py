@@ -239,12 +239,16 @@ ESCAPES = [
     (b"/%25u002e", WIDE),
 ]
 
+QUERY = "a base URL has no query; forward_query sets parameters"
 BAD_BASES = [
     ("", "empty"),
     ("api.openai.com", SCHEME),
     ("https://key@api.openai.com/", "userinfo"),
-    ("https://api.openai.com/v1?key=s3cret", "a base URL has no query"),
-    ("https://api.openai.com/v1?", "a base URL has no query"),
+    (
+        "https://api.openai.com/v1?key=s3cret",
+        QUERY,
+    ),
+    ("https://api.openai.com/v1?", QUERY),
     ("https://api.openai.com/v1#x", "fragment"),
     ("https://api.openai.com/v1/../v2", DOTS),
     ("https://api.openai.com//v1", "empty segment in the path"),

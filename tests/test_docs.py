@@ -11,7 +11,7 @@ from unittest import TestResult
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted import PluginServer
+from naap_twisted import PluginServer, SignableRequest
 from naap_twisted.config import parse_config
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.errors import HostNotAllowed, ProxyError
@@ -71,6 +71,27 @@ class ReadmeTests(SynchronousTestCase):
         environ = {"NAAP_MASTER_KEY": new_master_key()}
         config = parse_config(example[1], directory=ROOT, environ=environ)
         self.assertEqual(list(config.proxy[0].forward_headers), ["Authorization"])
+
+    def test_credentials_examples(self) -> None:
+        """So do those about keys that are more than a text."""
+        text = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
+        environ = dict.fromkeys(("CRM_SECRET", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), KEY)
+        auth = '[server]\nlisten = ["tcp:0:interface=127.0.0.1"]\n[auth]\nmode = "none"\n'
+        found = re.findall(r"<!-- \w+-route-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        self.assertGreater(len(found), 0)
+        for example in found:
+            config = parse_config(auth + example, directory=ROOT, environ=environ)
+            self.assertTrue(config.proxy[0].carries_key)
+
+    def test_signer_example(self) -> None:
+        """The callable of docs/keys.md signs."""
+        text = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")
+        example = re.search(r"<!-- sign-callable-example -->\n```python\n(.*?)```", text, re.DOTALL)
+        assert example is not None
+        names: dict[str, Any] = {}
+        exec(compile(example[1], "keys.md", "exec"), names)  # noqa: S102
+        made = names["sign"](SignableRequest("POST", "https://a.example/", (), b"x"))
+        self.assertEqual(set(made), {"X-Timestamp", "X-Signature"})
 
     def test_admin_example(self) -> None:
         """The config of docs/admin.md passes, beside a route."""

@@ -52,6 +52,7 @@ TABLE = [
     ("BadGateway", (), 502, "BAD_GATEWAY", "api_error"),
     ("UpstreamTimeout", (), 504, "UPSTREAM_TIMEOUT", "api_error"),
     ("Unavailable", (), 503, "UNAVAILABLE", "api_error"),
+    ("CredentialUnavailable", (), 503, "CREDENTIAL_UNAVAILABLE", "api_error"),
     ("UpstreamStatus", (429, "slow down"), 429, "UPSTREAM_ERROR", "rate_limit_error"),
     ("UpstreamStatus", (500, "oh"), 500, "UPSTREAM_ERROR", "api_error"),
 ]

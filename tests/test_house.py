@@ -35,10 +35,12 @@ PURE = (
     "policy/hostname.py",
     "model.py",
     "policy/own_headers.py",
+    "policy/own_query.py",
     "policy/public_suffix.py",
     "route/request_headers.py",
     "secret.py",
     "route/response_headers.py",
+    "route/sealing.py",
     "route/spellings.py",
     "policy/target.py",
     "units.py",
@@ -47,12 +49,20 @@ PURE = (
     "upstream/wire.py",
     "wrappers/origins.py",
     "wrappers/remedies.py",
+    "credentials/oauth2.py",
     *(name for name in TREES if name.startswith("framing/")),
 )
 #: Where a secret becomes bytes: on the wire, to be looked for in what comes back, as a key.
 REVEALING = {
     *("upstream/wire.py", "upstream/agent.py", "route/request_headers.py", "route/scrub.py"),
+    # The path of a pinned base, which a redirect may not leave.
+    *("policy/target.py", "route/sealing.py"),
+    # A target with its keys, to be signed.
+    "route/signing.py",
+    # Base64 of a user and a password.
+    "options/secrets.py",
     "auth/signing_keys.py",
+    *("credentials/oauth2.py", "credentials/sigv4.py"),
     "demo/media/process.py",
     "keys/vault.py",
     "limits/redis_address.py",

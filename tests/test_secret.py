@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -26,6 +27,17 @@ class Shown(SynchronousTestCase):
         secret = Secret(KEY)
         self.assertRaises(TypeError, pickle.dumps, secret)
         self.assertIs(copy.deepcopy([secret])[0], secret)
+
+    def test_read_again(self):
+        """Where it comes from a file; else it is what it was."""
+        secret = Secret(KEY)
+        self.assertEqual((secret.files, secret.read_again()), ((), secret))
+        again = Secret(KEY, files=(Path("key"),), again=lambda: Secret("another"))
+        self.assertEqual(again.read_again(), Secret("another"))
+        beside = again.between("Bearer ")
+        self.assertEqual(
+            (beside.files, beside.read_again()), (again.files, Secret("Bearer another"))
+        )
 
     def test_compared(self):
         """Equal by value, never to plain text."""

@@ -68,9 +68,8 @@ def _route(mount: Mount, proxy: MountedProxy, server: PluginServer) -> dict[str,
         "allowed_hosts": [rule.text for rule in proxy.egress.rules],
         "allowed_schemes": [*proxy.egress.schemes],
         "allowed_ports": None if proxy.egress.ports is None else [*proxy.egress.ports],
-        # A query may hold a key; PinnedBase refuses one, and this line does not rely on it.
-        "target": None if pinned is None else pinned.base.url.partition("?")[0],
+        "target": None if pinned is None else pinned.shown(pinned.base),
         "authorize": effective_authorize(server.config, proxy.options),
-        "injects": [*route.injects],
+        "injects": [*proxy.injects],
         "whip": mount.has_sessions,
     }

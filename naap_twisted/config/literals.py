@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from ..credentials.sigv4 import AwsSigV4
+from ..options.injected import is_written_out
 from ..options.option import options_of
 from ..options.read import Problems
 from ..options.secrets import LITERAL
 from ..options.server import Config
 from ..secret import Secret
-
-# Names of headers that hold a credential; others hold an API version or a format.
-_CREDENTIAL = re.compile(
-    r"(?:proxy-)?authorization|cookie|(?:.*[-_])?(?:api)?(?:key|token|secret|password|auth)",
-    re.IGNORECASE,
-)
 
 
 def literal_keys(config: Config) -> Iterator[str]:
@@ -27,15 +22,18 @@ def literal_keys(config: Config) -> Iterator[str]:
             if _is_literal(value) and (value.has_password or not key.endswith("url")):
                 yield option.place
     for index, route in enumerate(config.proxy):
-        headers = {} if callable(route.forward_headers) else route.forward_headers
         if _is_literal(route.key):
             yield f"proxy[{index}].key"
-        for name, value in headers.items():
-            # The key's own header holds the same value.
-            if route.key is not None and route.provider and name == route.provider.key.header:
-                continue
-            if _is_literal(value) and _CREDENTIAL.fullmatch(name):
-                yield f"proxy[{index}].forward_headers.{name}"
+        # The key's own header holds the same value.
+        placed = route.provider.key.header if route.key is not None and route.provider else ""
+        for below, table in route.key_tables.items():
+            for key, name, value in table.values():
+                if is_written_out(name, value) and (below or name != placed):
+                    yield f"proxy[{index}].{below}{key}.{name}"
+        if route.oauth2 is not None and _is_literal(route.oauth2.client_secret):
+            yield f"proxy[{index}].oauth2.client_secret"
+        if isinstance(route.sign, AwsSigV4) and _is_literal(route.sign.secret_key):
+            yield f"proxy[{index}].sign.aws_sigv4.secret_key"
 
 
 def _is_literal(value: object) -> bool:

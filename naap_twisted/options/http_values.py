@@ -19,7 +19,7 @@ from . import values
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]*")
 _MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
-_CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
+CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
 
 @values.reads_text()
@@ -218,7 +218,7 @@ def authorize(value: object) -> Authorize | None:
     if value is None or callable(value):
         return value
     parsed = values.text(value)
-    if not is_rule(parsed) and _CALLABLE.fullmatch(parsed) is None:
+    if not is_rule(parsed) and CALLABLE.fullmatch(parsed) is None:
         raise ValueError('must be "user", "anyone", "role:x" or "package.module:callable"')
     return parsed
 

@@ -6,7 +6,6 @@ without it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from ipaddress import ip_network
 
 from attrs import fields_dict
@@ -16,8 +15,8 @@ from ..auth.jwt import SECRET_VARIABLES
 from ..errors import ConfigError
 from ..model import AllowedNetwork, UserKeyHeader
 from ..policy.egress import EgressPolicy
-from ..policy.target import PinnedBase
 from .auth import BY_CODE, KEYS, AuthOptions
+from .client_certs import HasClientCertificate, check_pair
 from .listen import check_admin, heard_twice
 from .option import options_of
 from .read import Problems
@@ -48,6 +47,7 @@ def judge_server(config: Config, problems: Problems) -> None:
     _auth(config.auth, problems)
     for rule in STORES:
         rule.judge(config, "keys", problems)
+    _client_certificate(config.upstream, "upstream", problems)
     _listening(config, problems)
 
 
@@ -55,20 +55,34 @@ def judge_alone(route: RouteOptions, place: str, problems: Problems) -> None:
     """Note what is wrong with a route wherever it stands."""
     for rule in ROUTE:
         rule.judge(route, place, problems)
+    _client_certificate(route, place, problems)
     if route.target is None:
         _target_as_key(route, place, problems)
 
 
+def _client_certificate(section: HasClientCertificate, place: str, problems: Problems) -> None:
+    certificate, key = section.client_cert, section.client_key
+    names = "client_cert", "client_key"
+    if problems.touch(*(f"{place}.{name}" for name in names)) or certificate is key is None:
+        return
+    if certificate is None or key is None:
+        missing, there = names if certificate is None else names[::-1]
+        problems.add(f"{place}.{there}", f"has no meaning without {missing}; set both")
+        return
+    with problems.noting(f"{place}.client_key"):
+        check_pair(certificate, key)
+
+
 def _target_as_key(route: RouteOptions, place: str, problems: Problems) -> None:
     # A key in the header that names the target would be the page's to set, and to read.
-    headers = route.forward_headers
-    for name in getattr(headers, "names", ()) if callable(headers) else headers:
-        if name.lower() == route.header.lower():
-            problems.add(
-                f"{place}.forward_headers.{name}",
-                "is the route's target_url_header, which the page sets;"
-                " put the key into another header",
-            )
+    for below, table in route.key_tables.items():
+        for name in table.header_names:
+            if name.lower() == route.header.lower():
+                problems.add(
+                    f"{place}.{below}forward_headers.{name}",
+                    "is the route's target_url_header, which the page sets;"
+                    " put the key into another header",
+                )
 
 
 def judge_anywhere(route: RouteOptions, place: str, problems: Problems) -> None:
@@ -90,7 +104,9 @@ def judge_placed(config: Config, route: RouteOptions, place: str, problems: Prob
 def judge_exposure(config: Config, route: RouteOptions, place: str, problems: Problems) -> None:
     """Note an open relay that nobody asked for."""
     # A key that can't be read is no less in use for that.
-    if route.forward_headers or problems.touch(f"{place}.forward_headers"):
+    options = ("forward_headers", "forward_query", "hosts", "oauth2", "sign", "client_cert")
+    unread = (f"{place}.{option}" for option in options)
+    if route.carries_key or config.upstream.client_cert or problems.touch(*unread):
         EXPOSURE.judge(Placed(config, route), place, problems)
 
 
@@ -176,7 +192,7 @@ def _egress(
         return
     try:
         if route.target is not None:
-            base = PinnedBase.parse(route.target).base
+            base = route.target.base
             EgressPolicy((base.host,), (base.scheme,), (base.port,), networks, pinned=True)
     except ConfigError as error:
         for line in error.problems:
@@ -184,7 +200,13 @@ def _egress(
     if not route.allowed_hosts or route.is_pinned_alone:
         return
     try:
-        EgressPolicy(route.allowed_hosts, route.allowed_schemes, route.allowed_ports, networks)
+        schemes, ports = route.allowed_schemes, route.allowed_ports
+        policy = EgressPolicy(route.allowed_hosts, schemes, ports, networks)
+        for position, host in enumerate(route.hosts, start=1):
+            if route.target is None and not policy.lists(host):
+                # The name is not quoted: somebody may have written a key in its place.
+                where = f"{place}.hosts[name {position}]"
+                problems.add(where, "is no host of allowed_hosts; list it there, too")
     except ConfigError as error:
         for line in error.problems:
             key, _, reason = line.partition(": ")
@@ -192,11 +214,14 @@ def _egress(
 
 
 def _user_keys(at: Placed, place: str, problems: Problems) -> None:
-    headers = at.route.forward_headers
-    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+    values = (
+        (f"{place}.{below}{option}.{name}", value)
+        for below, table in at.route.key_tables.items()
+        for option, name, value in table.values()
+    )
+    for where, value in values:
         if not isinstance(value, UserKeyHeader):
             continue
-        where = f"{place}.forward_headers.{name}"
         unclear = problems.touch("keys.master_key", "server.database_url")
         if not keeps_keys(at.config) and not unclear:
             problems.add(where, "${user_key:...} needs master_key; set it")

@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from twisted.logger import Logger
 
     from ..auth.gate import Authorize
+    from ..credentials.oauth2 import ClientCredentials
+    from ..credentials.sigv4 import AwsSigV4
     from ..downstream.limits import DownstreamLimits
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
     from ..model import AllowedNetwork, ExposeHeader, RateLimit
     from ..secret import Secret
     from .secrets import ForwardHeaders
+    from .signing import Sign
 
 
 class ServerKeywords(TypedDict, total=False):
@@ -53,6 +56,8 @@ class ServerKeywords(TypedDict, total=False):
     jwt_secret: Secret | str | None
     dns_servers: Sequence[str]
     ca_file: str | None
+    client_cert: str | None
+    client_key: str | None
     allow_networks: Sequence[AllowedNetwork | str]
     redis_url: Secret | str | None
     on_redis_loss: Literal["local", "deny"]
@@ -79,6 +84,12 @@ class RouteKeywords(TypedDict, total=False):
     idle_timeout: float | str | None
     total_timeout: float | str | None
     forward_headers: ForwardHeaders | None
+    forward_query: Mapping[str, str | bytes | Secret] | None
+    hosts: Mapping[str, Mapping[str, object]] | None
+    oauth2: ClientCredentials | Mapping[str, object] | None
+    sign: AwsSigV4 | Sign | Mapping[str, object] | str | None
+    client_cert: str | None
+    client_key: str | None
     pass_headers: Sequence[str] | None
     response_headers: Sequence[str]
     expose_headers: Sequence[ExposeHeader]

@@ -31,12 +31,15 @@ if TYPE_CHECKING:
     from twisted.logger import Logger
 
     from ..auth.gate import Authorize
+    from ..credentials.oauth2 import ClientCredentials
+    from ..credentials.sigv4 import AwsSigV4
     from ..downstream.limits import DownstreamLimits
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
     from ..model import AllowedNetwork, ExposeHeader, RateLimit
     from ..secret import Secret
     from .secrets import ForwardHeaders
+    from .signing import Sign
 """
 
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
 
 from ..auth.gate import Authorize
+from ..credentials.oauth2 import ClientCredentials
+from ..credentials.sigv4 import AwsSigV4
 from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, extended
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
+from ..policy.target import PinnedBase
 from ..secret import Secret
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, OFFER, exposed, is_whip, route_methods
 from . import http_values as http
 from . import values
+from .client_certs import PemFile, client_cert, client_key
+from .injected import KeyTable, QueryPairs, host_tables, pinned_base, query_pairs
+from .oauth2 import client_credentials
 from .option import in_code, option
 from .provider import Provider, provider
 from .secrets import InjectedHeaders, secret_headers, secret_key
+from .signing import Sign, signing
 from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text
 
 #: Names the URL where no other header was chosen.
@@ -55,9 +63,10 @@ class RouteOptions:
         " redirects may lead, with `follow_redirects`.",
         '["api.openai.com"]',
     )
-    target: str | None = option(
-        optional(text),
-        "Instead: a pinned base URL; the route is then a branch, and a base URL for stock SDKs.",
+    target: PinnedBase | None = option(
+        pinned_base,
+        "Instead: a pinned base URL; the route is then a branch, and a base URL for stock SDKs."
+        " `${env:X}` and `${file:path}` may stand in its path, and are secret.",
         '"https://api.openai.com/v1"',
     )
     target_url_header: str | None = option(
@@ -117,10 +126,51 @@ class RouteOptions:
     total_timeout: float | None = option(optional(duration), "The whole exchange.", '"10m"')
     forward_headers: InjectedHeaders = option(
         secret_headers,
-        "The server-side keys: `${env:X}`, `${file:path}` and `${user_key:provider}`; in code also"
-        " a callable of the request. Set last: nothing from the browser overrides them.",
+        "The server-side keys: `${env:X}`, `${file:path}`, `${basic:env:USER:env:PASSWORD}` and"
+        " `${user_key:provider}`; in code also a callable of the request. Set last: nothing from"
+        " the browser overrides them.",
         '{ Authorization = "Bearer ${env:OPENAI_API_KEY}" }',
         secret=True,
+    )
+    forward_query: QueryPairs = option(
+        query_pairs,
+        "Query parameters that the server sets, last: keys (`${env:X}`, `${file:path}`), or plain"
+        " text such as an API version. A page whose own query names one gets 400.",
+        '{ key = "${env:MAPS_KEY}", "api-version" = "2024-10-21" }',
+        secret=True,
+    )
+    hosts: Mapping[str, KeyTable] = option(
+        host_tables,
+        "Keys of single hosts, where the page names the URL: a host's `forward_headers` and"
+        " `forward_query` take the place of the route's own, which go to all other hosts.",
+        '{ "api.a.com" = { forward_headers = { Authorization = "Bearer ${env:A}" } } }',
+        secret=True,
+    )
+    oauth2: ClientCredentials | None = option(
+        client_credentials,
+        "An access token by the client credentials grant, sent as `Authorization: Bearer`, kept in"
+        " memory and renewed before it ends; also `audience` and `auth`, `basic` or `body`."
+        " See [docs/keys.md](docs/keys.md#access-tokens-oauth2).",
+        '{ token_url = "https://id.example.org/token", client_id = "proxy",'
+        ' client_secret = "${env:CLIENT_SECRET}", scope = "read" }',
+        secret=True,
+    )
+    sign: AwsSigV4 | Sign | str | None = option(
+        signing,
+        "Signs each request, after everything else: AWS Signature Version 4 (extra `aws`), or"
+        " `package.module:callable`; in code also the callable. See"
+        " [docs/keys.md](docs/keys.md#signed-requests-sign).",
+        '{ aws_sigv4 = { region = "eu-west-1", service = "bedrock" } }',
+        secret=True,
+    )
+    client_cert: PemFile | None = option(
+        client_cert,
+        "Mutual TLS: a PEM file with the certificate shown to the upstream, its chain behind it;"
+        " in place of the server's.",
+        '"client.pem"',
+    )
+    client_key: PemFile | None = option(
+        client_key, "Its private key, mode 0600.", '"client.key"', secret=True
     )
     pass_headers: tuple[str, ...] = option(
         http.passed_headers,
@@ -208,6 +258,24 @@ class RouteOptions:
     def header(self) -> str:
         """The request header that names the URL, where the route is not pinned."""
         return self.target_url_header or TARGET_URL_HEADER
+
+    @property
+    def keys(self) -> KeyTable:
+        """What the route adds of its own for every host that has no table."""
+        return KeyTable(self.forward_headers, self.forward_query)
+
+    @property
+    def key_tables(self) -> dict[str, KeyTable]:
+        """Everything that it adds, by the place of the table below the route's."""
+        hosts = {f'hosts."{host}".': table for host, table in self.hosts.items()}
+        return {"": self.keys, **hosts}
+
+    @property
+    def carries_key(self) -> bool:
+        """Whether the route's requests are made in the server's own name."""
+        in_tables = any(table.carries_key for table in self.key_tables.values())
+        in_target = self.target is not None and bool(self.target.secrets)
+        return in_tables or in_target or bool(self.oauth2 or self.sign or self.client_cert)
 
     @property
     def passed_headers(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from attrs import frozen
 
 from ..auth.gate import is_rule
+from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4
 from ..model import AllowedNetwork
 from .auth import BY_CODE, AuthOptions
 from .read import Problems
@@ -18,8 +19,9 @@ from .route import RouteOptions
 from .server import Config
 
 T = TypeVar("T")
+SIGV4_HEADERS = frozenset(name.lower() for name in OWN_HEADERS)
 _HTTPS_ONLY = (
-    "forward_headers are sent over https only; or list the upstream's network in allow_networks",
+    "a route's keys are sent over https only; or list the upstream's network in allow_networks",
     ("upstream.allow_networks",),
 )
 
@@ -62,7 +64,13 @@ class Placed:
     @property
     def is_bare(self) -> bool:
         """Whether it sends keys and no network of the operator's own is excepted."""
-        return bool(self.route.forward_headers) and not self.networks
+        return self.route.carries_key and not self.networks
+
+
+def forwarded(route: RouteOptions) -> frozenset[str]:
+    """The names in ``forward_headers``, lower-cased; none where a callable makes them."""
+    headers = route.forward_headers
+    return frozenset() if callable(headers) else frozenset(name.lower() for name in headers)
 
 
 def on_loopback(config: Config) -> bool:
@@ -146,10 +154,34 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
             ("allowed_ports", lambda at: at.is_pinned_alone and at.allowed_ports is not None),
         )
     ),
+    *(
+        Rule[RouteOptions](key, broken, "has no meaning beside target; delete one of them")
+        for key, broken in (
+            ("target_url_header", lambda route: route.target and route.target_url_header),
+            ("hosts", lambda route: route.target and route.hosts),
+        )
+    ),
     Rule(
-        "target_url_header",
-        lambda route: route.target and route.target_url_header,
-        "has no meaning beside target; delete one of them",
+        "client_cert",
+        lambda route: route.client_cert and route.target and route.target.base.scheme == "http",
+        "has no meaning over http, where nobody asks for it; delete it",
+        ("target",),
+    ),
+    Rule(
+        "oauth2",
+        lambda route: route.oauth2 and "authorization" in forwarded(route),
+        "has no meaning beside an Authorization in forward_headers; delete one of them",
+        ("forward_headers",),
+    ),
+    Rule(
+        "sign",
+        lambda route: (
+            isinstance(route.sign, AwsSigV4)
+            and (route.oauth2 or not forwarded(route).isdisjoint(SIGV4_HEADERS))
+        ),
+        "with aws_sigv4 has no meaning beside oauth2, nor beside an Authorization or X-Amz header"
+        " of its own in forward_headers; delete one of them",
+        ("forward_headers", "oauth2"),
     ),
 )
 
@@ -157,13 +189,23 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
 PLACED: tuple[Rule[Placed], ...] = (
     Rule(
         "target",
-        lambda at: at.is_bare and (at.route.target or "").lower().startswith("http:"),
+        lambda at: at.is_bare and at.route.target and at.route.target.base.scheme == "http",
         *_HTTPS_ONLY,
     ),
     Rule(
         "allowed_schemes",
         lambda at: at.is_bare and at.route.target is None and "http" in at.route.allowed_schemes,
         *_HTTPS_ONLY,
+    ),
+    Rule(
+        "oauth2.token_url",
+        lambda at: (
+            at.route.oauth2 is not None
+            and not at.networks
+            and at.route.oauth2.token_url.lower().startswith("http:")
+        ),
+        "is asked over https only; or list its network in allow_networks",
+        ("oauth2", "upstream.allow_networks"),
     ),
     Rule(
         "authorize",
@@ -182,7 +224,7 @@ EXPOSURE = Rule[Placed](
     lambda at: (
         at.route.authorize is None and not at.config.auth.is_required and not on_loopback(at.config)
     ),
-    "anybody could use the keys in forward_headers: no caller needs a name, and this server can be"
+    "anybody could use the keys of this route: no caller needs a name, and this server can be"
     " reached from other machines; turn auth on, listen on loopback, or write authorize ="
     ' "anyone"',
     ("auth.mode", "auth.required", "server.listen"),

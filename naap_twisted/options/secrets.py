@@ -1,4 +1,4 @@
-"""Values that hold ``${env:X}`` and ``${file:path}`` pieces, resolved to one Secret.
+"""Values that hold ``${env:X}``, ``${file:path}`` and ``${basic:...}``, resolved to one Secret.
 
 Reads the environment and files, and says what is wrong with them without ever quoting a value.
 """
@@ -8,18 +8,20 @@ from __future__ import annotations
 import os
 import re
 import stat
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
 from twisted.web.server import Request
 
 from ..errors import InvalidKey
 from ..keys.rules import check_provider
 from ..model import UserKeyHeader
-from ..secret import Secret
+from ..secret import Secret, basic_parts
 from . import values
 from .http_values import header_name
 
@@ -34,7 +36,10 @@ MAX_FILE_BYTES = 64 * 1024
 LITERAL = "config"
 _REFERENCE = re.compile(r"\$\{([^}]*)\}")
 _USER_KEY = "user_key:"
+_FILE = "file:"
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A file's path may hold colons; each of the two sources may be left out, as an empty text.
+_BASIC = re.compile(r"(|env:\w+|file:.+?):(|env:\w+|file:.+)", re.ASCII)
 
 
 def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
@@ -82,7 +87,44 @@ def _refuse_open_directories(path: Path) -> None:
             raise ValueError(f"{path} can be exchanged by others; run: chmod go-w {place}")
 
 
-def _piece(reference: str, surroundings: values.Surroundings) -> bytes:
+def _piece(reference: str, surroundings: values.Surroundings) -> tuple[bytes, tuple[bytes, ...]]:
+    """What a ``${...}`` stands for, and what of that is secret by itself."""
+    scheme, _, argument = reference.partition(":")
+    if scheme == "basic":
+        return _basic(argument, surroundings)
+    value = _source(reference, surroundings)
+    return value, (value.strip(b" \t"),)
+
+
+def _basic(argument: str, surroundings: values.Surroundings) -> tuple[bytes, tuple[bytes, ...]]:
+    """``user:password`` in base64, as RFC 7617 section 2 writes credentials."""
+    match = _BASIC.fullmatch(argument)
+    if match is None or argument == ":":
+        raise ValueError(
+            "has a ${basic:...} that is not of the form ${basic:env:USER:env:PASSWORD};"
+            " file:path may stand for each of the two, and nothing for one that is empty"
+        )
+    sources = match.groups()
+    readers = (partial(_credential, source, surroundings) for source in sources)
+    user, password = values.read_all(("", reader) for reader in readers)
+    if b":" in user:
+        # A server takes all that follows the first colon for the password.
+        raise ValueError(f"user from {sources[0]} has a colon, which no user of Basic can have")
+    pair = user + b":" + password
+    packed = b64encode(pair)
+    return packed, (packed, *basic_parts(pair))
+
+
+def _credential(source: str, surroundings: values.Surroundings) -> bytes:
+    if not source:
+        return b""
+    # A Secret holds no control character, and base64 would hide one.
+    secret = Secret(_source(source, surroundings), source)
+    secret.refuse_mistakes()
+    return secret.reveal()
+
+
+def _source(reference: str, surroundings: values.Surroundings) -> bytes:
     scheme, _, argument = reference.partition(":")
     if scheme == "user_key":
         raise ValueError("${user_key:...} has a meaning in forward_headers only")
@@ -101,34 +143,73 @@ def _piece(reference: str, surroundings: values.Surroundings) -> bytes:
     return value
 
 
-def resolve(value: object, surroundings: values.Surroundings) -> Secret:
-    """One header value, text around its pieces kept. Plain text is a secret as well.
+def resolve(value: object, surroundings: values.Surroundings, *, in_header: bool = False) -> Secret:
+    """One secret, text around its pieces kept. Plain text is a secret as well.
 
     Code may give a Secret, or bytes, which are taken as they are.
 
+    :param in_header: the secret is to stand in a header.
     :raises ValueError: not text, or a piece that is unknown, unset, unreadable or empty.
     """
     if isinstance(value, (Secret, bytes)):
         secret = value if isinstance(value, Secret) else Secret(value)
     else:
-        secret = _joined(values.text(value), surroundings)
-    secret.refuse_mistakes()
+        secret = _joined(values.text(value), surroundings, in_header=in_header)
+    secret.refuse_mistakes(in_header=in_header)
     return secret
 
 
-def _joined(template: str, surroundings: values.Surroundings) -> Secret:
+def _joined(template: str, surroundings: values.Surroundings, *, in_header: bool) -> Secret:
     pieces = _REFERENCE.split(template)
     if "${" in "".join(pieces[::2]):
         raise ValueError("has a ${ without its }")
     texts, references = [piece.encode() for piece in pieces[::2]], pieces[1::2]
-    parts = values.read_all(
+    # A daemon leaves the directory that it was started in.
+    surroundings = evolve(surroundings, directory=surroundings.directory.absolute())
+    source = "+".join(references) or LITERAL
+    names = [place.removeprefix(_FILE) for place in sources_of(source) if place.startswith(_FILE)]
+    read = values.read_all(
         ("", partial(_piece, reference, surroundings)) for reference in references
     )
+    found = [value for value, _ in read]
     return Secret(
-        b"".join(map(b"".join, zip_longest(texts, parts, fillvalue=b""))).strip(b" \t"),
-        source="+".join(references) or LITERAL,
-        parts=tuple(part.strip(b" \t") for part in parts),
+        b"".join(map(b"".join, zip_longest(texts, found, fillvalue=b""))).strip(b" \t"),
+        source=source,
+        parts=tuple(part for _, parts in read for part in parts),
+        files=tuple(surroundings.directory / name for name in names),
+        again=partial(resolve, template, surroundings, in_header=in_header) if names else None,
     )
+
+
+def pieces_of(template: str, surroundings: values.Surroundings) -> list[Secret]:
+    """What each ``${env:X}`` and ``${file:path}`` of *template* stands for.
+
+    :raises ValueError: a piece is another one, or is unset, unreadable or empty.
+    """
+
+    def piece(reference: str) -> Secret:
+        if reference.startswith("basic:"):
+            raise ValueError("${basic:...} has no meaning in a path")
+        return resolve(f"${{{reference}}}", surroundings, in_header=True)
+
+    pieces = _REFERENCE.split(template)
+    if "${" in "".join(pieces[::2]):
+        raise ValueError("has a ${ without its }")
+    return values.read_all(("", partial(piece, reference)) for reference in pieces[1::2])
+
+
+def sources_of(source: str) -> list[str]:
+    """The places that a secret came from, one by one.
+
+    >>> sources_of("env:A+basic:env:USER:env:PASSWORD")
+    ['env:A', 'env:USER', 'env:PASSWORD']
+    """
+    found: list[str] = []
+    for piece in source.split("+"):
+        scheme, _, argument = piece.partition(":")
+        match = _BASIC.fullmatch(argument) if scheme == "basic" else None
+        found += [piece] if match is None else filter(None, match.groups())
+    return found
 
 
 def header_value(value: object, surroundings: values.Surroundings) -> Secret | UserKeyHeader:
@@ -139,9 +220,7 @@ def header_value(value: object, surroundings: values.Surroundings) -> Secret | U
     pieces = _REFERENCE.split(value) if isinstance(value, str) else []
     user_keys = [piece for piece in pieces[1::2] if piece.startswith(_USER_KEY)]
     if not user_keys:
-        secret = resolve(value, surroundings)
-        secret.refuse_mistakes(in_header=True)
-        return secret
+        return resolve(value, surroundings, in_header=True)
     if len(pieces) > 3:
         raise ValueError("may hold one ${user_key:...} and plain text, no other ${...}")
     try:

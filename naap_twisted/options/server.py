@@ -15,6 +15,7 @@ from ..secret import Secret
 from . import http_values as http
 from . import values
 from .auth import AuthOptions
+from .client_certs import PemFile, client_cert, client_key
 from .listen import Listen, parse_listen
 from .option import in_code, option
 from .route import RouteOptions
@@ -181,6 +182,15 @@ class UpstreamOptions:
     )
     ca_file: str = option(
         ca_file, "A PEM file of trust anchors beside the system's.", '"private-ca.pem"'
+    )
+    client_cert: PemFile | None = option(
+        client_cert,
+        "Mutual TLS: a PEM file with the certificate that routes show to upstreams, its chain"
+        " behind it. See [docs/keys.md](docs/keys.md#client-certificates).",
+        '"client.pem"',
+    )
+    client_key: PemFile | None = option(
+        client_key, "Its private key, mode 0600.", '"client.key"', secret=True
     )
     allow_networks: tuple[AllowedNetwork, ...] = option(
         http.allow_networks,

@@ -113,7 +113,7 @@ class Flaws(ValueError):
 
     def __init__(self, *flaws: tuple[str, str]) -> None:
         self.flaws = flaws
-        super().__init__("; ".join(f"{where}: {reason}" for where, reason in flaws))
+        super().__init__("; ".join(": ".join(filter(None, flaw)) for flaw in flaws))
 
 
 def flaws_of(error: ValueError, below: str = "") -> list[tuple[str, str]]:
@@ -266,19 +266,26 @@ def instance(known: type[T]) -> Kind[T | None]:
     return parse
 
 
-def table_of(**members: Kind[Any]) -> Kind[dict[str, Any]]:
-    """An inline table that has to have all of *members*, and has no other key."""
+def table_of(
+    may: Mapping[str, Kind[Any]] | None = None, /, **members: Kind[Any]
+) -> Kind[dict[str, Any]]:
+    """An inline table that has to have all of *members*, and has no other key.
+
+    :param may: keys that can be left out; what is read lacks them then.
+    """
+    kinds = {**members, **(may or {})}
 
     def read(value: object, surroundings: Surroundings) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise expected("a table", value)
         flaws = [(f".{key}", "is missing") for key in members if key not in value]
-        flaws += [(f".{key}", "unknown key") for key in value if key not in members]
+        flaws += [(f".{key}", "unknown key") for key in value if key not in kinds]
         if flaws:
             raise Flaws(*flaws)
-        readers = {key: partial(kind, value[key], surroundings) for key, kind in members.items()}
+        given = {key: kind for key, kind in kinds.items() if key in value}
+        readers = {key: partial(kind, value[key], surroundings) for key, kind in given.items()}
         parsed = read_all((f".{key}", read) for key, read in readers.items())
-        return dict(zip(members, parsed, strict=True))
+        return dict(zip(given, parsed, strict=True))
 
-    properties = {key: kind.schema for key, kind in members.items()}
+    properties = {key: kind.schema for key, kind in kinds.items()}
     return Kind(read, "Mapping[str, object]", object_schema(properties, list(members)))

@@ -101,7 +101,7 @@ class EgressPolicy:
 
     def decide(self, target: Target) -> Decision:
         """The verdict on *target*: its host is checked first, then its scheme, then its port."""
-        allow = self._exact.get(target.host) or self._match_below(target.host)
+        allow = self._match(target.host)
         if allow is None:
             return Decision(False, "", "host", f"host {target.host} matches no allowed_hosts entry")
         if target.scheme not in self.schemes:
@@ -132,17 +132,20 @@ class EgressPolicy:
         listed_only = plain_key or target.host in self._local
         return VettedTarget(target, decision.rule, self.allow_networks, listed_only, self._realm)
 
-    def _match_below(self, host: str) -> Decision | None:
-        """The rule of the nearest parent domain.
+    def lists(self, host: str) -> bool:
+        """Whether an entry of ``allowed_hosts`` matches *host*."""
+        return self._match(host) is not None
+
+    def _match(self, host: str) -> Decision | None:
+        """The rule of *host* itself, or that of the nearest parent domain.
 
         It goes from label to label: ``evilexample.org`` is no subdomain of ``example.org``.
         """
+        allow = self._exact.get(host)
         parent = host
-        while parent := parent.partition(".")[2]:
+        while allow is None and (parent := parent.partition(".")[2]):
             allow = self._below.get(parent)
-            if allow is not None:
-                return allow
-        return None
+        return allow
 
 
 class AnyHost:

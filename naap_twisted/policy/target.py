@@ -13,10 +13,11 @@ import re
 from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from ..errors import ConfigError, InvalidTarget
 from ..model import DEFAULT_PORTS, Target
+from ..secret import REDACTED, Secret
 from .hostname import a_label_form, parse_host
 
 MAX_URL = 4096
@@ -38,6 +39,11 @@ _REMAINDER = re.compile(rb"(" + _PATH + rb")(" + _QUERY + rb")")
 # "/..;x" is a dot segment, too: some servers cut the parameter off first and then climb.
 _DOT_SEGMENT = re.compile(rb"/(?:\.|%2e){1,2}(?=[/;]|%3b|\Z)", re.IGNORECASE)
 _SECOND_URL = re.compile(rb",https?://", re.IGNORECASE)
+
+# A secret stands for one piece of a segment of a base's path, after the whole authority.
+_REFERENCE = re.compile(r"\$\{[^}]*\}")
+_BEFORE_SECRET = re.compile(r"https?://[^/?#]+/[^?#]*", re.IGNORECASE)
+_SEGMENT = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,=:@]+")
 
 # In the path of a configured base each of these is more likely a slip than meant.
 _ODD_IN_BASE = re.compile(
@@ -135,33 +141,67 @@ def parse_target(raw: bytes, header: str = "X-Target-URL", *, underscores: bool 
 class PinnedBase:
     """A route's configured base URL, which nothing that a client adds can leave.
 
-    :ivar base: the base as a target, its path as configured.
+    :ivar written: the base as configured, each secret by its source, to be shown.
+    :ivar secrets: what each ``${...}`` in its path stands for.
+    :ivar base: the base as a target, its path as configured, each secret in it ``[redacted]``.
+    :raises ValueError: it is no such URL, which the text doesn't show: people write keys there.
     """
 
-    base: Target
+    written: str
+    secrets: tuple[Secret, ...] = ()
+    base: Target = field(init=False)
+    _sealed: Secret | None = field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Here, so that a base that is made again of other secrets is judged again.
+        url, secrets = self.written, self.secrets
+        written = _filled(url, secrets) if secrets else url.encode("utf-8", "replace")
+        base = _parse(written, underscores=True)
+        path, mark, _ = base.path_and_query.partition("?")
+        if mark:
+            raise ValueError("a base URL has no query; forward_query sets parameters")
+        _refuse_fault(_ODD_IN_BASE, path.encode("ascii"))
+        if "_" in base.host and base.scheme == "https":
+            raise ValueError("no certificate can be verified for a name with an underscore")
+        sealed = None
+        if secrets:
+            shown = _REFERENCE.sub(REDACTED, url).split("/", 3)[3]
+            base = evolve(base, path_and_query=f"/{shown}")
+            sealed = Secret(path.removesuffix("/"), "the path of target")
+        object.__setattr__(self, "base", base)
+        object.__setattr__(self, "_sealed", sealed)
 
     @property
     def _prefix(self) -> str:
         return self.base.path_and_query.removesuffix("/")
 
     @classmethod
-    def parse(cls, url: str) -> PinnedBase:
+    def parse(cls, url: str, secrets: Sequence[Secret] = ()) -> PinnedBase:
         """Read the option ``target``, such as ``"https://api.openai.com/v1"``.
 
-        :raises ConfigError: one problem that opens with ``target: `` and doesn't show the URL,
-            because people write keys there.
+        :raises ConfigError: one problem that opens with ``target: ``.
         """
         try:
-            base = _parse(url.encode("utf-8", "replace"), underscores=True)
-            path, mark, _ = base.path_and_query.partition("?")
-            if mark:
-                raise ValueError("a base URL has no query")
-            _refuse_fault(_ODD_IN_BASE, path.encode("ascii"))
-            if "_" in base.host and base.scheme == "https":
-                raise ValueError("no certificate can be verified for a name with an underscore")
+            return cls(url, tuple(secrets))
         except ValueError as fault:
             raise ConfigError(f"target: {fault}{_a_label_hint(url)}") from None
-        return cls(base)
+
+    def opened(self, path_and_query: str) -> str:
+        """The path and query of a target of :meth:`join` with the base's secrets in them.
+
+        Another one stays as it is: a WebRTC session may lie beside the base.
+        """
+        rest = path_and_query.removeprefix(self._prefix)
+        if self._sealed is None or rest == path_and_query or rest[:1] not in ("", "/", "?"):
+            return path_and_query
+        return self._sealed.reveal().decode("ascii") + rest
+
+    def shown(self, target: Target) -> str:
+        """The URL of a target of :meth:`join`, the base's secrets in it by their sources."""
+        if not self.secrets:
+            return target.url
+        rest = target.path_and_query.removeprefix(self._prefix)
+        return self.written.removesuffix("/") + rest
 
     def join(self, remainder: bytes) -> Target:
         """The target that *remainder* names below the base.
@@ -188,11 +228,12 @@ class PinnedBase:
 
         :raises InvalidTarget: it does not, or its path could leave the base.
         """
-        rest = target.path_and_query.removeprefix(self._prefix)
-        inside = target.path_and_query.startswith(self._prefix) and (not rest or rest[0] in "/?")
+        prefix = self.opened(self._prefix)
+        rest = target.path_and_query.removeprefix(prefix)
+        inside = target.path_and_query.startswith(prefix) and (not rest or rest[0] in "/?")
         if target.origin != self.base.origin or not inside:
             raise InvalidTarget(
-                reason=f"this route is pinned to {self.base.url}; it reaches nothing outside"
+                reason=f"this route is pinned to {self.written}; it reaches nothing outside"
             )
         return self.join(rest.encode("ascii"))
 
@@ -202,6 +243,23 @@ class PinnedBase:
         :raises InvalidTarget: it is no URL, or not below the base.
         """
         return self.within(parse_target(raw, "target", underscores=True))
+
+
+def _filled(url: str, secrets: Sequence[Secret]) -> bytes:
+    """*url* with *secrets* in the places of their references."""
+    texts = _REFERENCE.split(url)
+    if not _BEFORE_SECRET.fullmatch(texts[0]) or any("?" in text for text in texts[:-1]):
+        raise ValueError("${...} may stand in the path only")
+    pieces = [texts[0].encode("utf-8", "replace")]
+    for secret, text in zip(secrets, texts[1:], strict=True):
+        value = secret.reveal()
+        if not _SEGMENT.fullmatch(value):
+            raise ValueError(
+                f"secret from {secret.source} holds a character that can't stand in one segment of"
+                " a path, such as a slash; write one ${...} for each segment"
+            )
+        pieces += (value, text.encode("utf-8", "replace"))
+    return b"".join(pieces)
 
 
 def _parse(raw: bytes, *, underscores: bool = False) -> Target:

@@ -28,15 +28,23 @@ class BodyPolicy:
     :param required: whether POST, PUT and PATCH need a body.
     :param resendable: a body that declares no more bytes is read whole instead of streamed, so
         that it can be sent again after a redirect.
+    :param whole: every body is read whole, for it is to be signed.
     """
 
     def __init__(
-        self, content_types: Sequence[str], limit: int, *, required: bool, resendable: int = 0
+        self,
+        content_types: Sequence[str],
+        limit: int,
+        *,
+        required: bool,
+        resendable: int = 0,
+        whole: bool = False,
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
         self._required = required
         self._resendable = resendable
+        self._whole = whole
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
         self._named = ", ".join(content_types)
@@ -61,7 +69,7 @@ class BodyPolicy:
         content_type = self._check_type(request)
         is_json = media_type(content_type) in _JSON_TYPES and not self._is_encoded(request)
         resendable = body.length is not None and body.length <= self._resendable
-        if not (is_json or body.complete or resendable):
+        if not (is_json or body.complete or resendable or self._whole):
             return StreamedBody(body, self.limit, self._missing(request)), content_type
         data = body.read_all(self.limit)
         if not isinstance(data, bytes):

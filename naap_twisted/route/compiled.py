@@ -9,31 +9,37 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from ..auth.gate import Authorize, is_rule
+from ..credentials.oauth2 import ClientCredentials
+from ..credentials.rereading import secrets_in_files
+from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4, SigV4Signer
 from ..errors import ConfigError
 from ..headers import ACCOUNT_CHOOSING
 from ..interfaces import IKeyStore
-from ..keys.headers import UserKeyHeaders
 from ..model import (
     NOWHERE_ELSE,
     AllowedNetwork,
-    HeaderPairs,
+    ClientCertificate,
     RouteCors,
+    Target,
     Timeouts,
     TokenPlace,
-    UserKeyHeader,
 )
+from ..options.client_certs import client_certificate
 from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
-from ..options.secrets import InjectedHeaders
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
-from ..secret import Secret
 from ..whip import rules as whip
 from .body import BodyPolicy
+from .injection import Injection
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
+from .sealing import Sealing
+from .signing import Signing
 
+#: Stands for a certificate in the list of what a route injects.
+CERTIFICATE = "(client certificate)"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
 # be followed, or not, depending on how the browser's packets arrived.
 _MOST_RESENT = 64 * 1024
@@ -47,12 +53,12 @@ class Route:
     :ivar methods: the methods that it answers anywhere, OPTIONS excluded.
     :ivar own_methods: those of them that it answers apart from a WebRTC session's Location.
     :ivar pinned: the fixed upstream base; the route then answers for every path below its own.
-    :ivar forward: the callable that makes the injected headers; ``None`` where they are fixed.
-    :ivar fixed_headers: the injected headers where no callable makes them.
+    :ivar injection: what it adds to its requests.
+    :ivar hosts: what it adds instead to those of single hosts.
     :ivar token: where the route's clients put their caller's token.
-    :ivar injects: names of the injected headers; ``("(callable)",)`` where only a callable knows.
-    :ivar user_keys: headers that hold the user's own key: :meth:`with_keys` makes *forward* of
-        them, once there is a store.
+    :ivar injects: names of the headers and query parameters that hold keys, ``"target"`` for the
+        base's path; ``"(callable)"`` where only a callable knows them.
+    :ivar guard: looks for all of its keys, but for those that a callable makes.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
@@ -64,12 +70,14 @@ class Route:
     target_url_header: str
     body: BodyPolicy
     timeouts: Timeouts
-    forward: Callable[..., Any] | None = field(repr=False)
-    fixed_headers: HeaderPairs = field(repr=False)
+    injection: Injection
+    hosts: Mapping[str, Injection]
     token: TokenPlace
     injects: tuple[str, ...]
-    user_keys: Mapping[str, Secret | UserKeyHeader] = field(repr=False)
     guard: Guard = field(repr=False)
+    oauth2: ClientCredentials | None
+    signing: Signing | None
+    certificate: ClientCertificate | None
     request_rewrite: RequestRewrite
     response_rewrite: ResponseRewrite
     authorize: Authorize | None
@@ -82,7 +90,27 @@ class Route:
 
     def with_keys(self, keys: IKeyStore) -> Route:
         """This route with users' own keys taken from *keys*."""
-        return evolve(self, forward=UserKeyHeaders(self.user_keys, keys))
+        hosts = {host: injection.with_keys(keys) for host, injection in self.hosts.items()}
+        return evolve(self, injection=self.injection.with_keys(keys), hosts=hosts)
+
+    @property
+    def needs_keys(self) -> bool:
+        """Whether it sends users' own keys, from a store."""
+        return any(each.user_keys for each in (self.injection, *self.hosts.values()))
+
+    def sealing_of(self, target: Target) -> Sealing | None:
+        """What puts keys into *target*."""
+        return self.hosts.get(target.host, self.injection).sealing
+
+    def judged(self, target: Target) -> Target:
+        """*target* again, as a page may name it.
+
+        :raises InvalidTarget: it sets a query parameter of the route's own.
+        """
+        sealing = self.sealing_of(target)
+        if sealing is not None:
+            sealing.refuse_own(target)
+        return target
 
     def keeping(self, token: TokenPlace) -> Route:
         """This route on a server whose callers may put their tokens at *token*."""
@@ -93,10 +121,10 @@ class Route:
 def compile_route(written: RouteOptions) -> Route:
     """Build the route of options that were read and judged.
 
-    :raises ConfigError: ``authorize`` can't be imported.
+    :raises ConfigError: ``authorize`` or ``sign`` can't be imported.
     """
     types = written.content_type
-    pinned = None if written.target is None else PinnedBase.parse(written.target)
+    pinned = written.target
     has_sessions = whip.is_whip(types, written.methods)
     options = with_sessions(written) if has_sessions else written
     patch_types = whip.patch_types(types) if has_sessions else types
@@ -105,9 +133,10 @@ def compile_route(written: RouteOptions) -> Route:
         limit=options.body_limit,
         required=options.body_required,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
+        whole=_signs_body(options),
     )
-    headers = options.forward_headers
-    fixed, user_keys = _headers(headers)
+    injection = Injection.compile(options.keys, pinned)
+    hosts = {host: Injection.compile(table) for host, table in options.hosts.items()}
     provider = options.provider
     return Route(
         methods=_methods(options),
@@ -121,15 +150,17 @@ def compile_route(written: RouteOptions) -> Route:
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
         ),
-        forward=headers if callable(headers) else None,
-        fixed_headers=fixed,
+        injection=injection,
+        hosts=hosts,
         token=NOWHERE_ELSE if provider is None else provider.token_place,
-        injects=getattr(headers, "names", ("(callable)",)) if callable(headers) else (*headers,),
-        user_keys=user_keys,
-        guard=Guard(fixed),
+        injects=_injects(options),
+        guard=_guard(options),
+        oauth2=options.oauth2,
+        signing=_signing(options),
+        certificate=client_certificate(options),
         request_rewrite=RequestRewrite(
             options.passed_headers,
-            fixed,
+            injection.headers,
             named=options.pass_headers,
             choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
             kept=_read_here(options),
@@ -143,24 +174,57 @@ def compile_route(written: RouteOptions) -> Route:
     )
 
 
-def _headers(headers: InjectedHeaders) -> tuple[HeaderPairs, Mapping[str, Secret | UserKeyHeader]]:
-    """The headers that every request has alike, or all of them where one holds a user's key."""
-    if callable(headers):
-        return (), {}
-    fixed = {name: value for name, value in headers.items() if isinstance(value, Secret)}
-    return (injected_headers(fixed), {}) if len(fixed) == len(headers) else ((), headers)
+def _guard(options: RouteOptions) -> Guard:
+    """Looks for every fixed key of the route, because one host may know another's."""
+    tables = options.key_tables.values()
+    headers = [pair for table in tables for pair in injected_headers(table.fixed_headers)]
+    secrets = [secret for table in tables for secret in table.query_keys.values()]
+    return Guard(headers, *secrets, *(options.target.secrets if options.target else ()))
+
+
+def compile_again(options: RouteOptions, before: RouteOptions) -> Route:
+    """The route of *options*, which have other secrets than *before*, and guard those, too."""
+    route = compile_route(options)
+    return evolve(route, guard=route.guard.beside(*secrets_in_files(before)))
+
+
+def _injects(options: RouteOptions) -> tuple[str, ...]:
+    tables = options.key_tables.values()
+    names = [name for table in tables for name in (*table.header_names, *table.query_keys)]
+    names += ["target"] if options.target is not None and options.target.secrets else []
+    names += ["Authorization"] if options.oauth2 else []
+    names += ["(signature)"] if options.sign else []
+    names += [CERTIFICATE] if options.client_cert else []
+    return tuple(dict.fromkeys(names))
+
+
+def _signs_body(options: RouteOptions) -> bool:
+    return options.sign.signs_body if isinstance(options.sign, AwsSigV4) else bool(options.sign)
+
+
+def _signing(options: RouteOptions) -> Signing | None:
+    sign = options.sign
+    if isinstance(sign, AwsSigV4):
+        return Signing(SigV4Signer(sign), sign.secrets, OWN_HEADERS)
+    if isinstance(sign, str):
+        sign = _imported("sign", sign)
+    return None if sign is None else Signing(sign)
+
+
+def _imported(option: str, reference: str) -> Callable[..., Any]:
+    try:
+        imported = import_object(reference)
+    except ConfigError as error:
+        raise ConfigError(*(f"{option}: {line}" for line in error.problems)) from None
+    if not callable(imported):
+        raise ConfigError(f"{option}: {reference} is not callable")
+    return imported  # type: ignore[no-any-return]
 
 
 def _authorize(rule: Authorize | None) -> Authorize | None:
     if rule is None or callable(rule) or is_rule(rule):
         return rule
-    try:
-        imported = import_object(rule)
-    except ConfigError as error:
-        raise ConfigError(*(f"authorize: {line}" for line in error.problems)) from None
-    if not callable(imported):
-        raise ConfigError(f"authorize: {rule} is not callable")
-    return imported  # type: ignore[no-any-return]
+    return _imported("authorize", rule)
 
 
 def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMaker:
@@ -171,7 +235,7 @@ def _egress_maker(options: RouteOptions, pinned: PinnedBase | None) -> PolicyMak
 
     def make(of_server: Sequence[AllowedNetwork]) -> EgressPolicy:
         networks = (*options.allow_networks, *of_server)
-        carries_key = bool(options.forward_headers)
+        carries_key = options.carries_key
         return EgressPolicy(
             hosts, schemes, ports, networks, carries_key=carries_key, pinned=pinned is not None
         )

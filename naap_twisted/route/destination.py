@@ -40,14 +40,16 @@ class Targets:
         if self._webrtc is not None:
             resource = self._webrtc.target(request)
             if resource is not None:
-                return self._egress.vet(resource)
+                sealing = self._route.sealing_of(resource)
+                return self._egress.vet(sealing.cleaned(resource) if sealing else resource)
         raw = self._raw(request)
         # A verdict depends on the bytes alone, so the last ones are kept.
         vetted = self._decided.get(raw)
         if vetted is None:
             pinned = self._route.pinned
             header = self._route.target_url_header
-            vetted = self._egress.vet(pinned.join(raw) if pinned else parse_target(raw, header))
+            target = pinned.join(raw) if pinned else parse_target(raw, header)
+            vetted = self._egress.vet(self._route.judged(target))
             if len(raw) <= _LONGEST_DECIDED:
                 if len(self._decided) >= _MOST_DECIDED:
                     self._decided.clear()

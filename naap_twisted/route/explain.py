@@ -45,10 +45,10 @@ def target_of(route: Route, url: str) -> Target:
     """
     raw = url.encode("utf-8", "surrogateescape")
     if route.pinned is None:
-        return parse_target(raw, route.target_url_header)
+        return route.judged(parse_target(raw, route.target_url_header))
     if not raw.startswith((b"/", b"?")) and raw:
-        return route.pinned.whole(raw)
-    return route.pinned.join(raw)
+        return route.judged(route.pinned.whole(raw))
+    return route.judged(route.pinned.join(raw))
 
 
 async def explain(
@@ -64,7 +64,8 @@ async def explain(
         target = target_of(proxy.route, url)
     except InvalidTarget as error:
         return (Step("parse", False, error.reason, error),)
-    steps = [Step("parse", True, f"{target.origin}{target.path_and_query}")]
+    pinned = proxy.route.pinned
+    steps = [Step("parse", True, target.url if pinned is None else pinned.shown(target))]
     steps += policy_steps(proxy.egress, target)
     if not steps[-1].allowed:
         return tuple(steps)

@@ -24,6 +24,8 @@ from ..secret import Secret
 from ..upstream.beginning import discard
 from .response_headers import absolute_location
 from .scrub import Guard
+from .sealing import Sealing
+from .signing import SignedExchange
 
 MOST_HOPS = 3
 
@@ -54,21 +56,47 @@ class Hops:
     pinned: PinnedBase | None = None
     beyond: EgressPolicy | None = None
 
-    def vet(self, location: bytes) -> VettedTarget:
-        """The target that *location*, a whole URL, names, if the route allows it.
+    def read(self, location: bytes) -> tuple[Target, EgressPolicy]:
+        """The target that *location*, a whole URL, names, and the policy that judges it.
 
-        :raises ProxyError: it does not.
+        :raises InvalidTarget: it is no URL, or leaves the base on the base's origin.
         """
         if self.pinned is None:
-            return self.egress.vet(parse_target(location))
+            return parse_target(location), self.egress
         target = parse_target(location, underscores=True)  # as a pinned base's name may have
         if self.beyond is not None and target.origin != self.pinned.base.origin:
-            return self.beyond.vet(target)
-        return self.egress.vet(self.pinned.within(target))
+            return target, self.beyond
+        return self.pinned.within(target), self.egress
+
+
+@frozen
+class Trail:
+    """The redirects of one exchange.
+
+    :ivar guard: finds the keys of the first request, which no URL and no body takes elsewhere.
+    :ivar sealing: puts the route's keys into targets of the first origin.
+    :ivar signed: the upstream where it signs, and knows of secrets that no request shows.
+    """
+
+    hops: Hops
+    guard: Guard
+    sealing: Sealing | None = None
+    signed: SignedExchange | None = None
+
+    def next_hop(self, value: bytes, here: Target) -> VettedTarget:
+        """The target of a Location that the upstream at *here* sent.
+
+        :raises ProxyError: the route does not allow it.
+        """
+        opened = here if self.sealing is None else self.sealing.opened(here)
+        target, policy = self.hops.read(absolute_location(value, opened))
+        if self.sealing is not None and target.origin == here.origin:
+            target = self.sealing.cleaned(target)
+        return policy.vet(target)
 
 
 async def send_and_follow(
-    upstream: IUpstream, outbound: OutboundRequest, hops: Hops
+    upstream: IUpstream, outbound: OutboundRequest, trail: Trail
 ) -> tuple[IResponse, Target]:
     """The last response of the chain, and the target that gave it.
 
@@ -82,8 +110,8 @@ async def send_and_follow(
     first = outbound
     for _ in range(MOST_HOPS):
         response: IResponse = await upstream.send(outbound)
-        vetted = _next_hop(response, outbound, hops)
-        hop = None if vetted is None else _request_to(vetted, outbound, first)
+        vetted = _next_hop(response, outbound, trail)
+        hop = None if vetted is None else _request_to(vetted, outbound, trail)
         if hop is None:
             return response, outbound.target.target
         discard(response)
@@ -96,7 +124,7 @@ async def send_and_follow(
     return await upstream.send(outbound), outbound.target.target
 
 
-def _next_hop(response: IResponse, outbound: OutboundRequest, hops: Hops) -> VettedTarget | None:
+def _next_hop(response: IResponse, outbound: OutboundRequest, trail: Trail) -> VettedTarget | None:
     reading = outbound.method in (b"GET", b"HEAD") and outbound.body is None
     if response.code not in (_READING if reading else _REPEATING):
         return None
@@ -104,20 +132,24 @@ def _next_hop(response: IResponse, outbound: OutboundRequest, hops: Hops) -> Vet
     if len(values) != 1 or not isinstance(outbound.body, bytes | None):
         return None
     try:
-        return hops.vet(absolute_location(values[0], outbound.target.target))
+        return trail.next_hop(values[0], outbound.target.target)
     except ProxyError:
         return None
 
 
 def _request_to(
-    vetted: VettedTarget, outbound: OutboundRequest, first: OutboundRequest
+    vetted: VettedTarget, outbound: OutboundRequest, trail: Trail
 ) -> OutboundRequest | None:
     """The request of the next hop, or ``None`` where it would take a secret to another origin."""
     target = vetted.target
     if target.origin == outbound.target.target.origin:
-        return evolve(outbound, target=vetted)
+        # Once the chain has left the first origin there is no key in the target any more.
+        keyed = outbound.request_target is not None
+        sealed = trail.sealing.seal(target) if keyed and trail.sealing is not None else None
+        return evolve(outbound, target=vetted, request_target=sealed)
     body = outbound.body if isinstance(outbound.body, bytes) else b""
-    if Guard(first.headers).holds(target.url.encode("ascii") + b"\n" + body):
+    guard = trail.guard if trail.signed is None else trail.signed.guard
+    if guard.holds(target.url.encode("ascii") + b"\n" + body):
         return None
     # Every injected value is a Secret (request_headers.injected_headers), a version string, too.
     headers = tuple(
@@ -125,4 +157,4 @@ def _request_to(
         for name, value in outbound.headers
         if not isinstance(value, Secret) and _PUBLIC_HEADERS.match(name)
     )
-    return evolve(outbound, target=vetted, headers=headers)
+    return evolve(outbound, target=vetted, headers=headers, certificate=None, request_target=None)

@@ -12,10 +12,9 @@ from base64 import b64decode
 from collections.abc import Iterable
 
 from ..model import HeaderValue
-from ..secret import REDACTED, Secret
+from ..secret import REDACTED, SHORTEST_GUARDED, Secret, basic_parts
 from .spellings import FOLD, Layer, spellings
 
-_SHORTEST_GUARDED = 8
 _SHORTEST_PART = 4
 #: Escapes within escapes, such as JSON in a JSON string in a URL.
 _MOST_LAYERS = 3
@@ -46,7 +45,7 @@ class Guard:
         sent = [value for name, value in injected if name.lower() not in _PUBLIC]
         for secret in (*sent, *secrets):
             if isinstance(secret, Secret):
-                texts = {text for text in _texts(secret) if len(text) >= _SHORTEST_GUARDED}
+                texts = {text for text in _texts(secret) if len(text) >= SHORTEST_GUARDED}
                 if texts:
                     self._secrets.append(texts)
                     self._shortest = min(self._shortest, *map(len, texts))
@@ -55,6 +54,13 @@ class Guard:
         self._needles: tuple[bytes, ...] = ()
         self._bytes = frozenset[int]()
         self._quotes = False
+
+    def beside(self, *secrets: Secret, injected: Iterable[tuple[bytes, HeaderValue]] = ()) -> Guard:
+        """A guard that looks for *secrets*, and for those of the fields *injected*, as well."""
+        more = Guard(injected, *secrets)
+        more._secrets = [*self._secrets, *more._secrets]
+        more._shortest = min(self._shortest, more._shortest)
+        return more
 
     def __bool__(self) -> bool:
         return bool(self._secrets)
@@ -198,11 +204,7 @@ def _texts(secret: Secret) -> Iterable[bytes]:
             pair = b64decode(credentials + b"=" * (-len(credentials) % 4), validate=True)
         except binascii.Error:
             return
-        user, _, password = pair.partition(b":")
-        yield pair
-        # Who has one key and no password sends it as the user; beside a password the user is an
-        # account's name, which stands in addresses that must stay whole.
-        yield password if len(password) >= _SHORTEST_GUARDED else user
+        yield from basic_parts(pair)
 
 
 def _merged(spans: list[Span]) -> list[Span]:

@@ -14,6 +14,8 @@ from twisted.logger import Logger
 from twisted.web.iweb import IResponse
 
 from ..auth.gate import Gate
+from ..credentials.secret_files import SecretFiles
+from ..credentials.token_source import TokenSource
 from ..downstream.answering import Answering
 from ..downstream.headers import make_preset, put_preset
 from ..downstream.record import ExchangeRecord
@@ -21,19 +23,25 @@ from ..errors import ConfigError, MethodNotAllowed
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
-from ..model import AllowedNetwork, OutboundRequest, Target
+from ..model import OutboundRequest, Target
+from ..options.client_certs import client_certificate
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
 from ..options.route import RouteOptions
+from ..options.server import UpstreamOptions
+from ..policy.egress import AnyHost
+from ..secret import Secret
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
-from .compiled import Route, compile_route
+from .access_token import AccessToken
+from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
-from .redirects import Hops, send_and_follow
+from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
+from .signing import SignedExchange, Signing
 
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
@@ -46,8 +54,11 @@ class Bindings:
     """The parts of a server that a proxy mounted on it uses.
 
     :ivar path: the mount's full path, such as ``"/api/v1/openai"``.
+    :ivar clock: the server's reactor, which is monotonic.
     :ivar key: signs the Locations of WebRTC sessions.
     :ivar keys: the store of users' own keys.
+    :ivar options: the server's ``[upstream]``, for what a route does not say itself.
+    :ivar secret_files: tells of files that change.
     """
 
     path: str
@@ -55,11 +66,12 @@ class Bindings:
     upstream: IUpstream
     capacity: Capacity
     clock: IReactorTime
-    allow_networks: tuple[AllowedNetwork, ...]
+    options: UpstreamOptions
     door: Door
     key: LocationKey
     keys: IKeyStore | None
     cross_site: CrossSite
+    secret_files: SecretFiles
 
 
 class ExternalProxy:
@@ -101,8 +113,8 @@ class MountedProxy(Answering):
         super().__init__()  # type: ignore[no-untyped-call]
         self.options = options
         route = self.route = route.keeping(bindings.gate.token)
-        self.egress = route.egress(bindings.allow_networks)
-        beyond = None if route.beyond is None else route.beyond(bindings.allow_networks)
+        self.egress = route.egress(bindings.options.allow_networks)
+        beyond = None if route.beyond is None else route.beyond(bindings.options.allow_networks)
         self._hops = Hops(self.egress, route.pinned, beyond)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
@@ -111,11 +123,42 @@ class MountedProxy(Answering):
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
-        prefix = bindings.path.encode("ascii")
-        self._targets = Targets(route, self.egress, prefix, self._webrtc)
+        self._targets = self._targets_of(route)
         self._embeddable = options.resource_policy == "cross-origin"
+        # Made once: a pool keeps connections apart by the certificate's identity.
+        self._certificate = route.certificate or client_certificate(bindings.options)
+        self._access: AccessToken | None = None
+        if route.oauth2 is not None:
+            asked = AnyHost(self.egress.allow_networks)
+            source = TokenSource(
+                route.oauth2, self._upstream, asked, bindings.clock, self._certificate
+            )
+            self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
-        self._cross_site = bindings.cross_site if route.injects else None
+        self._cross_site = bindings.cross_site if self.injects else None
+        bindings.secret_files.watch(bindings.path, options, self.renew)
+
+    @property
+    def injects(self) -> tuple[str, ...]:
+        """What requests get from here: the route's own, and a certificate of the server's."""
+        shown = self._certificate is not None and self.route.certificate is None
+        return (*self.route.injects, CERTIFICATE) if shown else self.route.injects
+
+    def _targets_of(self, route: Route) -> Targets:
+        return Targets(route, self.egress, self._bound.path.encode("ascii"), self._webrtc)
+
+    def renew(self, options: RouteOptions) -> None:
+        """Take *options*, the same but for secrets; requests on their way keep what they have.
+
+        The secrets of before stay guarded beside the new ones: an upstream may still repeat them.
+        """
+        keys, route = self._bound.keys, compile_again(options, self.options)
+        route = route.keeping(self._bound.gate.token)
+        self.route = route if keys is None else route.with_keys(keys)
+        self.options = options
+        self._targets = self._targets_of(self.route)
+        if self._access is not None and options.oauth2 is not None:
+            self._access.source.client = options.oauth2
 
     async def serve(self, request: IDownstreamRequest) -> None:
         """THE WAY OF A REQUEST."""
@@ -147,13 +190,19 @@ class MountedProxy(Answering):
         policy = route.patch if request.method == b"PATCH" else route.body
         body, content_type = await policy.open(request)
         record.mark("body")
-        injected, guard, identity = route.fixed_headers, route.guard, None
-        if route.forward is not None:
+        injection = route.injection
+        if route.hosts:
+            injection = route.hosts.get(target.host, injection)
+        injected, guard, identity = injection.headers, route.guard, None
+        if injection.forward is not None:
             identity = record.caller
             patience = self._bound.gate.patience
-            made = await patience.settle(route.forward(request), "forward_headers")
+            made = await patience.settle(injection.forward(request), "forward_headers")
             injected = injected_headers(made or {})
-            guard = Guard(injected)
+            guard = guard.beside(injected=injected)
+        token = None
+        if self._access is not None and injection is route.injection:
+            injected, guard, token = await self._access.beside(injected, guard)
         dropped: list[bytes] = []
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
@@ -164,20 +213,38 @@ class MountedProxy(Answering):
         )
         for name in dropped:
             self._tell_dropped(record, name)
-        outbound = OutboundRequest(
-            request.method, vetted, headers, body, route.timeouts, record.caller, identity
-        )
+        sealing = injection.sealing
+        sealed = None if sealing is None else sealing.seal(target)
+        who = record.caller, identity, self._certificate, sealed
+        outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts, *who)
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
+        signed = None
+        if route.signing is not None and injection is route.injection:
+            signed = self._signed(route.signing, target, guard)
+        upstream = signed or self._upstream
         if self.options.follow_redirects:
-            response, target = await send_and_follow(self._upstream, outbound, self._hops)
+            trail = Trail(self._hops, guard, sealing, signed)
+            response, target = await send_and_follow(upstream, outbound, trail)
             record.target = target.origin
         else:
-            response = await self._upstream.send(outbound)
+            response = await upstream.send(outbound)
+        if signed is not None:
+            guard = signed.guard
         record.mark("upstream")
         record.upstream_status = response.code
+        if token is not None and target.origin == vetted.target.origin:
+            self._judged(token, response)
         await self._answer(request, response, target, guard)
+
+    def _signed(self, signing: Signing, target: Target, guard: Guard) -> SignedExchange:
+        return signing.exchange(self._upstream, target, guard, self._bound.gate.patience)
+
+    def _judged(self, token: Secret, response: IResponse) -> None:
+        # The request is not sent again: the upstream may have acted on it before it said no.
+        if response.code == 401 and self._access is not None:
+            self._access.source.refused(token)
 
     def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from ..model import AllowedNetwork
+from ..model import AllowedNetwork, UserKeyHeader
+from ..options.injected import is_written_out
 from ..options.listen import parse_listen
+from ..options.secrets import LITERAL, sources_of
 from ..policy.addresses import format_allow_network
+from ..policy.host_rules import HostRule
+from ..route.spine import MountedProxy
+from ..secret import Secret
 from .mounts import Mount
+
+_SOURCES = ("env:", "file:", "user_key:")
 
 
 def of_routes(
@@ -41,13 +48,44 @@ def of_routes(
         if base_path and f"{mount.path}/".startswith(f"{base_path}/")
     ]
     for path, proxy in routes:
-        if remote and proxy.route.injects and proxy.route.authorize == "anyone":
+        if remote and proxy.injects and proxy.route.authorize == "anyone":
             lines.append(
-                f'{path}: authorize = "anyone" and {", ".join(proxy.route.injects)} injected:'
+                f'{path}: authorize = "anyone" and {", ".join(proxy.injects)} injected:'
                 f" whoever reaches {', '.join(remote)} can spend the key; cors_origins binds"
                 " browsers only"
             )
+        lines += (f"{path}: {line}" for line in _shared(proxy))
     return lines
+
+
+def _shared(proxy: MountedProxy) -> Iterator[str]:
+    """The cautions about keys that several hosts get."""
+    hosts = proxy.options.hosts
+    others = [rule for rule in proxy.egress.rules if rule.below or rule.host not in hosts]
+    tables = [(proxy.options.keys, others)]
+    tables += ((table, [HostRule(host, host)]) for host, table in hosts.items())
+    reached: dict[str | Secret, list[HostRule]] = {}
+    shown: dict[str | Secret, str] = {}
+    for table, rules in tables:
+        for _, name, value in table.values():
+            for key in _identities(name, value):
+                shown[key] = key if isinstance(key, str) else f"the value of {name}"
+                reached.setdefault(key, []).extend(rules)
+    for key, rules in reached.items():
+        names = dict.fromkeys(f"every host of {r.text}" if r.below else r.host for r in rules)
+        if len(names) > 1 or any(rule.below for rule in rules):
+            yield (
+                f"{shown[key]} goes to {', '.join(names)}: whoever answers there could use"
+                " it at the others; hosts gives each host keys of its own"
+            )
+
+
+def _identities(name: str, value: Secret | UserKeyHeader) -> Sequence[str | Secret]:
+    """What tells a key from others: its sources, or the key itself where it has none."""
+    sources = [each for each in sources_of(value.source) if each.startswith(_SOURCES)]
+    if sources or isinstance(value, UserKeyHeader):
+        return sources
+    return [value] if value.source != LITERAL or is_written_out(name, value) else []
 
 
 def as_root(user: int) -> list[str]:

@@ -166,11 +166,12 @@ class PluginServer(MultiService):
             upstream=self.parts.upstream,
             capacity=self.parts.capacity.sibling(in_flight),
             clock=self.parts.clock,
-            allow_networks=self.config.upstream.allow_networks,
+            options=self.config.upstream,
             door=door,
             key=self._location_key,
-            keys=self.keys if proxy.route.user_keys else None,
+            keys=self.keys if proxy.route.needs_keys else None,
             cross_site=self._cross_site,
+            secret_files=self.parts.state.secret_files,
         )
         return proxy.mounted(bindings)
 

@@ -15,6 +15,7 @@ from klein import Klein
 from twisted.internet.defer import Deferred
 
 from ..auth.session import SessionAuthenticator
+from ..credentials.secret_files import SecretFiles
 from ..errors import ConfigError
 from ..interfaces import IAuthenticator, IKeyStore, IRateLimiter
 from ..keys.routes import add_key_routes
@@ -41,6 +42,7 @@ class State:
 
     :ivar usage: ``None`` where there is no database.
     :ivar redis: ``None`` where there is no Redis.
+    :ivar secret_files: looked at while the stores are open.
     :raises ConfigError: the package that an option needs is not installed, or ``database_url`` is
         no URL of a database.
     """
@@ -53,6 +55,7 @@ class State:
         self._sealed = _sealed_keys(config, self._database)
         self._keys: IKeyStore | None = config.keys.keys or self._sealed
         self.redis = _redis(config.redis.url, reactor)
+        self.secret_files = SecretFiles(reactor)
         self.usage: UsageBook | None = None
         self._opened = False
         if self._database is not None:
@@ -152,6 +155,7 @@ class State:
                 raise
         if self.redis is not None:
             self.redis.start()
+        self.secret_files.start()
         self._opened = True
 
     def rotate_keys(self) -> int:
@@ -175,6 +179,7 @@ class State:
         if not self._opened:
             return
         self._opened = False
+        self.secret_files.stop()
         if self.usage is not None:
             await self.usage.stop()
         if self._database is not None:

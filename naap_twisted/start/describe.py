@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..auth import fetch
+from ..credentials.sigv4 import AwsSigV4
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.auth import AuthOptions
 from ..options.route import RouteOptions
@@ -50,6 +51,8 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
     answered = own_names(server.listen, server.server_names).answered
     if answered:
         yield "server names", ", ".join(answered)
+    if upstream.client_cert is not None:
+        yield "certificate", f"{upstream.client_cert.path}, shown to upstreams that ask for one"
     if upstream.allow_networks:
         yield "open networks", ", ".join(map(format_allow_network, upstream.allow_networks))
 
@@ -57,7 +60,7 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
 def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]]:
     yield "methods", ", ".join(route.methods)
     if route.target is not None:
-        yield "pinned to", route.target
+        yield "pinned to", route.target.written
     else:
         yield "target from", route.header
         yield "hosts", ", ".join(route.allowed_hosts)
@@ -89,11 +92,30 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
 def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:
     headers = {} if callable(route.forward_headers) else route.forward_headers
     injected = [f"{name} (from {value.source})" for name, value in headers.items()]
+    if route.oauth2 is not None:
+        injected.append(f"Authorization (access token from {_shown(route.oauth2.token_url)})")
     yield "injected headers", ", ".join(injected) or "none"
+    if route.forward_query:
+        pairs = (f"{name} (from {value.source})" for name, value in route.forward_query.items())
+        yield "injected query", ", ".join(pairs)
+    for host, table in route.hosts.items():
+        values = [f"{key}.{name} (from {value.source})" for key, name, value in table.values()]
+        yield "keys of a host", f"{host}: {', '.join(values) or 'none'}"
+    if route.client_cert is not None:
+        yield "certificate", f"{route.client_cert.path}, shown to an upstream that asks for one"
+    if route.sign is not None:
+        yield "signed by", _signer_in_words(route)
     yield "passed headers", ", ".join(route.passed_headers) or "none"
     exposed = [f"{item.from_} as {item.to}" for item in route.expose_headers]
     exposed.append("X-Request-ID as X-Upstream-Request-ID")
     yield "relayed headers", ", ".join([*route.relayed_headers, *exposed])
+
+
+def _signer_in_words(route: RouteOptions) -> str:
+    sign = route.sign
+    if isinstance(sign, AwsSigV4):
+        return f"AWS Signature Version 4 for {sign.service} in {sign.region}"
+    return sign if isinstance(sign, str) else "a callable"
 
 
 def _limit(limit: RateLimit) -> str:

@@ -106,9 +106,11 @@ class TreqUpstream:
         headers = Headers()
         for name, value in outbound.headers:
             headers.addRawHeader(name, value.reveal() if isinstance(value, Secret) else value)
+        target, sealed = outbound.target.target, outbound.request_target
+        url = target.url if sealed is None else target.origin + sealed.reveal().decode("ascii")
         answer: Deferred[IResponse] = self._client.request(
             outbound.method.decode("ascii"),
-            outbound.target.target.url,
+            url,
             headers=headers,
             data=outbound.body,
             allow_redirects=False,

@@ -64,10 +64,15 @@ class UpstreamClient:
             raise Unavailable(reason="too many connections to this upstream")
         timeout = min(outbound.timeouts.connect, total_at - self.ticker.now())
         connection = await self.connector.connect(
-            outbound.target, self.pool, key, max(timeout, 0.001), outbound.caller
+            outbound.target,
+            self.pool,
+            key,
+            max(timeout, 0.001),
+            outbound.caller,
+            outbound.certificate,
         )
         response = await connection.exchange(outbound, total_at)
-        self.connector.remember(connection, outbound.target.target)
+        self.connector.remember(connection, outbound.target.target, outbound.certificate)
         return response
 
     def _retry_if_stale(
@@ -86,8 +91,11 @@ def pool_key(outbound: OutboundRequest) -> PoolKey:
     """The key under which a connection may be reused for *outbound*.
 
     Connections to one origin are not shared between two egress policies, nor between two users
-    whose own keys they carry.
+    whose own keys they carry, nor between requests with a certificate and others.
     """
     vetted = outbound.target
     target = vetted.target
-    return (target.scheme, target.host, target.port, vetted.realm), outbound.identity
+    place = target.scheme, target.host, target.port, vetted.realm
+    if outbound.certificate is None:
+        return place, outbound.identity
+    return place, (outbound.identity, outbound.certificate)

@@ -29,6 +29,7 @@ from . import states
 from .response import UpstreamResponse
 from .sender import Sender
 from .states import State
+from .tls import cause_of
 from .wire import serialise_head
 
 _LIMITS = HeadLimits(size=64 * 1024, lines=200)
@@ -37,8 +38,9 @@ _LIMITS = HeadLimits(size=64 * 1024, lines=200)
 _MAX_INTERIM = 100
 _MAX_INTERIM_BYTES = 256 * 1024
 
-#: An origin under one egress policy, and the user whose own key goes there; ``None``: the route's.
-PoolKey = tuple[Hashable, str | None]
+#: An origin under one egress policy, and who is known there: the user whose own key it gets, the
+#: certificate that it was shown; ``None``: nobody but the route.
+PoolKey = tuple[Hashable, Hashable]
 
 
 class StaleConnection(BadGateway):
@@ -313,7 +315,7 @@ class UpstreamConnection(Sender):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.state = states.ON_BROKEN[self.state]
         if not self.ready.called:
-            self.ready.errback(BadGateway(reason=f"TLS or connection failed: {reason.value}"))
+            self.ready.errback(BadGateway(reason=f"TLS or connection failed: {cause_of(reason)}"))
         response, decoder = self._response, self._decoder
         if (
             response is not None
@@ -326,7 +328,7 @@ class UpstreamConnection(Sender):
         elif self._outbound is not None:
             stale = self.reused and not self._heard
             error = (StaleConnection if stale else BadGateway)(
-                reason=f"upstream closed early: {reason.type.__name__ if reason.type else ''}"
+                reason=f"upstream closed early: {cause_of(reason)}"
             )
             self._fail(Failure(error))
         self._ticker.unwatch(self)

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from ..deadlines import Ticker
 from ..errors import AddressNotAllowed, BadGateway
-from ..model import Address, Target, VettedTarget
+from ..model import Address, ClientCertificate, Target, VettedTarget
 from ..policy.egress import check_address
 from .attempts import cancelled_next_turn
 from .connection import PoolKey, UpstreamConnection
@@ -45,7 +45,13 @@ class Connector:
         self._ticker = ticker
 
     def connect(
-        self, vetted: VettedTarget, keeper: Pool, key: PoolKey, timeout: float, caller: str = ""
+        self,
+        vetted: VettedTarget,
+        keeper: Pool,
+        key: PoolKey,
+        timeout: float,
+        caller: str = "",
+        certificate: ClientCertificate | None = None,
     ) -> Deferred[UpstreamConnection]:
         """A connection on which TCP and TLS are up.
 
@@ -54,9 +60,10 @@ class Connector:
 
         :param timeout: seconds for DNS, TCP and TLS together.
         :param caller: the caller whose share of the DNS look-ups counts it, beside the route's.
+        :param certificate: is shown to a host that asks for one.
         """
         attempt: Deferred[UpstreamConnection] = Deferred.fromCoroutine(
-            self._connect(vetted, keeper, key, caller)
+            self._connect(vetted, keeper, key, caller, certificate)
         )
         attempt.addTimeout(timeout, self._reactor)
         step = f"connecting to {vetted.target.origin}"
@@ -64,7 +71,12 @@ class Connector:
         return attempt.addErrback(as_upstream_failure, step, CancelledError)
 
     async def _connect(
-        self, vetted: VettedTarget, keeper: Pool, key: PoolKey, caller: str
+        self,
+        vetted: VettedTarget,
+        keeper: Pool,
+        key: PoolKey,
+        caller: str,
+        certificate: ClientCertificate | None,
     ) -> UpstreamConnection:
         target = vetted.target
         addresses = await self.vetted_addresses(vetted, caller)
@@ -75,7 +87,8 @@ class Connector:
             kind = TCP4ClientEndpoint if address.version == 4 else TCP6ClientEndpoint
             endpoint: Any = kind(self._reactor, str(address), target.port)
             if target.scheme == "https":
-                endpoint = wrapClientTLS(self._tls.for_host(target.host), endpoint)
+                creator = self._tls.for_host(target.host, certificate)
+                endpoint = wrapClientTLS(creator, endpoint)
             return cancelled_next_turn(endpoint.connect(factory), self._reactor)
 
         connection: UpstreamConnection = await race(addresses, start, self._reactor)
@@ -88,14 +101,20 @@ class Connector:
             connection.abort()
             raise
 
-    def remember(self, connection: UpstreamConnection, target: Target) -> None:
+    def remember(
+        self,
+        connection: UpstreamConnection,
+        target: Target,
+        certificate: ClientCertificate | None = None,
+    ) -> None:
         """Let the next connection resume the TLS session of *connection*, which had an answer.
 
         In TLS 1.3 the ticket that makes a session resumable comes after the handshake, so that a
         connection without an answer may have none yet (RFC 8446 section 4.6.1).
         """
         if target.scheme == "https":
-            self._tls.for_host(target.host).remember(connection.transport.getHandle())
+            creator = self._tls.for_host(target.host, certificate)
+            creator.remember(connection.transport.getHandle())
 
     async def vetted_addresses(self, vetted: VettedTarget, caller: str = "") -> tuple[Address, ...]:
         """Every address of the target's host, all of which may be reached.

@@ -15,6 +15,7 @@ from ..interfaces import IResolver
 from ..model import Answer
 from .places import PlaceLimits, Places, Share
 from .resolver import NoAddress
+from .tls import cause_of
 
 _LONGEST_TTL = 300.0
 # Seconds for which a name without an address is not asked about again.
@@ -178,7 +179,7 @@ class SharedLookups:
 
 
 def as_upstream_failure(failure: Failure, step: str, *kept: type[Exception]) -> Failure:
-    """A foreign failure as one of ours, with its type's name and without its text.
+    """A foreign failure as one of ours, with its type's name, or what OpenSSL says of it.
 
     :param step: what failed, such as ``"DNS look-up of api.example.com"``.
     :param kept: the types of failures that stay as they are; ours do.
@@ -187,5 +188,4 @@ def as_upstream_failure(failure: Failure, step: str, *kept: type[Exception]) -> 
         return failure
     if failure.check(TimeoutError):
         return Failure(UpstreamTimeout(reason=f"{step} took too long"))
-    kind = failure.type.__name__ if failure.type else "unknown"
-    return Failure(BadGateway(reason=f"{step} failed: {kind}"))
+    return Failure(BadGateway(reason=f"{step} failed: {cause_of(failure)}"))

@@ -1,4 +1,4 @@
-"""The head of an outbound request as bytes; here the secrets of its headers become bytes. Pure."""
+"""The head of an outbound request as bytes; here its secrets become bytes. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ def serialise_head(outbound: OutboundRequest) -> bytes:
     :raises ValueError: a name, a value or the path would break out of its line.
     """
     target = outbound.target.target
+    sealed = outbound.request_target
+    path = target.path_and_query.encode("ascii") if sealed is None else sealed.reveal()
     lines = [
-        b"%s %s HTTP/1.1" % (outbound.method, target.path_and_query.encode("ascii")),
+        b"%s %s HTTP/1.1" % (outbound.method, path),
         b"Host: " + target.authority.encode("ascii"),
     ]
     for name, value in outbound.headers:

@@ -131,7 +131,7 @@ class DaemonTests(TestCase):
         for arguments, words in (
             (["-n", "naap-proxy", "--config", self.config(_CONFIG % taken)], ("cannot listen",)),
             (["naap-proxy", "--config", "/nonexistent.toml"], ("cannot read",)),
-            (["naap-proxy", "--app", f"{name}:s"], ("could use the keys in forward_headers",)),
+            (["naap-proxy", "--app", f"{name}:s"], ("could use the keys of this route",)),
             (["naap-proxy", "--demo", "--port", str(taken)], ("cannot listen", str(taken))),
         ):
             self.refused(self.twistd(*arguments, environ=path), *words)

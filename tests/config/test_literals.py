@@ -40,6 +40,22 @@ class LiteralTests(SynchronousTestCase):
         )
         self.assertEqual(list(literal_keys(kept)), [])
 
+    def test_query(self) -> None:
+        """A parameter that a key's name has; a version is plain text."""
+        written = 'forward_query = { key = "sk-canary", api-version = "2024-10-21", v = "1" }'
+        config = config_of(proxy=proxy(written))
+        self.assertEqual(list(literal_keys(config)), ["proxy[0].forward_query.key"])
+        kept = config_of(proxy=proxy('forward_query = { key = "${env:KEY}" }'))
+        self.assertEqual(list(literal_keys(kept)), [])
+
+    def test_hosts(self) -> None:
+        """Of a single host."""
+        written = 'hosts = { "a.example.com" = { forward_headers = { X-Api-Key = "sk-canary" } } }'
+        config = config_of(proxy=proxy('allowed_hosts = ["a.example.com"]', written))
+        self.assertEqual(
+            list(literal_keys(config)), ['proxy[0].hosts."a.example.com".forward_headers.X-Api-Key']
+        )
+
     def test_key(self) -> None:
         """The option ``key`` by its own name, once; from the environment it is none."""
         more = 'forward_headers = { X-Auth-Token = "sk-canary" }'

@@ -43,11 +43,11 @@ class ProvidedTests(SynchronousTestCase):
     def test_defaults(self) -> None:
         """The provider's where the route does not say; the route's own first."""
         route = self.route(provider="anthropic", key=KEY)
-        self.assertEqual(route.target, "https://api.anthropic.com")
+        self.assertEqual(route.target.written, "https://api.anthropic.com")
         self.assertEqual((route.timeout, route.body_limit), (600.0, 32 * 1024 * 1024))
         self.assertEqual(self.key_in(route, "x-api-key"), KEY.encode())
         own = self.route(provider="anthropic", timeout="5s", target="https://a.example")
-        self.assertEqual((own.timeout, own.target), (5.0, "https://a.example"))
+        self.assertEqual((own.timeout, own.target.written), (5.0, "https://a.example"))
         self.assertEqual(own.body_limit, 32 * 1024 * 1024)
 
     def test_headers_add_up(self) -> None:

@@ -110,7 +110,7 @@ class ExampleTests(SynchronousTestCase):
     def test_every_option(self) -> None:
         """``naap-proxy init`` shows every option of a file, and no other."""
         every = {each.key for each in reference.every_option() if each.in_file}
-        self.assertEqual(every - set(re.findall(r"\b([a-z_]+) = ", example_config())), set())
+        self.assertEqual(every - set(re.findall(r"\b([a-z0-9_]+) = ", example_config())), set())
         lines = re.findall(r"^(?:#\s*)?([a-z_]+) = ", example_config(), re.MULTILINE)
         self.assertEqual(set(lines) - every, set())
 
@@ -120,9 +120,10 @@ class ExampleTests(SynchronousTestCase):
         for index, line in enumerate(lines):
             if re.match(r"# [a-z_]+ = ", line) and not line.startswith(NEEDING):
                 text = "\n".join([*lines[:index], line[2:], *lines[index + 1 :]])
-                config = parse_config(text, environ={"OPENAI_API_KEY": "sk-1234567890"})
+                config = parse_config(text, environ=KEYS)
                 self.assertTrue(config.proxy, line)
 
 
+KEYS = {"OPENAI_API_KEY": "sk-1234567890", "MAPS_KEY": "AIza-1234567890"}
 #: They need a file, a variable or another option.
-NEEDING = ("# ca_file", "# database_url", "# master_key")
+NEEDING = ("# ca_file", "# client_", "# database_url", "# master_key")

@@ -1,6 +1,7 @@
 """``${env:X}`` and ``${file:path}``: one Secret, and reasons that never hold a value."""
 
 import os
+from base64 import b64encode
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -8,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.model import UserKeyHeader
 from naap_twisted.options import secrets
 from naap_twisted.options.values import Flaws, Surroundings
+from naap_twisted.secret import Secret
 
 CANARY = "sk-canary-9f2"
 
@@ -53,6 +55,28 @@ class ResolveTests(SecretsCase):
         self.assertEqual(secret.reveal_parts(), (CANARY.encode(), b"from-file"))
         self.assertEqual(secrets.resolve("plain", self.around).reveal_parts(), ())
 
+    def test_again(self) -> None:
+        """What a file has a part in can be read again, from wherever the process has gone."""
+        path = self.write("key", b"from-file\n")
+        relative = Surroundings(Path(os.path.relpath(self.directory)), {"KEY": CANARY})
+        secret = secrets.resolve("${env:KEY} ${file:key}", relative)
+        self.assertEqual(secret.files, (path,))
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir("/")
+        self.write("key", b"another")
+        self.assertEqual(secret.read_again().reveal(), f"{CANARY} another".encode())
+        self.assertEqual(secret.read_again().files, (path,))
+        self.assertEqual(secrets.resolve("${env:KEY}", self.around).files, ())
+
+    def test_again_in_a_header(self) -> None:
+        """What could not stand in a header at the start can not later."""
+        self.write("key")
+        secret = secrets.header_value("${file:key}", self.around)
+        self.write("key", "k\u00e9y".encode())
+        assert isinstance(secret, Secret)
+        with self.assertRaises(ValueError):
+            secret.read_again()
+
     def test_refused(self) -> None:
         """Unset, empty, unknown and malformed pieces are refused; no reason holds a value."""
         table = [
@@ -87,6 +111,74 @@ class ResolveTests(SecretsCase):
         around = Surroundings(self.directory, {"A": "${env:B}", "B": CANARY})
         error = self.assertRaises(ValueError, secrets.resolve, "${env:A}", around)
         self.assertIn("secret from env:A is a variable's name", str(error))
+
+
+class BasicTests(SecretsCase):
+    """``${basic:...}``: a user and a password in base64 (RFC 7617)."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.write("pass", b"pa55 w\xc3\xb6rd:x\n")
+        self.write("a:b", b"user-in-file")
+        environ = {**self.around.environ, "USER": "AC0123456789", "COLON": "a:b", "TAB": "a\tb"}
+        self.around = Surroundings(self.directory, {**environ, "LITERAL": "$NAME"})
+
+    def test_pairs(self) -> None:
+        """Each half from a place of its own, or empty; colons in a password and a file's path."""
+        table = [
+            ("${basic:env:USER:env:KEY}", b"AC0123456789:" + CANARY.encode()),
+            ("${basic:env:KEY:}", CANARY.encode() + b":"),
+            ("${basic::env:KEY}", b":" + CANARY.encode()),
+            ("${basic:env:USER:file:pass}", b"AC0123456789:pa55 w\xc3\xb6rd:x"),
+            ("${basic:file:a:b:env:KEY}", b"user-in-file:" + CANARY.encode()),
+            ("${basic:file:a:b:file:a:b}", b"user-in-file:user-in-file"),
+            ("${basic:file:a:b:}", b"user-in-file:"),
+        ]
+        for template, pair in table:
+            secret = secrets.resolve(f"Basic {template}", self.around)
+            self.assertEqual(secret.reveal(), b"Basic " + b64encode(pair), template)
+            self.assertEqual(secret.source, template[2:-1])
+            self.assertIn(pair, secret.reveal_parts())
+            self.assertIn(b64encode(pair), secret.reveal_parts())
+            self.assertNotIn(CANARY, repr(secret))
+
+    def test_parts(self) -> None:
+        """A password is a secret by itself; the user is one where there is no password."""
+        both = secrets.resolve("${basic:env:USER:env:KEY}", self.around).reveal_parts()
+        self.assertIn(CANARY.encode(), both)
+        self.assertNotIn(b"AC0123456789", both)
+        alone = secrets.resolve("${basic:env:KEY:}", self.around).reveal_parts()
+        self.assertIn(CANARY.encode(), alone)
+
+    def test_sources(self) -> None:
+        """Each place of a secret by itself."""
+        for template in ("${basic:env:USER:env:KEY}", "${env:USER}.${env:KEY}", "${env:KEY}"):
+            source = secrets.resolve(template, self.around).source
+            wanted = ["env:USER", "env:KEY"] if "USER" in template else ["env:KEY"]
+            self.assertEqual(secrets.sources_of(source), wanted)
+        self.assertEqual(secrets.sources_of("basic:env:KEY:"), ["env:KEY"])
+        self.assertEqual(secrets.sources_of("config"), ["config"])
+
+    def test_refused(self) -> None:
+        """What no pair can be made of; no reason holds a value."""
+        form = "not of the form ${basic:env:USER:env:PASSWORD}"
+        table = [
+            *((f"${{basic:{text}}}", form) for text in ("", ":", "env:USER", "USER:PASS", "::")),
+            *((f"${{basic:{text}}}", form) for text in ("env:USER:PASS", "env:a b:", "file::")),
+            ("${basic:env:COLON:env:KEY}", "user from env:COLON has a colon"),
+            ("${basic:env:USER:env:NONE}", "environment variable NONE is not set"),
+            ("${basic:env:EMPTY:env:KEY}", "environment variable EMPTY is empty"),
+            ("${basic:env:USER:env:EMPTY}", "environment variable EMPTY is empty"),
+            ("${basic:env:USER:file:none}", "No such file"),
+            ("${basic:env:USER:env:LINES}", "control character"),
+            ("${basic:env:USER:env:LITERAL}", "secret from env:LITERAL is a variable's name"),
+        ]
+        for template, reason in table:
+            error = self.assertRaises(ValueError, secrets.resolve, template, self.around)
+            self.assertIn(reason, str(error), template)
+            self.assertNotIn(CANARY, str(error))
+        error = self.assertRaises(Flaws, secrets.resolve, "${basic:env:A:env:B}", self.around)
+        self.assertEqual(len(error.flaws), 2)
 
 
 class FileTests(SecretsCase):

@@ -212,6 +212,30 @@ BAD_SECRETS += (
 )
 
 
+GRANT = {"token_url": "https://id.example/t", "client_id": "me", "client_secret": "${env:SECRET}"}
+BAD_TOKEN_URLS = ("", "id.example", "ftp://a/", "https://u:p@a.example/", "https://a.example/#f", 3)
+BAD_GRANTS: tuple[Any, ...] = (3, True, "https://id.example/t", [], {}, *STRANGE)
+BAD_GRANTS += tuple({**GRANT, "token_url": url} for url in BAD_TOKEN_URLS)
+BAD_GRANTS += tuple(
+    {**GRANT, "client_secret": value} for value in BAD_SECRETS if value != "k\u00e9y"
+)
+BAD_GRANTS += tuple({**GRANT, "client_id": value} for value in ("", " ", "${env:NO_SUCH}", 3))
+BAD_GRANTS += ({**GRANT, "auth": "post"}, {**GRANT, "scope": ["a"]}, {**GRANT, "audience": 3})
+BAD_GRANTS += ({**GRANT, "secret": "x"}, {**GRANT, "client_secret": "$SECRET"})
+PLACE = {"region": "eu-west-1", "service": "bedrock"}
+KEYS = {"access_key": "AKIDEXAMPLE", "secret_key": "${env:SECRET}"}
+BAD_SIGNERS: tuple[Any, ...] = (3, True, [], {}, "bedrock", "a b:c", "json:no_such", "json:__doc__")
+BAD_SIGNERS += ("no_such_module:x", *STRANGE)
+BAD_SIGNERS += tuple(
+    {"aws_sigv4": value}
+    for value in (
+        *(3, "bedrock", [], {}, PLACE, KEYS, {**PLACE, "access_key": "AKIDEXAMPLE"}),
+        *({**PLACE, **KEYS, "profile": "x"}, {**PLACE, **KEYS, "region": "EU west"}),
+        *({**PLACE, **KEYS, "service": ""}, {**PLACE, **KEYS, "secret_key": ""}),
+        *({**PLACE, **KEYS, "session_token": value} for value in BAD_SECRETS),
+    )
+)
+GOOD_SIGNERS = ("json:loads", {"aws_sigv4": {**PLACE, **KEYS}})
 BAD_URLS = ("", "id.example", "ftp://a/", "http://", "https://u:p@a/", "https://a/#f", 3, True, [])
 
 
@@ -281,6 +305,10 @@ def _others() -> Iterator[Row]:
     yield from _lists("upstream.dns_servers", "9.9.9.9", BAD_DNS, empty=True)
     yield from _lists("upstream.allow_networks", "127.0.0.1/32:9100", BAD_NETWORKS, empty=True)
     yield from _rows("upstream.ca_file", False, ("no-such.pem", "/", 3, True, []))
+    for section in ("upstream", "proxy"):
+        for key in ("client_cert", "client_key"):
+            yield from _rows(f"{section}.{key}", False, ("no-such.pem", "/", 3, True, []))
+            yield from _rows(f"{section}.{key}", True, ("",))
     yield from _rows(
         "redis.url", False, ("hunter2", "http://h", "redis://", "redis://h/x", 3, True)
     )
@@ -338,6 +366,15 @@ def _routes() -> Iterator[Row]:
         "http://a.example.com/",
     ):
         yield Row("proxy.target", value, True, (("proxy.allowed_hosts", None),))
+    for piece in ("${env:NO_SUCH}", "${env:EMPTY}", "${env:UMLAUT}", "${env:SLASH}", "${x}", "${"):
+        value = f"https://a.example.com/{piece}/v1"
+        yield Row("proxy.target", value, False, (("proxy.allowed_hosts", None),))
+    for value in ("https://${env:SECRET}/", "https://a.example.com/?k=${env:SECRET}"):
+        yield Row("proxy.target", value, False, (("proxy.allowed_hosts", None),))
+    value = "https://a.example.com/s/${env:SECRET}/bot${env:COLON}"
+    yield Row("proxy.target", value, True, (("proxy.allowed_hosts", None),))
+    value = "http://a.example.com/s/${env:SECRET}"  # a key over plain http
+    yield Row("proxy.target", value, False, (("proxy.allowed_hosts", None),))
     own = (("proxy.allowed_hosts", None), ("upstream.allow_networks", ["10.0.0.0/8"]))
     for value in ("http://ollama:11434", "http://app", "http://my_api:8000/v1", "http://a_b.c"):
         yield Row("proxy.target", value, False, own[:1])
@@ -380,6 +417,12 @@ def _routes() -> Iterator[Row]:
     good = {"from": "Location", "to": "X-WHIP-Resource"}
     yield from _lists("proxy.expose_headers", good, [*pairs, "Location", 3, DAY], empty=True)
     yield from _headers()
+    yield from _query()
+    yield from _hosts()
+    yield from _rows("proxy.oauth2", False, BAD_GRANTS)
+    yield from _rows("proxy.oauth2", True, (GRANT, {**GRANT, "scope": "a b", "auth": "body"}))
+    yield from _rows("proxy.sign", False, BAD_SIGNERS)
+    yield from _rows("proxy.sign", True, GOOD_SIGNERS)
     yield from _rows("proxy.errors", False, ("", "raw", "Envelope", 3, True, [], *STRANGE))
     yield from _rows("proxy.errors", True, ("envelope", "passthrough"))
     yield from _rows("proxy.resource_policy", True, ("same-origin", "cross-origin"))
@@ -404,11 +447,58 @@ def _headers() -> Iterator[Row]:
     yield from _rows(place, False, [{"Authorization": value} for value in BAD_SECRETS])
     yield from _rows(place, False, [{"X-Key": KEY, "x-key": KEY}, {"A": KEY, "B": KEY, "a": KEY}])
     yield from _rows(place, False, (3, True, "Bearer", [], ["Authorization"], DAY))
+    bad = ("env:SECRET", "env:NO_SUCH:", "env:SECRET:env:EMPTY", "env:COLON:", ":", "SECRET:", "")
+    yield from _rows(place, False, [{"Authorization": f"Basic ${{basic:{text}}}"} for text in bad])
+    good = ("env:SECRET:", ":env:SECRET", "env:SECRET:env:COLON")
+    yield from _rows(place, True, [{"Authorization": f"Basic ${{basic:{text}}}"} for text in good])
     yield from _rows(
         place, False, [{"Authorization": "${user_key:daydream}"}, {"A": "${user_key:}"}]
     )
     yield from _rows(place, False, [{"x-target-url": KEY}, {"X-Target-URL": "${env:SECRET}"}])
     yield from _rows(place, True, [{}, {"Authorization": f"Bearer {KEY}"}, {"X": "${env:SECRET}"}])
+
+
+def _query() -> Iterator[Row]:
+    place = "proxy.forward_query"
+    yield from _rows(place, False, [{name: KEY} for name in ("", " ", "a\nb", "a\x00")])
+    yield from _rows(place, False, [{"key": value} for value in BAD_SECRETS if value != "k\u00e9y"])
+    yield from _rows(place, False, [{"key": "${user_key:daydream}"}, {"key": "${env:UMLAUT}"}])
+    twins = ({"key": KEY, "KEY": KEY}, {"api-key": KEY, "api_key": KEY}, {"a b": KEY, "a.b": KEY})
+    yield from _rows(place, False, twins)
+    yield from _rows(place, False, (3, True, "key", [], ["key"], DAY))
+    yield from _rows(place, True, [{}, {"key": "${env:SECRET}", "api-version": "2024-10-21"}])
+    texts = ({"city": "Z\u00fcrich am See"}, {"filter[a]": "1", "filter": "2"})
+    yield from _rows(place, True, texts)
+
+
+def _hosts() -> Iterator[Row]:
+    place, host = "proxy.hosts", "api.example.com"
+    headers = {"forward_headers": {"Authorization": "Bearer ${env:SECRET}"}}
+    query = {"forward_query": {"key": "${env:SECRET}"}}
+    for name in ("", "*.example.com", ".example.com", "https://a.example.com", "a b", "a/b", KEY):
+        yield Row(place, {name: headers}, False)
+    yield from _rows(place, False, [{"other.example.com": headers}, {host: headers, "com": query}])
+    yield from _rows(place, False, [{host: value} for value in (3, "x", [], {"headers": {}}, DAY)])
+    yield from _rows(place, False, [{host: {"forward_headers": {"Host": KEY}}}])
+    yield from _rows(place, False, [{host: {"forward_headers": {"A": "${env:NO_SUCH}"}}}])
+    yield from _rows(place, False, [{host: {"forward_headers": {"A": "${user_key:daydream}"}}}])
+    yield from _rows(place, False, [{host: {"forward_headers": {"x-target-url": KEY}}}])
+    yield from _rows(place, False, [{host: {"forward_query": {"a": KEY, "A": KEY}}}])
+    yield from _rows(place, False, [{host: headers, "API.example.com": query}, 3, "x", [], DAY])
+    yield from _rows(place, True, [{}, {host: {}}, {host: {**headers, **query}}, {host: query}])
+    yield from _rows(place, True, [{"API.EXAMPLE.com.": headers}])
+    below = ("proxy.allowed_hosts", ["*.example.com"])
+    yield Row(place, {"api.example.com": headers}, True, (below,))
+    yield Row(place, {"example.com": headers}, False, (below,))
+    networks = ("upstream.allow_networks", ["127.0.0.1/32", "::1/128"])
+    loopback = ("proxy.allowed_hosts", ["127.0.0.1", "::1", "localhost"])
+    for name in ("127.0.0.1", "::1", "[::1]", "localhost"):
+        yield Row(place, {name: headers}, True, (networks, loopback))
+    pinned = ("proxy.target", "https://api.example.com/v1")
+    yield Row(place, {host: headers}, False, (pinned, ("proxy.allowed_hosts", None)))
+    plain = ("proxy.allowed_schemes", ["http"])
+    yield Row(place, {host: headers}, False, (plain,), "proxy.allowed_schemes")
+    yield Row(place, {host: headers}, False, (("server.listen", ["tcp:0"]),), "proxy.authorize")
 
 
 def _together() -> Iterator[Row]:
@@ -430,7 +520,16 @@ def _together() -> Iterator[Row]:
     yield Row("proxy.target_url_header", "X-WHIP-URL", False, (target, follows))
     yield Row("proxy.allowed_hosts", None, False)
     headers = ("proxy.forward_headers", {"Authorization": KEY})
+    query = ("proxy.forward_query", {"key": "${env:SECRET}"})
     networks = ("upstream.allow_networks", ["127.0.0.1/32"])
+    yield Row("proxy.oauth2", GRANT, False, (headers,))
+    yield Row("proxy.sign", GOOD_SIGNERS[1], False, (headers,))
+    yield Row("proxy.sign", GOOD_SIGNERS[0], True, (headers, ("proxy.oauth2", None)))
+    yield Row("proxy.sign", GOOD_SIGNERS[1], False, (("proxy.oauth2", GRANT),))
+    plain = {**GRANT, "token_url": "http://127.0.0.1/t"}
+    yield Row("proxy.oauth2", plain, False)
+    yield Row("proxy.oauth2", plain, True, (networks,))
+    yield Row("proxy.allowed_schemes", ["http"], False, (("proxy.oauth2", GRANT),))
     for schemes, good in ((["http"], False), (["https", "http"], False), (["https"], True)):
         yield Row("proxy.allowed_schemes", schemes, good, (headers,))
     yield Row("proxy.allowed_schemes", ["http"], True, (headers, networks))
@@ -443,6 +542,9 @@ def _together() -> Iterator[Row]:
     ):
         yield Row("server.listen", [listen], True)
         yield Row("server.listen", [listen], good, (headers,), "proxy.authorize")
+        yield Row("server.listen", [listen], good, (query,), "proxy.authorize")
+        plain = ("proxy.forward_query", {"api-version": "2024-10-21"})
+        yield Row("server.listen", [listen], True, (plain,))
         yield Row("server.listen", [listen], True, (headers, ("proxy.authorize", "anyone")))
     yield Row("proxy.path", "/healthz", False, (("server.base_path", ""),))
     yield Row("proxy.path", "/healthz", False, (("server.base_path", "/"),))
@@ -462,7 +564,13 @@ def _unknown() -> Iterator[Row]:
 
 
 ROWS = (*_server(), *_others(), *_auth(), *_routes(), *_together(), *_unknown())
-ENVIRON = {"SECRET": KEY, "EMPTY": " "}
+ENVIRON = {
+    "SECRET": KEY,
+    "EMPTY": " ",
+    "COLON": "a:b",
+    "UMLAUT": "k\u00e9y-of-nobody",
+    "SLASH": "a/b",
+}
 #: What every row changes: by place, as Python has it.
 BASE: dict[str, Any] = {
     "server.name": "ai",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from urllib.parse import unquote_to_bytes
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -15,6 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.errors import ConfigError, InvalidTarget
 from naap_twisted.model import Target
 from naap_twisted.policy.target import MAX_QUERY, MAX_URL, PinnedBase, parse_target
+from naap_twisted.secret import Secret
 
 from ..target_vectors import ACCEPTED, BAD_BASES, ESCAPES, PATHS, REFUSED, REMAINDERS
 
@@ -118,6 +120,79 @@ class ParseTargetTests(SynchronousTestCase):
             return
         self.assertEqual(parse_target(target.url.encode("ascii")), target)
         self.assertTrue(1 <= target.port <= 65535)
+
+
+class SecretBaseTests(SynchronousTestCase):
+    """A base with secrets in its path."""
+
+    def base(self, url: str, *values: str) -> PinnedBase:
+        secrets = [Secret(value, f"env:{number}") for number, value in enumerate(values)]
+        return PinnedBase.parse(url, secrets)
+
+    def test_join(self) -> None:
+        """A target has the secret only once it is opened, and shows its source."""
+        url = "https://Hooks.example.com/s/${env:A}/b${env:B}"
+        for closing in ("", "/"):
+            pinned = self.base(url + closing, "canary-1", "canary:2=")
+            for rest in ("/x%2Fy?q=${", "?q=1"):
+                target = pinned.join(rest.encode().replace(b"${", b"1"))
+                rest = rest.replace("${", "1")
+                self.assertEqual(target.host, "hooks.example.com")
+                real = f"/s/canary-1/bcanary:2={closing if rest[0] == '?' else ''}{rest}"
+                self.assertEqual(pinned.opened(target.path_and_query), real)
+                self.assertNotIn("canary", target.url + repr(pinned))
+                self.assertIn("/s/${env:A}/b${env:B}", pinned.shown(target))
+            self.assertEqual(pinned.shown(pinned.base), url + closing)
+
+    def test_beside(self) -> None:
+        """What is not below the base has none of its secrets."""
+        pinned = self.base("https://a.example/s/${env:A}", "canary-1")
+        for path in ("/", "/s", "/s/[redacted]x", "/x?/s/[redacted]"):
+            self.assertEqual(pinned.opened(path), path)
+        plain = PinnedBase.parse("https://a.example/s")
+        self.assertEqual(plain.opened("/s/x"), "/s/x")
+
+    def test_within(self) -> None:
+        """An upstream's URL, which holds the secret, becomes one that does not."""
+        pinned = self.base("https://a.example/s/${env:A}", "canary-1")
+        target = pinned.within(parse_target(b"https://a.example/s/canary-1/x?y"))
+        self.assertEqual(target, pinned.join(b"/x?y"))
+        for url in (b"https://a.example/s/canary-10", b"https://a.example/s", b"https://a.example"):
+            error = self.assertRaises(InvalidTarget, pinned.within, parse_target(url))
+            self.assertNotIn("canary", error.reason)
+            self.assertIn("${env:A}", error.reason)
+
+    def test_other_secrets(self) -> None:
+        """A base that is made again of other secrets has them, and is judged again."""
+        pinned = self.base("https://a.example/s/${env:A}", "canary-1")
+        again = evolve(pinned, secrets=(Secret("canary-2"),))
+        self.assertEqual(again.opened(again.join(b"/x").path_and_query), "/s/canary-2/x")
+        self.assertRaises(ValueError, evolve, pinned, secrets=(Secret("a/b"),))
+
+    def test_values(self) -> None:
+        """A value is one piece of a segment; no message holds it."""
+        url = "https://a.example/s/${env:A}"
+        for odd in '/?#% \\;[]<>|^`{}"\u00e9':
+            error = self.assertRaises(ConfigError, self.base, url, f"canary{odd}b")
+            self.assertNotIn("canary", str(error), odd)
+        for value in (".", ".."):
+            self.assertRaises(ConfigError, self.base, url, value)
+        self.assertRaises(ConfigError, self.base, "https://a.example/${env:A}${env:B}", ".", ".")
+        self.base("https://a.example/bot${env:A}/x", "..")
+        self.base("https://a.example/${env:A}${env:B}", "bot", "123456:AB-cd_e~f.g!$&'()*+,=@")
+
+    def test_places(self) -> None:
+        """Neither scheme, host nor port, nor a query or fragment, is a secret's place."""
+        for url in (
+            *("${env:A}://a.example/", "https://${env:A}/", "https://a.${env:A}.example/"),
+            *("https://a.example:${env:A}/", "https://a.example${env:A}", "https://${env:A}"),
+            *("https://a.example/?key=${env:A}", "https://a.example/#${env:A}"),
+            *("https://a.example?${env:A}", "https://a.example/x?y=/${env:A}", "${env:A}"),
+        ):
+            error = self.assertRaises(ConfigError, self.base, url, "8443")
+            self.assertIn("may stand in the path only", str(error), url)
+        error = self.assertRaises(ConfigError, self.base, "https://a.example/${env:A}?q", "x")
+        self.assertIn("has no query", str(error))
 
 
 class PinnedBaseTests(SynchronousTestCase):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import ip_network
+from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -11,6 +13,8 @@ from naap_twisted.errors import HostNotAllowed, PortNotAllowed, SchemeNotAllowed
 from naap_twisted.headers import PASSED
 from naap_twisted.model import AllowedNetwork, RateLimit, RouteCors, Timeouts
 from naap_twisted.policy.target import parse_target
+from naap_twisted.route.compiled import compile_again
+from tests.keys.memory import MemoryKeyStore
 
 HOSTS = {"allowed_hosts": ["api.example.com"]}
 PINNED = {"target": "https://api.example.com/v1"}
@@ -235,6 +239,37 @@ class Compiled(SynchronousTestCase):
         self.assertEqual(route(**HOSTS, forward_headers=values).injects, ("Authorization", "X-Key"))
         self.assertEqual(route(**HOSTS, forward_headers=lambda r: {}).injects, ("(callable)",))
 
+    def test_injects_everywhere(self):
+        """In a query, in the base's path, for single hosts; each name once, plain text never."""
+        key = Secret("sk-canary")
+        query = {"key": key, "api-version": "2024-10-21"}
+        table = {"forward_headers": {"X-Key": key}, "forward_query": {"token": key}}
+        headers = {"X-Key": key}
+        hosts = {"b.example.com": table, "api.example.com": {}}
+        compiled = route(
+            allowed_hosts=["*.example.com"],
+            forward_headers=headers,
+            forward_query=query,
+            hosts=hosts,
+        )
+        self.assertEqual(compiled.injects, ("X-Key", "key", "token"))
+        plain = {"api-version": "2024-10-21"}
+        self.assertEqual(route(**HOSTS, forward_query=plain).injects, ())
+        self.patch(os, "environ", {**os.environ, "HOOK": "canary-hook"})
+        pinned = create_external_proxy(target="https://api.example.com/${env:HOOK}").route
+        self.assertEqual(pinned.injects, ("target",))
+        self.assertNotIn("canary", repr((compiled, pinned)))
+
+    def test_user_keys_of_a_host(self):
+        """A store is needed, and asked for that host only."""
+        table = {"forward_headers": {"X-Key": "${user_key:daydream}"}}
+        compiled = route(**HOSTS, hosts={"api.example.com": table})
+        self.assertTrue(compiled.needs_keys)
+        keyed = compiled.with_keys(MemoryKeyStore())
+        self.assertIsNone(keyed.injection.forward)
+        self.assertIsNotNone(keyed.hosts["api.example.com"].forward)
+        self.assertFalse(route(**HOSTS, forward_headers={"A": "sk-canary"}).needs_keys)
+
     def test_repr_shows_no_key(self):
         """A route in a log or traceback gives no key away."""
         compiled = route(**HOSTS, forward_headers={"Authorization": "Bearer sk-123456789"})
@@ -284,3 +319,19 @@ class Compiled(SynchronousTestCase):
         cors = route(**PINNED, pass_headers=["X-A"]).cors
         self.assertEqual(cors.allow_headers, ())
         self.assertEqual(cors.allow_patterns, (*PASSED, "X-Stainless-*", "OpenAI-Beta", "X-A"))
+
+
+class AgainTests(SynchronousTestCase):
+    def test_other_secrets(self) -> None:
+        """A route compiled again sends the new secret, and guards the one before, too."""
+        files = (Path("key"),)
+        options = [
+            create_external_proxy(
+                **PINNED, forward_headers={"X-Key": Secret(text, files=files)}
+            ).options
+            for text in ("first-of-two-keys", "second-of-two-keys")
+        ]
+        route = compile_again(options[1], options[0])
+        self.assertEqual(route.injection.headers, ((b"X-Key", Secret("second-of-two-keys")),))
+        for text in (b"first-of-two-keys", b"second-of-two-keys"):
+            self.assertEqual(route.guard.clean(text), b"[redacted]")

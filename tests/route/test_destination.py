@@ -1,8 +1,12 @@
 """Which URL a request is for; the spine's tests have the refusals one by one."""
 
+import os
+from base64 import urlsafe_b64decode
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.route import destination as targets
+from naap_twisted.secret import Secret
 from tests.spine import make_spine
 
 
@@ -46,6 +50,41 @@ class TargetsTests(SynchronousTestCase):
             spine.path = location[:-1]
             gone = spine.ask("DELETE", target=None, headers=(), body=None)
             self.assertEqual(gone.error, (404, "NOT_FOUND"))
+
+    def test_sessions_of_a_route_with_a_query(self):
+        """A Location that repeats the route's parameter gets it once, from the server."""
+        key = {"key": Secret("canary-key")}
+        spine = make_spine(content_type="application/sdp", forward_query=key)
+        spine.upstream.code = 201
+        sdp = [("Content-Type", "application/sdp")]
+        for location in ("/s/1", "/s/1?KEY=old", "/s/1?key=canary-key"):
+            spine.path = "/api/v1/x"
+            spine.upstream.headers = [("Location", location)]
+            spine.path = spine.ask(headers=sdp, body=b"v=0").header("Location")
+            self.assertEqual(spine.ask("DELETE", target=None, headers=(), body=None).code, 201)
+            self.assertEqual(spine.sent.uri, "/s/1?key=canary-key")
+
+    def test_sessions_below_a_secret(self):
+        """A Location with the base's secret in it works, and has it neither for page nor token."""
+        self.patch(os, "environ", {**os.environ, "HOOK": "canary-hook"})
+        base = {"target": "https://api.example.com/s/${env:HOOK}"}
+        spine = make_spine(content_type="application/sdp", **base)
+        sdp = [("Content-Type", "application/sdp")]
+        for location, path in (
+            ("/s/canary-hook/1?a", "/s/canary-hook/1?a"),
+            ("https://api.example.com/s/canary-hook/1", "/s/canary-hook/1"),
+            ("/beside/1", "/beside/1"),
+        ):
+            spine.path = "/api/v1/x"
+            spine.upstream.code, spine.upstream.headers = 201, [("Location", location)]
+            answer = spine.ask(target=None, headers=sdp, body=b"v=0")
+            self.assertNotIn("canary", repr(answer.headers))
+            spine.path = answer.header("Location")
+            token = spine.path.rpartition("/")[2]
+            self.assertNotIn(b"canary", urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+            spine.upstream.code = 200
+            self.assertEqual(spine.ask("DELETE", target=None, headers=(), body=None).code, 200)
+            self.assertEqual(spine.sent.uri, path)
 
     def test_pinned(self):
         """What follows the mount's path follows the base's; an encoded mount is no mount."""

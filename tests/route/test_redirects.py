@@ -11,7 +11,8 @@ from naap_twisted.model import OutboundRequest, Timeouts
 from naap_twisted.policy.egress import EgressPolicy
 from naap_twisted.policy.target import PinnedBase, parse_target
 from naap_twisted.route import redirects
-from naap_twisted.route.redirects import MOST_HOPS, Hops, send_and_follow
+from naap_twisted.route.redirects import MOST_HOPS, Hops, Trail, send_and_follow
+from naap_twisted.route.scrub import Guard
 from naap_twisted.secret import Secret
 
 POLICY = EgressPolicy(["a.example", "b.example"])
@@ -66,9 +67,8 @@ class FollowTests(SynchronousTestCase):
         self.sender = Sender(*answers)
         vetted = POLICY.vet(parse_target(b"https://a.example/whip?x=1"))
         outbound = OutboundRequest(method, vetted, headers, body, timeouts or Timeouts())
-        return Deferred.fromCoroutine(
-            send_and_follow(self.sender, outbound, Hops(POLICY, pinned, beyond))
-        )
+        trail = Trail(Hops(POLICY, pinned, beyond), Guard(headers))
+        return Deferred.fromCoroutine(send_and_follow(self.sender, outbound, trail))
 
     def urls(self):
         return [outbound.target.target.url for outbound in self.sender.sent]

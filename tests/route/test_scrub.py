@@ -58,6 +58,19 @@ class GuardTests(SynchronousTestCase):
             self.assertEqual(GUARD.clean_cut(said), said)
 
 
+class JoinedTests(SynchronousTestCase):
+    def test_joined(self):
+        """The secrets of both, whichever is the shorter; headers that are public stay so."""
+        guard = Guard([(b"X-Key", Secret("canary-of-the-route"))])
+        fields = [(b"Accept", Secret("text/html-of-all")), (b"A", Secret("canary-3"))]
+        more = guard.beside(Secret("canary-of-one-request"), injected=fields)
+        text = b"canary-of-the-route canary-of-one-request canary-3 text/html-of-all"
+        self.assertEqual(more.clean(text), b"[redacted] [redacted] [redacted] text/html-of-all")
+        self.assertEqual(guard.clean(text).count(b"[redacted]"), 1)
+        self.assertFalse(Guard().beside())
+        self.assertEqual(Guard().beside(injected=fields).clean(b"canary-3"), b"[redacted]")
+
+
 class ScrubberTests(SynchronousTestCase):
     def test_across_pieces(self) -> None:
         """Wherever a body is cut, the secret is found and nothing else changes."""
@@ -264,3 +277,16 @@ class InjectedHeaders(SynchronousTestCase):
         guard = self.guard(A="2023-06", B="Bearer short")
         self.assertEqual(guard.clean(b"2023-06 short"), b"2023-06 short")
         self.assertEqual(guard.clean(b"Bearer short"), b"[redacted]")
+
+
+class BesideTests(SynchronousTestCase):
+    def test_both(self):
+        """A wider guard finds what the first one does, and more; the first stays as it was."""
+        wider = GUARD.beside(Secret("other-key-of-eight"), Secret("v2"))
+        for guard, cleaned in (
+            (GUARD, b"[redacted] other-key-of-eight"),
+            (wider, b"[redacted] [redacted]"),
+        ):
+            self.assertEqual(guard.clean(KEY + b" other-key-of-eight"), cleaned)
+        self.assertFalse(wider.holds(b"version v2"))
+        self.assertTrue(Guard().beside(Secret("other-key-of-eight")))

@@ -1,9 +1,12 @@
 """Lines for the start and for ``check``."""
 
+import os
+
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.secret import Secret
 from naap_twisted.server.cautions import as_root
 
 KEY = {"Authorization": "Bearer sk-canary"}
@@ -36,6 +39,62 @@ class RouteTests(SynchronousTestCase):
         """What callers can reach that is not public."""
         (line,) = self.cautions(host="127.0.0.1", networks=["10.0.0.0/8"])
         self.assertIn("not public: 10.0.0.0/8", line)
+
+
+class SharedTests(SynchronousTestCase):
+    """Keys that several hosts get."""
+
+    A, B, BELOW = "a.example.com", "b.example.com", "*.example.org"
+
+    def shared(self, *allowed, tables=None, **route):
+        """The cautions of a route on loopback."""
+        self.patch(os, "environ", {**os.environ, "ONE": "canary-one", "TWO": "canary-two"})
+        reactor = MemoryReactorClock()
+        server = create_plugin_server("s", host="127.0.0.1", require_auth=False, reactor=reactor)
+        hosts = {host: {"forward_headers": table} for host, table in (tables or {}).items()}
+        server.mount("/a", create_external_proxy(allowed_hosts=allowed, hosts=hosts, **route))
+        lines = server.cautions()
+        self.assertNotIn("canary", "".join(lines))
+        return lines
+
+    def test_two_hosts(self):
+        """Named by its source, with the hosts, wherever it stands."""
+        one = "Bearer ${env:ONE}"
+        for route in (
+            {"forward_headers": {"Authorization": one}},
+            {"forward_query": {"key": "${env:ONE}"}},
+            {"forward_headers": {"A": "Basic ${basic:env:ONE:}"}},
+            {"tables": {self.A: {"A": one}, self.B: {"B": "${env:ONE}.${env:TWO}"}}},
+            {"forward_headers": {"A": one}, "tables": {self.A: {"B": one}}},
+        ):
+            (line,) = self.shared(self.A, self.B, **route)
+            for word in ("/api/v1/a: env:ONE goes to ", self.A, self.B, "hosts"):
+                self.assertIn(word, line)
+
+    def test_every_host_below(self):
+        """Who gets a name below the domain gets the key."""
+        (line,) = self.shared(self.BELOW, forward_headers={"A": "${env:ONE}"})
+        self.assertIn("env:ONE goes to every host of *.example.org", line)
+        tables = {"x.example.org": {"A": "${env:ONE}"}}
+        self.assertEqual(self.shared(self.BELOW, tables=tables), [])
+
+    def test_without_a_source(self):
+        """A key in code is known by its value, and told by its header's name."""
+        (line,) = self.shared(self.A, self.B, forward_headers={"X-Key": Secret("canary-key")})
+        self.assertIn("the value of X-Key goes to", line)
+        (line,) = self.shared(self.A, self.B, forward_headers={"Authorization": "Bearer canary"})
+        self.assertIn("the value of Authorization goes to", line)
+
+    def test_fine(self):
+        """One host, keys of its own for each, plain text, a callable."""
+        one, two = {"A": "${env:ONE}"}, {"A": "${env:TWO}"}
+        self.assertEqual(self.shared(self.A, forward_headers=one), [])
+        self.assertEqual(self.shared(self.A, self.B, tables={self.A: one, self.B: two}), [])
+        own = {"forward_headers": two, "tables": {self.A: one}}
+        self.assertEqual(self.shared(self.A, self.B, **own), [])
+        plain = {"forward_headers": {"X-Version": "2"}, "forward_query": {"v": "2024-10-21"}}
+        self.assertEqual(self.shared(self.A, self.B, self.BELOW, **plain), [])
+        self.assertEqual(self.shared(self.A, self.B, forward_headers=lambda request: one), [])
 
 
 class FrontTests(SynchronousTestCase):

@@ -260,12 +260,15 @@ class InitTests(CliCase):
         for line in cli.example_config().splitlines():
             key = line.removeprefix("# ").partition(" = ")[0]
             option = line.startswith("# ") and " = " in line and key.isidentifier()
-            lines.append(line.removeprefix("# ") if option and key != "ca_file" else line)
+            files = ("ca_file", "client_cert", "client_key")
+            lines.append(line.removeprefix("# ") if option and key not in files else line)
         text = "\n".join(lines)
         environ = {
             "OPENAI_API_KEY": "sk-test",
+            "MAPS_KEY": "AIza-123456",
             "NAAP_MASTER_KEY": new_master_key(),
             "DATABASE_URL": "postgresql://h/d",
+            "CLIENT_SECRET": "of-the-client",
         }
         config = parse_config(text, environ=environ)
         self.assertEqual(config.proxy[0].pass_headers, ("OpenAI-Organization",))

@@ -4,7 +4,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.start.describe import describe
-from tests.config.support import config_of, proxy
+from tests.config.support import ENVIRON, config_of, proxy
 
 
 class DescribeTests(SynchronousTestCase):
@@ -27,6 +27,23 @@ class DescribeTests(SynchronousTestCase):
         other = "\n".join(describe(config_of()))
         self.assertNotIn("sessions", other)
         self.assertNotIn("redirects", other)
+
+    def test_keys(self) -> None:
+        """In every place, each by its source."""
+        table = '{ forward_headers = { A = "Basic ${basic:env:KEY:}" } }'
+        keys = (
+            'forward_query = { key = "${env:KEY}", api-version = "2024-10-21" }',
+            f'hosts = {{ "api.openai.com" = {table} }}',
+        )
+        text = "\n".join(describe(config_of(proxy=proxy(*keys))))
+        self.assertIn("injected query     key (from env:KEY), api-version (from config)", text)
+        source = "forward_headers.A (from basic:env:KEY:)"
+        self.assertIn(f"keys of a host     api.openai.com: {source}", text)
+        target = "https://hooks.example.com/services/${env:KEY}"
+        pinned = config_of(proxy=f'[[proxy]]\npath = "/a"\ntarget = "{target}"')
+        text += "\n".join(describe(pinned))
+        self.assertIn(f"pinned to          {target}", text)
+        self.assertNotIn(ENVIRON["KEY"], text)
 
     def test_admin(self) -> None:
         """Where the admin port is, if there is one."""

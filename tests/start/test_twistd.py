@@ -112,7 +112,7 @@ class MakeTests(ServiceCase):
             (f"{name}:APP", "has no APP"),
             ("json:dumps", "a function, not a PluginServer"),
             ("no_such_module:server", "cannot import no_such_module"),
-            (f"{name}:opened", "could use the keys in forward_headers"),
+            (f"{name}:opened", "could use the keys of this route"),
         ):
             options = self.options("--app", reference)
             ended = self.assertRaises(SystemExit, service.makeService, options)

@@ -3,6 +3,7 @@
 import json
 
 import treq
+from attrs import evolve
 from treq.testing import StubTreq
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
@@ -146,6 +147,15 @@ class ThroughTreq(SynchronousTestCase):
         """It can stand where an upstream stands."""
         verify_protocol(IUpstream, self.upstream)
         self.assertIsNone(self.successResultOf(self.upstream.close()))
+
+    def test_request_target(self):
+        """A target with a key in it takes the place of the page's."""
+        sealed = evolve(outbound(b"GET", url_path="/v1"), request_target=Secret("/v1?key=k"))
+        done = self.upstream.send(sealed)
+        self.stub.flush()
+        content = treq.content(self.successResultOf(done))
+        self.stub.flush()
+        self.assertTrue(json.loads(self.successResultOf(content))["uri"].endswith("/v1?key=k"))
 
     def test_request(self):
         """Method, URL, headers with their secrets, and body arrive."""

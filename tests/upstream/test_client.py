@@ -6,7 +6,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import BadGateway, Unavailable
-from naap_twisted.model import Timeouts
+from naap_twisted.model import ClientCertificate, Timeouts
 from naap_twisted.upstream.client import UpstreamClient, pool_key
 from naap_twisted.upstream.connection import StaleConnection, UpstreamConnection
 from naap_twisted.upstream.pool import Pool, PoolLimits
@@ -26,13 +26,13 @@ class Connector:
         self._client = client
         self.made = []
 
-    def connect(self, target, keeper, key, timeout, caller):
+    def connect(self, target, keeper, key, timeout, caller, certificate):
         connection = UpstreamConnection(self._client.ticker, keeper, key)
         connection.makeConnection(UpstreamTransport())
         self.made.append((connection, timeout))
         return succeed(connection)
 
-    def remember(self, connection, target):
+    def remember(self, connection, target, certificate):
         """Nothing to resume without TLS."""
 
 
@@ -71,6 +71,12 @@ class Sending(SynchronousTestCase):
     def test_key(self):
         """The path is no part of the key."""
         self.assertEqual(pool_key(outbound(url_path="/a")), pool_key(outbound(url_path="/b")))
+        # A certificate of ours keeps a connection apart, beside the user.
+        certificates = ClientCertificate(b"", b""), ClientCertificate(b"", b"")
+        shown = [evolve(outbound(), certificate=each) for each in (*certificates, None)]
+        self.assertEqual(len(set(map(pool_key, shown))), 3)
+        self.assertEqual(pool_key(shown[0]), pool_key(evolve(shown[0], method=b"HEAD")))
+        self.assertNotEqual(pool_key(shown[0]), pool_key(evolve(shown[0], identity="ada")))
 
     def test_own_key(self):
         """A connection that carried one user's own key is no other's, nor a route's."""

@@ -5,13 +5,16 @@ import os
 from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionLost
 from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from naap_twisted.errors import BadGateway, ConfigError
+from naap_twisted.model import ClientCertificate
 from naap_twisted.testing import StaticResolver
 from naap_twisted.upstream.client import UpstreamClient
-from naap_twisted.upstream.tls import TlsContexts
+from naap_twisted.upstream.tls import TlsContexts, cause_of
 from tests.certs import Authority, self_signed
 
 from ..demo.loopback import until
@@ -153,6 +156,26 @@ class Contexts(SynchronousTestCase):
         contexts.for_host("c.example")
         self.assertIs(contexts.for_host("a.example"), first)
         self.assertIsNot(contexts.for_host("b.example"), second)
+
+    def test_kept_per_certificate(self):
+        """Each certificate of ours has a context, and so sessions, of its own; so has none."""
+        contexts = TlsContexts()
+        one, other = (ClientCertificate(*AUTHORITY.client("a.example")) for _ in range(2))
+        made = [contexts.for_host("a.example", each) for each in (one, other, None)]
+        self.assertEqual(len(set(map(id, made))), 3)
+        self.assertIs(contexts.for_host("a.example", one), made[0])
+        self.assertIs(contexts.for_host("a.example", None), made[2])
+
+    def test_causes(self):
+        """OpenSSL's words where it has some; else the kind of failure."""
+        alert = [("SSL routines", "", "tlsv13 alert certificate required")]
+        for error, words in (
+            (SSL.Error(alert), "TLS: tlsv13 alert certificate required"),
+            (SSL.Error(), "TLS: no reason given"),
+            (SSL.Error([]), "TLS: no reason given"),
+            (ConnectionLost(), "ConnectionLost"),
+        ):
+            self.assertEqual(cause_of(Failure(error)), words)
 
     def test_bad_file(self):
         """A ca_file that is missing or no PEM never starts."""

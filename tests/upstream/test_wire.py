@@ -1,5 +1,6 @@
 """An outbound request as bytes."""
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.iweb import UNKNOWN_LENGTH
 
@@ -26,6 +27,12 @@ class Head(SynchronousTestCase):
             b"GET /v1?a=b%20c HTTP/1.1\r\nHost: api.example.com\r\n"
             b"B: 1\r\nAuthorization: Bearer k\r\nA: 2\r\n\r\n",
         )
+
+    def test_request_target(self):
+        """A target with a key in it takes the place of the page's; neither can end the line."""
+        sealed = evolve(outbound(url_path="/v1"), request_target=Secret("/v1?key=k"))
+        self.assertTrue(serialise_head(sealed).startswith(b"GET /v1?key=k HTTP/1.1\r\nHost: "))
+        self.assertNotIn("key=k", repr(sealed))
 
     def test_host(self):
         """The Host names a port that is not the scheme's own, and brackets an IPv6 literal."""

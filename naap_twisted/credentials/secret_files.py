@@ -1,0 +1,143 @@
+"""Secret files that change while the server runs: looked at once a second, beside the requests.
+
+A file is taken only when two looks a second apart saw the same one. So a file that is being written
+in place is not read half way, unless its writer rests for a second; one that is put in its place by
+a rename, as Kubernetes swaps its ``..data`` link, is never half there. What is taken has to pass
+all that a start asks of it; else the old value goes on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from .rereading import files_of, read_again
+
+#: Seconds between two looks.
+PERIOD = 1.0
+
+Look = tuple[object, ...]
+
+
+def look_at(files: tuple[Path, ...]) -> Look:
+    """What tells whether one of *files*, links followed, is another or was changed."""
+    seen: list[object] = []
+    for file in files:
+        try:
+            status = os.stat(file)
+        except OSError as error:
+            seen.append(error.errno)
+            continue
+        # The change time, too: chmod moves no other, and may be what lets a file be read.
+        times = status.st_mtime_ns, status.st_ctime_ns
+        seen.append((status.st_dev, status.st_ino, status.st_size, *times))
+    return tuple(seen)
+
+
+@define(eq=False)
+class _Watched:
+    name: str
+    options: Any = field(repr=False)
+    take: Callable[[Any], None]
+    files: tuple[Path, ...]
+    read: Look
+    last: Look
+    failing: str = ""
+
+    def news(self) -> tuple[Any, str]:
+        """Other options or ``None``, and what is wrong with the files; called in a thread."""
+        now = look_at(self.files)
+        settled, self.last = now == self.last, now
+        if not settled or (now == self.read and not self.failing):
+            return None, self.failing
+        try:
+            options = read_again(self.options)
+        except ValueError as error:
+            return None, str(error)
+        if look_at(self.files) != now:
+            return None, self.failing
+        self.read = now
+        return (None if options is self.options else options), ""
+
+
+class SecretFiles:
+    """Watches the files of every route's secrets.
+
+    :param reactor: has the timer and the threads.
+    """
+
+    _log = Logger()
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self._watched: list[_Watched] = []
+        self._call: Any = None
+        self._running = False
+        self._looking = False
+
+    def watch(self, name: str, options: object, take: Callable[[Any], None]) -> None:
+        """Call *take* with other options when a file behind a secret of *options* has changed.
+
+        :param name: whose options they are, for the log.
+        """
+        files = files_of(options)
+        if files:
+            seen = look_at(files)
+            self._watched.append(_Watched(name, options, take, files, seen, seen))
+            self._later()
+
+    def start(self) -> None:
+        """Look once a second, as soon as there is anything to look at."""
+        self._running = True
+        self._later()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._running = False
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _later(self) -> None:
+        # A timer after each look, so that a file system that hangs holds one thread and no more.
+        if self._running and self._watched and self._call is None and not self._looking:
+            self._call = self._reactor.callLater(PERIOD, self._look)
+
+    def _look(self) -> None:
+        self._call = None
+        self._looking = True
+        pool, watched = self._reactor.getThreadPool(), tuple(self._watched)
+        news: Deferred[Any] = deferToThreadPool(
+            self._reactor, pool, lambda: [(each, *each.news()) for each in watched]
+        )
+        news.addCallback(self._told).addErrback(
+            lambda failure: self._log.failure("Secret files could not be looked at", failure)
+        )
+        news.addBoth(self._looked)
+
+    def _looked(self, _: object) -> None:
+        self._looking = False
+        self._later()
+
+    def _told(self, news: list[tuple[_Watched, Any, str]]) -> None:
+        for each, options, wrong in news:
+            if wrong and wrong != each.failing:
+                self._log.error(
+                    "{name}: the secret stays as it was: {reason}", name=each.name, reason=wrong
+                )
+            each.failing = wrong
+            if options is not None:
+                each.options = options
+                each.take(options)
+                self._log.info(
+                    "{name}: a secret was read again from {files}",
+                    name=each.name,
+                    files=", ".join(map(str, each.files)),
+                )

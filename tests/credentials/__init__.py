@@ -1,0 +1,1 @@
+"""Tests of keys that are made, fetched or renewed."""
