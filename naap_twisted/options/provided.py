@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import evolve
+from attrs import evolve, fields_dict
 
 from ..model import UserKeyHeader
 from ..secret import Secret
@@ -12,6 +12,8 @@ from .provider import KEY, KeyPlace, Provider
 from .read import Problems, read_section
 from .route import RouteOptions
 from .values import Surroundings
+
+_OF_ROUTES = ("path", "provider", "authorize")
 
 
 def over_provider(
@@ -41,6 +43,9 @@ def over_provider(
         # A provider's route has no path of its own.
         if line != "route.path: is missing":
             problems.add(f"{place}.provider", f"{own.provider.name}: {line}")
+    for name in filter(_is_of_routes, own.provider.route):
+        words = "is for a route to say, not for a provider"
+        problems.add(f"{place}.provider", f"{own.provider.name}: route.{name}: {words}")
     for name, example in own.provider.needs.items():
         if not any(given.get(key) for key in (name, "allowed_hosts")):
             problems.add(
@@ -54,8 +59,20 @@ def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]
     """The provider's options of a route that says *given*; who lists hosts pins nothing."""
     listed = "target" if given.get("allowed_hosts") else ""
     return {
-        key: value for key, value in provider.route.items() if key not in given and key != listed
+        key: value
+        for key, value in provider.route.items()
+        if key not in given and key != listed and not _is_of_routes(key)
     }
+
+
+def _is_of_routes(name: str) -> bool:
+    """Whether no provider's file may set the option *name*.
+
+    Such a file comes from others, as data: it reads no secret, imports no code, and does not say
+    who may call.
+    """
+    about = fields_dict(RouteOptions).get(name)
+    return name in _OF_ROUTES or (about is not None and not about.repr)
 
 
 def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:
