@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.errors import ConfigError
 from naap_twisted.model import UserKeyHeader
 from naap_twisted.options.code import read_route
+from naap_twisted.options.provider import parse_provider, provider_names, provider_text
 from naap_twisted.options.route import RouteOptions
 from naap_twisted.options.values import Surroundings
 from naap_twisted.secret import Secret
@@ -69,6 +70,18 @@ class ProvidedTests(SynchronousTestCase):
             words = f"./acme.toml: route.{name}: is for a route to say, not for a provider"
             self.assertIn(words, problem)
 
+    def test_models_are_waited_for(self) -> None:
+        """A model may think for minutes before its first byte, and pause while it streams."""
+        for name in provider_names():
+            known = parse_provider(name, provider_text(name))
+            if not known.usage.limit:
+                continue  # no model
+            with self.subTest(name=name):
+                route = self.route(provider=name, key=KEY, target="https://a.example")
+                self.assertGreaterEqual(route.timeout, 300.0)
+                self.assertGreaterEqual(route.idle_timeout or 300.0, 300.0)
+                self.assertIsNone(route.total_timeout)
+
     def test_headers_add_up(self) -> None:
         """The provider's names are among the usual ones: an option adds, and takes out."""
         given = {"pass_headers": ["X-A", "!anthropic-beta"], "response_headers": ["!request-id"]}
@@ -84,6 +97,15 @@ class ProvidedTests(SynchronousTestCase):
         route = self.route(provider="openai", allowed_hosts=["api.openai.com"])
         self.assertIsNone(route.target)
         self.assertEqual(route.timeout, 600.0)
+
+    def test_either(self) -> None:
+        """A header names the URL, or a base is pinned: what the route says makes the other void."""
+        route = self.route(provider="whip", allowed_hosts=["media.example.com"])
+        self.assertEqual((route.target, route.header), (None, "X-WHIP-URL"))
+        route = self.route(provider="whip", target="https://media.example.com/whip")
+        self.assertIsNone(route.target_url_header)
+        (line,) = self.refused(provider="whip")
+        self.assertIn('target: is missing: WHIP needs it; such as "https://media', line)
 
     def test_key(self) -> None:
         """Text around it as the provider says; a secret, a user's own; beside other headers."""
