@@ -45,7 +45,9 @@ def over_provider(
         # A provider's route has no path of its own.
         if line != "route.path: is missing":
             problems.add(f"{place}.provider", f"{own.provider.name}: {line}")
-    for name in filter(_is_of_routes, own.provider.route):
+    for name, value in own.provider.route.items():
+        if not _is_of_routes(name, value):
+            continue
         words = "is for a route to say, not for a provider"
         problems.add(f"{place}.provider", f"{own.provider.name}: route.{name}: {words}")
     for name, example in own.provider.needs.items():
@@ -66,18 +68,19 @@ def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]
     return {
         key: value
         for key, value in provider.route.items()
-        if key not in given and key not in no_place and not _is_of_routes(key)
+        if key not in given and key not in no_place and not _is_of_routes(key, value)
     }
 
 
-def _is_of_routes(name: str) -> bool:
-    """Whether no provider's file may set the option *name*.
+def _is_of_routes(name: str, value: object) -> bool:
+    """Whether no provider's file may set the option *name* to *value*.
 
     Such a file comes from others, as data: it reads no secret, imports no code, and does not say
     who may call.
     """
     about = fields_dict(RouteOptions).get(name)
-    return name in _OF_ROUTES or (about is not None and not about.repr)
+    refers = isinstance(value, str) and "${" in value
+    return name in _OF_ROUTES or refers or (about is not None and not about.repr)
 
 
 def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:

@@ -69,6 +69,8 @@ class ProvidedTests(SynchronousTestCase):
             (problem,) = self.refused(provider=self.own(f"[route]\n{base}\n{line}"), key=KEY)
             words = f"./acme.toml: route.{name}: is for a route to say, not for a provider"
             self.assertIn(words, problem)
+        name = self.own("[route]\ntarget = 'https://a.example/${env:HOME}'")
+        self.assertIn("route.target: is for a route to say", self.refused(provider=name)[0])
 
     def test_models_are_waited_for(self) -> None:
         """A model may think for minutes before its first byte, and pause while it streams."""
