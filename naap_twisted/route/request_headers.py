@@ -76,6 +76,7 @@ _REASONS = {
     Fate.SET_HERE: "the server sets it",
     Fate.DROPPED: "the route does not pass it, and no preflight allows it",
 }
+_UNDERSCORED = 'no route passes a name with "_", which an upstream may read as "-"'
 
 
 @frozen
@@ -141,6 +142,8 @@ class RequestRewrite:
         line = ""
         if fate is Fate.REFUSED or fate is Fate.DROPPED:
             line = self._line(self._choosing.get(_as_read(name.encode("latin-1", "replace")), name))
+        if fate is Fate.DROPPED and "_" in name:
+            return HeaderVerdict(name, fate, _UNDERSCORED)
         return HeaderVerdict(name, fate, _REASONS[fate], line)
 
     def _fate(self, lower: bytes) -> Fate:

@@ -258,7 +258,7 @@ class MountedProxy(Answering):
             " to pass it on: {line}",
             route=record.route,
             name=verdict.name,
-            line=verdict.line,
+            line=verdict.line or 'spell it with "-" for "_"',
         )
 
     async def _answer(

@@ -109,6 +109,22 @@ class DroppedTests(RefusalTestCase):
         (remedy,) = [event["remedy"] for event in events if "remedy" in event]
         self.assertEqual(remedy, 'to allow it: pass_headers = ["x-new"]')
 
+    async def test_underscores(self):
+        """No line is told that a start would refuse: such a name never passes."""
+        self.start(OK)
+        asked = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x_one",
+        }
+        with capturedLogs() as events:
+            await self.running.ask("POST", PATH, [*self.headers().items(), ("X_One", "1")], b"{}")
+            await self.running.ask("OPTIONS", PATH, asked.items())
+        (line,) = [event["line"] for event in events if "drops the" in event["log_format"]]
+        self.assertEqual(line, 'spell it with "-" for "_"')
+        (remedy,) = [event["remedy"] for event in events if "remedy" in event]
+        self.assertEqual(remedy, "no setting allows it")
+
     async def test_out_of_a_pattern(self):
         """What "!" takes out of a pattern does not go up, nor through a preflight."""
         self.start()
