@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from attrs import evolve, fields_dict
 
+from ..headers import TAKEN_OUT
 from ..model import UserKeyHeader
 from ..secret import Secret
 from .provider import KEY, KeyPlace, Provider
@@ -14,6 +15,8 @@ from .route import RouteOptions
 from .values import Surroundings
 
 _OF_ROUTES = ("path", "provider", "authorize")
+#: Options that add to the usual names, and so to the provider's.
+_ADDING = frozenset(("pass_headers", "response_headers"))
 #: What a route says, and which of its provider's options that makes void.
 _INSTEAD = {"allowed_hosts": "target", "target": "target_url_header"}
 
@@ -56,6 +59,8 @@ def over_provider(
                 f"{place}.{name}", f"is missing: {own.provider.title} needs it; such as {example}"
             )
     inherited = {key: getattr(usual, key) for key in table if hasattr(usual, key)}
+    for key in _ADDING & inherited.keys():
+        inherited[key] = _added(inherited[key], getattr(own, key))
     return _with_key(evolve(own, **inherited), own.provider.key, place, problems)
 
 
@@ -68,7 +73,9 @@ def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]
     return {
         key: value
         for key, value in provider.route.items()
-        if key not in given and key not in no_place and not _is_of_routes(key, value)
+        if (key not in given or key in _ADDING)
+        and key not in no_place
+        and not _is_of_routes(key, value)
     }
 
 
@@ -83,24 +90,31 @@ def _is_of_routes(name: str, value: object) -> bool:
     return name in _OF_ROUTES or refers or (about is not None and not about.repr)
 
 
+def _added(usual: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+    """The provider's names of headers and the route's; the route's "!Name" takes one out."""
+    taken = {name.lower() for name in own if name.startswith(TAKEN_OUT)}
+    return (*(name for name in usual if TAKEN_OUT + name.lower() not in taken), *own)
+
+
 def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:
     if route.key is None:
         return route
     if callable(route.forward_headers):
         problems.add(f"{place}.key", "has no meaning beside a callable that makes the headers")
         return route
-    if where.header.lower() in (name.lower() for name in route.forward_headers):
-        problems.add(
-            f"{place}.key", f"sets {where.header}, as forward_headers does; delete one of them"
-        )
-        return route
-    before, _, after = where.value.partition(KEY)
-    if isinstance(route.key, Secret):
-        if before and route.key.begins_with(before):
+    written = {name.lower() for name in route.forward_headers}
+    made: dict[str, Secret | UserKeyHeader] = {}
+    for header, around in where.places:
+        before, _, after = around.partition(KEY)
+        if header.lower() in written:
+            problems.add(
+                f"{place}.key", f"sets {header}, as forward_headers does; delete one of them"
+            )
+        elif isinstance(route.key, UserKeyHeader):
+            key = route.key
+            made[header] = UserKeyHeader(key.provider, before + key.before, key.after + after)
+        elif before and route.key.begins_with(before):
             problems.add(f"{place}.key", f'begins with "{before}", which the provider puts there')
-            return route
-        value: Secret | UserKeyHeader = route.key.between(before, after)
-    else:
-        key = route.key
-        value = UserKeyHeader(key.provider, before + key.before, key.after + after)
-    return evolve(route, forward_headers={where.header: value, **route.forward_headers})
+        else:
+            made[header] = route.key.between(before, after)
+    return evolve(route, forward_headers={**made, **route.forward_headers})
