@@ -77,6 +77,25 @@ class AccountTests(RefusalTestCase):
         self.assert_refused(answer, 400, "HEADER_NOT_ALLOWED")
         self.assertEqual(self.upstream.connections, 0)
 
+    async def test_connection_takes_no_user_away(self):
+        """Without the user's own Authorization the call would be made with the server's key."""
+        tokens = StaticTokens({"tok-1": User("ada")})
+        self.start(OK, server={"require_auth": True, "authenticator": tokens})
+        self.mount(
+            "/p",
+            target=self.upstream.origin,
+            provider="supabase",
+            key="k" * 20,
+            forward_headers={},
+        )
+        user = {"apikey": "tok-1", "Authorization": "Bearer user", "X-Target-URL": None}
+        answer = await self.post(path=PINNED, **user)
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual(self.upstream.requests[0].values("Authorization"), [b"Bearer user"])
+        answer = await self.post(path=PINNED, **user, Connection="authorization")
+        self.assert_refused(answer, 400, "HEADER_NOT_ALLOWED")
+        self.assertEqual(len(self.upstream.requests), 1)
+
 
 class DroppedTests(RefusalTestCase):
     async def test_once(self):
