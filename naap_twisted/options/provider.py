@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from attrs import Factory, frozen
 
-from ..headers import ACCOUNT_CHOOSING, HeaderPatterns
+from ..headers import ACCOUNT_CHOOSING, PRIVATE, HeaderPatterns
 from ..model import TokenPlace
 from ..spend.model_tokens import TokenMembers
 from . import http_values as http
@@ -221,7 +221,12 @@ def parse_provider(name: str, written: str) -> Provider:
         key: read_section(section, document.get(key, {}), key, values.here(), problems)
         for key, section in _SECTIONS.items()
     }
-    _refuse_passing(read["headers"], problems)
+    _refuse_passing(read["headers"], read["token"], problems)
+    for key in ("title", "variable"):
+        _refuse_odd(plain[key], key, problems)
+    for key, value in (plain["needs"] if isinstance(plain["needs"], dict) else {}).items():
+        _refuse_odd(key, "needs", problems)
+        _refuse_odd(value, "needs", problems)
     _refuse_nested(read["usage"], problems)
     if problems.lines:
         raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
@@ -234,8 +239,18 @@ def _of_type(value: object, wanted: type) -> Any:
     return value
 
 
-def _refuse_passing(headers: ProviderHeaders, problems: Problems) -> None:
+def _refuse_odd(value: object, place: str, problems: Problems) -> None:
+    """Refuse what would not be one line of a terminal, or of a config that is written with it."""
+    if not isinstance(value, str) or not value.isprintable():
+        problems.add(place, "holds something else than printable text")
+
+
+def _refuse_passing(headers: ProviderHeaders, token: CallerToken, problems: Problems) -> None:
     passed = HeaderPatterns(headers.send)
+    private = HeaderPatterns((*PRIVATE, *token.headers))
+    for name in headers.send:
+        if private.covers(name):
+            problems.add("headers.send", f"{name} is the caller's own; only a route may pass it")
     for name in (*ACCOUNT_CHOOSING, *headers.choosing):
         if passed.match(name.encode("ascii")):
             problems.add("headers.send", f"{name} chooses an account; only a route may pass it")

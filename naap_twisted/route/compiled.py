@@ -116,6 +116,11 @@ class Route:
             sealing.refuse_own(target)
         return target
 
+    def keeping(self, token: TokenPlace) -> Route:
+        """This route on a server whose callers may put their tokens at *token*."""
+        names = [name.decode("ascii") for name in token.headers]
+        return evolve(self, request_rewrite=self.request_rewrite.keeping(names)) if names else self
+
 
 def compile_route(written: RouteOptions) -> Route:
     """Build the route of options that were read and judged.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from enum import Enum
 
 from attrs import frozen
@@ -18,6 +19,7 @@ from ..headers import (
     ACCOUNT_CHOOSING,
     CONNECTION_FIELDS,
     KEPT_HERE,
+    PRIVATE,
     HeaderPatterns,
     added,
     is_token,
@@ -74,6 +76,7 @@ _REASONS = {
     Fate.SET_HERE: "the server sets it",
     Fate.DROPPED: "the route does not pass it, and no preflight allows it",
 }
+_UNDERSCORED = 'no route passes a name with "_", which an upstream may read as "-"'
 
 
 @frozen
@@ -112,13 +115,24 @@ class RequestRewrite:
     ) -> None:
         self._yielding = frozenset(name.lower().encode("ascii") for name in yielding)
         self._patterns = HeaderPatterns(patterns)
-        self._verdicts: dict[bytes, bytes] = {}
         self._fixed = fixed
         self._fixed_names = self._names(fixed)
         self._named = tuple(named)
         self._by_name = HeaderPatterns(added(named))
         self._choosing = {name.lower().encode("ascii"): name for name in choosing}
-        self._kept = HeaderPatterns((*KEPT_HERE, *kept))
+        self._keep(kept)
+
+    def _keep(self, names: Sequence[str]) -> None:
+        self._verdicts: dict[bytes, bytes] = {}
+        self._read_here = tuple(names)
+        self._kept = HeaderPatterns((*KEPT_HERE, *names))
+        self._private = HeaderPatterns((*PRIVATE, *names))
+
+    def keeping(self, names: Sequence[str]) -> RequestRewrite:
+        """This rule on a server that reads headers of these *names* itself, on every route."""
+        rule = copy(self)
+        rule._keep((*self._read_here, *names))
+        return rule
 
     def _names(self, injected: HeaderPairs) -> frozenset[bytes]:
         # CGI-like upstreams read "_" as "-": a browser's X-Key must not stand beside our X_Key.
@@ -130,6 +144,8 @@ class RequestRewrite:
         line = ""
         if fate is Fate.REFUSED or fate is Fate.DROPPED:
             line = self._line(self._choosing.get(_as_read(name.encode("latin-1", "replace")), name))
+        if fate is Fate.DROPPED and "_" in name:
+            return HeaderVerdict(name, fate, _UNDERSCORED)
         return HeaderVerdict(name, fate, _REASONS[fate], line)
 
     def _fate(self, lower: bytes) -> Fate:
@@ -140,9 +156,18 @@ class RequestRewrite:
             return Fate.REFUSED
         if lower in _NEVER_PASSED or lower in _FRAMING:
             return Fate.KEPT_HERE
-        if read == lower and self._patterns.match(lower):
+        if read == lower and self._passes(lower):
             return Fate.PASSED
         return Fate.KEPT_HERE if self._kept.match(read) else Fate.DROPPED
+
+    def _passes(self, lower: bytes) -> bool:
+        if self._patterns.lists(lower) or not self._private.match(lower):
+            return self._patterns.match(lower)
+        # "X-Forwarded-*" names what it matches, "X-*" does not.
+        return any(
+            lower.startswith(prefix.lower().encode("ascii")) and self._private.covers(f"{prefix}*")
+            for prefix in self._patterns.prefixes
+        )
 
     def _line(self, name: str) -> str:
         return f"pass_headers = {json.dumps([*self._named, name])}"
@@ -215,6 +240,11 @@ class RequestRewrite:
                 passing.append((lower, name, values))
         for lower, name, values in passing:
             if lower in nominated:
+                if lower in self._choosing:
+                    raise HeaderNotAllowed(
+                        "Connection names a header that chooses the account that is billed",
+                        reason=f"Connection names {self._choosing[lower]}",
+                    )
                 continue
             has_agent = has_agent or lower == b"user-agent"
             has_codings = has_codings or lower == b"accept-encoding"

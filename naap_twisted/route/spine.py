@@ -113,7 +113,7 @@ class MountedProxy(Answering):
     def __init__(self, options: RouteOptions, route: Route, bindings: Bindings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.options = options
-        self.route = route
+        route = self.route = route.keeping(bindings.gate.token)
         self.egress = route.egress(bindings.options.allow_networks)
         beyond = None if route.beyond is None else route.beyond(bindings.options.allow_networks)
         self._hops = Hops(self.egress, route.pinned, beyond)
@@ -156,6 +156,7 @@ class MountedProxy(Answering):
         The secrets of before stay guarded beside the new ones: an upstream may still repeat them.
         """
         keys, route = self._bound.keys, compile_again(options, self.options)
+        route = route.keeping(self._bound.gate.token)
         self.route = route if keys is None else route.with_keys(keys)
         self.options = options
         self._targets = self._targets_of(self.route)
@@ -250,8 +251,6 @@ class MountedProxy(Answering):
 
     def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
-        if name.lower() in self._bound.gate.token.headers:
-            return
         record.dropped += 1
         if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
             return
@@ -262,7 +261,7 @@ class MountedProxy(Answering):
             " to pass it on: {line}",
             route=record.route,
             name=verdict.name,
-            line=verdict.line,
+            line=verdict.line or 'spell it with "-" for "_"',
         )
 
     async def _answer(

@@ -68,6 +68,7 @@ class Plan:
         own = HeaderPatterns(route.allow_patterns)
         # The registry stands first, because the first spelling of a name is the one that stays.
         headers = _unique(CORS_ALLOWED_HEADERS, extra.names, route.allow_headers, own.names)
+        holes = [hole for hole in own.holes if not extra.covers(hole[1:])]
         accepts = {"Accept-Post": route.accept_post, "Accept-Patch": route.accept_patch}
         announced = {
             name: types
@@ -78,7 +79,9 @@ class Plan:
             methods=b", ".join(dict.fromkeys((*route.methods, b"OPTIONS"))),
             headers=_join(headers),
             listed=frozenset(name.lower().encode("ascii") for name in headers),
-            patterns=HeaderPatterns([f"{stem}*" for stem in (*extra.prefixes, *own.prefixes)]),
+            patterns=HeaderPatterns(
+                [f"{stem}*" for stem in (*extra.prefixes, *own.prefixes)] + holes
+            ),
             expose=_join(
                 _unique(("X-Request-ID", "Allow", "Access-Control-Allow-Methods"), announced)
             ),

@@ -68,6 +68,23 @@ class Outbound(SynchronousTestCase):
                     self.assertEqual(values_of(sent, "X-Hop"), [])
                     self.assertEqual(values_of(sent, "X-End"), ["2"])
 
+    def test_connection_takes_no_account_away(self):
+        """The call would act in another account without the header, so it is refused."""
+        for connection in ("Stripe-Account", "close, STRIPE-account"):
+            pairs = [("Connection", connection), ("Stripe-Account", "acct_1")]
+            for order in (1, -1):
+                with self.assertRaises(HeaderNotAllowed):
+                    outbound(pairs[::order], passed=("Stripe-Account",))
+
+    def test_read_here(self):
+        """A header that the server reads is not meant by a pattern, but by its name."""
+        for passed, goes in ((("X-*",), False), (("X-*", "X-Key"), True)):
+            rule = RequestRewrite(passed, named=passed)
+            self.assertIs(rule.explain("X-Key").fate, Fate.PASSED)
+            kept = rule.keeping(["X-Key"])
+            self.assertIs(kept.explain("X-Key").fate, Fate.PASSED if goes else Fate.KEPT_HERE)
+            self.assertIs(kept.explain("X-Other").fate, Fate.PASSED)
+
     def test_injected_wins(self):
         """No spelling of a browser header stands beside or instead of an injected key."""
         for name in ("Authorization", "authorization", "AUTHORIZATION", "aUTHORIZATION"):
@@ -181,7 +198,8 @@ class Fates(SynchronousTestCase):
             with self.subTest(name=name):
                 verdict = self.rewrite()[0].explain(name)
                 self.assertEqual((verdict.name, verdict.fate.value), (name, fate))
-                self.assertEqual(bool(verdict.line), fate in ("refused", "dropped"))
+                helped = fate == "refused" or (fate == "dropped" and "_" not in name)
+                self.assertEqual(bool(verdict.line), helped)
                 if fate == "refused":
                     self.assertRaises(HeaderNotAllowed, self.outbound, name)
                     continue
