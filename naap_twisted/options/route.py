@@ -238,7 +238,9 @@ class RouteOptions:
     )
     redact_bodies: bool = option(flag, "Look for injected keys in JSON and text answers too.")
     allow_networks: tuple[AllowedNetwork, ...] = in_code(
-        http.allow_networks, "Non-public networks that this route may reach."
+        http.allow_networks,
+        "Non-public networks that this route may reach.",
+        instead="upstream.allow_networks",
     )
     logger: Logger | None = in_code(
         values.instance(Logger), "Where failures of this route are told."
