@@ -22,12 +22,17 @@ def of_routes(
     base_path: str,
     listen: Sequence[str],
     networks: Sequence[AllowedNetwork],
+    *,
+    in_front: Sequence[str] = (),
+    asks: bool = True,
 ) -> list[str]:
     """The cautions about routes: internal addresses that are open, keys that anyone can spend.
 
     And what may be meant otherwise: who says whose address it is, a path with the base path twice.
 
     :param networks: the server's ``allow_networks``, which hold for every route.
+    :param in_front: the server's ``trusted_proxies``, which bring callers from other machines.
+    :param asks: whether a request needs a user where its route does not say otherwise.
     """
     routes = [(mount.full_path, mount.proxy) for mount in mounts if mount.proxy]
     opened = {*networks}.union(*(proxy.egress.allow_networks for _, proxy in routes))
@@ -47,12 +52,14 @@ def of_routes(
         for mount in mounts
         if base_path and f"{mount.path}/".startswith(f"{base_path}/")
     ]
+    fronts = f"what stands in front (trusted_proxies: {', '.join(in_front)})" if in_front else ""
+    place = ", ".join(remote) or fronts
     for path, proxy in routes:
-        if remote and proxy.injects and proxy.route.authorize == "anyone":
+        chosen = proxy.route.authorize
+        if place and proxy.injects and (chosen == "anyone" or (chosen is None and not asks)):
             lines.append(
                 f'{path}: authorize = "anyone" and {", ".join(proxy.injects)} injected:'
-                f" whoever reaches {', '.join(remote)} can spend the key; cors_origins binds"
-                " browsers only"
+                f" whoever reaches {place} can spend the key; cors_origins binds browsers only"
             )
         lines += (f"{path}: {line}" for line in _shared(proxy))
     return lines

@@ -302,7 +302,15 @@ class PluginServer(MultiService):
         """What is allowed and its owner should know, one line each: for a start and ``check``."""
         lines = [NOBODY] if self.require_auth and self._authenticator is None else []
         base_path, networks = self.parts.options.base_path, self.config.upstream.allow_networks
-        return [*lines, *of_routes(self.routes(), base_path, self.listen, networks)]
+        lines += of_routes(
+            self.routes(),
+            base_path,
+            self.listen,
+            networks,
+            in_front=self.config.server.trusted_proxies,
+            asks=self.require_auth,
+        )
+        return lines
 
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""
