@@ -7,6 +7,7 @@ code: options of a route, headers, and the places of two keys: the server's, and
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -17,6 +18,7 @@ from attrs import Factory, frozen
 
 from ..headers import ACCOUNT_CHOOSING, HeaderPatterns
 from ..model import TokenPlace
+from ..spend.model_tokens import TokenMembers
 from . import http_values as http
 from . import values
 from .option import option
@@ -27,6 +29,7 @@ MOST_BYTES = 64 * 1024
 #: Stands in a provider's file for the value of the option ``key``.
 KEY = "${key}"
 _OR_A_FILE = 'nor the path of a file, such as "./acme.toml"'
+_MEMBER = re.compile(r"[^.]+(?:\.[^.]+)+")
 
 
 @values.reads_text()
@@ -40,6 +43,13 @@ def _around_key(written: str) -> str:
 def _scheme(written: str) -> str:
     if not written.isalnum() or not written.isascii():
         raise ValueError('is not an authentication scheme such as "Token"')
+    return written
+
+
+@values.reads_text(pattern=_MEMBER.pattern)
+def _reported(written: str) -> str:
+    if _MEMBER.fullmatch(written) is None:
+        raise ValueError('is not the path of a member of an object, such as "usage.input_tokens"')
     return written
 
 
@@ -87,8 +97,8 @@ class ModelUsage:
 
     section: ClassVar[str] = "usage"
 
-    input: tuple[str, ...] = option(values.list_of(values.text, what="members"), "Tokens in.")
-    output: tuple[str, ...] = option(values.list_of(values.text, what="members"), "Tokens out.")
+    input: tuple[str, ...] = option(values.list_of(_reported, what="members"), "Tokens in.")
+    output: tuple[str, ...] = option(values.list_of(_reported, what="members"), "Tokens out.")
     limit: tuple[str, ...] = option(
         values.list_of(values.text, what="members"), "What bounds the output, in the request."
     )
@@ -128,6 +138,13 @@ class Provider:
         """Where a request carries its caller's token."""
         names = tuple(name.encode("ascii") for name in self.token.headers)
         return TokenPlace(names, self.token.scheme.lower().encode("ascii"))
+
+    @property
+    def token_members(self) -> TokenMembers | None:
+        """Where its answers report a model's tokens; ``None`` where the file does not say."""
+        if not self.usage.input and not self.usage.output:
+            return None
+        return TokenMembers.at(self.usage.input, self.usage.output)
 
 
 def _folder() -> Traversable:
@@ -191,6 +208,7 @@ def parse_provider(name: str, written: str) -> Provider:
         for key, section in _SECTIONS.items()
     }
     _refuse_passing(read["headers"], problems)
+    _refuse_nested(read["usage"], problems)
     if problems.lines:
         raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
     return Provider(name, **plain, **read)  # type: ignore[arg-type]
@@ -207,6 +225,15 @@ def _refuse_passing(headers: ProviderHeaders, problems: Problems) -> None:
     for name in (*ACCOUNT_CHOOSING, *headers.choosing):
         if passed.match(name.encode("ascii")):
             problems.add("headers.send", f"{name} chooses an account; only a route may pass it")
+
+
+def _refuse_nested(usage: ModelUsage, problems: Problems) -> None:
+    """Of a report that is read, what stands deeper is not looked for."""
+    reports = {path.rpartition(".")[0] for path in (*usage.input, *usage.output)}
+    for report in sorted(reports):
+        for outer in sorted(reports):
+            if report.startswith(f"{outer}."):
+                problems.add("usage", f"{report} stands inside of {outer}; name members of one")
 
 
 @values.reads_files("str | None", values.TEXT)

@@ -29,6 +29,7 @@ from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase
+from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
 from ..whip import rules as whip
 from .body import BodyPolicy
 from .injection import Injection
@@ -60,6 +61,7 @@ class Route:
         base's path; ``"(callable)"`` where only a callable knows them.
     :ivar guard: looks for all of its keys, but for those that a callable makes.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
+    :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
     :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
@@ -84,6 +86,7 @@ class Route:
     envelope: bool
     session_ttl: float | None
     patch: BodyPolicy
+    tokens: TokenMembers | None
     cors: RouteCors
     egress: PolicyMaker
     beyond: PolicyMaker | None
@@ -141,6 +144,7 @@ def compile_route(written: RouteOptions) -> Route:
         target_url_header=options.header,
         body=body_policy(types),
         patch=body_policy(patch_types),
+        tokens=_tokens(options),
         session_ttl=options.location_ttl if has_sessions else None,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
@@ -167,6 +171,12 @@ def compile_route(written: RouteOptions) -> Route:
         egress=_egress_maker(options, pinned),
         beyond=_beyond_maker(options) if pinned and options.allowed_hosts else None,
     )
+
+
+def _tokens(options: RouteOptions) -> TokenMembers | None:
+    if not options.count_tokens:
+        return None
+    return (options.provider and options.provider.token_members) or USUAL_MEMBERS
 
 
 def _guard(options: RouteOptions) -> Guard:

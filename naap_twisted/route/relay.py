@@ -21,7 +21,7 @@ from ..framing.fields import Fields
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
-from ..spend.model_tokens import ModelTokenMeter
+from ..spend.model_tokens import ModelTokenMeter, TokenMembers
 from ..upstream.beginning import Beginning, discard
 from .error_text import error_text
 from .passage import Passage
@@ -74,13 +74,13 @@ async def relay(
     clock: IReactorTime,
     *,
     redact: bool = False,
-    count_tokens: bool = False,
+    tokens: TokenMembers | None = None,
     locate: Callable[[bytes], bytes] | None = None,
 ) -> None:
     """Carry *response* to the browser, to its end.
 
     :param redact: search JSON and text bodies of successful responses for injected secrets, too.
-    :param count_tokens: read the model's tokens that the response reports into the record.
+    :param tokens: where the response reports the model's tokens, which go into the record.
     :param locate: rewrites the absolute Location.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     :raises UpstreamStatus: an error's body had to be searched and could not be decoded.
@@ -110,10 +110,11 @@ async def relay(
         length = b"%d" % response.length
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
     body = getattr(response, "complete_body", None)
-    if body is not None and scrubber is None and not count_tokens:
+    if body is not None and scrubber is None and tokens is None:
         _finish(request, body)
         return
-    passage = Passage(request, scrubber, _meter(request) if count_tokens else None, inflater)
+    meter = None if tokens is None else _meter(request, tokens)
+    passage = Passage(request, scrubber, meter, inflater)
     if not getattr(response, "body_follows", False):
         # The head goes out now, because a stream's first event may come minutes later.
         request.write(b"")
@@ -263,10 +264,11 @@ def _is_text(fields: Fields) -> bool:
     )
 
 
-def _meter(request: IDownstreamRequest) -> ModelTokenMeter:
+def _meter(request: IDownstreamRequest, members: TokenMembers) -> ModelTokenMeter:
     headers = request.responseHeaders
     content_type = (headers.getRawHeaders(b"content-type") or [b""])[0]
-    return ModelTokenMeter(content_type, encoded=headers.hasHeader(b"content-encoding"))
+    encoded = headers.hasHeader(b"content-encoding")
+    return ModelTokenMeter(content_type, encoded=encoded, members=members)
 
 
 def _set_headers(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:

@@ -297,7 +297,7 @@ class MountedProxy(Answering):
             guard,
             self._bound.clock,
             redact=self.options.redact_bodies,
-            count_tokens=self.options.count_tokens,
+            tokens=route.tokens,
             locate=None if webrtc is None else webrtc.locate(request, response),
         )
 

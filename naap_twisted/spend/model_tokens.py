@@ -1,15 +1,19 @@
 """The model's tokens that an answer reports, read while its bytes pass. Pure.
 
-Read are ``usage`` of a JSON answer and of the events of a stream, in the shapes of OpenAI's chat
-completions and responses and of Anthropic's messages. Nothing but such an object is kept, so that
-neither the length of an answer nor how its bytes are cut decides what is counted.
+Read are objects of a JSON answer and of the events of a stream: those that the provider's file
+names, else those of OpenAI's chat completions and responses and of Anthropic's messages. Nothing
+but such an object is kept, so that neither the length of an answer nor how its bytes are cut
+decides what is counted.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
+
+from attrs import frozen
 
 from ..headers import media_type
 from .json_members import MemberScanner
@@ -19,14 +23,53 @@ ModelTokens = tuple[int, int, int]
 
 _MOST_TOKENS = 1 << 48
 _STREAM = b"text/event-stream"
-# At the top of an answer or a chunk; in the last event of OpenAI's responses; in the first one of
-# Anthropic's messages, whose later events report the rest.
-_PATHS = ((b"usage",), (b"response", b"usage"), (b"message", b"usage"))
-_REPORT = re.compile(rb'"usage"\s*+:\s*+\{')
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _EVENT_END = (b"\n\n", b"\r\n\r\n")
 _DATA = b"data:"
 _Other = TypeVar("_Other", int, None)
+
+
+@frozen
+class TokenMembers:
+    """Where answers report tokens.
+
+    :ivar reports: paths of the objects that have the numbers.
+    :ivar prompt: names of the number of the prompt's tokens in them; the first one there counts.
+    :ivar completion: likewise of the completion's.
+    :ivar mark: what every text with such an object has in it.
+    """
+
+    reports: frozenset[tuple[bytes, ...]]
+    prompt: tuple[str, ...]
+    completion: tuple[str, ...]
+    mark: re.Pattern[bytes]
+
+    @classmethod
+    def at(cls, prompt: Iterable[str], completion: Iterable[str]) -> TokenMembers:
+        """Those at paths such as ``"usage.prompt_tokens"``; a report has a name of its own.
+
+        >>> TokenMembers.at(["usage.tokens.in"], ["usage.tokens.out"]).reports
+        frozenset({(b'usage', b'tokens')})
+        """
+        split = [[path.split(".") for path in paths] for paths in (prompt, completion)]
+        reports = frozenset(
+            tuple(key.encode() for key in keys[:-1]) for paths in split for keys in paths
+        )
+        first, second = (tuple(dict.fromkeys(keys[-1] for keys in paths)) for paths in split)
+        names = b"|".join(sorted({re.escape(report[-1]) for report in reports}))
+        return cls(reports, first, second, re.compile(rb'"(?:%b)"\s*+:\s*+\{' % names))
+
+
+# At the top of an answer or a chunk; in the last event of OpenAI's responses; in the first one of
+# Anthropic's messages, whose later events report the rest.
+USUAL_MEMBERS = TokenMembers.at(
+    [
+        f"{before}usage.{name}"
+        for before in ("", "response.", "message.")
+        for name in ("prompt_tokens", "input_tokens")
+    ],
+    ["usage.completion_tokens", "usage.output_tokens"],
+)
 
 
 class ModelTokenMeter:
@@ -36,10 +79,17 @@ class ModelTokenMeter:
     :param encoded: the answer has a Content-Encoding, so the meter cannot read it.
     """
 
-    def __init__(self, content_type: bytes, *, encoded: bool = False) -> None:
+    def __init__(
+        self,
+        content_type: bytes,
+        *,
+        encoded: bool = False,
+        members: TokenMembers = USUAL_MEMBERS,
+    ) -> None:
         kind = media_type(content_type)
-        self._scanner = MemberScanner(_PATHS, self._take)
-        self._events = _EventData(self._scanner) if kind == _STREAM else None
+        self._members = members
+        self._scanner = MemberScanner(members.reports, self._take)
+        self._events = _EventData(self._scanner, members.mark) if kind == _STREAM else None
         self._reads = not encoded and kind in (_STREAM, b"application/json")
         self._reported = False
         self._prompt = self._completion = 0
@@ -64,18 +114,18 @@ class ModelTokenMeter:
         except (ValueError, RecursionError):
             return
         self._reported = True
-        self._prompt = _number(usage, "prompt_tokens", "input_tokens", otherwise=self._prompt)
-        self._completion = _number(
-            usage, "completion_tokens", "output_tokens", otherwise=self._completion
-        )
+        members = self._members
+        self._prompt = _number(usage, *members.prompt, otherwise=self._prompt)
+        self._completion = _number(usage, *members.completion, otherwise=self._completion)
         self._total = _number(usage, "total_tokens", otherwise=None)
 
 
 class _EventData:
     """Passes the data of server-sent events on to *scanner* (HTML, "Parsing an event stream")."""
 
-    def __init__(self, scanner: MemberScanner) -> None:
+    def __init__(self, scanner: MemberScanner, mark: re.Pattern[bytes]) -> None:
         self._scanner = scanner
+        self._mark = mark
         self._begun = b""  # the beginning of a line, too short to know its field
         self._is_data: bool | None = None  # whether the present line is; None at its beginning
         self._after_cr = False
@@ -87,7 +137,7 @@ class _EventData:
             and self._is_data is None
             and not self._begun
             and data.endswith(_EVENT_END)
-            and not _REPORT.search(data)
+            and not self._mark.search(data)
         ):
             self._after_cr = False
             return  # whole events without a report, which are almost all of them

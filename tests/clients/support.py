@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from functools import lru_cache
@@ -13,15 +16,18 @@ from typing import Any, ClassVar
 from attrs import frozen
 from twisted.internet import reactor
 from twisted.internet.threads import deferToThread
+from twisted.internet.utils import getProcessOutputAndValue
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
 from twisted.web.server import Site
 
 from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.admin.preflight import is_forbidden, unsafe_names
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.model import AllowedNetwork, User
 from naap_twisted.testing import RunningServer
 
-from ..browser.support import PACKAGES, BrowserTestCase, PageServer, lacks, need_packages
+from ..browser.support import PACKAGES, BrowserTestCase, PageServer, lacks, need_packages, until
 from ..browser.support import listen as serve_site
 from .vendor import KEY, TOKEN, Call, Reply, Vendor
 
@@ -36,21 +42,26 @@ class Client:
     :ivar package: its name on PyPI or npm.
     :ivar registry: ``"PyPI"`` or ``"npm"``.
     :ivar in_page: whether a page runs it.
+    :ivar variant: which of the package's clients, where it has several.
     """
 
     package: str
     registry: str = "PyPI"
     in_page: bool = False
+    variant: str = ""
 
 
 class ProviderStage(TestCase):
     """A vendor, and a proxy before it whose route has nothing but *provider* and *key*.
+
+    A test fails where the proxy drops a header that its client sends.
 
     A subclass sets :attr:`client` and :attr:`provider`, and answers calls in :meth:`answer` as
     strictly as the vendor does. The names of its test methods become the table's words.
 
     :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
+    :ivar tokens: what each exchange that ended used of a model.
     """
 
     timeout = 60
@@ -58,6 +69,20 @@ class ProviderStage(TestCase):
     provider: ClassVar[str]
     base_path: ClassVar[str] = ""
     route: ClassVar[dict[str, Any]] = {}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self._dropped: list[str] = []
+        globalLogPublisher.addObserver(self._note)
+        self.addCleanup(self._nothing_dropped)
+
+    def _note(self, event: dict[str, Any]) -> None:
+        if "drops the request header" in str(event.get("log_format")):
+            self._dropped.append(event["name"])
+
+    def _nothing_dropped(self) -> None:
+        globalLogPublisher.removeObserver(self._note)
+        self.assertEqual(self._dropped, [], "headers of the client that no upstream gets")
 
     def answer(self, call: Call) -> Reply:
         """The vendor's answer to *call*."""
@@ -79,7 +104,23 @@ class ProviderStage(TestCase):
         options.setdefault("target", f"http://127.0.0.1:{port}{self.base_path}")
         plugin.mount("/x", create_external_proxy(**options))
         self.running = RunningServer(self, plugin)
+        self._note_tokens()
         self.base = f"{self.running.url}/api/v1/x"
+
+    def _note_tokens(self) -> None:
+        site, self.tokens = self.running.server.site(), []
+        tell = site.exchange_ended
+
+        def ended(request: Any) -> None:
+            tell(request)
+            self.tokens.append(request.record.model_tokens)
+
+        self.patch(site, "exchange_ended", ended)
+
+    async def counted(self) -> Any:
+        """The tokens of the last exchange, once it has ended: in, out and in total."""
+        await until(lambda: self.tokens)
+        return self.tokens[-1]
 
     def origins(self) -> list[str]:
         return ["http://localhost:1"]
@@ -113,14 +154,48 @@ class PythonClientTestCase(ProviderStage):
         return caught.exception
 
 
-class PageClientTestCase(ProviderStage, BrowserTestCase):
-    """A client from npm in a page of another origin, bundled as a site would bundle it.
+class NodeClientTestCase(ProviderStage):
+    """A client from npm, in Node.
 
-    :ivar module: JavaScript of the page's module; what it puts on ``window`` scripts can use.
+    :ivar module: what a script imports.
     """
 
     timeout = 120
     module: ClassVar[str]
+
+    def setUp(self) -> None:
+        need_packages(self.client.package)
+        if shutil.which("node") is None:
+            lacks("node is missing")
+        super().setUp()
+        self.begin()
+
+    async def script(self, body: str) -> Any:
+        """What *body* returns, with ``base`` and ``token``, in a Node of its own."""
+        code = (
+            f"{self.module}\nconst [base, token] = {json.dumps([self.base, TOKEN])};\n"
+            f"const result = await (async () => {{{body}}})();\n"
+            "console.log(JSON.stringify(result ?? null)); process.exit(0);\n"
+        )
+        # A module resolves what it imports from its own folder: PACKAGES is below that one.
+        arguments = ["--input-type=module", "--eval", code]
+        out, err, status = await getProcessOutputAndValue(
+            shutil.which("node"), arguments, dict(os.environ), str(PACKAGES.parent)
+        )
+        self.assertEqual(status, 0, err.decode())
+        return json.loads(out)
+
+
+class PageClientTestCase(ProviderStage, BrowserTestCase):
+    """A client from npm in a page of another origin, bundled as a site would bundle it.
+
+    :ivar module: JavaScript of the page's module; what it puts on ``window`` scripts can use.
+    :ivar refused: headers of the client that no preflight is to allow.
+    """
+
+    timeout = 120
+    module: ClassVar[str]
+    refused: frozenset[str] = frozenset()
 
     def origins(self) -> list[str]:
         return [self.pages.origin]
@@ -134,12 +209,44 @@ class PageClientTestCase(ProviderStage, BrowserTestCase):
         page = "<!doctype html><title>page</title><link rel=icon href=data:,>"
         url = self.pages.text("page", f"{page}<script type=module src=/bundle.js></script>")
         await self.open()
+        await self.browse(lambda page: page.add_init_script(_NOTE_HEADERS))
         await self.browse(lambda page: (page.goto(url), page.wait_for_function("window.ready")))
 
     async def script(self, body: str) -> Any:
         """The result of ``async ([base, token]) => {body}`` in the page."""
         code = f"async ([base, token]) => {{{body}}}"
-        return await self.browse(lambda page: page.evaluate(code, [self.base, TOKEN]))
+        result = await self.browse(lambda page: page.evaluate(code, [self.base, TOKEN]))
+        sent = await self.browse(lambda page: page.evaluate("Object.fromEntries(sentHeaders)"))
+        await self._any_browser_may_send(sent)
+        return result
+
+    async def _any_browser_may_send(self, sent: dict[str, str]) -> None:
+        """A preflight allows every header that the client sets.
+
+        Chromium leaves out a User-Agent that a page sets; Firefox and Safari ask for it.
+        """
+        own = {name: value for name, value in sent.items() if not is_forbidden(name)}
+        asked = ",".join(unsafe_names(own))
+        headers = {
+            "Origin": self.pages.origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": asked,
+        }
+        answer = await self.running.ask("OPTIONS", "/api/v1/x", headers)
+        allowed = (answer.header("Access-Control-Allow-Headers") or "").lower().split(", ")
+        self.assertEqual({*filter(None, asked.split(","))} - {*allowed}, self.refused)
+
+
+# Notes the headers that a client gives to fetch, before the browser takes some of them out.
+_NOTE_HEADERS = """
+window.sentHeaders = new Map();
+const itsOwn = window.fetch;
+window.fetch = (input, init) => {
+  const headers = new Headers(init?.headers ?? input.headers);
+  for (const [name, value] of headers) window.sentHeaders.set(name, value);
+  return itsOwn(input, init);
+};
+"""
 
 
 @lru_cache(maxsize=64)
@@ -177,6 +284,7 @@ __all__ = [
     "TOKEN",
     "Call",
     "Client",
+    "NodeClientTestCase",
     "PageClientTestCase",
     "PythonClientTestCase",
     "Reply",

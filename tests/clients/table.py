@@ -31,13 +31,13 @@ def stages() -> Iterator[type[ProviderStage]]:
                 yield value
 
 
-def versions() -> dict[str, str]:
-    """The pinned version of each package, PyPI's and npm's."""
+def versions() -> dict[tuple[str, str], str]:
+    """The pinned version of each package, by registry and name."""
     lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     pins = (re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])?==(\S+)", line) for line in lines)
-    pinned = {pin[1]: pin[2] for pin in pins if pin}
+    pinned = {("PyPI", pin[1]): pin[2] for pin in pins if pin}
     listed = json.loads(_LOCK.read_text(encoding="utf-8"))["dependencies"]
-    return {**pinned, **listed}
+    return pinned | {("npm", name): version for name, version in listed.items()}
 
 
 def table() -> str:
@@ -50,8 +50,10 @@ def table() -> str:
         ordered = sorted(names, key=lambda name: _ORDER.get(name, name))
         words = ", ".join(name.removeprefix("test_").replace("_", " ") for name in ordered)
         where = "in a page" if client.in_page else "Python" if client.registry == "PyPI" else "Node"
-        package = f"`{client.package}` ({where})"
-        lines.append(f"| {package} | {known[client.package]} | `{stage.provider}` | {words} |")
+        variant = f", {client.variant}" if client.variant else ""
+        package = f"`{client.package}` ({where}{variant})"
+        version = known[client.registry, client.package]
+        lines.append(f"| {package} | {version} | `{stage.provider}` | {words} |")
     return "\n".join(lines) + "\n"
 
 

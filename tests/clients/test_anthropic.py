@@ -116,6 +116,7 @@ class PythonTests(_Anthropic, PythonClientTestCase):
         answer = await self.ask(self.with_client(lambda made: made.messages.create(**QUESTION)))
         self.assertEqual(answer.content[0].text, "Hello, Ada")
         self.assertEqual(answer._request_id, "req_011")
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_stream(self):
         def use(made):
@@ -123,6 +124,7 @@ class PythonTests(_Anthropic, PythonClientTestCase):
                 return "".join(stream.text_stream), stream.get_final_message().usage.output_tokens
 
         self.assertEqual(await self.ask(self.with_client(use)), ("Hello, Ada", 4))
+        self.assertEqual(await self.counted(), (9, 4, 13))
 
     async def test_list(self):
         models = await self.ask(self.with_client(lambda made: list(made.models.list())))

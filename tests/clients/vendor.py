@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterable
+from email import message_from_bytes
 from typing import Any
 
 from attrs import define, field
 from twisted.internet import reactor
+from twisted.internet.defer import CancelledError
 from twisted.internet.task import deferLater
 from twisted.web.http import Request
 from twisted.web.resource import Resource
@@ -20,17 +23,33 @@ TOKEN = "token-of-ada-51d2"
 
 @define
 class Call:
-    """One request as the vendor got it."""
+    """One request as the vendor got it.
+
+    :ivar at: when, in seconds of the monotonic clock.
+    """
 
     method: str
     path: str
     query: str
     headers: dict[str, str]
     body: bytes
+    at: float = field(factory=time.monotonic)
 
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def form(self) -> dict[str, bytes]:
+        """The parts of a multipart body (RFC 7578): those of files as ``name/filename``."""
+        assert "content-encoding" not in self.headers, "a form that nobody reads"
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n"
+        found: dict[str, bytes] = {}
+        for part in message_from_bytes(head.encode() + self.body).get_payload():
+            name = part.get_param("name", header="content-disposition")
+            file = part.get_filename()
+            found[f"{name}/{file}" if file else name] = part.get_payload(decode=True)
+        return found
 
 
 @define
@@ -38,6 +57,7 @@ class Reply:
     """What the vendor answers.
 
     :ivar events: pieces of a streamed body, sent one by one; then *hold* keeps the stream open.
+    :ivar cut: the connection is cut in the answer's place.
     """
 
     status: int = 200
@@ -47,6 +67,7 @@ class Reply:
     events: Iterable[bytes] = ()
     hold: bool = False
     delay: float = 0.0
+    cut: bool = False
 
 
 class Vendor(Resource):
@@ -75,16 +96,18 @@ class Vendor(Resource):
         call = Call(request.method.decode(), path, query, headers, request.content.read())
         self.calls.append(call)
         reply = self.answer(call)
-        ended = request.notifyFinish()
-        ended.addErrback(self._left)
-        deferLater(reactor, reply.delay, self._send, request, reply, ended)
+        sending = deferLater(reactor, reply.delay, self._send, request, reply)
+        sending.addErrback(lambda failure: failure.trap(CancelledError))
+        request.notifyFinish().addErrback(self._left, sending)
         return NOT_DONE_YET
 
-    def _left(self, _: object) -> None:
+    def _left(self, _: object, sending: Any) -> None:
         self.aborts += 1
+        sending.cancel()
 
-    def _send(self, request: Request, reply: Reply, ended: Any) -> None:
-        if request._disconnected:
+    def _send(self, request: Request, reply: Reply) -> None:
+        if reply.cut:
+            request.transport.abortConnection()
             return
         self.paid += reply.status < 300
         request.setResponseCode(reply.status)

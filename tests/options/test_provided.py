@@ -10,6 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.errors import ConfigError
 from naap_twisted.model import UserKeyHeader
 from naap_twisted.options.code import read_route
+from naap_twisted.options.provider import parse_provider, provider_names, provider_text
 from naap_twisted.options.route import RouteOptions
 from naap_twisted.options.values import Surroundings
 from naap_twisted.secret import Secret
@@ -49,6 +50,18 @@ class ProvidedTests(SynchronousTestCase):
         own = self.route(provider="anthropic", timeout="5s", target="https://a.example")
         self.assertEqual((own.timeout, own.target.written), (5.0, "https://a.example"))
         self.assertEqual(own.body_limit, 32 * 1024 * 1024)
+
+    def test_models_are_waited_for(self) -> None:
+        """A model may think for minutes before its first byte, and pause while it streams."""
+        for name in provider_names():
+            known = parse_provider(name, provider_text(name))
+            if not known.usage.limit:
+                continue  # no model
+            with self.subTest(name=name):
+                route = self.route(provider=name, key=KEY, target="https://a.example")
+                self.assertGreaterEqual(route.timeout, 300.0)
+                self.assertGreaterEqual(route.idle_timeout or 300.0, 300.0)
+                self.assertIsNone(route.total_timeout)
 
     def test_headers_add_up(self) -> None:
         """The provider's names are among the usual ones: an option adds, and takes out."""

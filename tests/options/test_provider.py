@@ -70,6 +70,9 @@ class ProviderTests(SynchronousTestCase):
             ("[headers]\nsend = ['OpenAI-*']", "OpenAI-Organization chooses an account"),
             ("[key]\nvalue = 'Bearer'", "key.value: must hold ${key} once"),
             ("[key]\nheader = 'Content-Length'", "key.header: Content-Length belongs"),
+            ("[usage]\ninput = ['tokens']", "usage.input[0]: is not the path of a member"),
+            ("[usage]\noutput = ['usage..a']", "usage.output[0]: is not the path of a member"),
+            ("[usage]\ninput = ['u.a', 'u.b.a']", "usage: u.b stands inside of u"),
             ("[token]\nscheme = 'a b'", "token.scheme: is not an authentication scheme"),
         ):
             with self.subTest(written=written), self.assertRaises(ValueError) as caught:

@@ -18,6 +18,7 @@ from naap_twisted.route.relay import refuse_with, relay, response_fields
 from naap_twisted.route.request_headers import injected_headers
 from naap_twisted.route.response_headers import ResponseRewrite
 from naap_twisted.route.scrub import Guard
+from naap_twisted.spend.model_tokens import USUAL_MEMBERS
 from tests.support import FakeRequest
 
 TARGET = Target("https", "api.example.com", 443, "/v1")
@@ -168,13 +169,11 @@ class Relay(RelayCase):
 
     def test_tokens(self):
         """Read along where asked for, before the browser's end; what passes is the same."""
-        for count, tokens in ((True, (1, 2, 3)), (False, None)):
-            with self.subTest(count=count):
+        for members, tokens in ((USUAL_MEMBERS, (1, 2, 3)), (None, None)):
+            with self.subTest(tokens=tokens):
                 browser = Browser()
                 response = Response(headers=[("Content-Type", "application/json")])
-                carried = relay(
-                    browser, response, TARGET, REWRITE, GUARD, Clock(), count_tokens=count
-                )
+                carried = relay(browser, response, TARGET, REWRITE, GUARD, Clock(), tokens=members)
                 done = Deferred.fromCoroutine(carried)
                 body = b'{"usage": {"prompt_tokens": 1, "completion_tokens": 2}}'
                 response.body.dataReceived(body[:20])

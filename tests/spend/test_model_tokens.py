@@ -6,7 +6,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.spend.model_tokens import ModelTokenMeter
+from naap_twisted.spend.model_tokens import ModelTokenMeter, TokenMembers
 
 CHAT = {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
 RESPONSES = {"usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}}
@@ -29,6 +29,22 @@ class JsonTests(SynchronousTestCase):
         for document in (CHAT, RESPONSES):
             self.assertEqual(read(json.dumps(document).encode()), (3, 4, 7))
         self.assertEqual(read(b'{"usage": {"prompt_tokens": 3}}'), (3, 0, 3))
+
+    def test_members(self) -> None:
+        """Of a provider whose reports stand elsewhere, in an answer and in a stream."""
+        members = TokenMembers.at(
+            ["usage.tokens.input", "delta.usage.tokens.input"], ["usage.tokens.output"]
+        )
+        usage = {"usage": {"billed": {"input": 1}, "tokens": {"input": 3, "output": 4}}}
+        text = json.dumps(usage).encode()
+        self.assertEqual(read(text, members=members), (3, 4, 7))
+        self.assertIsNone(read(json.dumps(CHAT).encode(), members=members))
+        stream = (
+            b'data: {"type": "text"}\n\ndata: ' + json.dumps({"delta": usage}).encode() + b"\n\n"
+        )
+        for step in (1, 30, 10_000):
+            told = read(stream, b"text/event-stream", step, members=members)
+            self.assertEqual(told, (3, 4, 7))
 
     def test_any_split(self) -> None:
         """However the bytes come."""
