@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
+from .. import __version__
 from ..admin.decision import Question, decide
 from ..config import load_config
 from ..errors import BadRequest, ConfigError
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="naap-proxy", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"naap-proxy {__version__}")
     # The status for a config that can't be used; `explain` has not decided anything then.
     parser.set_defaults(run=_print, unfit=REFUSED)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -200,7 +202,10 @@ def config_for(name: str) -> str:
         "[[proxy]]",
         f'path = "/{name}"',
         f'provider = "{name}"   # what it sets: naap-proxy options --provider {name}',
-        *(f"{option} = {example}   # yours" for option, example in known.needs.items()),
+        *(
+            f"{option} = {example}   # an example; write yours, for the key goes there"
+            for option, example in known.needs.items()
+        ),
         *([f'key = "${{env:{known.variable}}}"'] if known.variable else ()),
     ]
     return "\n".join(lines)

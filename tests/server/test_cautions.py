@@ -36,6 +36,19 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(self.cautions(forward_headers=None), [])
         self.assertEqual(self.cautions(authorize=lambda request: True), [])
 
+    def test_taken_in_vain(self):
+        """A name that is taken out and is none of the usual ones, or only inside a prefix."""
+        for option, names, count in (
+            ("pass_headers", ["!Acept"], 1),
+            ("pass_headers", ["!accept", "X-A"], 0),
+            ("response_headers", ["!X-RateLimit-Reset", "!ETag"], 1),
+            ("response_headers", ["!X-RateLimit-*"], 0),
+        ):
+            lines = self.cautions(host="127.0.0.1", **{option: names})
+            self.assertEqual(len(lines), count, lines)
+            for line in lines:
+                self.assertIn(f'/api/v1/a: {option}: "{names[0]}" takes out nothing', line)
+
     def test_in_front(self):
         """Loopback with a proxy in front is the world: said where nobody needs a name."""
         for asks, authorize, count in (
