@@ -241,6 +241,10 @@ class InvalidJson(ProxyError):
     status, code, default = 400, "INVALID_JSON", "Request body is not valid JSON"
 
 
+class InvalidForm(ProxyError):
+    status, code, default = 400, "INVALID_FORM", "Request body is not a form that this route takes"
+
+
 class UnsupportedMediaType(ProxyError):
     status, code, default = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported content type"
 

@@ -56,7 +56,8 @@ KEPT_HERE = (
     *("Upgrade-Insecure-Requests", "Access-Control-Request-*", "Forwarded", "X-Forwarded-*"),
     *("X-Real-IP", "Via", "Date", "From", "Purpose", "X-Requested-With", "Proxy-*", "Expect"),
     *("Host", "Content-Length", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade"),
-    "HTTP2-Settings",
+    # FFmpeg's HTTP client asks every server for titles between the bytes of a web radio.
+    *("HTTP2-Settings", "Icy-MetaData"),
 )
 #: Response headers that every route relays and exposes.
 RELAYED = (

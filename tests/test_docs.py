@@ -228,7 +228,7 @@ class WhipTests(SynchronousTestCase):
         """Its configs are configs."""
         text = (ROOT / "docs" / "whip.md").read_text("utf-8")
         examples = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-        self.assertEqual(len(examples), 2)
+        self.assertEqual(len(examples), 3)
         for example in examples:
             # A user's key needs users, and a store of keys.
             text = '[auth]\nmode = "none"\n' + example.replace("user_key:daydream", "env:KEY")

@@ -45,6 +45,7 @@ TABLE = [
     ("AddressNotAllowed", (), 400, "ADDRESS_NOT_ALLOWED", "invalid_request_error"),
     ("BodyRequired", (), 400, "BODY_REQUIRED", "invalid_request_error"),
     ("InvalidJson", (), 400, "INVALID_JSON", "invalid_request_error"),
+    ("InvalidForm", (), 400, "INVALID_FORM", "invalid_request_error"),
     ("UnsupportedMediaType", (), 415, "UNSUPPORTED_MEDIA_TYPE", "invalid_request_error"),
     ("BodyTooLarge", (), 413, "BODY_TOO_LARGE", "invalid_request_error"),
     ("HeadersTooLarge", (), 431, "HEADERS_TOO_LARGE", "invalid_request_error"),

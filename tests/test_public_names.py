@@ -101,6 +101,7 @@ PROXY = {
     "rate_limit": None,
     "count_tokens": False,
     "location_ttl": 604800.0,
+    "session": None,
     "follow_redirects": False,
     "resource_policy": "same-origin",
     "allow_networks": (),

@@ -17,7 +17,7 @@ from ..wrappers.server_names import parse_host
 from . import values
 
 _METHOD = re.compile(r"[A-Z][A-Z0-9-]*")
-_MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*")
+_MEDIA = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/(?:[a-z0-9][a-z0-9!#$&^_.+-]*|\*)")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 CALLABLE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*", re.ASCII)
 
@@ -106,11 +106,11 @@ def method(written: str) -> str:
 
 @values.reads_text()
 def content_type(written: str) -> str:
-    """``type/subtype`` without parameters, or ``*/*`` for any."""
+    """``type/subtype`` without parameters, ``type/*``, or ``*/*`` for any."""
     parsed = written.lower()
     if parsed != "*/*" and _MEDIA.fullmatch(parsed) is None:
         raise ValueError(
-            'is not a content type such as "application/json" (no parameters), or "*/*"'
+            'is not a content type such as "application/json" (no parameters), "audio/*" or "*/*"'
         )
     return parsed
 

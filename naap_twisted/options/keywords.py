@@ -100,6 +100,7 @@ class RouteKeywords(TypedDict, total=False):
     rate_limit: RateLimit | Mapping[str, float | str] | None
     count_tokens: bool
     location_ttl: float | str
+    session: Mapping[str, object] | None
     follow_redirects: bool
     redact_bodies: bool
     allow_networks: Sequence[AllowedNetwork | str]

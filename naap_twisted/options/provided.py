@@ -13,6 +13,9 @@ from .read import Problems, read_section
 from .route import RouteOptions
 from .values import Surroundings
 
+#: What a route says, and which of its provider's options that makes void.
+_INSTEAD = {"allowed_hosts": "target", "target": "target_url_header"}
+
 
 def over_provider(
     own: RouteOptions,
@@ -51,10 +54,15 @@ def over_provider(
 
 
 def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]:
-    """The provider's options of a route that says *given*; who lists hosts pins nothing."""
-    listed = "target" if given.get("allowed_hosts") else ""
+    """The provider's options of a route that says *given*, without those that have no place there.
+
+    Who lists hosts pins nothing, and below a pinned base no header names the URL.
+    """
+    no_place = {_INSTEAD[key] for key in _INSTEAD if given.get(key)}
     return {
-        key: value for key, value in provider.route.items() if key not in given and key != listed
+        key: value
+        for key, value in provider.route.items()
+        if key not in given and key not in no_place
     }
 
 

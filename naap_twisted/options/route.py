@@ -108,7 +108,8 @@ class RouteOptions:
     )
     content_type: tuple[str, ...] = option(
         one_or_list(http.content_type, what="content types"),
-        "The media type taken, or a list; `*/*` for any. JSON is checked, the rest streams.",
+        "The media type taken, or a list; `audio/*` for a family, `*/*` for any. JSON is checked,"
+        " the rest streams.",
         '"application/sdp"',
         default="application/json",
     )
@@ -229,6 +230,13 @@ class RouteOptions:
     )
     location_ttl: float = option(
         duration, "WHIP: as long a session's `Location` works.", '"7d"', default=DEFAULT_TTL
+    )
+    session: Mapping[str, object] | None = option(
+        optional(values.json_object),
+        "Realtime calls: members of `session` that override the page's, table by table. Every SDP"
+        " offer then leaves as a form of `sdp` and `session`, and no other form is taken. See"
+        " [docs/whip.md](docs/whip.md#pinned-routes).",
+        '{ type = "realtime", model = "gpt-realtime" }',
     )
     follow_redirects: bool = option(
         flag,

@@ -13,6 +13,7 @@ from attrs import frozen
 from ..auth.gate import is_rule
 from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4
 from ..model import AllowedNetwork
+from ..whip.rules import FORM, OFFER
 from .auth import BY_CODE, AuthOptions
 from .read import Problems
 from .route import RouteOptions
@@ -140,6 +141,19 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         lambda route: route.target is None and not route.allowed_hosts,
         "is missing; name each host, or pin the route with target",
         ("target", "provider"),
+    ),
+    Rule(
+        "session",
+        lambda route: route.session and not {OFFER, FORM} & {*route.content_type},
+        "has no meaning on a route that takes neither SDP nor forms; add them to content_type",
+        ("content_type",),
+    ),
+    Rule(
+        "session",
+        # Another parser may take a body of another type for such a form.
+        lambda route: route.session and any(kind.endswith("/*") for kind in route.content_type),
+        "is not looked for in other types, and content_type takes families; name each type there",
+        ("content_type",),
     ),
     *(
         Rule[RouteOptions](

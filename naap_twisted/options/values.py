@@ -7,6 +7,7 @@ the wrong place. What it takes it also tells: as an annotation for code, as JSON
 from __future__ import annotations
 
 import datetime
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -264,6 +265,31 @@ def instance(known: type[T]) -> Kind[T | None]:
         raise expected(f"{article} {known.__name__}", value)
 
     return parse
+
+
+_DEEPEST = 16
+
+
+@reads("Mapping[str, object]", {"type": "object"})
+def json_object(value: object) -> dict[str, object]:
+    """A table that JSON can hold: of text, numbers, true and false, lists and tables."""
+    if not isinstance(value, Mapping):
+        raise expected("a table", value)
+    plain: dict[str, object] = _plain(value, _DEEPEST)
+    return plain
+
+
+def _plain(value: object, depth: int) -> Any:
+    if depth == 0:
+        raise ValueError(f"is nested deeper than {_DEEPEST} levels")
+    if isinstance(value, Mapping):
+        return {text(key): _plain(member, depth - 1) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(member, depth - 1) for member in value]
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if isinstance(value, str | bool | int | float) and finite:
+        return value
+    raise expected("text, a finite number, true, false, a list or a table", value)
 
 
 def table_of(

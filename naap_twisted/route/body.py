@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from attrs import frozen
 from twisted.web.iweb import IBodyProducer
 
 from ..downstream.body import StreamedBody
@@ -20,14 +21,29 @@ ANY_TYPE = "*/*"
 _MUCH = 32 * 1024
 
 
+@frozen
+class BodyRewrite:
+    """Bodies that leave as others.
+
+    :ivar types: media types of those that are read whole for it.
+    :ivar limit: bytes of one.
+    :ivar make: of a body and its Content-Type, what leaves in their place.
+    """
+
+    types: frozenset[bytes]
+    limit: int
+    make: Callable[[bytes, bytes], tuple[bytes, bytes]]
+
+
 class BodyPolicy:
     """The request bodies that a route takes.
 
-    :param content_types: media types, or ``*/*``.
+    :param content_types: media types; ``audio/*`` is every type of audio, ``*/*`` any type.
     :param limit: bytes.
     :param required: whether POST, PUT and PATCH need a body.
     :param resendable: a body that declares no more bytes is read whole instead of streamed, so
         that it can be sent again after a redirect.
+    :param rewrite: ``None`` where every body leaves as it came.
     :param whole: every body is read whole, for it is to be signed.
     """
 
@@ -38,15 +54,19 @@ class BodyPolicy:
         *,
         required: bool,
         resendable: int = 0,
+        rewrite: BodyRewrite | None = None,
         whole: bool = False,
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
         self._required = required
         self._resendable = resendable
+        self._rewrite = rewrite
         self._whole = whole
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
+        ranges = (name.removesuffix(b"*") for name in self._accepted if name.endswith(b"/*"))
+        self._families = tuple(ranges)
         self._named = ", ".join(content_types)
 
     async def open(
@@ -67,7 +87,10 @@ class BodyPolicy:
         if body.length == 0:
             return self._nothing(request)
         content_type = self._check_type(request)
-        is_json = media_type(content_type) in _JSON_TYPES and not self._is_encoded(request)
+        kind, rewrite = media_type(content_type), self._rewrite
+        if rewrite is not None and kind in rewrite.types:
+            return await self._rewritten(request, rewrite, content_type)
+        is_json = kind in _JSON_TYPES and not self._is_encoded(request)
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable or self._whole):
             return StreamedBody(body, self.limit, self._missing(request)), content_type
@@ -79,6 +102,16 @@ class BodyPolicy:
         if is_json:
             check_json(data)
         return data, content_type
+
+    async def _rewritten(
+        self, request: IDownstreamRequest, rewrite: BodyRewrite, content_type: bytes
+    ) -> tuple[bytes | None, bytes | None]:
+        if self._is_encoded(request):
+            raise UnsupportedMediaType("Content-Encoding is not supported: this route reads it")
+        data = request.body.read_all(min(self.limit, rewrite.limit))
+        if not isinstance(data, bytes):
+            data = await data
+        return rewrite.make(data, content_type) if data else self._nothing(request)
 
     def _is_encoded(self, request: IDownstreamRequest) -> bool:
         """Whether a JSON body is in a content coding, and passes unread: the route takes any body.
@@ -93,7 +126,7 @@ class BodyPolicy:
         if named and not self._any:
             shown = named[0].decode("ascii", "replace")[:32]
             raise UnsupportedMediaType(
-                f"Content-Encoding {shown!a} is not supported: this route reads the JSON itself",
+                f"Content-Encoding {shown!a} is not supported: this route reads it itself",
                 # What the server would have taken (RFC 9110 section 15.5.16).
                 headers=((b"Accept-Encoding", b"identity"),),
             )
@@ -114,11 +147,14 @@ class BodyPolicy:
 
     def _check_type(self, request: IDownstreamRequest) -> bytes:
         values = request.requestHeaders.getRawHeaders(b"content-type") or []
-        if len(values) == 1 and (self._any or media_type(values[0]) in self._accepted):
+        if len(values) == 1 and (self._any or self._takes(media_type(values[0]))):
             return bytes(values[0])
         if self._any and not values:
             return b"application/octet-stream"
         raise UnsupportedMediaType(f"Content-Type must be {self._named}")
+
+    def _takes(self, kind: bytes) -> bool:
+        return kind in self._accepted or kind.startswith(self._families)
 
 
 def check_json(data: bytes) -> None:

@@ -32,6 +32,7 @@ from ..policy.target import PinnedBase
 from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
 from ..whip import rules as whip
 from .body import BodyPolicy
+from .calls import call_rewrite
 from .injection import Injection
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
@@ -142,7 +143,7 @@ def compile_route(written: RouteOptions) -> Route:
         own_methods=_methods(written if pinned else options),
         pinned=pinned,
         target_url_header=options.header,
-        body=body_policy(types),
+        body=body_policy(types, rewrite=call_rewrite(options.session) if options.session else None),
         patch=body_policy(patch_types),
         tokens=_tokens(options),
         session_ttl=options.location_ttl if has_sessions else None,

@@ -89,7 +89,7 @@ class Routes(HeadResource):
         endpoint = f"{path} {' '.join(mount.methods)}".strip()
         self._route(path, mount, endpoint, mount.methods, branch=branch)
         if mount.has_sessions and not branch:
-            below = f"{path}/{SEGMENT}/<token>"
+            below = f"{path}/{SEGMENT}/<path:session>"
             self._route(below, mount, f"{endpoint} session", SESSION_METHODS, branch=False)
         self.mounts.append(mount)
 

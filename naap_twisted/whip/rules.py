@@ -9,6 +9,8 @@ from ..model import ExposeHeader
 #: Media types of an offer and of what a PATCH brings (RFC 9725 sections 4.2 and 4.3).
 OFFER = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
+#: The form in which OpenAI's endpoint for calls takes an offer and the call's session.
+FORM = "multipart/form-data"
 #: Methods of a session's Location beside OPTIONS. WHIP gives GET no meaning; endpoints may.
 SESSION_METHODS = ("PATCH", "DELETE", "GET")
 #: Request headers of WHIP clients that a page's preflight has to ask for. The entity-tag of a PATCH

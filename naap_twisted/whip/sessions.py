@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -19,6 +20,8 @@ from .rules import OFFER, SESSION_METHODS
 #: The segment between a route's path and a token; it hides a pinned upstream's path of its name.
 SEGMENT = "whip-session"
 METHODS = (*(method.encode("ascii") for method in SESSION_METHODS), b"HEAD")
+
+_NAME = re.compile(rb"[A-Za-z0-9_-][A-Za-z0-9._~-]{0,127}")
 
 
 class WebRtcSessions:
@@ -49,10 +52,12 @@ class WebRtcSessions:
         """
         if not self.holds(request):
             return None
-        token, now = request.uri[len(self._prefix) :], self._clock()
-        user = _user_of(request)
+        token, slash, name = request.uri[len(self._prefix) :].partition(b"/")
+        user, now = _user_of(request), self._clock()
         try:
             url = verify(self._key.open(), token, user=user, route=self._path, now=now)
+            if slash + name != _named(url):
+                raise BadToken("its name is another session's")
             return parse_target(url, underscores=True)
         except BadToken as error:
             raise NotFound("No such session", reason=f"Location: {error}") from None
@@ -80,7 +85,7 @@ class WebRtcSessions:
         expires = int(self._clock() + self._ttl)
         user = _user_of(request)
         token = sign(self._key.open(), url, user=user, route=self._path, expires=expires)
-        return bytes(request.outer) + self._prefix + token
+        return bytes(request.outer) + self._prefix + token + _named(url)
 
     def relays_error(self, request: IDownstreamRequest, response: IResponse) -> bool:
         """Whether an upstream's 4xx or 5xx goes out unchanged although the route wraps errors.
@@ -91,6 +96,17 @@ class WebRtcSessions:
             return True
         types = response.headers.getRawHeaders(b"content-type") or [b""]
         return media_type(types[0]) == OFFER.encode("ascii")
+
+
+def _named(url: bytes) -> bytes:
+    """The slash and the session's name that follow a token; nothing where *url* ends in no name.
+
+    Clients of OpenAI's take the last segment of a Location for the call's id, which other requests
+    and the page's own server need.
+    """
+    path = b"".join(url.partition(b"?")[0].split(b"/", 3)[3:])
+    name = path.rpartition(b"/")[2]
+    return b"/" + name if _NAME.fullmatch(name) else b""
 
 
 def _user_of(request: IDownstreamRequest) -> str | None:

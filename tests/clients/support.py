@@ -19,6 +19,7 @@ from twisted.internet.threads import deferToThread
 from twisted.internet.utils import getProcessOutputAndValue
 from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import TestCase
+from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from naap_twisted import create_external_proxy, create_plugin_server
@@ -39,8 +40,8 @@ _NETWORK = ip_network("127.0.0.1/32")
 class Client:
     """A stock client, as the table of docs/clients.md names it.
 
-    :ivar package: its name on PyPI or npm.
-    :ivar registry: ``"PyPI"`` or ``"npm"``.
+    :ivar package: its name on PyPI or npm, or a command.
+    :ivar registry: ``"PyPI"``, ``"npm"``, or the system whose command it is.
     :ivar in_page: whether a page runs it.
     :ivar variant: which of the package's clients, where it has several.
     """
@@ -60,6 +61,7 @@ class ProviderStage(TestCase):
     strictly as the vendor does. The names of its test methods become the table's words.
 
     :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
+    :ivar token: the caller's, where a client wants a certain form.
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
     :ivar tokens: what each exchange that ended used of a model.
     """
@@ -69,6 +71,7 @@ class ProviderStage(TestCase):
     provider: ClassVar[str]
     base_path: ClassVar[str] = ""
     route: ClassVar[dict[str, Any]] = {}
+    token: ClassVar[str] = TOKEN
 
     def setUp(self) -> None:
         super().setUp()
@@ -88,14 +91,18 @@ class ProviderStage(TestCase):
         """The vendor's answer to *call*."""
         raise NotImplementedError
 
+    def upstream(self) -> Resource:
+        """The vendor."""
+        self.vendor = Vendor(self.answer)
+        return self.vendor
+
     def begin(self, **route: Any) -> None:
         """Start vendor and proxy; *route* are options beside the provider's."""
-        self.vendor = Vendor(self.answer)
-        port = serve_site(self, Site(self.vendor))
+        port = serve_site(self, Site(self.upstream()))
         plugin = create_plugin_server(
             "clients",
             0,
-            authenticator=StaticTokens({TOKEN: User("ada")}),
+            authenticator=StaticTokens({self.token: User("ada")}),
             cors_origins=self.origins(),
             allow_networks=(AllowedNetwork(_NETWORK, port),),
             drain_timeout=1.0,
@@ -130,7 +137,7 @@ class ProviderStage(TestCase):
 
         :param value: what *header* has to hold; the key, behind Bearer in Authorization.
         """
-        self.assertNotIn(TOKEN, str(call.headers))
+        self.assertNotIn(self.token, str(call.headers))
         usual = f"Bearer {KEY}" if header.lower() == "authorization" else KEY
         return call.headers.get(header.lower()) == (value or usual)
 
@@ -215,7 +222,7 @@ class PageClientTestCase(ProviderStage, BrowserTestCase):
     async def script(self, body: str) -> Any:
         """The result of ``async ([base, token]) => {body}`` in the page."""
         code = f"async ([base, token]) => {{{body}}}"
-        result = await self.browse(lambda page: page.evaluate(code, [self.base, TOKEN]))
+        result = await self.browse(lambda page: page.evaluate(code, [self.base, self.token]))
         sent = await self.browse(lambda page: page.evaluate("Object.fromEntries(sentHeaders)"))
         await self._any_browser_may_send(sent)
         return result

@@ -49,14 +49,16 @@ def table() -> str:
         names = [name for name in dir(stage) if name.startswith("test_")]
         ordered = sorted(names, key=lambda name: _ORDER.get(name, name))
         words = ", ".join(name.removeprefix("test_").replace("_", " ") for name in ordered)
-        where = "in a page" if client.in_page else "Python" if client.registry == "PyPI" else "Node"
+        where = "in a page" if client.in_page else _WHERE.get(client.registry, "command")
         variant = f", {client.variant}" if client.variant else ""
         package = f"`{client.package}` ({where}{variant})"
-        version = known[client.registry, client.package]
+        pinned = client.registry in _WHERE
+        version = known[client.registry, client.package] if pinned else f"{client.registry}'s"
         lines.append(f"| {package} | {version} | `{stage.provider}` | {words} |")
     return "\n".join(lines) + "\n"
 
 
+_WHERE = {"PyPI": "Python", "npm": "Node"}
 _USUAL = ("chat", "stream", "list", "upload", "error", "retry", "cancel", "token")
 _ORDER = {f"test_{word}": f" {place}" for place, word in enumerate(_USUAL)}
 

@@ -34,7 +34,7 @@ class OfferTests(WhipTestCase):
         """An absolute path below the route, of unreserved characters, that fits a request line."""
         self.begin()
         location = (await self.offer()).header("Location")
-        self.assertRegex(location, rf"^{PATH}/whip-session/[A-Za-z0-9_-]+$")
+        self.assertRegex(location, rf"^{PATH}/whip-session/[A-Za-z0-9_-]+/secret-session-7$")
         self.assertNotIn("ada", location)
         self.assertLess(len(location), 300)
 

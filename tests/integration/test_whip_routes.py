@@ -36,7 +36,7 @@ class PinnedTests(WhipTestCase):
         self.pinned("/whip")
         answer = await self.ask("POST", "/api/v1/pinned/room", b"v=0\r\n", Content_Type=SDP)
         location = answer.header("Location")
-        self.assertRegex(location, r"^/api/v1/pinned/whip-session/[\w-]+$")
+        self.assertRegex(location, r"^/api/v1/pinned/whip-session/[\w-]+/secret-session-7$")
         self.upstream.steps = (NO_CONTENT,)
         self.assertEqual((await self.trickle(location)).status, 204)
         self.assertEqual((await self.ask("DELETE", location)).status, 204)

@@ -11,7 +11,10 @@ TAKEN = [
     (http.header_pattern, ["Accept", "X-Stainless-*", "OpenAI-*"]),
     (http.relayed_pattern, ["Retry-After", "X-RateLimit-*", "ETag"]),
     (http.method, ["POST", "GET", "PATCH", "PROPFIND", "M-SEARCH"]),
-    (http.content_type, ["application/json", "application/sdp", "*/*", "application/vnd.a+json"]),
+    (
+        http.content_type,
+        ["application/json", "application/sdp", "*/*", "audio/*", "application/vnd.a+json"],
+    ),
     (
         http.origin,
         [
@@ -34,7 +37,10 @@ REFUSED = [
     (http.header_pattern, ["", "*", "*-X", "a*b", "a**", "Host", "connection", None]),
     (http.relayed_pattern, ["Set-Cookie", "server", "Access-Control-Allow-Origin", "Host", "*"]),
     (http.method, ["", "post", "GE T", "OPTIONS", "CONNECT", "TRACE", "G\n", 1]),
-    (http.content_type, ["", "json", "application/*", "text/plain; charset=utf-8", "a/b/c", "*"]),
+    (
+        http.content_type,
+        ["", "json", "*/json", "a*/json", "text/plain; charset=utf-8", "a/b/c", "*"],
+    ),
     (http.origin, ["null", "*", "", "localhost:3000", "https://a.example/", "https://A.example"]),
     (http.origin, ["https://a.example:443", "http://a:80", "https://*.example", "http://u@a"]),
     (http.origin, ["http://bücher.example", "http://", "https://a b"]),

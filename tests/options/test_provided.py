@@ -79,6 +79,15 @@ class ProvidedTests(SynchronousTestCase):
         self.assertIsNone(route.target)
         self.assertEqual(route.timeout, 600.0)
 
+    def test_either(self) -> None:
+        """A header names the URL, or a base is pinned: what the route says makes the other void."""
+        route = self.route(provider="whip", allowed_hosts=["media.example.com"])
+        self.assertEqual((route.target, route.header), (None, "X-WHIP-URL"))
+        route = self.route(provider="whip", target="https://media.example.com/whip")
+        self.assertIsNone(route.target_url_header)
+        (line,) = self.refused(provider="whip")
+        self.assertIn('target: is missing: WHIP needs it; such as "https://media', line)
+
     def test_key(self) -> None:
         """Text around it as the provider says; a secret, a user's own; beside other headers."""
         route = self.route(provider="openai", key=Secret(KEY), forward_headers={"X-B": "b"})

@@ -83,3 +83,13 @@ class FlawsTests(SynchronousTestCase):
         error = self.assertRaises(values.Flaws, parse, {"a": 0, "c": 1})
         self.assertEqual([where for where, _ in error.flaws], [".a", ".c"])
         self.assertRaises(ValueError, parse, [])
+
+    def test_json_object(self) -> None:
+        """What JSON can hold passes, as plain lists and tables; what it can't is refused."""
+        table = {"a": ("x", 1, 1.5, True, {"b": {}}), "c": ""}
+        self.assertEqual(values.json_object(table), {"a": ["x", 1, 1.5, True, {"b": {}}], "c": ""})
+        deep: dict[str, object] = {}
+        for _ in range(20):
+            deep = {"a": deep}
+        for bad in ([], {"a": None}, {"a": b"x"}, {1: "x"}, {"a": float("nan")}, deep):
+            self.assertRaises(ValueError, values.json_object, bad)

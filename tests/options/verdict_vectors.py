@@ -82,7 +82,7 @@ NEVER_RELAYED += ("access-control-expose-headers", "Clear-Site-Data", "Strict-Tr
 
 BAD_METHODS = ("", "post", "Post", "GE T", "OPTIONS", "CONNECT", "TRACE", "G\n", "G!", "P(", "ä", 1)
 BAD_METHODS += (True, *STRANGE)
-BAD_MEDIA = ("", "json", "application/", "/json", "application/*", "text/plain; charset=utf-8")
+BAD_MEDIA = ("", "json", "application/", "/json", "*/json", "text/plain; charset=utf-8")
 BAD_MEDIA += ("a/b/c", "*", "a b/c", "application/json\n", 3, True, *STRANGE)
 
 BAD_HOSTS = ("", " ", "*", ".", ".com", "*.com", "*.co.uk", "com", "https://api.example.com", "a/b")
@@ -388,7 +388,9 @@ def _routes() -> Iterator[Row]:
     yield from _lists("proxy.allowed_ports", 443, (0, -1, 65536, "443", True, 1.5), empty=False)
     yield from _lists("proxy.content_type", "application/sdp", BAD_MEDIA, empty=False)
     yield from _rows("proxy.content_type", False, BAD_MEDIA)
-    yield from _rows("proxy.content_type", True, ("*/*", "application/vnd.a+json", "Text/Plain"))
+    yield from _rows(
+        "proxy.content_type", True, ("*/*", "audio/*", "application/vnd.a+json", "Text/Plain")
+    )
     yield from _rows("proxy.body_limit", False, BAD_SIZES)
     yield from _rows("proxy.body_limit", True, GOOD_SIZES)
     for key in ("timeout", "connect_timeout", "idle_timeout", "total_timeout", "location_ttl"):
@@ -435,6 +437,16 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.max_in_flight", True, GOOD_COUNTS)
     yield from _rows("proxy.rate_limit", False, BAD_LIMITS)
     yield from _rows("proxy.rate_limit", True, (False, {"requests": 5, "window": "1m"}))
+    calls = ("proxy.content_type", ["application/sdp", "multipart/form-data"])
+    sessions = ({"model": "m", "audio": {"output": {"voice": "v"}}, "n": [1, 1.5, True]}, {})
+    yield from _rows("proxy.session", True, sessions, calls)
+    others = (value for value in STRANGE if not isinstance(value, dict))
+    flawed = (3, True, "m", [], {"a": DAY}, {"a": [float("nan")]}, {"a": {"b": float("inf")}})
+    yield from _rows("proxy.session", False, [*flawed, *others], calls)
+    yield from _rows("proxy.session", False, [{"model": "m"}])
+    for family in ("*/*", "multipart/*"):
+        types = ("proxy.content_type", ["application/sdp", family])
+        yield from _rows("proxy.session", False, [{"model": "m"}], types)
     for key in ("body_required", "count_tokens", "follow_redirects", "redact_bodies"):
         yield from _rows(f"proxy.{key}", False, BAD_FLAGS)
         yield from _rows(f"proxy.{key}", True, (True, False))

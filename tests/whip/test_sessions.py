@@ -46,6 +46,31 @@ class SessionsTests(SynchronousTestCase):
             self.assertEqual(caught.exception.message, "No such session")
             self.assertEqual(caught.exception.reason, "Location: its time is over")
 
+    def test_name(self):
+        """A Location ends as the session's own URL does, if it ends in a plain name."""
+        locate = self.sessions.locate(asked(), answered(201))
+        for url, name in (
+            (URL, b"7"),
+            (b"https://api.example.com/v1/realtime/calls/rtc_u1-2", b"rtc_u1-2"),
+            (b"https://a.example/calls/a.b~c?x=/d", b"a.b~c"),
+            (b"https://a.example/calls/", b""),
+            (b"https://a.example/", b""),
+            (b"https://a.example/calls/a%2Fb", b""),
+            (b"https://a.example/calls/a;b", b""),
+            (b"https://a.example/" + b"n" * 129, b""),
+        ):
+            location = locate(url)
+            _, slash, named = location.removeprefix(b"/api/v1/whip/whip-session/").partition(b"/")
+            self.assertEqual((slash, named), (b"/" if name else b"", name), url)
+            self.assertEqual(self.sessions.target(asked(location)).url.encode(), url)
+            for other in (location + b"x", location + b"/", location + b"/x"):
+                with self.assertRaises(NotFound):
+                    self.sessions.target(asked(other))
+        location = locate(URL)
+        for other in (location.removesuffix(b"/7"), location[:-1] + b"8"):
+            with self.assertRaises(NotFound):
+                self.sessions.target(asked(other))
+
     def test_other_paths(self):
         """The route itself, and what only looks like a Location, is for no session."""
         for uri in (b"/api/v1/whip", b"/api/v1/whip?x", b"/api/v1/whip/whip-session", b"/x"):
