@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..options.auth import AuthOptions, with_environment
 from ..options.judge import judge
+from ..options.option import options_of
 from ..options.provided import over_provider
 from ..options.read import Problems, read_section, refuse_unknown
 from ..options.route import RouteOptions
@@ -88,7 +89,11 @@ def parse_config(
 
 
 def _read(document: dict[str, Any], surroundings: Surroundings, problems: Problems) -> Config:
-    refuse_unknown(document, ("server", "auth", "upstream", "redis", "keys", "proxy"), "", problems)
+    sections = ("server", "auth", "upstream", "redis", "keys", "proxy")
+    misplaced = options_of(ServerOptions).keys() & document.keys() - {*sections}
+    for key in sorted(misplaced):
+        problems.add(key, "stands in [server]; write that line before it")
+    refuse_unknown((key for key in document if key not in misplaced), sections, "", problems)
     none_is_a_typo = bool(problems.lines)
 
     def section(schema: Any, name: str) -> Any:

@@ -21,7 +21,7 @@ from ..config import load_config
 from ..errors import BadRequest, ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
-from ..options.provider import parse_provider, provider_text
+from ..options.provider import parse_provider, provider_names, provider_text
 from ..options.server import Config
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer
@@ -88,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(of_provider=provider_text)
     init.set_defaults(of_provider=config_for)
     listing.add_argument("--provider", metavar="NAME", help="what the provider NAME sets")
-    init.add_argument("--provider", metavar="NAME", help="a short one, with a route to NAME")
+    init.add_argument(
+        "--provider",
+        metavar="NAME",
+        help=f"a short one, with a route to NAME: {', '.join(provider_names())}",
+    )
     return parser
 
 

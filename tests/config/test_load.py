@@ -81,6 +81,11 @@ class LoadTests(SynchronousTestCase):
             (line,) = problems_of(proxy=proxy(f"{key} = ['127.0.0.1/32']"))
             self.assertEqual(line, f"proxy[0].{key}: {words}")
 
+    def test_no_section(self) -> None:
+        """An option of the server's above every table is told where it stands."""
+        (line,) = problems_of(server='server_names = ["a.example"]')
+        self.assertEqual(line, "server_names: stands in [server]; write that line before it")
+
     def test_misspelled_provider(self) -> None:
         """The near name is told, and no line asks for hosts, which the provider would bring."""
         text = '[[proxy]]\npath = "/a"\nprovider = "opneai"'
