@@ -256,10 +256,13 @@ class TokenPlace:
 
     :ivar headers: lower-case names, the first that is there counts.
     :ivar scheme: another scheme of Authorization, in lower case; ``b"bearer"`` for none.
+    :ivar users: where there is such a header, Authorization is not the caller's: it is a user's
+        whom the upstream itself signed in. It goes upstream where the route passes it.
     """
 
     headers: tuple[bytes, ...] = ()
     scheme: bytes = b"bearer"
+    users: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.headers) or self.scheme != b"bearer"

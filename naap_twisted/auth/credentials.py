@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from twisted.web.http_headers import Headers
@@ -17,6 +18,8 @@ from .csrf import check_csrf
 MAX_TOKEN = 8 * 1024
 SESSION_COOKIE = "naap_auth_token"
 CSRF_COOKIE = "naap_csrf_token"
+# What stands between the words of an Authorization: no token has any of it.
+_WORDS = re.compile(rb"[\s,]+")
 
 
 class CredentialReader:
@@ -83,6 +86,21 @@ def present_token(headers: Headers, place: TokenPlace) -> None:
             # Each stays: the reader refuses a token that is repeated.
             headers.setRawHeaders(b"authorization", [b"Bearer " + token for token in tokens])
             return
+
+
+def present_before_users(headers: Headers, place: TokenPlace) -> list[bytes]:
+    """As :func:`present_token`, where Authorization may be of a user of the upstream.
+
+    :returns: the values of Authorization that the upstream may get, once the caller is known: none
+        where it holds the caller's token, as a client has it whose user did not sign in.
+    """
+    values = list(headers.getRawHeaders(b"authorization", ()))
+    tokens = {token for name in place.headers for token in headers.getRawHeaders(name, ())}
+    if not tokens:
+        return []
+    headers.removeHeader(b"authorization")
+    present_token(headers, place)
+    return [value for value in values if tokens.isdisjoint(_WORDS.split(value))]
 
 
 def bearer_token(values: Sequence[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from twisted.web.server import Request
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
 from ..model import NOWHERE_ELSE, TokenPlace, User
-from .credentials import present_token
+from .credentials import present_before_users, present_token
 from .patience import Patience
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or a plugin's callable, which may be asynchronous.
@@ -95,6 +95,9 @@ class Gate:
         :raises InvalidToken, CsrfFailed: the request's credentials do not verify.
         :raises Unavailable: the authenticator can't tell the user now.
         """
+        if token.users:
+            await self._admit_beside_users(request, authorize, token)
+            return
         if token is not NOWHERE_ELSE:
             present_token(request.requestHeaders, token)
         rule: Authorize = self.default if authorize is None else authorize
@@ -113,6 +116,19 @@ class Gate:
             role = rule.removeprefix("role:")
             if role not in user.roles:
                 raise Forbidden(reason=f"the user has no role {role}")
+
+    async def _admit_beside_users(
+        self, request: IDownstreamRequest, authorize: Authorize | None, token: TokenPlace
+    ) -> None:
+        """As :meth:`admit`; then Authorization has what is left in it for the upstream."""
+        headers = request.requestHeaders
+        users = present_before_users(headers, token)
+        try:
+            await self.admit(request, authorize)
+        finally:
+            headers.removeHeader(b"authorization")
+            if users:
+                headers.setRawHeaders(b"authorization", users)
 
     async def _ask(self, rule: Callable[..., Any], request: IDownstreamRequest) -> None:
         try:

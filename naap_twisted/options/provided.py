@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from attrs import evolve
 
+from ..headers import TAKEN_OUT
 from ..model import UserKeyHeader
 from ..secret import Secret
 from .provider import KEY, KeyPlace, Provider
@@ -13,6 +14,8 @@ from .read import Problems, read_section
 from .route import RouteOptions
 from .values import Surroundings
 
+#: Options that add to the usual names, and so to the provider's.
+_ADDING = frozenset(("pass_headers", "response_headers"))
 #: What a route says, and which of its provider's options that makes void.
 _INSTEAD = {"allowed_hosts": "target", "target": "target_url_header"}
 
@@ -50,6 +53,8 @@ def over_provider(
                 f"{place}.{name}", f"is missing: {own.provider.title} needs it; such as {example}"
             )
     inherited = {key: getattr(usual, key) for key in table if hasattr(usual, key)}
+    for key in _ADDING & inherited.keys():
+        inherited[key] = _added(inherited[key], getattr(own, key))
     return _with_key(evolve(own, **inherited), own.provider.key, place, problems)
 
 
@@ -62,8 +67,14 @@ def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]
     return {
         key: value
         for key, value in provider.route.items()
-        if key not in given and key not in no_place
+        if (key not in given or key in _ADDING) and key not in no_place
     }
+
+
+def _added(usual: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
+    """The provider's names of headers and the route's; the route's "!Name" takes one out."""
+    taken = {name.lower() for name in own if name.startswith(TAKEN_OUT)}
+    return (*(name for name in usual if TAKEN_OUT + name.lower() not in taken), *own)
 
 
 def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:
@@ -72,18 +83,19 @@ def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Proble
     if callable(route.forward_headers):
         problems.add(f"{place}.key", "has no meaning beside a callable that makes the headers")
         return route
-    if where.header.lower() in (name.lower() for name in route.forward_headers):
-        problems.add(
-            f"{place}.key", f"sets {where.header}, as forward_headers does; delete one of them"
-        )
-        return route
-    before, _, after = where.value.partition(KEY)
-    if isinstance(route.key, Secret):
-        if before and route.key.begins_with(before):
+    written = {name.lower() for name in route.forward_headers}
+    made: dict[str, Secret | UserKeyHeader] = {}
+    for header, around in where.places:
+        before, _, after = around.partition(KEY)
+        if header.lower() in written:
+            problems.add(
+                f"{place}.key", f"sets {header}, as forward_headers does; delete one of them"
+            )
+        elif isinstance(route.key, UserKeyHeader):
+            key = route.key
+            made[header] = UserKeyHeader(key.provider, before + key.before, key.after + after)
+        elif before and route.key.begins_with(before):
             problems.add(f"{place}.key", f'begins with "{before}", which the provider puts there')
-            return route
-        value: Secret | UserKeyHeader = route.key.between(before, after)
-    else:
-        key = route.key
-        value = UserKeyHeader(key.provider, before + key.before, key.after + after)
-    return evolve(route, forward_headers={where.header: value, **route.forward_headers})
+        else:
+            made[header] = route.key.between(before, after)
+    return evolve(route, forward_headers={**made, **route.forward_headers})

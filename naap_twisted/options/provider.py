@@ -63,6 +63,10 @@ class ProviderHeaders:
     read: tuple[str, ...] = option(
         values.list_of(http.relayed_pattern, what="header names"), "What its clients read."
     )
+    urls: tuple[str, ...] = option(
+        values.list_of(http.header_name, what="header names"),
+        "What of that names a URL of the API to go on at: the page gets one of this route.",
+    )
     choosing: tuple[str, ...] = option(
         values.list_of(http.header_name, what="header names"),
         "What chooses an account: passed only where the route names it.",
@@ -77,6 +81,13 @@ class KeyPlace:
 
     header: str = option(http.header_name, "The header.", default="Authorization")
     value: str = option(_around_key, "Its value.", default=f"Bearer {KEY}")
+    bearer: bool = option(values.flag, "Authorization has it, too.", default=False)
+
+    @property
+    def places(self) -> tuple[tuple[str, str], ...]:
+        """Each header that has the key, with the value around it."""
+        first = (self.header, self.value)
+        return (first, ("Authorization", f"Bearer {KEY}")) if self.bearer else (first,)
 
 
 @frozen
@@ -89,6 +100,11 @@ class CallerToken:
         values.list_of(http.header_name, what="header names"), "Beside Authorization."
     )
     scheme: str = option(_scheme, "The scheme in Authorization.", default="Bearer")
+    users: bool = option(
+        values.flag,
+        "Beside such a header, Authorization is of a user whom the vendor itself signed in.",
+        default=False,
+    )
 
 
 @frozen
@@ -137,7 +153,7 @@ class Provider:
     def token_place(self) -> TokenPlace:
         """Where a request carries its caller's token."""
         names = tuple(name.encode("ascii") for name in self.token.headers)
-        return TokenPlace(names, self.token.scheme.lower().encode("ascii"))
+        return TokenPlace(names, self.token.scheme.lower().encode("ascii"), self.token.users)
 
     @property
     def token_members(self) -> TokenMembers | None:

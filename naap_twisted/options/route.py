@@ -108,8 +108,8 @@ class RouteOptions:
     )
     content_type: tuple[str, ...] = option(
         one_or_list(http.content_type, what="content types"),
-        "The media type taken, or a list; `audio/*` for a family, `*/*` for any. JSON is checked,"
-        " the rest streams.",
+        "The media type taken, or a list; `audio/*` for a family. JSON is checked, the rest"
+        " streams. `*/*`: any, unread.",
         '"application/sdp"',
         default="application/json",
     )

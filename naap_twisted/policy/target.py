@@ -237,6 +237,10 @@ class PinnedBase:
             )
         return self.join(rest.encode("ascii"))
 
+    def below(self, target: Target) -> str:
+        """What :meth:`join` makes *target* of, which is the base or lies below it."""
+        return target.path_and_query.removeprefix(self._prefix)
+
     def whole(self, raw: bytes) -> Target:
         """The target that *raw*, a whole URL, names, as :meth:`within` judges it.
 

@@ -74,8 +74,9 @@ class BodyPolicy:
     ) -> tuple[bytes | IBodyProducer | None, bytes | None]:
         """The body to forward and its Content-Type.
 
-        JSON is read whole and checked; a body that has arrived already comes as bytes, too; any
-        other comes as a stream.
+        JSON is read whole and checked where the route lists its types; one that takes any body
+        looks into none, for clients label pieces of a file as JSON, too (Gemini's uploads). A body
+        that has arrived already comes as bytes, too; any other comes as a stream.
 
         :raises BodyRequired: there is no body and the method needs one.
         :raises UnsupportedMediaType: the route takes no body of this type.
@@ -90,7 +91,9 @@ class BodyPolicy:
         kind, rewrite = media_type(content_type), self._rewrite
         if rewrite is not None and kind in rewrite.types:
             return await self._rewritten(request, rewrite, content_type)
-        is_json = kind in _JSON_TYPES and not self._is_encoded(request)
+        is_json = not self._any and kind in _JSON_TYPES
+        if is_json:
+            _refuse_coding(request)
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable or self._whole):
             return StreamedBody(body, self.limit, self._missing(request)), content_type
@@ -106,31 +109,11 @@ class BodyPolicy:
     async def _rewritten(
         self, request: IDownstreamRequest, rewrite: BodyRewrite, content_type: bytes
     ) -> tuple[bytes | None, bytes | None]:
-        if self._is_encoded(request):
-            raise UnsupportedMediaType("Content-Encoding is not supported: this route reads it")
+        _refuse_coding(request)
         data = request.body.read_all(min(self.limit, rewrite.limit))
         if not isinstance(data, bytes):
             data = await data
         return rewrite.make(data, content_type) if data else self._nothing(request)
-
-    def _is_encoded(self, request: IDownstreamRequest) -> bool:
-        """Whether a JSON body is in a content coding, and passes unread: the route takes any body.
-
-        :raises UnsupportedMediaType: the route lists its types, so that it reads JSON.
-        """
-        lines = request.requestHeaders.getRawHeaders(b"content-encoding")
-        if lines is None:
-            return False
-        codings = [part.strip() for line in lines for part in line.lower().split(b",")]
-        named = [coding for coding in codings if coding not in (b"", b"identity")]
-        if named and not self._any:
-            shown = named[0].decode("ascii", "replace")[:32]
-            raise UnsupportedMediaType(
-                f"Content-Encoding {shown!a} is not supported: this route reads it itself",
-                # What the server would have taken (RFC 9110 section 15.5.16).
-                headers=((b"Accept-Encoding", b"identity"),),
-            )
-        return bool(named)
 
     def _nothing(self, request: IDownstreamRequest) -> tuple[None, None]:
         """The verdict on no body, and on a chunked body of no bytes."""
@@ -155,6 +138,25 @@ class BodyPolicy:
 
     def _takes(self, kind: bytes) -> bool:
         return kind in self._accepted or kind.startswith(self._families)
+
+
+def _refuse_coding(request: IDownstreamRequest) -> None:
+    """Refuse a body in a content coding, which nobody here can read.
+
+    :raises UnsupportedMediaType: it is in one.
+    """
+    lines = request.requestHeaders.getRawHeaders(b"content-encoding")
+    if lines is None:
+        return
+    codings = [part.strip() for line in lines for part in line.lower().split(b",")]
+    named = [coding for coding in codings if coding not in (b"", b"identity")]
+    if named:
+        shown = named[0].decode("ascii", "replace")[:32]
+        raise UnsupportedMediaType(
+            f"Content-Encoding {shown!a} is not supported: this route reads it itself",
+            # What the server would have taken (RFC 9110 section 15.5.16).
+            headers=((b"Accept-Encoding", b"identity"),),
+        )
 
 
 def check_json(data: bytes) -> None:

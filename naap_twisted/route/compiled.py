@@ -164,6 +164,7 @@ def compile_route(written: RouteOptions) -> Route:
             named=options.pass_headers,
             choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
             kept=_read_here(options),
+            yielding=("Authorization",) if provider is not None and provider.token.users else (),
         ),
         response_rewrite=ResponseRewrite(options.relayed_headers, options.expose_headers),
         authorize=_authorize(options.authorize),

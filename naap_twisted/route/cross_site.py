@@ -31,7 +31,7 @@ class CrossSite:
     """Refuses requests of other sites' pages to a route with a key, unless CORS allowed them.
 
     :param origins: ``cors_origins``; ``"*"`` admits scripts but names no site.
-    :param trusted: proxies whose X-Forwarded-Proto is believed.
+    :ivar trusted: proxies whose X-Forwarded-Proto is believed.
     """
 
     _log = Logger()
@@ -40,7 +40,7 @@ class CrossSite:
         self, origins: Sequence[str] | str = "*", trusted: TrustedProxies = NOBODY
     ) -> None:
         self._origins = Origins(origins)
-        self._trusted = trusted
+        self.trusted = trusted
 
     def check(self, request: IDownstreamRequest, *, embeddable: bool = False) -> None:
         """Let *request* pass, or raise.
@@ -71,7 +71,7 @@ class CrossSite:
         site = site_of(host.name.decode("ascii"))
         # An https origin needs no check of the scheme, because a proxy may terminate TLS before us.
         return self._origins.has_of_site("https", site) or (
-            self._origins.has_of_site("http", site) and not is_https(request, self._trusted)
+            self._origins.has_of_site("http", site) and not is_https(request, self.trusted)
         )
 
     def _is_in_listed_page(self, request: IDownstreamRequest) -> bool:

@@ -9,7 +9,7 @@ the browser gets an error of this server in the body's place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
@@ -75,21 +75,21 @@ async def relay(
     *,
     redact: bool = False,
     tokens: TokenMembers | None = None,
-    locate: Callable[[bytes], bytes] | None = None,
+    locate: Mapping[bytes, Callable[[bytes], bytes]] | None = None,
 ) -> None:
     """Carry *response* to the browser, to its end.
 
     :param redact: search JSON and text bodies of successful responses for injected secrets, too.
     :param tokens: where the response reports the model's tokens, which go into the record.
-    :param locate: rewrites the absolute Location.
+    :param locate: what rewrites a header of a name, such as the absolute Location.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     :raises UpstreamStatus: an error's body had to be searched and could not be decoded.
     :raises BadGateway: the body of a successful response, or of a redirect, had to be, and could
         not be.
     """
     fields, exposed = rewrite.apply(response_fields(response), target, guard)
-    if locate is not None:
-        fields = [(n, locate(value) if n == b"Location" else value) for n, value in fields]
+    if locate:
+        fields = [(n, locate[n](value) if n in locate else value) for n, value in fields]
     bodiless = request.method == b"HEAD" or response.code in (204, 304)
     scrubber = inflater = None
     # An error may quote the key that it refuses, and a redirect's body its Location, so the body of

@@ -97,6 +97,7 @@ class RequestRewrite:
     :param named: the option ``pass_headers``: a header that chooses an account has to be there.
     :param choosing: names of headers that choose an account.
     :param kept: headers beside :data:`~naap_twisted.headers.KEPT_HERE` that this server reads.
+    :param yielding: injected fields that the browser's own take the place of, where it sends them.
     """
 
     def __init__(
@@ -107,7 +108,9 @@ class RequestRewrite:
         named: Sequence[str] = (),
         choosing: Sequence[str] = ACCOUNT_CHOOSING,
         kept: Sequence[str] = (),
+        yielding: Sequence[str] = (),
     ) -> None:
+        self._yielding = frozenset(name.lower().encode("ascii") for name in yielding)
         self._patterns = HeaderPatterns(patterns)
         self._verdicts: dict[bytes, bytes] = {}
         self._fixed = fixed
@@ -117,10 +120,9 @@ class RequestRewrite:
         self._choosing = {name.lower().encode("ascii"): name for name in choosing}
         self._kept = HeaderPatterns((*KEPT_HERE, *kept))
 
-    @staticmethod
-    def _names(injected: HeaderPairs) -> frozenset[bytes]:
+    def _names(self, injected: HeaderPairs) -> frozenset[bytes]:
         # CGI-like upstreams read "_" as "-": a browser's X-Key must not stand beside our X_Key.
-        return frozenset(name.lower().replace(b"_", b"-") for name, _ in injected)
+        return frozenset(_as_read(name) for name, _ in injected) - self._yielding
 
     def explain(self, name: str) -> HeaderVerdict:
         """What becomes of a header of this name, as the page sends it."""
@@ -227,6 +229,9 @@ class RequestRewrite:
             out.append(_NO_CODING)
         if b"x-request-id" not in ours:
             out.append((b"X-Request-ID", request_id.encode("ascii")))
+        if self._yielding:
+            sent = self._yielding & {name.lower() for name, _ in out}
+            injected = tuple(pair for pair in injected if pair[0].lower() not in sent)
         out.extend(injected)
         return tuple(out)
 

@@ -37,6 +37,7 @@ from .access_token import AccessToken
 from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite
 from .destination import Targets
+from .homeward import Homeward
 from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
@@ -126,6 +127,8 @@ class MountedProxy(Answering):
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
+        urls = () if options.provider is None else options.provider.headers.urls
+        self._homeward = Homeward(urls, route.pinned, bindings.path, bindings.cross_site.trusted)
         self._targets = self._targets_of(route)
         self._embeddable = options.resource_policy == "cross-origin"
         # Made once: a pool keeps connections apart by the certificate's identity.
@@ -287,6 +290,8 @@ class MountedProxy(Answering):
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
             await refuse_with(request, response, target, rewrite, guard, self._bound.clock)
+        location = None if webrtc is None else webrtc.locate(request, response)
+        moves = location is not None or self._homeward
         if self._embeddable:
             put_preset(request.responseHeaders, _FOR_ANY_PAGE)
         await relay(
@@ -298,7 +303,7 @@ class MountedProxy(Answering):
             self._bound.clock,
             redact=self.options.redact_bodies,
             tokens=route.tokens,
-            locate=None if webrtc is None else webrtc.locate(request, response),
+            locate=self._homeward.locate(request, location) if moves else None,
         )
 
 

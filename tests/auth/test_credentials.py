@@ -2,8 +2,13 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.auth.credentials import MAX_TOKEN, CredentialReader
+from naap_twisted.auth.credentials import (
+    MAX_TOKEN,
+    CredentialReader,
+    present_before_users,
+)
 from naap_twisted.errors import ConfigError, CsrfFailed, InvalidToken
+from naap_twisted.model import TokenPlace
 from tests.support import FakeRequest
 
 COOKIE = "naap_auth_token=c00kie"
@@ -83,3 +88,36 @@ class Cookies(SynchronousTestCase):
         """Refused where they are given."""
         for names in (("a b", "c"), ("a", "c;"), ("a", ""), ("a", "a")):
             self.assertRaises(ConfigError, CredentialReader, *names)
+
+
+class BesideUsers(SynchronousTestCase):
+    PLACE = TokenPlace((b"apikey",), users=True)
+
+    def test_table(self):
+        """The header has the caller's token; Authorization the upstream's user, or the token again.
+
+        Nothing of the caller's is left for the upstream.
+        """
+        for headers, token, users in (
+            ({"apikey": "t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "Bearer t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "bearer  t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "Bearer bo"}, b"t", [b"Bearer bo"]),
+            ({"apikey": "t", "Authorization": "Basic t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "Bearer bo, Bearer t"}, b"t", []),
+            ({"apikey": "t", "Authorization": "Bearer t0"}, b"t", [b"Bearer t0"]),
+            ({"Authorization": "Bearer t"}, b"t", []),
+            ({}, None, []),
+        ):
+            request = FakeRequest(headers=headers)
+            self.assertEqual(present_before_users(request.requestHeaders, self.PLACE), users)
+            self.assertEqual(CredentialReader().read(request), token)
+
+    def test_repeated(self):
+        """Two tokens are none, and neither is taken for a user's."""
+        headers = {"apikey": ["t", "u"], "Authorization": ["Bearer u", "Bearer bo"]}
+        request = FakeRequest(headers=headers)
+        users = present_before_users(request.requestHeaders, self.PLACE)
+        self.assertEqual(users, [b"Bearer bo"])
+        self.assertRaises(InvalidToken, CredentialReader().read, request)

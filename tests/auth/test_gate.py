@@ -13,11 +13,12 @@ from naap_twisted.errors import (
     CsrfFailed,
     Forbidden,
     InvalidToken,
+    ProxyError,
     RateLimited,
     Unauthorized,
     Unavailable,
 )
-from naap_twisted.model import User
+from naap_twisted.model import TokenPlace, User
 from tests.support import FakeRequest
 
 PATIENCE = Patience(Clock(), 10.0)
@@ -193,6 +194,37 @@ class Authentication(GateCase):
         admitted.cancel()
         self.assertTrue(answer.called)
         self.failureResultOf(admitted, CancelledError)
+
+
+class BesideUsers(GateCase):
+    """An upstream that signs users in itself: a header has our token, Authorization theirs."""
+
+    PLACE = TokenPlace((b"apikey",), users=True)
+
+    def test_table(self):
+        """The authenticator sees the caller's token, the upstream none of it, refused or not."""
+        for sent, caller, left in (
+            ({"apikey": "t", "Authorization": "Bearer t"}, ADA, None),
+            ({"apikey": "t", "Authorization": "Bearer bo"}, ADA, ["Bearer bo"]),
+            ({"apikey": "t", "Authorization": "Bearer bo"}, InvalidToken(), ["Bearer bo"]),
+            ({"Authorization": "Bearer t"}, ADA, None),
+            ({"apikey": "t"}, None, None),
+        ):
+            request, seen = FakeRequest(headers=sent), []
+
+            class Looking(Authenticator):
+                def authenticate(self, asked, seen=seen):
+                    seen.append(asked.requestHeaders.getRawHeaders("authorization"))
+                    return super().authenticate(asked)
+
+            gate = Gate(Looking(caller), PATIENCE, required=True)
+            admitted = Deferred.fromCoroutine(gate.admit(request, "user", self.PLACE))
+            if caller is ADA:
+                self.successResultOf(admitted)
+            else:
+                self.failureResultOf(admitted, ProxyError)
+            self.assertEqual(seen, [["Bearer t"]])
+            self.assertEqual(request.requestHeaders.getRawHeaders("authorization"), left)
 
 
 class Callables(GateCase):

@@ -41,7 +41,8 @@ class Client:
     """A stock client, as the table of docs/clients.md names it.
 
     :ivar package: its name on PyPI or npm, or a command.
-    :ivar registry: ``"PyPI"``, ``"npm"``, or the system whose command it is.
+    :ivar registry: ``"PyPI"``, ``"npm"``, or the system whose command it is; ``""`` for what the
+        browser has itself.
     :ivar in_page: whether a page runs it.
     :ivar variant: which of the package's clients, where it has several.
     """
@@ -63,6 +64,8 @@ class ProviderStage(TestCase):
     :ivar base_path: the path of the vendor's base URL, such as ``"/v1"``.
     :ivar token: the caller's, where a client wants a certain form.
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
+    :ivar others: further routes by their paths: each one's options, and as *base_path* the path of
+        its base URL.
     :ivar tokens: what each exchange that ended used of a model.
     """
 
@@ -71,6 +74,7 @@ class ProviderStage(TestCase):
     provider: ClassVar[str]
     base_path: ClassVar[str] = ""
     route: ClassVar[dict[str, Any]] = {}
+    others: ClassVar[dict[str, dict[str, Any]]] = {}
     token: ClassVar[str] = TOKEN
 
     def setUp(self) -> None:
@@ -98,7 +102,7 @@ class ProviderStage(TestCase):
 
     def begin(self, **route: Any) -> None:
         """Start vendor and proxy; *route* are options beside the provider's."""
-        port = serve_site(self, Site(self.upstream()))
+        port = self.vendor_port = serve_site(self, Site(self.upstream()))
         plugin = create_plugin_server(
             "clients",
             0,
@@ -107,9 +111,12 @@ class ProviderStage(TestCase):
             allow_networks=(AllowedNetwork(_NETWORK, port),),
             drain_timeout=1.0,
         )
-        options = {"provider": self.provider, "key": KEY, **self.route, **route}
-        options.setdefault("target", f"http://127.0.0.1:{port}{self.base_path}")
-        plugin.mount("/x", create_external_proxy(**options))
+        routes = {"/x": {"base_path": self.base_path, **self.route, **route}, **self.others}
+        for path, options in routes.items():
+            options = {"provider": self.provider, "key": KEY, **options}
+            base_path = options.pop("base_path", "")
+            options.setdefault("target", f"http://127.0.0.1:{port}{base_path}")
+            plugin.mount(path, create_external_proxy(**options))
         self.running = RunningServer(self, plugin)
         self._note_tokens()
         self.base = f"{self.running.url}/api/v1/x"
@@ -209,7 +216,7 @@ class PageClientTestCase(ProviderStage, BrowserTestCase):
 
     async def start(self, **route: Any) -> None:
         """The page is open, its client made; ``[base, token]`` are what a script gets."""
-        need_packages(self.client.package)
+        need_packages(*([self.client.package] if self.client.registry else ()))
         self.pages = PageServer(self)
         self.begin(**route)
         self.pages.text("bundle.js", bundled(self.module), "text/javascript; charset=utf-8")

@@ -32,7 +32,7 @@ def stages() -> Iterator[type[ProviderStage]]:
 
 
 def versions() -> dict[tuple[str, str], str]:
-    """The pinned version of each package, by registry and name."""
+    """The pinned version of each package, by registry and name: some are in both."""
     lines = REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     pins = (re.fullmatch(r"([\w.-]+)(?:\[[\w,]+\])?==(\S+)", line) for line in lines)
     pinned = {("PyPI", pin[1]): pin[2] for pin in pins if pin}
@@ -54,7 +54,10 @@ def table() -> str:
         package = f"`{client.package}` ({where}{variant})"
         pinned = client.registry in _WHERE
         version = known[client.registry, client.package] if pinned else f"{client.registry}'s"
-        lines.append(f"| {package} | {version} | `{stage.provider}` | {words} |")
+        provider = f"`{stage.provider}`" if stage.provider else ""
+        lines.append(
+            f"| {package} | {version if client.registry else 'its own'} | {provider} | {words} |"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 try:
     import anthropic
 except ImportError:
@@ -170,6 +172,56 @@ class PythonTests(_Anthropic, PythonClientTestCase):
 
         await self.fails(anthropic.AuthenticationError, use)
         self.assertEqual(self.vendor.calls, [])
+
+
+class AsyncTests(_Anthropic, PythonClientTestCase):
+    client = Client("anthropic", variant="async")
+
+    def run_with(self, use):
+        async def work():
+            options = {"api_key": TOKEN, "base_url": self.base, "max_retries": 0}
+            async with anthropic.AsyncAnthropic(**options) as made:
+                return await use(made)
+
+        return self.ask(lambda: asyncio.run(asyncio.wait_for(work(), 20)))
+
+    async def test_chat(self):
+        """All that the client says of itself goes up."""
+        answer = await self.run_with(lambda made: made.messages.create(**QUESTION))
+        self.assertEqual(answer.content[0].text, "Hello, Ada")
+        said = {name for name in self.vendor.calls[0].headers if name.startswith("x-stainless-")}
+        wanted = ("lang", "package-version", "os", "arch", "runtime", "runtime-version", "async")
+        self.assertLessEqual({f"x-stainless-{name}" for name in wanted}, said)
+
+    async def test_stream(self):
+        async def use(made):
+            async with made.messages.stream(**QUESTION) as stream:
+                return "".join([text async for text in stream.text_stream])
+
+        self.assertEqual(await self.run_with(use), "Hello, Ada")
+
+    async def test_list(self):
+        async def use(made):
+            return [model.id async for model in made.models.list()]
+
+        self.assertEqual(await self.run_with(use), ["claude-x"])
+
+    async def test_error(self):
+        async def use(made):
+            with self.assertRaises(anthropic.APIStatusError) as caught:
+                await made.messages.create(**{**QUESTION, "model": "busy"})
+            return caught.exception.status_code
+
+        self.assertEqual(await self.run_with(use), 529)
+
+    async def test_cancel(self):
+        async def use(made):
+            stream = await made.messages.create(**{**QUESTION, "model": "endless"}, stream=True)
+            await anext(aiter(stream))
+            await stream.close()
+
+        await self.run_with(use)
+        await until(lambda: self.vendor.aborts == 1)
 
 
 class PageTests(_Anthropic, PageClientTestCase):

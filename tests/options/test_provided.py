@@ -73,6 +73,18 @@ class ProvidedTests(SynchronousTestCase):
         self.assertIn("anthropic-*", route.relayed_headers)
         self.assertNotIn("request-id", route.relayed_headers)
 
+    def test_passed_headers_add_up(self) -> None:
+        """To those that the provider's own route names, too."""
+        place = {"provider": "supabase", "target": "https://a.supabase.co"}
+        for given, named in (
+            ([], ("Authorization",)),
+            (["X-A"], ("Authorization", "X-A")),
+            (["!authorization", "X-A"], ("!authorization", "X-A")),
+        ):
+            route = self.route(**place, pass_headers=given)
+            self.assertEqual(route.pass_headers, named)
+            self.assertIs("Authorization" in route.passed_headers, "Authorization" in named)
+
     def test_the_page_names_the_url(self) -> None:
         """With allowed_hosts the provider pins nothing."""
         route = self.route(provider="openai", allowed_hosts=["api.openai.com"])
@@ -97,6 +109,16 @@ class ProvidedTests(SynchronousTestCase):
         assert not callable(route.forward_headers)
         expected = UserKeyHeader("openai", "Bearer ")
         self.assertEqual(route.forward_headers["Authorization"], expected)
+
+    def test_key_twice(self) -> None:
+        """Where the provider says so, Authorization has it, too."""
+        place = {"provider": "supabase", "target": "https://a.supabase.co"}
+        route = self.route(**place, key=KEY)
+        self.assertEqual(self.key_in(route, "apikey"), KEY.encode())
+        self.assertEqual(self.key_in(route, "Authorization"), b"Bearer " + KEY.encode())
+        lines = self.refused(**place, key=KEY, forward_headers={"Authorization": "x-y-z-1-2-3"})
+        self.assertEqual(len(lines), 1)
+        self.assertIn("key: sets Authorization, as forward_headers does", lines[0])
 
     def test_key_refused(self) -> None:
         """Without a provider, behind its own prefix, beside the same header."""

@@ -26,6 +26,7 @@ methods = ["GET"]
 [headers]
 send = ["X-Acme-*"]
 read = ["X-Acme-Cost"]
+urls = ["Acme-Upload-URL"]
 choosing = ["Acme-Account"]
 [key]
 header = "X-Acme-Key"
@@ -44,6 +45,7 @@ class ProviderTests(SynchronousTestCase):
         acme = parse_provider("acme", ACME)
         self.assertEqual((acme.name, acme.title, acme.variable), ("acme", "Acme", "ACME_KEY"))
         self.assertEqual(acme.route, {"methods": ["GET"]})
+        self.assertEqual(acme.headers.urls, ("Acme-Upload-URL",))
         self.assertEqual(acme.headers.choosing, ("Acme-Account",))
         self.assertEqual((acme.key.header, acme.key.value), ("X-Acme-Key", "Key ${key}!"))
         place = acme.token_place

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from sys import getrefcount
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -222,6 +223,36 @@ class Fates(SynchronousTestCase):
             rewrite = RequestRewrite(("OpenAI-*",), named=named)
             fate = rewrite.explain("OpenAI-Project").fate
             self.assertIs(fate, Fate.REFUSED if refused else Fate.PASSED)
+
+    def test_yielding(self):
+        """What the page may set takes the place of the server's own; unnamed, it is refused."""
+        fixed = injected_headers({"apikey": "k1", "Authorization": "Bearer k1"})
+        for named, sent, expected in (
+            (("Authorization",), [(b"Authorization", [b"Bearer bo"])], [b"Bearer bo"]),
+            (("Authorization",), [], [b"Bearer k1"]),
+            ((), [], [b"Bearer k1"]),
+            ((), [(b"Authorization", [b"Bearer bo"])], None),
+            (("Authorization",), [(b"apikey", [b"other"])], [b"Bearer k1"]),
+        ):
+            rewrite = RequestRewrite(
+                named,
+                fixed,
+                named=named,
+                choosing=("Authorization",),
+                yielding=("Authorization",),
+            )
+            out = partial(
+                rewrite.outbound, sent, fixed, content_type=None, request_id="1", dropped=[]
+            )
+            if expected is None:
+                self.assertRaises(HeaderNotAllowed, out)
+                continue
+            found = {name: [] for name in (b"authorization", b"apikey")}
+            for name, value in out():
+                plain = value.reveal() if isinstance(value, Secret) else value
+                found.setdefault(name.lower(), []).append(plain)
+            self.assertEqual(found[b"authorization"], expected)
+            self.assertEqual(found[b"apikey"], [b"k1"])
 
     def test_set_by_a_callable(self):
         """What a callable sets for this request is neither refused nor missed."""
