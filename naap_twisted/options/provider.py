@@ -6,6 +6,7 @@ code: options of a route, headers, and the places of two keys: the server's, and
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from .values import Surroundings
 MOST_BYTES = 64 * 1024
 #: Stands in a provider's file for the value of the option ``key``.
 KEY = "${key}"
+_OR_A_FILE = 'nor the path of a file, such as "./acme.toml"'
 _MEMBER = re.compile(r"[^.]+(?:\.[^.]+)+")
 
 
@@ -178,9 +180,9 @@ def provider_text(name: str) -> str:
     """
     known = provider_names()
     if name not in known:
-        raise ValueError(
-            f'is none of {", ".join(known)}; nor the path of a file, such as "./acme.toml"'
-        )
+        near = difflib.get_close_matches(name.lower()[:64], known, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else _OR_A_FILE
+        raise ValueError(f"is none of {', '.join(known)}; {hint}")
     return _folder().joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 

@@ -141,6 +141,8 @@ class RequestRewrite:
     def explain(self, name: str) -> HeaderVerdict:
         """What becomes of a header of this name, as the page sends it."""
         fate = self._fate(name.lower().encode("latin-1", "replace"))
+        if fate is Fate.KEPT_HERE and name.lower() == "content-type":
+            return HeaderVerdict(name, fate, "is judged here, and goes upstream with a body")
         line = ""
         if fate is Fate.REFUSED or fate is Fate.DROPPED:
             line = self._line(self._choosing.get(_as_read(name.encode("latin-1", "replace")), name))

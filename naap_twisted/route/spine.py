@@ -48,6 +48,8 @@ _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
 _MOST_MISSED = 64
 _LONGEST = 100
+# Seconds between two lines of one route that say that its key is refused.
+_KEY_TOLD_EVERY = 3600.0
 
 
 @frozen
@@ -121,6 +123,7 @@ class MountedProxy(Answering):
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
         self._missed: set[bytes] = set()
+        self._key_told = -_KEY_TOLD_EVERY
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
@@ -237,6 +240,8 @@ class MountedProxy(Answering):
             guard = signed.guard
         record.mark("upstream")
         record.upstream_status = response.code
+        if response.code == 401 and self.injects and not route.needs_keys:
+            self._tell_refused_key(record)
         if token is not None and target.origin == vetted.target.origin:
             self._judged(token, response)
         await self._answer(request, response, target, guard)
@@ -262,6 +267,19 @@ class MountedProxy(Answering):
             route=record.route,
             name=verdict.name,
             line=verdict.line or 'spell it with "-" for "_"',
+        )
+
+    def _tell_refused_key(self, record: ExchangeRecord) -> None:
+        """Warn that the upstream does not take the owner's key: its callers take it for theirs."""
+        now = self._bound.clock.seconds()
+        if now - self._key_told < _KEY_TOLD_EVERY:
+            return
+        self._key_told = now
+        self._log.warn(
+            "{target} answers 401 to {route}; is the key right that the route sends in {names}?",
+            target=record.target,
+            route=record.route,
+            names=", ".join(self.injects),
         )
 
     async def _answer(

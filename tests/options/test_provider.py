@@ -119,7 +119,9 @@ class ProviderTests(SynchronousTestCase):
             ("gone.toml", "cannot read"),
             ("long.toml", "is over"),
             ("latin.toml", "is not UTF-8"),
-            ("acme", "is none of anthropic"),
+            ("acme", 'nor the path of a file, such as "./acme.toml"'),
+            ("opneai", 'did you mean "openai"?'),
+            ("OpenAI", 'did you mean "openai"?'),
             ("../anthropic", "is none of anthropic"),
         ):
             with self.subTest(name=name), self.assertRaises(ValueError) as caught:

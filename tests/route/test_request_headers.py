@@ -192,6 +192,12 @@ class Fates(SynchronousTestCase):
         )
         return [name.decode() for name, value in sent if value == b"v"], dropped
 
+    def test_content_type(self):
+        """It is not lost: the words say that it goes up, with the body that it describes."""
+        for name in ("Content-Type", "content-type"):
+            words = self.rewrite()[0].explain(name).reason
+            self.assertIn("goes upstream with a body", words)
+
     def test_explained_is_done(self):
         """The console's word on a header is what happens to it."""
         for name, fate in self.FATES:
