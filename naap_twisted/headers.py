@@ -48,13 +48,19 @@ ACCOUNT_CHOOSING = (
     *("OpenAI-Organization", "OpenAI-Project", "Stripe-Account", "Stripe-Context"),
     *("X-Goog-User-Project", "PayPal-Auth-Assertion", "Xero-Tenant-Id"),
 )
+#: Request headers that prove who the caller is, or tell where a page or its reader is. A pattern
+#: such as ``X-*`` does not mean them: a route passes one only where it writes its name.
+PRIVATE = (
+    *("Authorization", "Cookie", "X-CSRF-*", "Origin", "Referer", "Forwarded"),
+    *("X-Forwarded-*", "X-Real-IP"),
+)
 #: Request headers that are between the caller and this server, or that a browser adds by itself:
 #: no route passes them unless it names them, and nobody misses them.
 KEPT_HERE = (
-    *(*CORS_ALLOWED_HEADERS, "User-Agent", "Accept-Encoding", "Accept-Charset", "Cache-Control"),
-    *("Pragma", "Cookie", "Origin", "Referer", "DNT", "Save-Data", "Priority", "Sec-*"),
-    *("Upgrade-Insecure-Requests", "Access-Control-Request-*", "Forwarded", "X-Forwarded-*"),
-    *("X-Real-IP", "Via", "Date", "From", "Purpose", "X-Requested-With", "Proxy-*", "Expect"),
+    *(*PRIVATE, *CORS_ALLOWED_HEADERS, "User-Agent", "Accept-Encoding", "Accept-Charset"),
+    *("Cache-Control", "Pragma", "DNT", "Save-Data", "Priority", "Sec-*"),
+    *("Upgrade-Insecure-Requests", "Access-Control-Request-*"),
+    *("Via", "Date", "From", "Purpose", "X-Requested-With", "Proxy-*", "Expect"),
     *("Host", "Content-Length", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade"),
     # FFmpeg's HTTP client asks every server for titles between the bytes of a web radio.
     *("HTTP2-Settings", "Icy-MetaData"),
@@ -88,12 +94,19 @@ def is_token(name: str | bytes) -> bool:
 def extended(usual: Sequence[str], written: Sequence[str]) -> tuple[str, ...]:
     """The *usual* names with those that an option adds, without those it takes out.
 
+    What is taken out of the middle of a pattern stays in the list, for :class:`HeaderPatterns`.
+
     >>> extended(("Accept", "Range"), ("!range", "X-Trace"))
     ('Accept', 'X-Trace')
+    >>> extended(("X-*",), ("!X-One",))
+    ('X-*', '!X-One')
     """
-    taken = {name[1:].lower() for name in written if name.startswith(TAKEN_OUT)}
-    kept = (name for name in usual if name.lower() not in taken)
-    return (*dict.fromkeys((*kept, *added(written))),)
+    taken = {name[1:].lower(): name for name in written if name.startswith(TAKEN_OUT)}
+    without = HeaderPatterns((*taken,))
+    kept = [name for name in usual if not without.covers(name)]
+    names = dict.fromkeys((*kept, *added(written)))
+    rest = HeaderPatterns((*names,))
+    return (*names, *(name for lower, name in taken.items() if rest.covers(lower)))
 
 
 def added(written: Sequence[str]) -> tuple[str, ...]:
@@ -109,33 +122,79 @@ def media_type(content_type: bytes) -> bytes:
 class HeaderPatterns:
     """A compiled list of header names and prefixes, matched without regard to case.
 
-    :param patterns: each is an exact name, or a non-empty prefix and one trailing ``*``.
+    :param patterns: each is an exact name, or a non-empty prefix and one trailing ``*``. Behind a
+        ``!`` it takes names out of those that the prefixes match.
     :ivar names: the exact names, as spelled in *patterns*.
     :ivar prefixes: the prefixes as spelled, without their ``*``.
+    :ivar holes: what is taken out, as spelled, with the ``!``.
     :raises ValueError: a pattern is neither. A lone ``*`` would let every header through.
 
     >>> HeaderPatterns(["Accept", "X-RateLimit-*"]).match(b"x-ratelimit-reset")
     True
     """
 
-    __slots__ = ("_exact", "_starts", "names", "prefixes")
+    __slots__ = ("_exact", "_out", "_starts", "holes", "names", "prefixes")
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:
-        for pattern in patterns:
+        self.holes = tuple(name for name in patterns if name.startswith(TAKEN_OUT))
+        taken_in = added(patterns)
+        for pattern in taken_in:
             stem = pattern.removesuffix("*")
             if "*" in stem or not is_token(stem):
                 raise ValueError(
                     f"{pattern!r} is neither a header name nor a prefix such as 'X-RateLimit-*'"
                 )
-        self.names = tuple(pattern for pattern in patterns if not pattern.endswith("*"))
-        self.prefixes = tuple(pattern[:-1] for pattern in patterns if pattern.endswith("*"))
+        self.names = tuple(pattern for pattern in taken_in if not pattern.endswith("*"))
+        self.prefixes = tuple(pattern[:-1] for pattern in taken_in if pattern.endswith("*"))
         self._exact = frozenset(name.lower().encode("ascii") for name in self.names)
         self._starts = tuple(prefix.lower().encode("ascii") for prefix in self.prefixes)
+        self._out = HeaderPatterns([hole[1:] for hole in self.holes]) if self.holes else None
 
     def __bool__(self) -> bool:
         return bool(self.names or self.prefixes)
 
     def match(self, name: bytes) -> bool:
         """Whether *name* is one of the names or opens with one of the prefixes."""
-        lowered = name.lower()
-        return lowered in self._exact or lowered.startswith(self._starts)
+        return self.lists(name) or (
+            name.lower().startswith(self._starts)
+            and (self._out is None or not self._out.match(name))
+        )
+
+    def lists(self, name: bytes) -> bool:
+        """Whether *name* is one of the names, written out."""
+        return name.lower() in self._exact
+
+    def covers(self, pattern: str) -> bool:
+        """Whether every name that *pattern* matches is matched by one of these."""
+        stem = pattern.removesuffix("*").lower().encode("ascii")
+        return stem.startswith(self._starts) or (not pattern.endswith("*") and self.match(stem))
+
+
+class PassedHeaders:
+    """The request headers that a route passes: one rule for requests and for their preflights.
+
+    :param patterns: names and prefixes.
+    :param read_here: names of headers that this server reads itself, such as callers' tokens.
+
+    >>> rule = PassedHeaders(["X-*"])
+    >>> [rule.match(name) for name in (b"x-team", b"x-te_am", b"x-real-ip")]
+    [True, False, False]
+    """
+
+    __slots__ = ("_private", "patterns")
+
+    def __init__(self, patterns: Sequence[str], read_here: Sequence[str] = ()) -> None:
+        self.patterns = HeaderPatterns(patterns)
+        self._private = HeaderPatterns((*PRIVATE, *read_here))
+
+    def match(self, lower: bytes) -> bool:
+        """Whether a header of this *lower*-case name passes."""
+        if b"_" in lower:
+            return False  # some upstreams read "_" as "-": it could pose as another
+        if self.patterns.lists(lower) or not self._private.match(lower):
+            return self.patterns.match(lower)
+        # "X-Forwarded-*" names what it matches, "X-*" does not.
+        return any(
+            lower.startswith(prefix.lower().encode("ascii")) and self._private.covers(f"{prefix}*")
+            for prefix in self.patterns.prefixes
+        )

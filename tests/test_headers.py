@@ -13,6 +13,7 @@ from naap_twisted.headers import (
     RELAYED,
     SDP_RELAY,
     HeaderPatterns,
+    extended,
     is_token,
     media_type,
 )
@@ -85,11 +86,55 @@ class HeaderPatternsTests(SynchronousTestCase):
         patterns = HeaderPatterns(["X-One", "X-Two-*"])
         self.assertEqual((patterns.names, patterns.prefixes), (("X-One",), ("X-Two-",)))
 
+    def test_holes(self) -> None:
+        """What is taken out of a prefix is out of it, and out of no name that is written out."""
+        patterns = HeaderPatterns(["X-*", "!X-One", "!X-Two-*", "X-Two-Three"])
+        for name, expected in (
+            (b"x-four", True),
+            (b"X-One", False),
+            (b"x-one-more", True),
+            (b"x-two-one", False),
+            (b"x-two-three", True),
+        ):
+            self.assertEqual(patterns.match(name), expected, name)
+        self.assertEqual(patterns.holes, ("!X-One", "!X-Two-*"))
+        self.assertFalse(HeaderPatterns(["!X-One"]).match(b"x-one"))
+
+    def test_covers(self) -> None:
+        """A pattern is covered where all of its names are."""
+        patterns = HeaderPatterns(["X-One", "X-Two-*"])
+        for pattern, expected in (
+            ("x-one", True),
+            ("X-One*", False),
+            ("X-Two-Three", True),
+            ("X-Two-*", True),
+            ("X-Two-Th*", True),
+            ("X-T*", False),
+            ("X-*", False),
+        ):
+            self.assertEqual(patterns.covers(pattern), expected, pattern)
+
     def test_refuses_all_else(self) -> None:
         """Only exact names and one trailing star; a lone star would let Cookie through."""
         for pattern in ("*", "", "**", "X-**", "*-Id", "X-*-Id", "a b", "a:", "X-\n*", "é"):
             with self.assertRaises(ValueError, msg=repr(pattern)):
                 HeaderPatterns(["Accept", pattern])
+
+
+class ExtendedTests(SynchronousTestCase):
+    """What an option adds to the usual names, and takes out of them."""
+
+    def test_taken_out(self) -> None:
+        """A name, a pattern, all that a pattern covers, and a part of a pattern."""
+        for usual, written, expected in (
+            (("A", "B"), ("!b", "C"), ("A", "C")),
+            (("X-A-*", "B"), ("!X-A-*",), ("B",)),
+            (("X-A-*", "X-A", "B"), ("!X-*",), ("B",)),
+            (("X-A-*",), ("!x-a-1",), ("X-A-*", "!x-a-1")),
+            (("X-A-*",), ("!X-A-B-*", "X-A-B-1"), ("X-A-*", "X-A-B-1", "!X-A-B-*")),
+            (("A",), ("!Z",), ("A",)),
+        ):
+            self.assertEqual(extended(usual, written), expected, (usual, written))
 
 
 class UsualHeadersTests(SynchronousTestCase):

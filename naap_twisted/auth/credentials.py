@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
@@ -68,12 +69,26 @@ class CredentialReader:
         return _checked(percent_decoded(cookies[0]))
 
 
-def present_token(headers: Headers, place: TokenPlace) -> None:
-    """Put the token at *place* where every authenticator looks for one: in Authorization.
+@contextmanager
+def presented(headers: Headers, place: TokenPlace) -> Iterator[None]:
+    """The token at *place* stands where every authenticator looks for one: in Authorization.
 
-    A token that stands there already counts; its scheme becomes Bearer. The headers of a request
-    stay here, so no upstream gets to see the change.
+    Afterwards the header is as it came, for a route may pass it on: an upstream must not get a
+    caller's token in a field in which nobody sent it.
     """
+    came = headers.getRawHeaders(b"authorization")
+    present_token(headers, place)
+    try:
+        yield
+    finally:
+        if came is None:
+            headers.removeHeader(b"authorization")
+        else:
+            headers.setRawHeaders(b"authorization", came)
+
+
+def present_token(headers: Headers, place: TokenPlace) -> None:
+    """A token in Authorization counts before any other; its scheme becomes Bearer."""
     values = headers.getRawHeaders(b"authorization")
     if values:
         scheme, _, token = values[0].strip(b" \t").partition(b" ")

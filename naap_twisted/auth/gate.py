@@ -14,7 +14,7 @@ from twisted.web.server import Request
 from ..errors import Forbidden, ProxyError, Unauthorized
 from ..interfaces import IAuthenticator, IDownstreamRequest
 from ..model import NOWHERE_ELSE, TokenPlace, User
-from .credentials import present_before_users, present_token
+from .credentials import present_before_users, presented
 from .patience import Patience
 
 #: ``"user"``, ``"anyone"``, ``"role:x"``, or a plugin's callable, which may be asynchronous.
@@ -70,15 +70,23 @@ class Gate:
         :raises InvalidToken: the request's credentials do not verify.
         :raises Unavailable: the authenticator raises it, or does not answer in time.
         """
-        if self._authenticator is not None and request.record.user is None:
-            if self.token.headers:
-                present_token(request.requestHeaders, self.token)
-            # DownstreamRequest is a Request, and AdaptedRequest delegates to one.
-            user: Any = self._authenticator.authenticate(request)  # type: ignore[arg-type]
-            # A remembered session gives its user at once, and settle() costs more than the look-up.
-            if type(user) is not User:
-                user = await self.patience.settle(user, "the authenticator")
-            request.record.user = user
+        if self._authenticator is None or request.record.user is not None:
+            return
+        if self.token.headers:
+            with presented(request.requestHeaders, self.token):
+                await self._authenticate(request, self._authenticator)
+        else:
+            await self._authenticate(request, self._authenticator)
+
+    async def _authenticate(
+        self, request: IDownstreamRequest, authenticator: IAuthenticator
+    ) -> None:
+        # DownstreamRequest is a Request, and AdaptedRequest delegates to one.
+        user: Any = authenticator.authenticate(request)  # type: ignore[arg-type]
+        # A remembered session gives its user at once, and settle() costs more than the look-up.
+        if type(user) is not User:
+            user = await self.patience.settle(user, "the authenticator")
+        request.record.user = user
 
     async def admit(
         self,
@@ -97,9 +105,13 @@ class Gate:
         """
         if token.users:
             await self._admit_beside_users(request, authorize, token)
-            return
-        if token is not NOWHERE_ELSE:
-            present_token(request.requestHeaders, token)
+        elif token is NOWHERE_ELSE:
+            await self._admit(request, authorize)
+        else:
+            with presented(request.requestHeaders, token):
+                await self._admit(request, authorize)
+
+    async def _admit(self, request: IDownstreamRequest, authorize: Authorize | None) -> None:
         rule: Authorize = self.default if authorize is None else authorize
         if rule == "anyone":
             # Bad credentials are no reason to refuse a request that would pass without any.
@@ -124,7 +136,7 @@ class Gate:
         headers = request.requestHeaders
         users = present_before_users(headers, token)
         try:
-            await self.admit(request, authorize)
+            await self._admit(request, authorize)
         finally:
             headers.removeHeader(b"authorization")
             if users:

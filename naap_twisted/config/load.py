@@ -12,6 +12,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..options.auth import AuthOptions, with_environment
 from ..options.judge import judge
+from ..options.option import options_of
 from ..options.provided import over_provider
 from ..options.read import Problems, read_section, refuse_unknown
 from ..options.route import RouteOptions
@@ -38,35 +39,43 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
     if len(content) > MAX_CONFIG_BYTES:
         raise ConfigError(f"config: {file} is over {MAX_CONFIG_BYTES} bytes")
     try:
-        text = content.decode("utf-8")
+        # Windows' editors write a byte order mark, which is no part of the text.
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"config: {file} is not UTF-8 text") from None
     return parse_config(
-        text, directory=file.parent, environ=environ, readable=str(file) if readable else None
+        text,
+        name=str(file),
+        directory=file.parent,
+        environ=environ,
+        readable=str(file) if readable else None,
     )
 
 
 def parse_config(
     text: str,
     *,
+    name: str = "",
     directory: Path | None = None,
     environ: Mapping[str, str] | None = None,
     readable: str | None = None,
 ) -> Config:
     """Read and check TOML *text*.
 
+    :param name: the file's, for people; ``""`` where there is none.
     :param directory: where relative paths start; the current directory when ``None``.
     :param readable: the name of the text's file if other users can read it: no key may stand in
         such a file. ``None`` otherwise.
     :raises ConfigError: with every problem in the text, one line each.
     """
+    unfit = f"config: {name} is not TOML" if name else "config: not TOML"
     try:
         document = tomllib.loads(text)
     except RecursionError:
-        raise ConfigError("config: not TOML: nested too deeply") from None
+        raise ConfigError(f"{unfit}: nested too deeply") from None
     except ValueError as error:
         # tomllib's message gives the place and at most one character of the text, so no secret.
-        raise ConfigError(f"config: not TOML: {error}") from None
+        raise ConfigError(f"{unfit}: {error}") from None
     problems = Problems()
     surroundings = Surroundings(
         (directory or Path()).absolute(), os.environ if environ is None else environ
@@ -80,7 +89,11 @@ def parse_config(
 
 
 def _read(document: dict[str, Any], surroundings: Surroundings, problems: Problems) -> Config:
-    refuse_unknown(document, ("server", "auth", "upstream", "redis", "keys", "proxy"), "", problems)
+    sections = ("server", "auth", "upstream", "redis", "keys", "proxy")
+    misplaced = options_of(ServerOptions).keys() & document.keys() - {*sections}
+    for key in sorted(misplaced):
+        problems.add(key, "stands in [server]; write that line before it")
+    refuse_unknown((key for key in document if key not in misplaced), sections, "", problems)
     none_is_a_typo = bool(problems.lines)
 
     def section(schema: Any, name: str) -> Any:

@@ -50,6 +50,8 @@ def header_pattern(name: str) -> str:
 def passed_pattern(name: str) -> str:
     """A request header that a route passes, or a pattern of some; with "!" one it does not."""
     header_pattern(name.removeprefix(TAKEN_OUT))
+    if "_" in name and not name.startswith(TAKEN_OUT):
+        raise ValueError('has a "_": such a header never passes, for upstreams may read it as "-"')
     return name
 
 

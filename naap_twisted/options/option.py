@@ -22,6 +22,7 @@ class Option:
     :ivar example: a value as a file writes it.
     :ivar keyword: its name in code; ``"*"``: that of the attribute; ``""``: only a file has it.
     :ivar in_file: whether a file may have it; *required*: has to.
+    :ivar instead: the place of what a file has in its stead, where it may not.
     :ivar mode: the ``auth.mode`` in which it has a meaning; ``""``: every one.
     :ivar since: the first version that has it.
     :ivar section: the table of the file it stands in; ``"proxy"`` for a route's.
@@ -34,6 +35,7 @@ class Option:
     example: str = ""
     keyword: str = "*"
     in_file: bool = True
+    instead: str = ""
     required: bool = False
     mode: str = ""
     since: str = "0.1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from attrs import evolve
+from attrs import evolve, fields_dict
 
 from ..headers import TAKEN_OUT
 from ..model import UserKeyHeader
@@ -17,6 +17,7 @@ from .route import RouteOptions
 from .secrets import LITERAL
 from .values import Surroundings
 
+_OF_ROUTES = ("path", "provider", "authorize")
 #: Options that add to the usual names, and so to the provider's.
 _ADDING = frozenset(("pass_headers", "response_headers"))
 #: What a route says, and which of its provider's options that makes void.
@@ -50,6 +51,11 @@ def over_provider(
         # A provider's route has no path of its own.
         if line != "route.path: is missing":
             problems.add(f"{place}.provider", f"{own.provider.name}: {line}")
+    for name, value in own.provider.route.items():
+        if not _is_of_routes(name, value):
+            continue
+        words = "is for a route to say, not for a provider"
+        problems.add(f"{place}.provider", f"{own.provider.name}: route.{name}: {words}")
     for name, example in own.provider.needs.items():
         if not any(given.get(key) for key in (name, "allowed_hosts")):
             problems.add(
@@ -70,8 +76,21 @@ def _usual(provider: Provider, given: Mapping[str, object]) -> dict[str, object]
     return {
         key: value
         for key, value in provider.route.items()
-        if (key not in given or key in _ADDING) and key not in no_place
+        if (key not in given or key in _ADDING)
+        and key not in no_place
+        and not _is_of_routes(key, value)
     }
+
+
+def _is_of_routes(name: str, value: object) -> bool:
+    """Whether no provider's file may set the option *name* to *value*.
+
+    Such a file comes from others, as data: it reads no secret, imports no code, and does not say
+    who may call.
+    """
+    about = fields_dict(RouteOptions).get(name)
+    refers = isinstance(value, str) and "${" in value
+    return name in _OF_ROUTES or refers or (about is not None and not about.repr)
 
 
 def _added(usual: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:

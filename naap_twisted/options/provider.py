@@ -6,6 +6,7 @@ code: options of a route, headers, and the places of two keys: the server's, and
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any, ClassVar
 
 from attrs import Factory, frozen
 
-from ..headers import ACCOUNT_CHOOSING, HeaderPatterns
+from ..headers import ACCOUNT_CHOOSING, PRIVATE, HeaderPatterns
 from ..model import TokenPlace
 from ..spend.model_tokens import TokenMembers
 from . import http_values as http
@@ -27,6 +28,7 @@ from .values import Surroundings
 MOST_BYTES = 64 * 1024
 #: Stands in a provider's file for the value of the option ``key``.
 KEY = "${key}"
+_OR_A_FILE = 'nor the path of a file, such as "./acme.toml"'
 _MEMBER = re.compile(r"[^.]+(?:\.[^.]+)+")
 
 
@@ -196,9 +198,9 @@ def provider_text(name: str) -> str:
     """
     known = provider_names()
     if name not in known:
-        raise ValueError(
-            f'is none of {", ".join(known)}; nor the path of a file, such as "./acme.toml"'
-        )
+        near = difflib.get_close_matches(name.lower()[:64], known, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else _OR_A_FILE
+        raise ValueError(f"is none of {', '.join(known)}; {hint}")
     return _folder().joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
@@ -239,8 +241,13 @@ def parse_provider(name: str, written: str) -> Provider:
         key: read_section(section, document.get(key, {}), key, values.here(), problems)
         for key, section in _SECTIONS.items()
     }
-    _refuse_passing(read["headers"], problems)
     _refuse_two_places(read["key"], problems)
+    _refuse_passing(read["headers"], read["token"], problems)
+    for key in ("title", "variable"):
+        _refuse_odd(plain[key], key, problems)
+    for key, value in (plain["needs"] if isinstance(plain["needs"], dict) else {}).items():
+        _refuse_odd(key, "needs", problems)
+        _refuse_odd(value, "needs", problems)
     _refuse_nested(read["usage"], problems)
     if problems.lines:
         raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
@@ -253,8 +260,18 @@ def _of_type(value: object, wanted: type) -> Any:
     return value
 
 
-def _refuse_passing(headers: ProviderHeaders, problems: Problems) -> None:
+def _refuse_odd(value: object, place: str, problems: Problems) -> None:
+    """Refuse what would not be one line of a terminal, or of a config that is written with it."""
+    if not isinstance(value, str) or not value.isprintable():
+        problems.add(place, "holds something else than printable text")
+
+
+def _refuse_passing(headers: ProviderHeaders, token: CallerToken, problems: Problems) -> None:
     passed = HeaderPatterns(headers.send)
+    private = HeaderPatterns((*PRIVATE, *token.headers))
+    for name in headers.send:
+        if private.covers(name):
+            problems.add("headers.send", f"{name} is the caller's own; only a route may pass it")
     for name in (*ACCOUNT_CHOOSING, *headers.choosing):
         if passed.match(name.encode("ascii")):
             problems.add("headers.send", f"{name} chooses an account; only a route may pass it")

@@ -78,8 +78,13 @@ def read_section(
     if not isinstance(table, Mapping):
         problems.add(path, str(expected("a table", table)))
         return section()
-    known = {key: about for key, about in options_of(section).items() if about.in_file}
-    refuse_unknown(table, known, f"{path}.", problems)
+    options = options_of(section)
+    known = {key: about for key, about in options.items() if about.in_file}
+    refuse_unknown((key for key in table if key not in options), known, f"{path}.", problems)
+    for key, about in options.items():
+        if key in table and not about.in_file:
+            hint = f"; in a file write {about.instead}" if about.instead else ""
+            problems.add(f"{path}.{key}", f"is for code only{hint}")
     for key, about in known.items():
         if about.required and key not in table:
             problems.add(f"{path}.{key}", "is missing")

@@ -252,7 +252,9 @@ class RouteOptions:
     )
     redact_bodies: bool = option(flag, "Look for injected keys in JSON and text answers too.")
     allow_networks: tuple[AllowedNetwork, ...] = in_code(
-        http.allow_networks, "Non-public networks that this route may reach."
+        http.allow_networks,
+        "Non-public networks that this route may reach.",
+        instead="upstream.allow_networks",
     )
     logger: Logger | None = in_code(
         values.instance(Logger), "Where failures of this route are told."
@@ -298,22 +300,32 @@ class RouteOptions:
         return in_tables or in_target or bool(self.oauth2 or self.sign or self.client_cert)
 
     @property
-    def passed_headers(self) -> tuple[str, ...]:
-        """The browser's headers that go upstream: the usual ones, and what the route says."""
+    def usually_passed(self) -> tuple[str, ...]:
+        """The browser's headers that go upstream where the route does not say otherwise."""
         vendors: tuple[str, ...] = () if self.target is None else PINNED_PASS
         if self.provider is not None:
             vendors = self.provider.headers.send
         whip = CLIENT_HEADERS if is_whip(self.content_type, self.methods) else ()
-        return extended((*PASSED, *vendors, *whip), self.pass_headers)
+        return (*PASSED, *vendors, *whip)
 
     @property
-    def relayed_headers(self) -> tuple[str, ...]:
+    def passed_headers(self) -> tuple[str, ...]:
+        """The browser's headers that go upstream: the usual ones, and what the route says."""
+        return extended(self.usually_passed, self.pass_headers)
+
+    @property
+    def usually_relayed(self) -> tuple[str, ...]:
         """The upstream's headers that come back under their own names, likewise."""
         vendors: tuple[str, ...] = () if self.target is None else PINNED_RELAY
         if self.provider is not None:
             vendors = self.provider.headers.read
         whip = SDP_RELAY if OFFER in self.content_type else ()
-        return extended((*RELAYED, *vendors, *whip), self.response_headers)
+        return (*RELAYED, *vendors, *whip)
+
+    @property
+    def relayed_headers(self) -> tuple[str, ...]:
+        """The upstream's headers that come back under their own names, with what it says."""
+        return extended(self.usually_relayed, self.response_headers)
 
 
 def with_sessions(options: RouteOptions) -> RouteOptions:

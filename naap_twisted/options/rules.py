@@ -140,7 +140,7 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         "allowed_hosts",
         lambda route: route.target is None and not route.allowed_hosts,
         "is missing; name each host, or pin the route with target",
-        ("target",),
+        ("target", "provider"),
     ),
     Rule(
         "session",

@@ -92,18 +92,10 @@ class Route:
     egress: PolicyMaker
     beyond: PolicyMaker | None
 
-    def placed(self, keys: IKeyStore | None, token_headers: Sequence[bytes]) -> Route:
-        """This route on a server.
-
-        :param keys: where users' own keys are.
-        :param token_headers: where the server reads its callers' tokens, beside Authorization.
-        """
-        injection, hosts = self.injection, self.hosts
-        if keys is not None:
-            injection = injection.with_keys(keys)
-            hosts = {host: each.with_keys(keys) for host, each in hosts.items()}
-        rewrite = self.request_rewrite.keeping(token_headers)
-        return evolve(self, injection=injection, hosts=hosts, request_rewrite=rewrite)
+    def with_keys(self, keys: IKeyStore) -> Route:
+        """This route with users' own keys taken from *keys*."""
+        hosts = {host: injection.with_keys(keys) for host, injection in self.hosts.items()}
+        return evolve(self, injection=self.injection.with_keys(keys), hosts=hosts)
 
     @property
     def needs_keys(self) -> bool:
@@ -123,6 +115,11 @@ class Route:
         if sealing is not None:
             sealing.refuse_own(target)
         return target
+
+    def keeping(self, token: TokenPlace) -> Route:
+        """This route on a server whose callers may put their tokens at *token*."""
+        names = [name.decode("ascii") for name in token.headers]
+        return evolve(self, request_rewrite=self.request_rewrite.keeping(names)) if names else self
 
 
 def compile_route(written: RouteOptions) -> Route:

@@ -42,7 +42,7 @@ def error_text(body: bytes, content_type: bytes, guard: Guard, *, complete: bool
     """*body* as one line of printable text, without the secrets that *guard* knows.
 
     The guard looks twice: a charset such as UTF-16 spells a secret in other bytes, and a wrong one
-    makes other characters of those that spell it.
+    makes other characters of those that spell it. The second look is at what people will see.
 
     :param complete: whether *body* is all of it; else its last character may be half there.
     """
@@ -50,6 +50,13 @@ def error_text(body: bytes, content_type: bytes, guard: Guard, *, complete: bool
     if codec in _OF_EITHER_ORDER:
         codec += "_le" if body.startswith(BOM_UTF16_LE) else "_be"  # RFC 2781 section 4.3
     decoder = getincrementaldecoder(codec)("replace")
-    text = decoder.decode(guard.clean_cut(body), complete).encode("utf-8", "replace")
-    cleaned = guard.clean_cut(text).decode("utf-8", "replace")
-    return "".join(char if char.isprintable() else " " for char in cleaned).strip()
+    text = "".join(map(_shown, decoder.decode(guard.clean_cut(body), complete)))
+    cleaned = guard.clean_cut(text.encode("utf-8", "replace"))
+    return cleaned.decode("utf-8", "replace").strip()
+
+
+def _shown(char: str) -> str:
+    """A character of one line. NULs are left out: a key with NULs between can be read (UTF-32)."""
+    if char.isprintable():
+        return char
+    return " " if char != "\0" else ""

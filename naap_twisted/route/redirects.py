@@ -131,8 +131,10 @@ def _next_hop(response: IResponse, outbound: OutboundRequest, trail: Trail) -> V
     values = response.headers.getRawHeaders(b"location") or []
     if len(values) != 1 or not isinstance(outbound.body, bytes | None):
         return None
+    # A fragment is for whoever shows the answer; no request has one (RFC 9110 section 10.2.2).
+    location = values[0].partition(b"#")[0]
     try:
-        return trail.next_hop(values[0], outbound.target.target)
+        return trail.next_hop(location, outbound.target.target)
     except ProxyError:
         return None
 

@@ -20,6 +20,7 @@ from ..headers import (
     CONNECTION_FIELDS,
     KEPT_HERE,
     HeaderPatterns,
+    PassedHeaders,
     added,
     is_token,
 )
@@ -75,6 +76,7 @@ _REASONS = {
     Fate.SET_HERE: "the server sets it",
     Fate.DROPPED: "the route does not pass it, and no preflight allows it",
 }
+_UNDERSCORED = 'no route passes a name with "_", which an upstream may read as "-"'
 
 
 @frozen
@@ -97,7 +99,7 @@ class RequestRewrite:
     :param fixed: the injected fields, where every request has the same tuple of them.
     :param named: the option ``pass_headers``: a header that chooses an account has to be there.
     :param choosing: names of headers that choose an account.
-    :param kept: headers that this server reads, such as callers' tokens: no prefix passes them.
+    :param kept: headers beside :data:`~naap_twisted.headers.KEPT_HERE` that this server reads.
     :param yielding: injected fields that the browser's own take the place of, where it sends them.
     """
 
@@ -112,25 +114,25 @@ class RequestRewrite:
         yielding: Sequence[str] = (),
     ) -> None:
         self._yielding = frozenset(name.lower().encode("ascii") for name in yielding)
-        self._patterns = HeaderPatterns(patterns)
-        self._verdicts: dict[bytes, bytes] = {}
+        self._patterns = tuple(patterns)
         self._fixed = fixed
         self._fixed_names = self._names(fixed)
         self._named = tuple(named)
         self._by_name = HeaderPatterns(added(named))
         self._choosing = {name.lower().encode("ascii"): name for name in choosing}
-        self._named_exactly = frozenset(
-            name.lower().encode("ascii") for name in self._by_name.names
-        )
-        self._read_here = frozenset(name.lower().encode("ascii") for name in kept)
-        self._kept = HeaderPatterns(KEPT_HERE)
+        self._keep(kept)
 
-    def keeping(self, names: Sequence[bytes]) -> RequestRewrite:
-        """This rule on a server that reads headers of these lower-case *names* itself."""
-        rewrite = copy(self)
-        rewrite._read_here = self._read_here.union(names)
-        rewrite._verdicts = {}
-        return rewrite
+    def _keep(self, names: Sequence[str]) -> None:
+        self._verdicts: dict[bytes, bytes] = {}
+        self._read_here = tuple(names)
+        self._kept = HeaderPatterns((*KEPT_HERE, *names))
+        self._passed = PassedHeaders(self._patterns, names)
+
+    def keeping(self, names: Sequence[str]) -> RequestRewrite:
+        """This rule on a server that reads headers of these *names* itself, on every route."""
+        rule = copy(self)
+        rule._keep((*self._read_here, *names))
+        return rule
 
     def _names(self, injected: HeaderPairs) -> frozenset[bytes]:
         # CGI-like upstreams read "_" as "-": a browser's X-Key must not stand beside our X_Key.
@@ -139,9 +141,13 @@ class RequestRewrite:
     def explain(self, name: str) -> HeaderVerdict:
         """What becomes of a header of this name, as the page sends it."""
         fate = self._fate(name.lower().encode("latin-1", "replace"))
+        if fate is Fate.KEPT_HERE and name.lower() == "content-type":
+            return HeaderVerdict(name, fate, "is judged here, and goes upstream with a body")
         line = ""
         if fate is Fate.REFUSED or fate is Fate.DROPPED:
             line = self._line(self._choosing.get(_as_read(name.encode("latin-1", "replace")), name))
+        if fate is Fate.DROPPED and "_" in name:
+            return HeaderVerdict(name, fate, _UNDERSCORED)
         return HeaderVerdict(name, fate, _REASONS[fate], line)
 
     def _fate(self, lower: bytes) -> Fate:
@@ -150,11 +156,9 @@ class RequestRewrite:
             return Fate.SET_HERE
         if read in self._choosing and not (read == lower and self._by_name.match(lower)):
             return Fate.REFUSED
-        if read in self._read_here and lower not in self._named_exactly:
+        if lower in _NEVER_PASSED or lower in _FRAMING:
             return Fate.KEPT_HERE
-        if read in _NEVER_PASSED or read in _FRAMING:
-            return Fate.KEPT_HERE
-        if self._patterns.match(lower):
+        if self._passed.match(lower):
             return Fate.PASSED
         return Fate.KEPT_HERE if self._kept.match(read) else Fate.DROPPED
 
@@ -225,10 +229,15 @@ class RequestRewrite:
                     if lower is _REFUSED:
                         raise self._refusal(name)
                     dropped.append(name)
-            elif lower not in ours and (b"_" not in lower or _as_read(lower) not in ours):
+            elif lower not in ours:
                 passing.append((lower, name, values))
         for lower, name, values in passing:
             if lower in nominated:
+                if lower in self._choosing:
+                    raise HeaderNotAllowed(
+                        "Connection names a header that chooses the account that is billed",
+                        reason=f"Connection names {self._choosing[lower]}",
+                    )
                 continue
             has_agent = has_agent or lower == b"user-agent"
             has_codings = has_codings or lower == b"accept-encoding"

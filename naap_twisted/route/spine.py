@@ -48,6 +48,8 @@ _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
 _MOST_MISSED = 64
 _LONGEST = 100
+# Seconds between two lines of one route that say that its key is refused.
+_KEY_TOLD_EVERY = 3600.0
 
 
 @frozen
@@ -96,7 +98,7 @@ class ExternalProxy:
         if self.mounted_at:
             raise ConfigError(f"path: this proxy is mounted at {self.mounted_at} already")
         self.mounted_at = bindings.path
-        route = self.route.placed(bindings.keys, bindings.gate.token.headers)
+        route = self.route if bindings.keys is None else self.route.with_keys(bindings.keys)
         return MountedProxy(self.options, route, bindings)
 
 
@@ -113,7 +115,7 @@ class MountedProxy(Answering):
     def __init__(self, options: RouteOptions, route: Route, bindings: Bindings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.options = options
-        self.route = route
+        route = self.route = route.keeping(bindings.gate.token)
         self.egress = route.egress(bindings.options.allow_networks)
         beyond = None if route.beyond is None else route.beyond(bindings.options.allow_networks)
         self._hops = Hops(self.egress, route.pinned, beyond)
@@ -121,6 +123,7 @@ class MountedProxy(Answering):
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
         self._missed: set[bytes] = set()
+        self._key_told = -_KEY_TOLD_EVERY
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
@@ -155,8 +158,9 @@ class MountedProxy(Answering):
 
         The secrets of before stay guarded beside the new ones: an upstream may still repeat them.
         """
-        route = compile_again(options, self.options)
-        self.route = route.placed(self._bound.keys, self._bound.gate.token.headers)
+        keys, route = self._bound.keys, compile_again(options, self.options)
+        route = route.keeping(self._bound.gate.token)
+        self.route = route if keys is None else route.with_keys(keys)
         self.options = options
         self._targets = self._targets_of(self.route)
         if self._access is not None and options.oauth2 is not None:
@@ -238,6 +242,8 @@ class MountedProxy(Answering):
             guard = signed.guard
         record.mark("upstream")
         record.upstream_status = response.code
+        if response.code == 401 and self.injects and not route.needs_keys:
+            self._tell_refused_key(record)
         if token is not None and target.origin == vetted.target.origin:
             self._judged(token, response)
         await self._answer(request, response, target, guard)
@@ -262,7 +268,20 @@ class MountedProxy(Answering):
             " to pass it on: {line}",
             route=record.route,
             name=verdict.name,
-            line=verdict.line,
+            line=verdict.line or 'spell it with "-" for "_"',
+        )
+
+    def _tell_refused_key(self, record: ExchangeRecord) -> None:
+        """Warn that the upstream does not take the owner's key: its callers take it for theirs."""
+        now = self._bound.clock.seconds()
+        if now - self._key_told < _KEY_TOLD_EVERY:
+            return
+        self._key_told = now
+        self._log.warn(
+            "{target} answers 401 to {route}; is the key right that the route sends in {names}?",
+            target=record.target,
+            route=record.route,
+            names=", ".join(self.injects),
         )
 
     async def _answer(

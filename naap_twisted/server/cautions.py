@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..model import AllowedNetwork, UserKeyHeader
+from ..headers import TAKEN_OUT
+from ..model import UserKeyHeader
 from ..options.injected import is_written_out
 from ..options.listen import parse_listen
 from ..options.secrets import LITERAL, sources_of
+from ..options.server import Config
 from ..policy.addresses import format_allow_network
 from ..policy.host_rules import HostRule
 from ..route.spine import MountedProxy
@@ -21,16 +23,22 @@ def of_routes(
     mounts: Sequence[Mount],
     base_path: str,
     listen: Sequence[str],
-    networks: Sequence[AllowedNetwork],
+    config: Config,
+    *,
+    asks: bool,
 ) -> list[str]:
     """The cautions about routes: internal addresses that are open, keys that anyone can spend.
 
     And what may be meant otherwise: who says whose address it is, a path with the base path twice.
 
-    :param networks: the server's ``allow_networks``, which hold for every route.
+    :param config: the server's, of which ``allow_networks`` hold for every route, and
+        ``trusted_proxies`` bring callers from other machines.
+    :param asks: whether a request needs a user where its route does not say otherwise.
     """
     routes = [(mount.full_path, mount.proxy) for mount in mounts if mount.proxy]
-    opened = {*networks}.union(*(proxy.egress.allow_networks for _, proxy in routes))
+    opened = {*config.upstream.allow_networks}.union(
+        *(proxy.egress.allow_networks for _, proxy in routes)
+    )
     remote = [text for text in listen if not parse_listen(text).local]
     lines = [
         f"{text}: whoever connects there says which address it has; let nobody but the front do so"
@@ -47,15 +55,34 @@ def of_routes(
         for mount in mounts
         if base_path and f"{mount.path}/".startswith(f"{base_path}/")
     ]
+    in_front = config.server.trusted_proxies
+    fronts = f"what stands in front (trusted_proxies: {', '.join(in_front)})" if in_front else ""
+    place = ", ".join(remote) or fronts
     for path, proxy in routes:
-        if remote and proxy.injects and proxy.route.authorize == "anyone":
+        chosen = proxy.route.authorize
+        if place and proxy.injects and (chosen == "anyone" or (chosen is None and not asks)):
             lines.append(
                 f'{path}: authorize = "anyone" and {", ".join(proxy.injects)} injected:'
-                f" whoever reaches {', '.join(remote)} can spend the key; cors_origins binds"
-                " browsers only"
+                f" whoever reaches {place} can spend the key; cors_origins binds browsers only"
             )
-        lines += (f"{path}: {line}" for line in _shared(proxy))
+        lines += (f"{path}: {line}" for line in (*_shared(proxy), *_taken_in_vain(proxy)))
     return lines
+
+
+def _taken_in_vain(proxy: MountedProxy) -> Iterator[str]:
+    """The cautions about names that are taken out and are not there, or inside a prefix that is.
+
+    Who writes one believes that a header is kept back, and it may pass all the same.
+    """
+    options = proxy.options
+    for option, written, usual in (
+        ("pass_headers", options.pass_headers, options.usually_passed),
+        ("response_headers", options.response_headers, options.usually_relayed),
+    ):
+        known = {name.lower() for name in usual}
+        for name in written:
+            if name.startswith(TAKEN_OUT) and name[len(TAKEN_OUT) :].lower() not in known:
+                yield f'{option}: "{name}" takes out nothing; the usual ones are {", ".join(usual)}'
 
 
 def _shared(proxy: MountedProxy) -> Iterator[str]:

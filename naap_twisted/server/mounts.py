@@ -94,4 +94,5 @@ def shadowed(mounts: Sequence[Mount], beside: Iterable[bytes]) -> Iterator[str]:
 def wrong_method(methods: Iterable[str]) -> MethodNotAllowed:
     """The 405 of a path that takes only *methods*, and OPTIONS."""
     allow = ", ".join(sorted({*methods, "OPTIONS"})).encode("ascii")
-    return MethodNotAllowed(headers=((b"Allow", allow),))
+    reason = f"the path takes {allow.decode('ascii')}"
+    return MethodNotAllowed(reason=reason, headers=((b"Allow", allow),))

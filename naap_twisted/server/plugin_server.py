@@ -301,8 +301,8 @@ class PluginServer(MultiService):
     def cautions(self) -> list[str]:
         """What is allowed and its owner should know, one line each: for a start and ``check``."""
         lines = [NOBODY] if self.require_auth and self._authenticator is None else []
-        base_path, networks = self.parts.options.base_path, self.config.upstream.allow_networks
-        return [*lines, *of_routes(self.routes(), base_path, self.listen, networks)]
+        about = self.routes(), self.parts.options.base_path, self.listen, self.config
+        return [*lines, *of_routes(*about, asks=self.require_auth)]
 
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""

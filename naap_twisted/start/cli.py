@@ -15,12 +15,13 @@ from typing import Any
 from twisted.internet import task
 from twisted.internet.defer import Deferred
 
+from .. import __version__
 from ..admin.decision import Question, decide
 from ..config import load_config
 from ..errors import BadRequest, ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
-from ..options.provider import parse_provider, provider_text
+from ..options.provider import parse_provider, provider_names, provider_text
 from ..options.server import Config
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer
@@ -51,6 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="naap-proxy", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"naap-proxy {__version__}")
     # The status for a config that can't be used; `explain` has not decided anything then.
     parser.set_defaults(run=_print, unfit=REFUSED)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -86,7 +88,11 @@ def _parser() -> argparse.ArgumentParser:
     listing.set_defaults(of_provider=provider_text)
     init.set_defaults(of_provider=config_for)
     listing.add_argument("--provider", metavar="NAME", help="what the provider NAME sets")
-    init.add_argument("--provider", metavar="NAME", help="a short one, with a route to NAME")
+    init.add_argument(
+        "--provider",
+        metavar="NAME",
+        help=f"a short one, with a route to NAME: {', '.join(provider_names())}",
+    )
     return parser
 
 
@@ -200,7 +206,10 @@ def config_for(name: str) -> str:
         "[[proxy]]",
         f'path = "/{name}"',
         f'provider = "{name}"   # what it sets: naap-proxy options --provider {name}',
-        *(f"{option} = {example}   # yours" for option, example in known.needs.items()),
+        *(
+            f"{option} = {example}   # an example; write yours, for the key goes there"
+            for option, example in known.needs.items()
+        ),
         *([f'key = "${{env:{known.variable}}}"'] if known.variable else ()),
     ]
     return "\n".join(lines)

@@ -288,7 +288,15 @@ class UpstreamConnection(Sender):
         if self.state is states.IDLE:
             self.abort()
         else:
-            self._fail(Failure(UpstreamTimeout(reason="upstream deadline passed")))
+            self._fail(Failure(UpstreamTimeout(reason=f"{self._option_in_force()} passed")))
+
+    def _option_in_force(self) -> str:
+        """The option of the deadline that is set, for the log: it is the one to change."""
+        if self.deadline == self._total_at:
+            return "total_timeout"
+        if self.state in (states.WRITTEN, states.AWAITING):
+            return "timeout (from the request sent to the response head)"
+        return "idle_timeout (between two pieces of a body)"
 
     def abort(self) -> None:
         """Reset the connection; ``connectionLost`` fails the exchange."""
@@ -310,7 +318,9 @@ class UpstreamConnection(Sender):
                 error.once_sent()
             answer.errback(failure)
         elif response is not None:
-            response.end(Failure(UpstreamCut(str(failure.value))))
+            error = failure.value
+            why = error.reason if isinstance(error, ProxyError) else str(error)
+            response.end(Failure(UpstreamCut(why)))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.state = states.ON_BROKEN[self.state]

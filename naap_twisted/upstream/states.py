@@ -111,5 +111,6 @@ NEXT: dict[tuple[State, Event], State] = {
     ON_END,
     ON_BROKEN,
 ) = ({state: NEXT[state, event] for state in State} for event in Event)
-IDLE, WRITTEN, OVERTAKEN, CLOSED = State.IDLE, State.WRITTEN, State.OVERTAKEN, State.CLOSED
+IDLE, WRITTEN, AWAITING = State.IDLE, State.WRITTEN, State.AWAITING
+OVERTAKEN, CLOSED = State.OVERTAKEN, State.CLOSED
 AWAITED = Answer.AWAITED

@@ -48,9 +48,13 @@ class HeaderOption:
             return cls("pass_headers", route.pass_headers)
         return cls("cors_headers", tuple(cors_headers))
 
-    def line(self, missing: Iterable[str]) -> str:
-        """The config line that allows *missing* headers as well."""
-        return f"{self.key} = {json.dumps([*self.names, *missing])}"
+    def line(self, missing: Iterable[str]) -> str | None:
+        """The config line that allows *missing* headers as well; ``None`` where none can.
+
+        A name with "_" is allowed to be sent at most: no route passes it on.
+        """
+        more = [name for name in missing if "_" not in name or self.key != "pass_headers"]
+        return f"{self.key} = {json.dumps([*self.names, *more])}" if more else None
 
 
 def refusals(
@@ -72,7 +76,10 @@ def refusals(
     refused = method not in methods and method not in SAFELISTED_METHODS
     problems = [method_refused(method, methods)] if refused else []
     missing = [name for name in dict.fromkeys(names) if name.lower() not in listed]
-    return problems + [header_refused(name, allowing.line(missing)) for name in missing]
+    line = allowing.line(missing)
+    return problems + [
+        header_refused(name, line if allowing.line([name]) else None) for name in missing
+    ]
 
 
 def origin_refused(origins: Origins, origin: str) -> Problem:
@@ -107,7 +114,7 @@ def wildcard_with_credentials(origin: str) -> Problem:
     )
 
 
-def header_refused(name: str, line: str) -> Problem:
+def header_refused(name: str, line: str | None) -> Problem:
     """The preflight does not allow a request header that the page wants to send.
 
     :param line: the option that would allow it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import struct
 import tempfile
@@ -25,7 +26,7 @@ from .oracle import Stage, one_test_per
 _FORWARDED = "".join(
     f"{line.strip()}\n"
     for line in operations("nginx-example").splitlines()
-    if "proxy_set_header" in line
+    if line.startswith("    ") and not re.match(r" *proxy_(pass|http_version) ", line)
 )
 _SERVER_LINE = operations("haproxy-example").split()[-1]
 NAMES = {"server_names": ["a"], "rate_limit": {"requests": 3, "window": 60.0}}
@@ -144,6 +145,18 @@ class NginxTests(FrontStage):
         answer = await self.get(port, {"X-Forwarded-For": "198.51.100.9"})
         self.assertEqual((answer.status, answer.body), (200, b"you"))
         self.assertEqual(self.clients, [("127.0.0.1", False)])
+
+    async def test_large_body(self):
+        """By the documented lines this server refuses it, in words a page can read, not nginx."""
+        for more, code in ((_FORWARDED, b"BODY_TOO_LARGE"), ("", b"nginx")):
+            self.begin("unix:{path}", trusted_proxies=["unix"])
+            port = installed(await peers.nginx(self, self.socket, more))
+            client = await RawClient.connect(self, port)
+            client.request("POST", "/api/v1/who", ASK, b"x" * (2 * 1024 * 1024))
+            answer = await client.answer()
+            self.assertEqual(answer.status, 413)
+            self.assertIn(code, answer.body)
+            await client.stop()
 
     async def test_no_loop(self):
         """https_redirect redirects what came over http, and nothing else."""

@@ -251,6 +251,17 @@ class NotAllowedTests(RedirectStage):
         self.assertEqual(len(self.other.requests), asked)
         await self.judge(sent=13)
 
+    async def test_pinned_to_a_fragment(self):
+        """What stands behind "#" is for the page, and reaches nobody."""
+        store = self.begin_with_store()
+        for code, method in ((302, b"GET"), (307, b"POST")):
+            self.upstream.steps = (moved(code, store + f"/f?sig=1#{KEY}"),)
+            self.assertEqual((await self.pinned(method)).status, 200)
+            line = self.other.requests[-1].line
+            self.assertEqual(line, method + b" /f?sig=1 HTTP/1.1")
+        self.assert_no_secret(self.other)
+        await self.judge(sent=2)
+
     async def test_pinned_to_others(self):
         """The list opens nothing on the base's own origin, and no other port, name or scheme."""
         self.begin_with_store()

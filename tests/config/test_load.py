@@ -62,6 +62,36 @@ class LoadTests(SynchronousTestCase):
         config = load_config(path, {})
         self.assertEqual(config.proxy[0].forward_headers["X-Key"].reveal(), b"sk-file")
 
+    def test_byte_order_mark(self) -> None:
+        """The mark that Windows' editors write is no part of the text."""
+        self.assertEqual(load_config(self.file(b"\xef\xbb\xbf" + text_of().encode())), config_of())
+
+    def test_names_the_file(self) -> None:
+        """What is no TOML names the file: at a start nobody sees which one was read."""
+        path = self.file(b"[server")
+        (line,) = self.assertRaises(ConfigError, load_config, path, ENVIRON).problems
+        self.assertTrue(line.startswith(f"config: {path} is not TOML: "), line)
+
+    def test_code_only(self) -> None:
+        """A key that only code can give says so, and what a file has in its stead."""
+        for key, words in (
+            ("allow_networks", "is for code only; in a file write upstream.allow_networks"),
+            ("logger", "is for code only"),
+        ):
+            (line,) = problems_of(proxy=proxy(f"{key} = ['127.0.0.1/32']"))
+            self.assertEqual(line, f"proxy[0].{key}: {words}")
+
+    def test_no_section(self) -> None:
+        """An option of the server's above every table is told where it stands."""
+        (line,) = problems_of(server='server_names = ["a.example"]')
+        self.assertEqual(line, "server_names: stands in [server]; write that line before it")
+
+    def test_misspelled_provider(self) -> None:
+        """The near name is told, and no line asks for hosts, which the provider would bring."""
+        text = '[[proxy]]\npath = "/a"\nprovider = "opneai"'
+        (line,) = problems_of(proxy=text)
+        self.assertTrue(line.endswith('did you mean "openai"?'), line)
+
     def test_unreadable(self) -> None:
         """No file, a directory, not UTF-8, not TOML, endless: one line each, never a traceback."""
         for content, reason in (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 from twisted.logger import capturedLogs
 
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.model import User
 
+from .canary import AUTHORIZATION
 from .support import OK, ORIGIN, PATH, PINNED, RefusalTestCase
 
 # The numbers are kept where somebody can read them.
@@ -68,6 +70,32 @@ class AccountTests(RefusalTestCase):
         answer = await self.running.ask("OPTIONS", PATH, asked.items())
         self.assertIn("Stripe-Account", answer.header("Access-Control-Allow-Headers"))
 
+    async def test_connection_takes_none_away(self):
+        """A header that the route passes, and that Connection names: refused, never lost."""
+        self.start(OK, pass_headers=["Stripe-Account"])
+        answer = await self.post(Stripe_Account="acct_1", Connection="Stripe-Account")
+        self.assert_refused(answer, 400, "HEADER_NOT_ALLOWED")
+        self.assertEqual(self.upstream.connections, 0)
+
+    async def test_connection_takes_no_user_away(self):
+        """Without the user's own Authorization the call would be made with the server's key."""
+        tokens = StaticTokens({"tok-1": User("ada")})
+        self.start(OK, server={"require_auth": True, "authenticator": tokens})
+        self.mount(
+            "/p",
+            target=self.upstream.origin,
+            provider="supabase",
+            key="k" * 20,
+            forward_headers={},
+        )
+        user = {"apikey": "tok-1", "Authorization": "Bearer user", "X-Target-URL": None}
+        answer = await self.post(path=PINNED, **user)
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual(self.upstream.requests[0].values("Authorization"), [b"Bearer user"])
+        answer = await self.post(path=PINNED, **user, Connection="authorization")
+        self.assert_refused(answer, 400, "HEADER_NOT_ALLOWED")
+        self.assertEqual(len(self.upstream.requests), 1)
+
 
 class DroppedTests(RefusalTestCase):
     async def test_once(self):
@@ -99,6 +127,40 @@ class DroppedTests(RefusalTestCase):
         self.assertNotIn("x-new", allowed)
         (remedy,) = [event["remedy"] for event in events if "remedy" in event]
         self.assertEqual(remedy, 'to allow it: pass_headers = ["x-new"]')
+
+    async def test_underscores(self):
+        """No line is told that a start would refuse: such a name never passes."""
+        self.start(OK)
+        asked = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x_one",
+        }
+        with capturedLogs() as events:
+            await self.running.ask("POST", PATH, [*self.headers().items(), ("X_One", "1")], b"{}")
+            await self.running.ask("OPTIONS", PATH, asked.items())
+        (line,) = [event["line"] for event in events if "drops the" in event["log_format"]]
+        self.assertEqual(line, 'spell it with "-" for "_"')
+        (remedy,) = [event["remedy"] for event in events if "remedy" in event]
+        self.assertEqual(remedy, "no setting allows it")
+
+    async def test_out_of_a_pattern(self):
+        """What "!" takes out of a pattern does not go up, nor through a preflight."""
+        self.start()
+        self.mount("/p", target=self.upstream.origin, pass_headers=["X-A-*", "!X-A-1"])
+        self.upstream.steps = (OK,)
+        headers = {"X-A-1": "1", "X-A-2": "2", "X-Target-URL": None}
+        self.assertEqual((await self.post(path=PINNED, **headers)).status, 200)
+        (received,) = self.upstream.requests
+        self.assertEqual(received.values("X-A-1") + received.values("X-A-2"), [b"2"])
+        asked = {
+            "Origin": ORIGIN,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "x-a-1,x-a-2",
+        }
+        answer = await self.running.ask("OPTIONS", PINNED, asked.items())
+        allowed = answer.header("Access-Control-Allow-Headers").split(", ")
+        self.assertEqual([name for name in allowed if name.startswith("x-a-")], ["x-a-2"])
 
     async def test_strangers_do_not_fill_the_log(self):
         """Names that somebody makes up are told up to a bound."""
@@ -165,6 +227,41 @@ class TokenHeaderTests(RefusalTestCase):
                     got = self.upstream.requests[-1]
                     self.assertEqual(got.values("X-Team"), [b"a"])
                     self.assertEqual(b"tok-of-ada" in got.raw, name in passed, (name, passed))
+
+    async def test_no_other_field(self):
+        """An upstream gets no caller's token, in no field and by no pattern of the route."""
+        server = {
+            "require_auth": True,
+            "authenticator": StaticTokens({"tok-1": User("ada")}),
+            "token_headers": ["X-Api-Key"],
+        }
+        self.start(OK, server=server, forward_headers={"X-Secret": AUTHORIZATION})
+        passed = ["Authorization", "X-*"]
+        self.mount("/p", target=self.upstream.origin, pass_headers=passed, forward_headers={})
+        answer = await self.post(path=PINNED, X_Api_Key="tok-1", X_Target_URL=None)
+        self.assertEqual(answer.status, 200)
+        self.assertNotIn(b"tok-1", self.upstream.requests[0].raw)
+
+    async def test_as_it_came(self):
+        """A route that passes Authorization passes its scheme as well."""
+        server = {"require_auth": True, "authenticator": StaticTokens({"tok-1": User("ada")})}
+        self.start(server=server)
+        acme = Path(self.mktemp() + ".toml")
+        acme.write_text('[token]\nheaders = ["x-key"]\nscheme = "Token"\n[key]\nheader = "x-key"\n')
+        self.mount(
+            "/p",
+            target=self.upstream.origin,
+            provider=str(acme.absolute()),
+            pass_headers=["Authorization"],
+            forward_headers={},
+        )
+        self.upstream.steps = (OK,)
+        answer = await self.post(path=PINNED, Authorization="Token tok-1", X_Target_URL=None)
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual(self.upstream.requests[0].values("Authorization"), [b"Token tok-1"])
+        answer = await self.post(path=PINNED, X_Key="tok-1", X_Target_URL=None)
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertNotIn(b"tok-1", self.upstream.requests[1].raw)
 
 
 class TwoVendorsTests(RefusalTestCase):

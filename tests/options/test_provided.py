@@ -51,6 +51,27 @@ class ProvidedTests(SynchronousTestCase):
         self.assertEqual((own.timeout, own.target.written), (5.0, "https://a.example"))
         self.assertEqual(own.body_limit, 32 * 1024 * 1024)
 
+    def test_not_a_providers_to_say(self) -> None:
+        """A file of somebody's reads no secret, imports no code, and lets nobody in."""
+        base = 'target = "https://a.example"'
+        for line, name in (
+            ('path = "/other"', "path"),
+            ('provider = "openai"', "provider"),
+            ('provider = "./acme.toml"', "provider"),
+            ('authorize = "anyone"', "authorize"),
+            ('authorize = "os:getcwd"', "authorize"),
+            ('key = "${env:HOME}"', "key"),
+            ('forward_headers = { X-Stolen = "${env:HOME}" }', "forward_headers"),
+            ('forward_query = { stolen = "${env:HOME}" }', "forward_query"),
+            ('client_key = "client.key"', "client_key"),
+            ('oauth2 = { token_url = "https://a.example" }', "oauth2"),
+        ):
+            (problem,) = self.refused(provider=self.own(f"[route]\n{base}\n{line}"), key=KEY)
+            words = f"./acme.toml: route.{name}: is for a route to say, not for a provider"
+            self.assertIn(words, problem)
+        name = self.own("[route]\ntarget = 'https://a.example/${env:HOME}'")
+        self.assertIn("route.target: is for a route to say", self.refused(provider=name)[0])
+
     def test_models_are_waited_for(self) -> None:
         """A model may think for minutes before its first byte, and pause while it streams."""
         for name in provider_names():

@@ -79,6 +79,17 @@ class ProviderTests(SynchronousTestCase):
             ("[headers]\nread = ['Set-Cookie']", "headers.read[0]: Set-Cookie is never relayed"),
             ("[headers]\nsend = ['A-*']\nchoosing = ['A-B']", "A-B chooses an account"),
             ("[headers]\nsend = ['OpenAI-*']", "OpenAI-Organization chooses an account"),
+            (
+                "[headers]\nsend = ['Cookie']",
+                "Cookie is the caller's own; only a route may pass it",
+            ),
+            ("[headers]\nsend = ['authorization']", "authorization is the caller's own"),
+            ("[headers]\nsend = ['X-Forwarded-*']", "X-Forwarded-* is the caller's own"),
+            ("[headers]\nsend = ['X-K']\n[token]\nheaders = ['x-k']", "X-K is the caller's own"),
+            ('title = "a\\u001b[31m"', "title: holds something else than printable text"),
+            ('variable = "A\\nB"', "variable: holds something else than printable text"),
+            ("[needs]\ntarget = 3", "needs: holds something else than printable text"),
+            ('[needs]\n"a\\nb" = "c"', "needs: holds something else than printable text"),
             ("[key]\nvalue = 'Bearer'", "key.value: must hold ${key} once"),
             ("[key]\nheader = 'Content-Length'", "key.header: Content-Length belongs"),
             ("[key]\nquery = ' '", "key.query: is not a name"),
@@ -120,7 +131,9 @@ class ProviderTests(SynchronousTestCase):
             ("gone.toml", "cannot read"),
             ("long.toml", "is over"),
             ("latin.toml", "is not UTF-8"),
-            ("acme", "is none of anthropic"),
+            ("acme", 'nor the path of a file, such as "./acme.toml"'),
+            ("opneai", 'did you mean "openai"?'),
+            ("OpenAI", 'did you mean "openai"?'),
             ("../anthropic", "is none of anthropic"),
         ):
             with self.subTest(name=name), self.assertRaises(ValueError) as caught:

@@ -398,7 +398,9 @@ def _routes() -> Iterator[Row]:
         yield from _rows(f"proxy.{key}", True, GOOD_DURATIONS)
     yield from _lists("proxy.pass_headers", "X-A-*", BAD_PATTERNS, empty=True)
     yield from _rows("proxy.pass_headers", True, (["!Accept"], ["X-A", "!X-Stainless-*"]))
-    yield from _rows("proxy.pass_headers", False, (["!"], ["!!A"], ["!*"], ["!X A"], ["!Host"]))
+    yield from _rows(
+        "proxy.pass_headers", False, (["!"], ["!!A"], ["!*"], ["!X A"], ["!Host"], ["X_A"], ["X_*"])
+    )
     vendor = ("proxy.allowed_hosts", None), ("proxy.provider", "openai")
     yield from _rows("proxy.provider", True, ("openai", "anthropic"), vendor[0])
     yield from _rows("proxy.provider", True, ["openai"])

@@ -267,7 +267,7 @@ class Compiled(SynchronousTestCase):
         table = {"forward_headers": {"X-Key": "${user_key:daydream}"}}
         compiled = route(**HOSTS, hosts={"api.example.com": table})
         self.assertTrue(compiled.needs_keys)
-        keyed = compiled.placed(MemoryKeyStore(), ())
+        keyed = compiled.with_keys(MemoryKeyStore())
         self.assertIsNone(keyed.injection.forward)
         self.assertIsNotNone(keyed.hosts["api.example.com"].forward)
         self.assertFalse(route(**HOSTS, forward_headers={"A": "sk-canary"}).needs_keys)

@@ -82,6 +82,15 @@ class Texts(SynchronousTestCase):
         """No control character, no byte order mark, no blank at either end."""
         self.assertEqual(read("\ufeffa\r\n\x1b[31mb\u2028c\n".encode()), "a   [31mb c")
 
+    def test_secrets_in_a_wrong_charset(self) -> None:
+        """A key that people could read between what is no character of the declared charset."""
+        for codec in ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"):
+            for declared in ("", "utf-8", "latin-1", "utf-7", "iso-2022-jp", "cp037"):
+                for mark in (b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE, b"\0"):
+                    shown = read(mark + f"bad key {KEY}, sorry".encode(codec), declared)
+                    readable = "".join(filter(str.isalnum, shown))
+                    self.assertNotIn(KEY[3:], readable, (codec, declared, mark))
+
     def test_secrets(self) -> None:
         """In every charset, whole; and half of one at a cut."""
         for codec in _CODECS:

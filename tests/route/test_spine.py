@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionLost, ConnectionRefusedError, DNSLookupError
-from twisted.logger import LogLevel, capturedLogs
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.client import ResponseNeverReceived
@@ -111,6 +111,31 @@ class Success(SynchronousTestCase):
         upstream = Scripted(Deferred)
         begin(upstream, timeout=60, total_timeout="2m")
         self.assertEqual(upstream.sent[0].timeouts, Timeouts(10.0, 60.0, 300.0, 120.0))
+
+
+class RefusedKey(SynchronousTestCase):
+    """An upstream's 401 is about the key of this server, and its caller can't know that."""
+
+    def lines(self, **options):
+        spine = make_spine(**options)
+        spine.upstream.code = 401
+        with capturedLogs() as events:
+            for _ in range(3):
+                self.assertEqual(spine.ask().code, 401)
+        return [event for event in events if "answers 401" in (event["log_format"] or "")]
+
+    def test_told_once(self):
+        """One warning, not one a call; it names the route and the header, and no value."""
+        (event,) = self.lines(forward_headers={"Authorization": KEY})
+        self.assertIs(event["log_level"], LogLevel.warn)
+        line = formatEvent(event)
+        self.assertIn("https://api.example.com answers 401 to /api/v1/x; is the key", line)
+        self.assertIn("Authorization", line)
+        self.assertNotIn("sk-123", line)
+
+    def test_no_key(self):
+        """Where the route adds none, the answer is about what the caller sent."""
+        self.assertEqual(self.lines(), [])
 
 
 class Refusals(SynchronousTestCase):

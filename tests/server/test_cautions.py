@@ -6,6 +6,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import create_external_proxy, create_plugin_server
+from naap_twisted.auth.static import StaticTokens
 from naap_twisted.secret import Secret
 from naap_twisted.server.cautions import as_root
 
@@ -34,6 +35,43 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(self.cautions(host="127.0.0.1"), [])
         self.assertEqual(self.cautions(forward_headers=None), [])
         self.assertEqual(self.cautions(authorize=lambda request: True), [])
+
+    def test_taken_in_vain(self):
+        """A name that is taken out and is none of the usual ones, or only inside a prefix."""
+        for option, names, count in (
+            ("pass_headers", ["!Acept"], 1),
+            ("pass_headers", ["!accept", "X-A"], 0),
+            ("response_headers", ["!X-RateLimit-Reset", "!ETag"], 1),
+            ("response_headers", ["!X-RateLimit-*"], 0),
+        ):
+            lines = self.cautions(host="127.0.0.1", **{option: names})
+            self.assertEqual(len(lines), count, lines)
+            for line in lines:
+                self.assertIn(f'/api/v1/a: {option}: "{names[0]}" takes out nothing', line)
+
+    def test_in_front(self):
+        """Loopback with a proxy in front is the world: said where nobody needs a name."""
+        for asks, authorize, count in (
+            (False, None, 1),
+            (False, "anyone", 1),
+            (True, "anyone", 1),
+            (True, None, 0),
+            (False, lambda request: True, 0),
+        ):
+            server = create_plugin_server(
+                "s",
+                listen=["unix:/run/naap.sock"],
+                trusted_proxies=["unix"],
+                require_auth=asks,
+                authenticator=StaticTokens({}) if asks else None,
+                reactor=MemoryReactorClock(),
+            )
+            options = {"authorize": authorize, "forward_headers": KEY}
+            server.mount("/a", create_external_proxy(allowed_hosts=["api.example.com"], **options))
+            lines = server.cautions()
+            self.assertEqual(len(lines), count, lines)
+            for line in lines:
+                self.assertIn("whoever reaches what stands in front (trusted_proxies: unix)", line)
 
     def test_networks(self):
         """What callers can reach that is not public."""

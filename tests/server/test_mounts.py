@@ -57,6 +57,7 @@ class PinnedAboveTests(SynchronousTestCase):
         with self.assertRaises(MethodNotAllowed) as caught:
             pinned_above(self.mounts, b"DELETE", b"/a/b//x")
         self.assertEqual(caught.exception.headers, ((b"Allow", b"GET, HEAD, OPTIONS, PUT"),))
+        self.assertEqual(caught.exception.reason, "the path takes GET, HEAD, OPTIONS, PUT")
 
 
 class ShadowedTests(SynchronousTestCase):

@@ -9,6 +9,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 import naap_twisted
+from naap_twisted import __version__
 from naap_twisted.admin.decision import Question
 from naap_twisted.config import parse_config
 from naap_twisted.keys.vault import Vault, new_master_key
@@ -234,6 +235,18 @@ class KeyTests(CliCase):
 
 
 class InitTests(CliCase):
+    def test_version(self) -> None:
+        """The package's, as every command has it."""
+        with self.assertRaises(SystemExit) as caught:
+            cli.main(["--version"])
+        self.assertEqual(caught.exception.code, 0)
+        self.assertEqual(self.out.getvalue(), f"naap-proxy {__version__}\n")
+
+    def test_an_example_is_called_one(self) -> None:
+        """A target that only its owner knows: left as it is, the key would go to another's."""
+        (line,) = [each for each in cli.config_for("azure-openai").splitlines() if "target" in each]
+        self.assertIn("# an example; write yours", line)
+
     def test_the_printed_config_is_good(self) -> None:
         """With the one variable it names it passes ``check``."""
         self.assertEqual(cli.main(["init"]), 0)

@@ -280,7 +280,8 @@ class Deadlines(Case):
         self.up.later(6)
         self.up.reply(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200")
         self.fails_at(TIMEOUTS.head - 6)
-        self.failureResultOf(self.up.answer, UpstreamTimeout)
+        failure = self.failureResultOf(self.up.answer, UpstreamTimeout)
+        self.assertTrue(failure.value.reason.startswith("timeout "), failure.value.reason)
 
     def test_idle(self):
         """Counted from the last piece of the body."""
@@ -303,10 +304,11 @@ class Deadlines(Case):
         self.fails_at(TIMEOUTS.idle)
 
     def test_request_body(self):
-        """A body that stops coming is idle too."""
+        """A body that stops coming is idle too, and the reason names that option."""
         self.up.exchange(outbound(b"POST", body=Producer()))
         self.fails_at(TIMEOUTS.idle)
-        self.failureResultOf(self.up.answer, UpstreamTimeout)
+        failure = self.failureResultOf(self.up.answer, UpstreamTimeout)
+        self.assertTrue(failure.value.reason.startswith("idle_timeout "), failure.value.reason)
 
     def test_total(self):
         """The whole exchange has an end, in every phase and while paused."""
@@ -318,7 +320,9 @@ class Deadlines(Case):
                 self.up.reply(replied)
                 self.successResultOf(self.up.answer).pauseProducing()
             self.fails_at(7)
-            self.up.answer.addErrback(lambda failure: failure.trap(UpstreamTimeout))
+            if not replied:
+                failure = self.failureResultOf(self.up.answer, UpstreamTimeout)
+                self.assertEqual(failure.value.reason, "total_timeout passed")
 
     def test_pooled(self):
         """An idle connection closes by itself."""
