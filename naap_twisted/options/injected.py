@@ -93,6 +93,9 @@ def pinned_base(value: object, surroundings: Surroundings) -> PinnedBase | None:
     if value is None:
         return None
     written = text(value)
+    placeholder = re.search(r"<your-[a-z]+>", written)
+    if placeholder is not None:
+        raise ValueError(f'still holds "{placeholder[0]}"; write your own there')
     secrets = pieces_of(written, surroundings)
     with option_left_out():
         return PinnedBase.parse(written, secrets)

@@ -207,7 +207,7 @@ def config_for(name: str) -> str:
         f'path = "/{name}"',
         f'provider = "{name}"   # what it sets: naap-proxy options --provider {name}',
         *(
-            f"{option} = {example}   # an example; write yours, for the key goes there"
+            f"{option} = {example}   # write yours: the key goes there"
             for option, example in known.needs.items()
         ),
         *([f'key = "${{env:{known.variable}}}"'] if known.variable else ()),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.config.load import parse_config
+from naap_twisted.errors import ConfigError
 from naap_twisted.options.provider import provider_names
 from naap_twisted.start.cli import config_for
 
@@ -25,6 +27,14 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(set(provider_names()) - shown, set())
         for name in provider_names():
             text = config_for(name)
+            if "<your-" in text:
+                # The key would go to whoever owns a name that was only an example.
+                environ = dict.fromkeys(re.findall(r"env:(\w+)", text), "a-key-of-the-vendor")
+                with self.assertRaises(ConfigError) as caught:
+                    parse_config(text, environ=environ)
+                (line,) = caught.exception.problems
+                self.assertIn('target: still holds "<your-', line)
+                text = re.sub("<.*?>", "acme.example.org", text)
             (route,) = tomllib.loads(text)["proxy"]
             variable = route.get("key", "${env:NONE}").removeprefix("${env:").removesuffix("}")
             config = parse_config(text, environ={variable: "a-key-of-the-vendor"})

@@ -132,7 +132,7 @@ class ProvidedTests(SynchronousTestCase):
         route = self.route(provider="whip", target="https://media.example.com/whip")
         self.assertIsNone(route.target_url_header)
         (line,) = self.refused(provider="whip")
-        self.assertIn('target: is missing: WHIP needs it; such as "https://media', line)
+        self.assertIn('target: is missing: WHIP needs it; such as "https://<your', line)
 
     def test_key(self) -> None:
         """Text around it as the provider says; a secret, a user's own; beside other headers."""

@@ -403,6 +403,8 @@ def _routes() -> Iterator[Row]:
     )
     vendor = ("proxy.allowed_hosts", None), ("proxy.provider", "openai")
     yield from _rows("proxy.provider", True, ("openai", "anthropic"), vendor[0])
+    left = ["https://<your-resource>.openai.azure.com"]
+    yield from _rows("proxy.target", False, left, ("proxy.allowed_hosts", None))
     yield from _rows("proxy.provider", True, ["openai"])
     yield from _rows(
         "proxy.provider", False, ("OpenAI", "open ai", "", "../openai", "x.toml", 3, [])

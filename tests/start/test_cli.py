@@ -245,7 +245,8 @@ class InitTests(CliCase):
     def test_an_example_is_called_one(self) -> None:
         """A target that only its owner knows: left as it is, the key would go to another's."""
         (line,) = [each for each in cli.config_for("azure-openai").splitlines() if "target" in each]
-        self.assertIn("# an example; write yours", line)
+        self.assertIn("<your-resource>", line)
+        self.assertIn("# write yours: the key goes there", line)
 
     def test_the_printed_config_is_good(self) -> None:
         """With the one variable it names it passes ``check``."""
