@@ -104,7 +104,7 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
     # JSON can hold lone surrogates, which no URL can and UTF-8 does not encode.
     url = question.url.encode("utf-8", "replace").decode("utf-8")
     on_target = await explain(proxy, url, server.parts.upstream.resolver, clock)
-    verdicts = [proxy.route.request_rewrite.explain(name) for name in question.headers]
+    verdicts = proxy.route.request_rewrite.explain_all(question.headers)
     steps = [
         *asked.steps(mount),
         *(

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from enum import Enum
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..errors import HeaderNotAllowed
 from ..headers import (
@@ -83,12 +83,14 @@ _UNDERSCORED = 'no route passes a name with "_", which an upstream may read as "
 class HeaderVerdict:
     """The fate of one header, for people.
 
+    :ivar remedy: the name that ``pass_headers`` would have to hold; ``""`` where none helps.
     :ivar line: the config line that would let it pass; ``""`` where it passes, or none would.
     """
 
     name: str
     fate: Fate
     reason: str
+    remedy: str = ""
     line: str = ""
 
 
@@ -138,17 +140,23 @@ class RequestRewrite:
         # CGI-like upstreams read "_" as "-": a browser's X-Key must not stand beside our X_Key.
         return frozenset(_as_read(name) for name, _ in injected) - self._yielding
 
+    def explain_all(self, names: Iterable[str]) -> list[HeaderVerdict]:
+        """What becomes of each of a request's headers; one line passes all that are lost."""
+        verdicts = [self.explain(name) for name in names]
+        line = self._line(*(verdict.remedy for verdict in verdicts if verdict.remedy))
+        return [evolve(each, line=line if each.remedy else "") for each in verdicts]
+
     def explain(self, name: str) -> HeaderVerdict:
         """What becomes of a header of this name, as the page sends it."""
         fate = self._fate(name.lower().encode("latin-1", "replace"))
         if fate is Fate.KEPT_HERE and name.lower() == "content-type":
             return HeaderVerdict(name, fate, "is judged here, and goes upstream with a body")
-        line = ""
-        if fate is Fate.REFUSED or fate is Fate.DROPPED:
-            line = self._line(self._choosing.get(_as_read(name.encode("latin-1", "replace")), name))
         if fate is Fate.DROPPED and "_" in name:
             return HeaderVerdict(name, fate, _UNDERSCORED)
-        return HeaderVerdict(name, fate, _REASONS[fate], line)
+        if fate is not Fate.REFUSED and fate is not Fate.DROPPED:
+            return HeaderVerdict(name, fate, _REASONS[fate])
+        remedy = self._choosing.get(_as_read(name.encode("latin-1", "replace")), name)
+        return HeaderVerdict(name, fate, _REASONS[fate], remedy, self._line(remedy))
 
     def _fate(self, lower: bytes) -> Fate:
         read = _as_read(lower)
@@ -162,8 +170,8 @@ class RequestRewrite:
             return Fate.PASSED
         return Fate.KEPT_HERE if self._kept.match(read) else Fate.DROPPED
 
-    def _line(self, name: str) -> str:
-        return f"pass_headers = {json.dumps([*self._named, name])}"
+    def _line(self, *names: str) -> str:
+        return f"pass_headers = {json.dumps([*self._named, *names])}"
 
     def _verdict(self, name: bytes) -> bytes:
         """The lower-case name of a header that may pass, else a word about it."""

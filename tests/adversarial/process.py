@@ -142,7 +142,7 @@ def pinned(path, upstream, *lines):
             f'path = "{path}"',
             f'target = "{upstream.origin}"',
             'methods = ["GET", "POST"]',
-            'content_type = "*/*"',
+            'content_type = ["application/json", "text/*", "application/octet-stream"]',
             'forward_headers = { Authorization = "Bearer key-of-the-besieged" }',
             *lines,
             "",

@@ -32,7 +32,7 @@ class BlockTests(SynchronousTestCase):
         config = parse_config(
             block("config-example"), directory=ROOT, environ={"OPENAI_API_KEY": "sk-canary"}
         )
-        self.assertEqual(config.proxy[0].target, "https://api.openai.com/v1")
+        self.assertEqual(config.proxy[0].target.written, "https://api.openai.com/v1")
 
     def test_client(self):
         """The TypeScript lines are those of a unit test of examples/frontend."""

@@ -235,6 +235,13 @@ class Fates(SynchronousTestCase):
         self.assertIn(line, caught.exception.message)
         self.assertEqual(self.rewrite()[0].explain("OPENAI_organization").line, line)
 
+    def test_one_line_for_all(self):
+        """A request's lost headers need one edit; the others have no line."""
+        rewrite, _ = self.rewrite()
+        found = rewrite.explain_all(["X-New", "Accept", "openai-project", "X_New"])
+        line = 'pass_headers = ["X-Mine", "Stripe-Context", "!Range", "X-New", "OpenAI-Project"]'
+        self.assertEqual([each.line for each in found], [line, "", line, ""])
+
     def test_a_pattern_names_it(self):
         """The owner's own pattern counts; a usual one does not."""
         for named, refused in (("OpenAI-*",), False), ((), True):

@@ -41,23 +41,24 @@ function hintBlock(hint) {
 }
 
 // What becomes of each header that the page sends; what is lost is marked, with its line.
-function fates(headers) {
-  const lost = headers.filter(({ hint }) => hint);
+// One line passes them all; where a preflight is refused, that shows its own.
+function fates(headers, { problems }) {
+  const lost = headers.find(({ fate, hint }) => fate === "dropped" && hint);
   return [
     headerTable(headers.map(({ name, fate, text }) => [name, `${fate}: ${text}`]), "What becomes of each header"),
-    ...lost.filter(({ fate }) => fate === "dropped").map(({ hint }) => hintBlock(hint)),
+    ...(lost && !problems.length ? [hintBlock(lost.hint)] : []),
   ];
 }
 
 // What the proxy decides about the target, step by step.
-export function decision({ allowed, steps, headers, hint }) {
+export function decision({ allowed, steps, headers, hint, preflight: asked }) {
   const parts = [make("ol", { class: "steps" }, ...steps.map(step))];
   if (!allowed && hint) parts.push(hintBlock(hint));
   if (allowed) {
     parts.push(make("p", { class: "hint" },
       "Not judged here: who calls, the rate limit, the body. What the proxy finds there is in its answer."));
   }
-  if (headers.length) parts.push(...fates(headers));
+  if (headers.length) parts.push(...fates(headers, asked));
   return section(allowed ? "Decision: allowed" : "Decision: refused", !allowed, ...parts);
 }
 
