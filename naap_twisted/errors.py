@@ -214,7 +214,9 @@ class HostNotAllowed(ProxyError):
     status, code, default = 400, "HOST_NOT_ALLOWED", "Host is not in the allowed list"
 
 
-class SchemeNotAllowed(ProxyError):
+class SchemeNotAllowed(InvalidTarget):
+    """The route does not list the URL's scheme, or no route could: it is no target at all."""
+
     status, code, default = 400, "SCHEME_NOT_ALLOWED", "Scheme is not in the allowed list"
 
 

@@ -168,3 +168,33 @@ class HeaderPatterns:
         """Whether every name that *pattern* matches is matched by one of these."""
         stem = pattern.removesuffix("*").lower().encode("ascii")
         return stem.startswith(self._starts) or (not pattern.endswith("*") and self.match(stem))
+
+
+class PassedHeaders:
+    """The request headers that a route passes: one rule for requests and for their preflights.
+
+    :param patterns: names and prefixes.
+    :param read_here: names of headers that this server reads itself, such as callers' tokens.
+
+    >>> rule = PassedHeaders(["X-*"])
+    >>> [rule.match(name) for name in (b"x-team", b"x-te_am", b"x-real-ip")]
+    [True, False, False]
+    """
+
+    __slots__ = ("_private", "patterns")
+
+    def __init__(self, patterns: Sequence[str], read_here: Sequence[str] = ()) -> None:
+        self.patterns = HeaderPatterns(patterns)
+        self._private = HeaderPatterns((*PRIVATE, *read_here))
+
+    def match(self, lower: bytes) -> bool:
+        """Whether a header of this *lower*-case name passes."""
+        if b"_" in lower:
+            return False  # some upstreams read "_" as "-": it could pose as another
+        if self.patterns.lists(lower) or not self._private.match(lower):
+            return self.patterns.match(lower)
+        # "X-Forwarded-*" names what it matches, "X-*" does not.
+        return any(
+            lower.startswith(prefix.lower().encode("ascii")) and self._private.covers(f"{prefix}*")
+            for prefix in self.patterns.prefixes
+        )

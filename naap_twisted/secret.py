@@ -87,15 +87,16 @@ class Secret:
         with naming_option(name):
             return cls(prefix + value, source, parts=(os.fsencode(value),))
 
-    def between(self, before: str, after: str = "") -> Secret:
+    def between(self, before: str, after: str = "", source: str = "") -> Secret:
         """This secret with plain text before and after it.
 
+        :param source: another word for where it comes from.
         :raises ValueError: the text holds a control character.
         """
         value = before.encode("utf-8") + self._value + after.encode("utf-8")
         again = partial(self._between_again, before, after) if self._again else None
         parts = self._parts or (self._value,)
-        return Secret(value, self.source, parts=parts, files=self.files, again=again)
+        return Secret(value, source or self.source, parts=parts, files=self.files, again=again)
 
     def _between_again(self, before: str, after: str) -> Secret:
         return self.read_again().between(before, after)

@@ -83,6 +83,20 @@ class ReadmeTests(SynchronousTestCase):
             config = parse_config(auth + example, directory=ROOT, environ=environ)
             self.assertTrue(config.proxy[0].carries_key)
 
+    def test_provider_example(self) -> None:
+        """The provider's file of docs/clients.md is one, and its key goes where it says."""
+        text = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+        example = re.search(r"<!-- provider-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        assert example is not None
+        folder = Path(self.mktemp())
+        folder.mkdir()
+        folder.joinpath("acme.toml").write_text(example[1])
+        route = '[[proxy]]\npath = "/a"\nprovider = "./acme.toml"\nkey = "${env:KEY}"'
+        config = parse_config(
+            f'[auth]\nmode = "none"\n{route}', directory=folder, environ={"KEY": KEY}
+        )
+        self.assertEqual([*config.proxy[0].forward_query], ["api_key"])
+
     def test_signer_example(self) -> None:
         """The callable of docs/keys.md signs."""
         text = (ROOT / "docs" / "keys.md").read_text(encoding="utf-8")

@@ -104,6 +104,7 @@ PROXY = {
     "session": None,
     "follow_redirects": False,
     "resource_policy": "same-origin",
+    "require_origin": False,
     "allow_networks": (),
     "logger": None,
     "upstream": None,

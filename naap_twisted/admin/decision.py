@@ -15,6 +15,7 @@ from twisted.internet.interfaces import IReactorTime
 
 from ..errors import BadRequest, HeaderNotAllowed, MethodNotAllowed, NotFound, OriginNotAllowed
 from ..headers import is_token
+from ..route.cross_site import no_origin
 from ..route.explain import Step, explain
 from ..route.request_headers import Fate, HeaderVerdict
 from ..route.spine import MountedProxy
@@ -211,6 +212,9 @@ class Asked:
                 text = f"{self.question.origin} is not in cors_origins"
                 line = self.origins.line_allowing(origin)
                 steps.append(Step("origin", False, text, OriginNotAllowed(), line=line))
+        elif not self.question.origin and mount.proxy and mount.proxy.options.require_origin:
+            error = no_origin()
+            steps.append(Step("origin", False, error.reason, error))
         method, methods = self.need.method, mount.methods
         if method in methods or method == "OPTIONS":
             return [*steps, Step("method", True, f"{method} is proxied")]

@@ -24,11 +24,9 @@ def literal_keys(config: Config) -> Iterator[str]:
     for index, route in enumerate(config.proxy):
         if _is_literal(route.key):
             yield f"proxy[{index}].key"
-        # The key's own header holds the same value.
-        placed = route.provider.key.header if route.key is not None and route.provider else ""
         for below, table in route.key_tables.items():
             for key, name, value in table.values():
-                if is_written_out(name, value) and (below or name != placed):
+                if is_written_out(name, value):
                     yield f"proxy[{index}].{below}{key}.{name}"
         if route.oauth2 is not None and _is_literal(route.oauth2.client_secret):
             yield f"proxy[{index}].oauth2.client_secret"

@@ -95,6 +95,7 @@ class RouteKeywords(TypedDict, total=False):
     expose_headers: Sequence[ExposeHeader]
     errors: Literal["envelope", "passthrough"] | None
     resource_policy: Literal["same-origin", "cross-origin"]
+    require_origin: bool
     authorize: Authorize | None
     max_in_flight: int | None
     rate_limit: RateLimit | Mapping[str, float | str] | None

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import evolve, fields_dict
 
 from ..headers import TAKEN_OUT
 from ..model import UserKeyHeader
+from ..policy.own_query import folded
 from ..secret import Secret
 from .provider import KEY, KeyPlace, Provider
 from .read import Problems, read_section
 from .route import RouteOptions
+from .secrets import LITERAL
 from .values import Surroundings
 
 _OF_ROUTES = ("path", "provider", "authorize")
@@ -97,24 +100,31 @@ def _added(usual: tuple[str, ...], own: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _with_key(route: RouteOptions, where: KeyPlace, place: str, problems: Problems) -> RouteOptions:
-    if route.key is None:
+    key, beside = route.key, getattr(route, where.option)
+    if key is None:
         return route
-    if callable(route.forward_headers):
+    if callable(beside):
         problems.add(f"{place}.key", "has no meaning beside a callable that makes the headers")
         return route
-    written = {name.lower() for name in route.forward_headers}
+    written = {*map(folded, beside)}
     made: dict[str, Secret | UserKeyHeader] = {}
-    for header, around in where.places:
+    for name, around in where.places:
         before, _, after = around.partition(KEY)
-        if header.lower() in written:
+        if folded(name) in written:
+            problems.add(f"{place}.key", f"sets {name}, as {where.option} does; delete one of them")
+        elif isinstance(key, UserKeyHeader) and where.query:
             problems.add(
-                f"{place}.key", f"sets {header}, as forward_headers does; delete one of them"
+                f"{place}.key",
+                f"is a user's own, which only a header takes; the provider puts it into {name},"
+                " a query parameter",
             )
-        elif isinstance(route.key, UserKeyHeader):
-            key = route.key
-            made[header] = UserKeyHeader(key.provider, before + key.before, key.after + after)
-        elif before and route.key.begins_with(before):
+        elif isinstance(key, UserKeyHeader):
+            made[name] = UserKeyHeader(key.provider, before + key.before, key.after + after)
+        elif before and key.begins_with(before):
             problems.add(f"{place}.key", f'begins with "{before}", which the provider puts there')
         else:
-            made[header] = route.key.between(before, after)
-    return evolve(route, forward_headers={**made, **route.forward_headers})
+            # A key that is written out is told once, as ``key``; wherever it goes it is a key.
+            source = "key" if key.source == LITERAL else key.source
+            made[name] = key.between(before, after, source)
+    placed: Any = {where.option: {**made, **beside}}
+    return evolve(route, **placed)

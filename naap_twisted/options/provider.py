@@ -73,21 +73,39 @@ class ProviderHeaders:
     )
 
 
+@values.reads_text()
+def _parameter(written: str) -> str:
+    if not written.strip() or not written.isprintable():
+        raise ValueError("is not a name: printable text is wanted")
+    return written
+
+
 @frozen
 class KeyPlace:
-    """``[key]``: where the server's key goes."""
+    """``[key]``: where the server's key goes, a header or a query parameter."""
 
     section: ClassVar[str] = "key"
 
-    header: str = option(http.header_name, "The header.", default="Authorization")
-    value: str = option(_around_key, "Its value.", default=f"Bearer {KEY}")
+    header: str = option(http.header_name, "The header.", default="Authorization", unset="")
+    query: str = option(_parameter, "The parameter, in place of a header.")
+    value: str = option(
+        _around_key, "Its value; in a query the key alone.", default=f"Bearer {KEY}", unset=""
+    )
     bearer: bool = option(values.flag, "Authorization has it, too.", default=False)
 
     @property
+    def option(self) -> str:
+        """The option of a route that sets it."""
+        return "forward_query" if self.query else "forward_headers"
+
+    @property
     def places(self) -> tuple[tuple[str, str], ...]:
-        """Each header that has the key, with the value around it."""
-        first = (self.header, self.value)
-        return (first, ("Authorization", f"Bearer {KEY}")) if self.bearer else (first,)
+        """The parameter, or each header, that has the key, with the value around it."""
+        bearer = "Authorization", f"Bearer {KEY}"
+        if self.query:
+            return ((self.query, self.value or KEY),)
+        first = self.header or bearer[0], self.value or bearer[1]
+        return (first, bearer) if self.bearer else (first,)
 
 
 @frozen
@@ -223,6 +241,7 @@ def parse_provider(name: str, written: str) -> Provider:
         key: read_section(section, document.get(key, {}), key, values.here(), problems)
         for key, section in _SECTIONS.items()
     }
+    _refuse_two_places(read["key"], problems)
     _refuse_passing(read["headers"], read["token"], problems)
     for key in ("title", "variable"):
         _refuse_odd(plain[key], key, problems)
@@ -265,6 +284,12 @@ def _refuse_nested(usage: ModelUsage, problems: Problems) -> None:
         for outer in sorted(reports):
             if report.startswith(f"{outer}."):
                 problems.add("usage", f"{report} stands inside of {outer}; name members of one")
+
+
+def _refuse_two_places(key: KeyPlace, problems: Problems) -> None:
+    for name in ("header", "bearer"):
+        if key.query and getattr(key, name):
+            problems.add("key.query", f"has no meaning beside key.{name}; delete one of them")
 
 
 @values.reads_files("str | None", values.TEXT)

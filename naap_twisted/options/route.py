@@ -44,7 +44,7 @@ class RouteOptions:
     """One ``[[proxy]]`` route.
 
     :ivar target_url_header: ``None`` where nobody said: :attr:`header` has it.
-    :ivar errors: ``None`` where nobody said: passthrough if pinned, else envelope.
+    :ivar errors: ``None`` where nobody said: :attr:`errors_are` has it.
     :ivar authorize: ``None`` where nobody said: ``"user"``, or ``"anyone"`` without auth.
     """
 
@@ -197,7 +197,7 @@ class RouteOptions:
     errors: str | None = option(
         optional(one_of("envelope", "passthrough")),
         "Upstream 4xx/5xx in this proxy's JSON (`envelope`), or as they are (`passthrough`, the"
-        " default where `target` is set).",
+        " default where `target` or `provider` is set).",
         '"envelope"',
     )
     resource_policy: str = option(
@@ -207,6 +207,12 @@ class RouteOptions:
         " `Referer`.",
         '"cross-origin"',
         default="same-origin",
+    )
+    require_origin: bool = option(
+        flag,
+        "Requests without an `Origin` get 403, so that only pages of `cors_origins` call the route;"
+        " a browser's `GET` of this server's own pages has none either. No authentication: whoever"
+        " is no browser writes any `Origin`.",
     )
     authorize: Authorize | None = option(
         http.authorize,
@@ -268,6 +274,12 @@ class RouteOptions:
     def header(self) -> str:
         """The request header that names the URL, where the route is not pinned."""
         return self.target_url_header or TARGET_URL_HEADER
+
+    @property
+    def errors_are(self) -> str:
+        """``errors``, also where nobody said: an API's own clients read its own errors."""
+        official = self.target is not None or self.provider is not None
+        return self.errors or ("passthrough" if official else "envelope")
 
     @property
     def keys(self) -> KeyTable:

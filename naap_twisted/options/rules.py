@@ -222,6 +222,12 @@ PLACED: tuple[Rule[Placed], ...] = (
         ("oauth2", "upstream.allow_networks"),
     ),
     Rule(
+        "require_origin",
+        lambda at: at.route.require_origin and at.config.server.cors_origins == "*",
+        "has no meaning where cors_origins lets every page in; list the pages there",
+        ("server.cors_origins",),
+    ),
+    Rule(
         "authorize",
         lambda at: (
             at.config.auth.mode == "none"

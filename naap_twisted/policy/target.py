@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import evolve, field, frozen
 
-from ..errors import ConfigError, InvalidTarget
+from ..errors import ConfigError, InvalidTarget, SchemeNotAllowed
 from ..model import DEFAULT_PORTS, Target
 from ..secret import REDACTED, Secret
 from .hostname import a_label_form, parse_host
@@ -38,6 +38,10 @@ _REMAINDER = re.compile(rb"(" + _PATH + rb")(" + _QUERY + rb")")
 
 # "/..;x" is a dot segment, too: some servers cut the parameter off first and then climb.
 _DOT_SEGMENT = re.compile(rb"/(?:\.|%2e){1,2}(?=[/;]|%3b|\Z)", re.IGNORECASE)
+# A URL, but of a scheme that no route can have.
+_OTHER_SCHEME = re.compile(
+    rb"(?!https?:)([a-z][a-z0-9+.-]{0,31})://[\x21\x22\x24-\x5b\x5d-\x7e]+", re.IGNORECASE
+)
 _SECOND_URL = re.compile(rb",https?://", re.IGNORECASE)
 
 # A secret stands for one piece of a segment of a base's path, after the whole authority.
@@ -127,6 +131,7 @@ def parse_target(raw: bytes, header: str = "X-Target-URL", *, underscores: bool 
     :param header: the header's name, for the public message.
     :param underscores: the host may have them: an upstream that is pinned to such a name wrote it.
     :raises InvalidTarget: the reason is precise, and holds no byte of *raw*.
+    :raises SchemeNotAllowed: a kind of it, where *raw* would be a URL but for its scheme.
 
     >>> parse_target(b"HTTPS://API.example.com:443/v1?a=b").url
     'https://api.example.com/v1?a=b'
@@ -134,6 +139,12 @@ def parse_target(raw: bytes, header: str = "X-Target-URL", *, underscores: bool 
     try:
         return _parse(raw, underscores=underscores)
     except ValueError as fault:
+        other = _OTHER_SCHEME.fullmatch(raw)
+        if other is not None:
+            scheme = other[1].decode("ascii").lower()
+            raise SchemeNotAllowed(
+                f'Scheme "{scheme}" is not in the allowed list', reason=str(fault)
+            ) from None
         raise InvalidTarget(f"Invalid URL in {header} header", reason=str(fault)) from None
 
 

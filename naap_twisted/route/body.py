@@ -72,7 +72,7 @@ class BodyPolicy:
     async def open(
         self, request: IDownstreamRequest
     ) -> tuple[bytes | IBodyProducer | None, bytes | None]:
-        """The body to forward and its Content-Type.
+        """The body to forward and its Content-Type, if it has one.
 
         JSON is read whole and checked where the route lists its types; one that takes any body
         looks into none, for clients label pieces of a file as JSON, too (Gemini's uploads). A body
@@ -88,8 +88,8 @@ class BodyPolicy:
         if body.length == 0:
             return self._nothing(request)
         content_type = self._check_type(request)
-        kind, rewrite = media_type(content_type), self._rewrite
-        if rewrite is not None and kind in rewrite.types:
+        kind, rewrite = media_type(content_type or b""), self._rewrite
+        if rewrite is not None and content_type is not None and kind in rewrite.types:
             return await self._rewritten(request, rewrite, content_type)
         is_json = not self._any and kind in _JSON_TYPES
         if is_json:
@@ -128,12 +128,16 @@ class BodyPolicy:
             return BodyRequired(f"Request body is required (Content-Type: {self._named})")
         return None
 
-    def _check_type(self, request: IDownstreamRequest) -> bytes:
+    def _check_type(self, request: IDownstreamRequest) -> bytes | None:
+        """The type as it came; none where the route takes any body, and nobody said of what type.
+
+        :raises UnsupportedMediaType: the route takes no body of this type.
+        """
         values = request.requestHeaders.getRawHeaders(b"content-type") or []
         if len(values) == 1 and (self._any or self._takes(media_type(values[0]))):
             return bytes(values[0])
         if self._any and not values:
-            return b"application/octet-stream"
+            return None
         raise UnsupportedMediaType(f"Content-Type must be {self._named}")
 
     def _takes(self, kind: bytes) -> bool:

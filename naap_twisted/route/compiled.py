@@ -173,7 +173,7 @@ def compile_route(written: RouteOptions) -> Route:
         ),
         response_rewrite=ResponseRewrite(options.relayed_headers, options.expose_headers),
         authorize=_authorize(options.authorize),
-        envelope=(options.errors or ("passthrough" if pinned else "envelope")) == "envelope",
+        envelope=options.errors_are == "envelope",
         cors=_cors(options, types if has_sessions else ()),
         egress=_egress_maker(options, pinned),
         beyond=_beyond_maker(options) if pinned and options.allowed_hosts else None,

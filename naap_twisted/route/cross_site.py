@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from twisted.logger import Logger
 
 from ..downstream.caller import NOBODY, TrustedProxies
-from ..errors import CrossSiteNotAllowed
+from ..errors import CrossSiteNotAllowed, OriginNotAllowed
 from ..interfaces import IDownstreamRequest
 from ..policy.public_suffix import site_of
 from ..wrappers.base import is_https
@@ -25,6 +25,23 @@ from ..wrappers.server_names import host_of
 # A page of this server, or a person who typed the address.
 _SAME_ORIGIN = (b"same-origin", b"none")
 _NAVIGATIONS = frozenset((b"navigate", b"nested-navigate"))
+
+
+def need_origin(request: IDownstreamRequest) -> None:
+    """Let *request* pass where it has an Origin, for the CORS wrapper has allowed that.
+
+    :raises OriginNotAllowed: it has none. Any caller but a browser can write one, too.
+    """
+    if not request.requestHeaders.hasHeader(b"origin"):
+        raise no_origin()
+
+
+def no_origin() -> OriginNotAllowed:
+    """The refusal of a request that has none."""
+    return OriginNotAllowed(
+        "This route is for pages; the request has no Origin",
+        reason="the route has require_origin, and the request no Origin",
+    )
 
 
 class CrossSite:

@@ -19,8 +19,8 @@ from ..headers import (
     ACCOUNT_CHOOSING,
     CONNECTION_FIELDS,
     KEPT_HERE,
-    PRIVATE,
     HeaderPatterns,
+    PassedHeaders,
     added,
     is_token,
 )
@@ -116,7 +116,7 @@ class RequestRewrite:
         yielding: Sequence[str] = (),
     ) -> None:
         self._yielding = frozenset(name.lower().encode("ascii") for name in yielding)
-        self._patterns = HeaderPatterns(patterns)
+        self._patterns = tuple(patterns)
         self._fixed = fixed
         self._fixed_names = self._names(fixed)
         self._named = tuple(named)
@@ -128,7 +128,7 @@ class RequestRewrite:
         self._verdicts: dict[bytes, bytes] = {}
         self._read_here = tuple(names)
         self._kept = HeaderPatterns((*KEPT_HERE, *names))
-        self._private = HeaderPatterns((*PRIVATE, *names))
+        self._passed = PassedHeaders(self._patterns, names)
 
     def keeping(self, names: Sequence[str]) -> RequestRewrite:
         """This rule on a server that reads headers of these *names* itself, on every route."""
@@ -166,18 +166,9 @@ class RequestRewrite:
             return Fate.REFUSED
         if lower in _NEVER_PASSED or lower in _FRAMING:
             return Fate.KEPT_HERE
-        if read == lower and self._passes(lower):
+        if self._passed.match(lower):
             return Fate.PASSED
         return Fate.KEPT_HERE if self._kept.match(read) else Fate.DROPPED
-
-    def _passes(self, lower: bytes) -> bool:
-        if self._patterns.lists(lower) or not self._private.match(lower):
-            return self._patterns.match(lower)
-        # "X-Forwarded-*" names what it matches, "X-*" does not.
-        return any(
-            lower.startswith(prefix.lower().encode("ascii")) and self._private.covers(f"{prefix}*")
-            for prefix in self._patterns.prefixes
-        )
 
     def _line(self, *names: str) -> str:
         return f"pass_headers = {json.dumps([*self._named, *names])}"

@@ -36,15 +36,18 @@ _UPSTREAM_LIMITS = {
 _LINES = (b"Link", b"Server-Timing")
 #: Names of relayed fields that :func:`beside_ours` has to treat.
 SHARED = frozenset((_VARY, *_LINES, *_UPSTREAM_LIMITS))
-#: Media types of answers that come piece by piece: server-sent events, and JSON texts in a row.
+#: Media types of answers that come piece by piece: server-sent events, JSON texts in a row, and
+#: the events of AWS's models.
 STREAMS = (
     b"text/event-stream",
     b"application/x-ndjson",
     b"application/ndjson",
     b"application/jsonl",
     b"application/x-jsonlines",
+    b"application/jsonlines",
     b"application/json-seq",
     b"application/stream+json",
+    b"application/vnd.amazon.eventstream",
 )
 _MOST_DECISIONS = 512
 _LONGEST_KEPT = 64

@@ -35,7 +35,7 @@ from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
 from .access_token import AccessToken
 from .compiled import CERTIFICATE, Route, compile_again, compile_route
-from .cross_site import CrossSite
+from .cross_site import CrossSite, need_origin
 from .destination import Targets
 from .homeward import Homeward
 from .redirects import Hops, Trail, send_and_follow
@@ -177,6 +177,8 @@ class MountedProxy(Answering):
             raise MethodNotAllowed(headers=((b"Allow", allow),))
         if self._cross_site is not None:
             self._cross_site.check(request, embeddable=self._embeddable)
+        if self.options.require_origin:
+            need_origin(request)
         await self._bound.gate.admit(request, self.route.authorize, self.route.token)
         if self._bound.door:
             await self._bound.door.admit(request)

@@ -84,8 +84,10 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         yield "resource policy", f"{route.resource_policy}: other pages may show what is answered"
     if route.rate_limit:
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
+    if route.require_origin:
+        yield "origin", "has to be there: pages of cors_origins, and callers that say they are"
     yield "authorize", effective_authorize(config, route)
-    yield "errors", route.errors or ("envelope" if route.target is None else "passthrough")
+    yield "errors", route.errors_are
     yield from _header_rows(route)
 
 

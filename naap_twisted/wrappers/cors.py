@@ -17,7 +17,7 @@ from twisted.web.resource import IResource
 from ..downstream.caller import NOBODY, TrustedProxies
 from ..downstream.headers import put_preset, spelled
 from ..errors import NotFound, OriginNotAllowed
-from ..headers import CORS_ALLOWED_HEADERS, HeaderPatterns, is_token
+from ..headers import CORS_ALLOWED_HEADERS, HeaderPatterns, PassedHeaders, is_token
 from ..interfaces import IDownstreamRequest, IRouteTable
 from ..model import RouteCors
 from .base import Wrapper, is_https
@@ -44,7 +44,8 @@ class Plan:
 
     :ivar methods: the route's methods and OPTIONS.
     :ivar headers: allowed request headers; *listed* holds them in lower case.
-    :ivar patterns: prefixes by which further requested headers are allowed.
+    :ivar extra: names and prefixes that every route allows.
+    :ivar passed: by which rule further requested headers are allowed: the route passes them.
     :ivar expose: response headers that the page may read of an answer to OPTIONS: WHIP clients
         look for PATCH there.
     :ivar accepts: header names and media types that a response to OPTIONS announces.
@@ -54,7 +55,8 @@ class Plan:
     methods: bytes
     headers: bytes
     listed: frozenset[bytes]
-    patterns: HeaderPatterns
+    extra: HeaderPatterns
+    passed: PassedHeaders
     expose: bytes
     accepts: tuple[tuple[bytes, bytes], ...]
     own_options: bool
@@ -68,7 +70,6 @@ class Plan:
         own = HeaderPatterns(route.allow_patterns)
         # The registry stands first, because the first spelling of a name is the one that stays.
         headers = _unique(CORS_ALLOWED_HEADERS, extra.names, route.allow_headers, own.names)
-        holes = [hole for hole in own.holes if not extra.covers(hole[1:])]
         accepts = {"Accept-Post": route.accept_post, "Accept-Patch": route.accept_patch}
         announced = {
             name: types
@@ -79,9 +80,8 @@ class Plan:
             methods=b", ".join(dict.fromkeys((*route.methods, b"OPTIONS"))),
             headers=_join(headers),
             listed=frozenset(name.lower().encode("ascii") for name in headers),
-            patterns=HeaderPatterns(
-                [f"{stem}*" for stem in (*extra.prefixes, *own.prefixes)] + holes
-            ),
+            extra=extra,
+            passed=PassedHeaders(route.allow_patterns),
             expose=_join(
                 _unique(("X-Request-ID", "Allow", "Access-Control-Allow-Methods"), announced)
             ),
@@ -94,13 +94,15 @@ class Plan:
 
         Of the requested names it holds those that a pattern allows, each as it was requested.
         """
-        if not self.patterns or not requested:
+        if not requested or not (self.extra.prefixes or self.passed.patterns.prefixes):
             return self.headers
         names = (name.strip() for name in b",".join(requested).split(b",")[:_MOST_REQUESTED])
         more = dict.fromkeys(
             name
             for name in names
-            if name.lower() not in self.listed and self.patterns.match(name) and is_token(name)
+            if name.lower() not in self.listed
+            and (self.extra.match(name) or self.passed.match(name.lower()))
+            and is_token(name)
         )
         return b", ".join((self.headers, *more))
 

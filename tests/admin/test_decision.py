@@ -8,6 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted import create_external_proxy
 from naap_twisted.admin import decision
 from naap_twisted.admin.decision import Question, decide
 from naap_twisted.admin.replay import Reply
@@ -89,6 +90,18 @@ class Decisions(DecisionTestCase):
             allowed, found, hint = self.outcome(**fields)
             self.assertEqual((allowed, found), (False, code), fields)
             self.assertEqual(hint and tomllib.loads(hint), line)
+
+    def test_no_origin(self):
+        """A route for pages alone: what has no Origin is refused as it would be."""
+        server = make(reactor=(clock := MemoryReactorClock()))
+        target = "https://api.example.com/v1"
+        server.mount("/pages", create_external_proxy(target=target, require_origin=True))
+        server.startService()
+        server.parts.upstream.resolver = SharedLookups(self.resolver, clock)
+        for origin, code in (("", "ORIGIN_NOT_ALLOWED"), (PAGE, None)):
+            question = Question("/api/v1/pages", url="/x", origin=origin)
+            found = self.successResultOf(Deferred.fromCoroutine(decide(server, question, clock)))
+            self.assertEqual(found["code"], code)
 
     def test_message(self):
         """Word for word what the proxy answers."""

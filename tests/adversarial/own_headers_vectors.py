@@ -109,7 +109,9 @@ STREAMS = [
     stream(b"application/x-ndjson"),
     stream(b"application/ndjson"),
     stream(b"application/jsonl"),
+    stream(b"application/jsonlines"),
     stream(b"application/stream+json"),
+    stream(b"application/vnd.amazon.eventstream"),
     stream(b"text/event-stream", b"Cache-Control: no-cache", says=b"no-cache, no-transform"),
     stream(b"text/event-stream", b"Cache-Control: No-Transform", says=b"No-Transform"),
     stream(

@@ -86,6 +86,7 @@ class PassedOnTests(Stage):
             b"X_Api_Key: evil",
             b"Api-Key: evil",
             b"api_key: evil",
+            b"X-Api_Key: evil",
             b"Connection: evil",
             b"Keep-Alive: evil",
         ):
@@ -97,7 +98,19 @@ class PassedOnTests(Stage):
             self.assertEqual(received.values("api-key"), [b"mine-only-2"])
             self.assertEqual(len(received.values("content-length")), 1)
             self.assertEqual(len(received.values("host")), 1)
-        await self.judge(sent=9)
+        await self.judge(sent=10)
+
+    async def test_nothing_takes_the_place_of_a_made_key(self):
+        """The same where a callable makes it, and its name is known with the request only."""
+        made = {"X_Made-Key": "mine-only-1"}
+        self.start(pass_headers=["X*"], forward_headers=lambda request: made)
+        for name in (b"X-Made-Key", b"x_made_key", b"X_Made-Key", b"X-MADE_KEY"):
+            await self.converse(self.request(name + b": evil", b"X-Team: a"))
+            received = self.upstream.requests[-1]
+            self.assertNotIn(b"evil", received.raw)
+            self.assertEqual(received.values("x_made-key"), [b"mine-only-1"])
+            self.assertEqual(received.values("x-team"), [b"a"])
+        await self.judge(sent=4)
 
     async def test_named_headers_do_pass(self):
         """The other way round: what a route names goes upstream, once, as it came."""

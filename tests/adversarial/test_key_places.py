@@ -3,6 +3,7 @@
 import json
 import os
 from base64 import b64encode
+from pathlib import Path
 from urllib.parse import quote
 
 from prometheus_client import generate_latest
@@ -235,9 +236,33 @@ class QueryTests(PlaceStage):
         self.start(**self.keys)
         self.assert_error([await self.ask(b"/", line)], 403, "CROSS_SITE_NOT_ALLOWED")
         await self.judge(sent=0)
-        self.start(**{**self.keys, "forward_query": {"api-version": "2024-10-21"}})
+        keyless = {"key": None, "forward_query": {"api-version": "2024-10-21"}}
+        self.start(**{**self.keys, **keyless})
         self.assertEqual((await self.ask(b"/", line)).status, 200)
         await self.judge(sent=1)
+
+
+class ProviderQueryTests(QueryTests):
+    """The same where a provider's file says that the key goes to the query."""
+
+    def setUp(self):
+        super().setUp()
+        file = Path(self.mktemp()).absolute()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file = file.with_suffix(".toml")
+        file.write_text('[route]\nmethods = ["GET", "POST"]\n[key]\nquery = "key"\n')
+        self.keys = {
+            "provider": str(file),
+            "key": "${env:PLACED_KEY}",
+            "forward_headers": {},
+            "forward_query": {"api-version": "2024-10-21"},
+        }
+
+    async def test_written_out(self):
+        """A key that stands in the code is guarded as one, whatever its parameter is called."""
+        file = Path(self.keys["provider"])
+        file.write_text('[route]\nmethods = ["GET", "POST"]\n[key]\nquery = "which"\n')
+        await self.assert_held(KEY, **{**self.keys, "key": KEY})
 
 
 class PathTests(PlaceStage):

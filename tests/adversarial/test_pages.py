@@ -336,6 +336,58 @@ class PatternTests(Stage):
             self.assertEqual(answer.header("Vary"), "Origin")
 
 
+ORIGINS = [
+    Asking("", False),
+    Asking("null", False),
+    Asking("https://app.example.org", True),
+    Asking("https://x.example.com", True),
+    Asking("http://a", True),  # the server's own, by the Host that the test sends
+    Asking("https://evil.example", False),
+    Asking("https://app.example.org, https://app.example.org", False),
+]
+
+
+@one_test_per(ORIGINS)
+class RequiredOriginTests(Stage):
+    """``require_origin``: with a key or without one, by every method, a page has to be there."""
+
+    async def check(self, row):
+        self.start(server={"cors_origins": PATTERNS})
+        base = {"target": self.upstream.origin, "methods": ["GET", "POST"], "require_origin": True}
+        self.mount("/p", self.upstream, self.key, base)
+        self.mount("/q", self.upstream, self.key, {**base, "forward_headers": None})
+        for path in ("/api/v1/p/m", "/api/v1/q/m"):
+            for method, body in (("GET", None), ("HEAD", None), ("POST", b"{}")):
+                for origins in ([row.origin],) if row.origin else ([], [""]):
+                    sent = [("Host", "a"), ("Content-Type", "application/json")]
+                    sent += [("Origin", origin) for origin in origins]
+                    answer = await self.running.ask(method, path, sent, body)
+                    self.assertEqual(answer.status, 200 if row.allowed else 403)
+                    if not row.allowed and method != "HEAD":
+                        self.assertEqual(answer.json()["error"]["code"], "ORIGIN_NOT_ALLOWED")
+        self.assertEqual(len(self.upstream.requests), 6 if row.allowed else 0)
+
+    async def test_beside_it(self):
+        """Neither a preflight nor another route nor /healthz asks for one."""
+        self.start(server={"cors_origins": PATTERNS})
+        base = {"target": self.upstream.origin, "require_origin": True}
+        self.mount("/p", self.upstream, self.key, base)
+        asked = {
+            "Host": "a",
+            "Origin": "https://app.example.org",
+            "Access-Control-Request-Method": "POST",
+        }
+        answer = await self.running.ask("OPTIONS", "/api/v1/p/m", asked)
+        self.assertEqual(answer.status, 204)
+        (reply,) = await self.converse(self.request())
+        self.assertEqual(reply.status, 200)
+        answer = await self.running.ask("GET", "/healthz", {"Host": "a"})
+        self.assertEqual(answer.status, 200)
+        site = {"Host": "a", "Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
+        answer = await self.running.ask("POST", "/api/v1/p/m", site, b"{}")
+        self.assertEqual(answer.status, 403)
+
+
 class CallableTests(Stage):
     async def test_a_callable_injects_too(self):
         """Where only code knows what is injected, the route counts as one with a key."""

@@ -60,9 +60,15 @@ class LiteralTests(SynchronousTestCase):
         """The option ``key`` by its own name, once; from the environment it is none."""
         more = 'forward_headers = { X-Auth-Token = "sk-canary" }'
         route = '[[proxy]]\npath = "/a"\nprovider = "anthropic"\nkey = "%s"\n' + more
-        for key, expected in (("sk-canary", ["proxy[0].key"]), ("${env:KEY}", [])):
-            found = list(literal_keys(config_of(proxy=route % key)))
-            self.assertEqual(found, [*expected, "proxy[0].forward_headers.X-Auth-Token"])
+        own = Path(self.mktemp())
+        own.mkdir()
+        acme = own.resolve() / "acme.toml"
+        acme.write_text("[route]\ntarget = 'https://acme.example'\n[key]\nquery = 'access_token'")
+        for provider in ("anthropic", str(acme)):
+            written = route.replace("anthropic", provider)
+            for key, expected in (("sk-canary", ["proxy[0].key"]), ("${env:KEY}", [])):
+                found = list(literal_keys(config_of(proxy=written % key)))
+                self.assertEqual(found, [*expected, "proxy[0].forward_headers.X-Auth-Token"])
 
     def test_file(self) -> None:
         """Refused where others can read it, with the command that mends it; never the key."""

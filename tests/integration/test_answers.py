@@ -62,7 +62,7 @@ class TargetTests(RefusalTestCase):
         self.start()
         for url in (
             "nonsense",
-            "ftp://127.0.0.1/",
+            "mailto:me@127.0.0.1",
             "http://user@127.0.0.1/",
             "http://127.0.0.1/#f",
             "//127.0.0.1/",
@@ -87,6 +87,18 @@ class TargetTests(RefusalTestCase):
         self.start()
         url = f"https://{self.upstream.authority}/"
         await self.refused(400, "SCHEME_NOT_ALLOWED", None, _BAD, X_Target_URL=url)
+
+    async def test_a_scheme_that_no_route_has(self):
+        """A URL all the same: the answer names what is wrong with it (field case C15)."""
+        self.start()
+        for url, scheme in (
+            (f"ftp://{self.upstream.authority}/x", "ftp"),
+            (f"wss://{self.upstream.authority}/v1/realtime?model=a", "wss"),
+            ("WS://evil.example", "ws"),
+            ("file:///etc/passwd", "file"),
+        ):
+            message = f'Scheme "{scheme}" is not in the allowed list'
+            await self.refused(400, "SCHEME_NOT_ALLOWED", message, _BAD, X_Target_URL=url)
 
     async def test_port_not_allowed(self):
         self.start()

@@ -157,3 +157,18 @@ class Readable(EnvelopeTestCase):
             for body in (f"bad key {CANARY} !".encode(charset), f"bad key {CANARY} !".encode()):
                 self.assertNotIn(CANARY[:12], await self.reads(body, kind))
                 self.assertNotIn(CANARY[:12], await self.reads(gzip.compress(body), kind, GZIP))
+
+
+class Passed(EnvelopeTestCase):
+    async def test_of_a_provider(self):
+        """A vendor's clients read their own vendor's errors, also where they name the URL."""
+        body = b'{"error": {"message": "busy", "type": "rate_limit_error", "code": "busy"}}'
+        for options, passed in (
+            ({"provider": "openai"}, True),
+            ({"provider": "openai", "errors": "envelope"}, False),
+            ({}, False),
+        ):
+            self.start(response(429, body, "Content-Type: application/json"), **options)
+            answer = await self.post()
+            self.assertEqual(answer.status, 429)
+            self.assertEqual(answer.body == body, passed)

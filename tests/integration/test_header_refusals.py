@@ -204,6 +204,30 @@ class TokenHeaderTests(RefusalTestCase):
         self.assertIn("X-Api-Key", answer.header("Access-Control-Allow-Headers"))
         self.assertEqual(self.running.server.parts.tally.routes[PATH].dropped, 0)
 
+    async def test_no_prefix_passes_a_token(self):
+        """Not those of a provider's clients, nor those of the server; a name of its own does."""
+        tokens = StaticTokens({"tok-of-ada": User("ada")})
+        for more, name in (
+            ({"provider": "anthropic"}, "x-api-key"),
+            ({"provider": "azure-openai"}, "Api-Key"),
+            ({"provider": "gemini"}, "X-GOOG-API-KEY"),
+            ({}, "X-Session"),
+        ):
+            for passed in (["X-*", "Api*"], ["X-*", "Api*", name]):
+                server = {"require_auth": True, "authenticator": tokens}
+                self.start(OK, server={**server, "token_headers": ["X-Session"]})
+                target = self.upstream.origin
+                options = {"target": target, "pass_headers": passed, "forward_headers": {}, **more}
+                self.mount("/p", **options)
+                self.mount("/q", **{**options, "forward_headers": lambda request: {}})
+                for path in (PINNED, "/api/v1/q"):
+                    sent = {"Content-Type": "application/json", "X-Team": "a", name: "tok-of-ada"}
+                    answer = await self.running.ask("POST", f"{path}/a", sent, b"{}")
+                    self.assertEqual(answer.status, 200)
+                    got = self.upstream.requests[-1]
+                    self.assertEqual(got.values("X-Team"), [b"a"])
+                    self.assertEqual(b"tok-of-ada" in got.raw, name in passed, (name, passed))
+
     async def test_no_other_field(self):
         """An upstream gets no caller's token, in no field and by no pattern of the route."""
         server = {
@@ -238,3 +262,67 @@ class TokenHeaderTests(RefusalTestCase):
         answer = await self.post(path=PINNED, X_Key="tok-1", X_Target_URL=None)
         self.assertEqual(answer.status, 200, answer.body)
         self.assertNotIn(b"tok-1", self.upstream.requests[1].raw)
+
+
+class TwoVendorsTests(RefusalTestCase):
+    """One request with the headers of several vendors' clients."""
+
+    KEY = "sk-of-the-server"
+    OPENAI = {"Authorization": "Bearer tok-1", "OpenAI-Beta": "assistants=v2"}
+    ANTHROPIC = {"x-api-key": "tok-of-another", "anthropic-version": "2023-06-01"}
+    SHARED = {"X-Stainless-Lang": "js", "Idempotency-Key": "k1", "Content-Type": "application/json"}
+
+    def begin(self, provider):
+        server = {"authenticator": StaticTokens({"tok-1": User("ada")}), "require_auth": True}
+        self.start(OK, server={**server, **ADMIN})
+        options = {"provider": provider, "target": self.upstream.origin, "key": self.KEY}
+        self.mount("/p", forward_headers={}, **options)
+
+    async def ask(self, *headers, **more):
+        sent = [pair for each in headers for pair in each.items()]
+        sent += [(name.replace("_", "-"), value) for name, value in more.items()]
+        return await self.running.ask("POST", f"{PINNED}/chat", sent, b"{}")
+
+    async def test_each_on_its_own_route(self):
+        """A route passes its vendor's; the other's are dropped, told of, and no key goes along."""
+        for provider, key, passed, lost in (
+            ("openai", ("Authorization", f"Bearer {self.KEY}"), "OpenAI-Beta", self.ANTHROPIC),
+            ("anthropic", ("x-api-key", self.KEY), "anthropic-version", ("OpenAI-Beta",)),
+        ):
+            self.begin(provider)
+            with capturedLogs() as events:
+                answer = await self.ask(self.OPENAI, self.ANTHROPIC, self.SHARED)
+            self.assertEqual(answer.status, 200)
+            (got,) = self.upstream.requests
+            self.assertEqual(got.values(key[0]), [key[1].encode()])
+            for token in (b"tok-1", b"tok-of-another"):
+                self.assertNotIn(token, got.raw)
+            for name in (passed, "X-Stainless-Lang", "Idempotency-Key"):
+                self.assertEqual(len(got.values(name)), 1, name)
+            told = {e["name"].lower() for e in events if "drops the" in e["log_format"]}
+            self.assertEqual(told, {name.lower() for name in lost})
+            for name in lost:
+                self.assertEqual(got.values(name), [])
+
+    async def test_accounts(self):
+        """Whoever's account it is that a header chooses, on whichever vendor's route."""
+        for provider in ("openai", "anthropic"):
+            for name in ("OpenAI-Organization", "Stripe-Account", "openai_project"):
+                self.begin(provider)
+                answer = await self.ask(self.OPENAI, self.SHARED, **{name.replace("_", "-"): "a"})
+                self.assert_refused(answer, 400, "HEADER_NOT_ALLOWED")
+                raw = await self.ask(self.OPENAI, self.SHARED, {name: "a"})
+                self.assert_refused(raw, 400, "HEADER_NOT_ALLOWED")
+                self.assertEqual(self.upstream.connections, 0)
+
+    async def test_tokens(self):
+        """Authorization says who calls; two tokens in one place are nobody's."""
+        self.begin("anthropic")
+        anthropic = {"x-api-key": "tok-1", "anthropic-version": "2023-06-01"}
+        self.assertEqual((await self.ask(anthropic, self.SHARED)).status, 200)
+        wrong = {"Authorization": "Bearer tok-of-another"}
+        self.assert_refused(await self.ask(anthropic, wrong), 401, "INVALID_TOKEN")
+        self.assert_refused(await self.ask(anthropic, anthropic), 401, "INVALID_TOKEN")
+        self.begin("openai")
+        self.assert_refused(await self.ask(anthropic), 401, "UNAUTHORIZED")
+        self.assertEqual(self.upstream.connections, 0)

@@ -84,6 +84,19 @@ class ProvidedTests(SynchronousTestCase):
                 self.assertGreaterEqual(route.idle_timeout or 300.0, 300.0)
                 self.assertIsNone(route.total_timeout)
 
+    def test_models_take_their_time(self) -> None:
+        """A call that is paid by the token is waited for as long as its clients do (case C4)."""
+        slow = [
+            name
+            for name in provider_names()
+            if parse_provider(name, provider_text(name)).usage.output
+        ]
+        self.assertIn("openai", slow)
+        for name in slow:
+            route = self.route(provider=name, target="https://api.example.com")
+            self.assertGreaterEqual(route.timeout, 600, name)
+            self.assertIsNone(route.total_timeout, name)
+
     def test_headers_add_up(self) -> None:
         """The provider's names are among the usual ones: an option adds, and takes out."""
         given = {"pass_headers": ["X-A", "!anthropic-beta"], "response_headers": ["!request-id"]}
@@ -131,6 +144,18 @@ class ProvidedTests(SynchronousTestCase):
         expected = UserKeyHeader("openai", "Bearer ")
         self.assertEqual(route.forward_headers["Authorization"], expected)
 
+    def test_key_in_the_query(self) -> None:
+        """Beside other parameters and a callable; a key whatever its parameter's name is."""
+        name = self.own("[route]\ntarget = 'https://maps.example'\n[key]\nquery = 'k'")
+        given = {"forward_headers": lambda request: {}, "forward_query": {"v": "2"}}
+        route = self.route(provider=name, key=KEY, **given)
+        self.assertEqual(route.forward_query["k"].reveal(), KEY.encode())
+        self.assertEqual([*route.keys.query_keys], ["k"])
+        (line,) = self.refused(provider=name, key=KEY, forward_query={"K": "1"})
+        self.assertIn("key: sets k, as forward_query does", line)
+        (line,) = self.refused(provider=name, key="${user_key:maps}")
+        self.assertIn("key: is a user's own, which only a header takes", line)
+
     def test_key_twice(self) -> None:
         """Where the provider says so, Authorization has it, too."""
         place = {"provider": "supabase", "target": "https://a.supabase.co"}
@@ -149,6 +174,8 @@ class ProvidedTests(SynchronousTestCase):
         headers = {"authorization": KEY}
         (line,) = self.refused(provider="openai", key=KEY, forward_headers=headers)
         self.assertIn("key: sets Authorization, as forward_headers does", line)
+        (line,) = self.refused(provider="anthropic", key=KEY, forward_headers={"X_API_Key": KEY})
+        self.assertIn("key: sets x-api-key, as forward_headers does", line)
         (line,) = self.refused(provider="openai", key=KEY, forward_headers=lambda request: {})
         self.assertIn("key: has no meaning beside a callable", line)
 

@@ -54,8 +54,17 @@ class ProviderTests(SynchronousTestCase):
     def test_left_out(self) -> None:
         """An empty file: a bearer key, no token elsewhere."""
         plain = parse_provider("plain", "")
-        self.assertEqual((plain.key.header, plain.key.value), ("Authorization", "Bearer ${key}"))
+        self.assertEqual(plain.key.option, "forward_headers")
+        self.assertEqual(plain.key.places, (("Authorization", "Bearer ${key}"),))
         self.assertFalse(plain.token_place)
+
+    def test_key_in_the_query(self) -> None:
+        """In place of a header: the key alone, or with text around it."""
+        place = parse_provider("maps", "[key]\nquery = 'key'").key
+        self.assertEqual(place.option, "forward_query")
+        self.assertEqual(place.places, (("key", "${key}"),))
+        place = parse_provider("maps", "[key]\nquery = 'key'\nvalue = 'v1:${key}'").key
+        self.assertEqual(place.places, (("key", "v1:${key}"),))
 
     def test_bad(self) -> None:
         """Each mistake is told, with the file's name, and nothing else is."""
@@ -83,6 +92,9 @@ class ProviderTests(SynchronousTestCase):
             ('[needs]\n"a\\nb" = "c"', "needs: holds something else than printable text"),
             ("[key]\nvalue = 'Bearer'", "key.value: must hold ${key} once"),
             ("[key]\nheader = 'Content-Length'", "key.header: Content-Length belongs"),
+            ("[key]\nquery = ' '", "key.query: is not a name"),
+            ("[key]\nquery = 'k'\nheader = 'K'", "key.query: has no meaning beside key.header"),
+            ("[key]\nquery = 'k'\nbearer = true", "key.query: has no meaning beside key.bearer"),
             ("[usage]\ninput = ['tokens']", "usage.input[0]: is not the path of a member"),
             ("[usage]\noutput = ['usage..a']", "usage.output[0]: is not the path of a member"),
             ("[usage]\ninput = ['u.a', 'u.b.a']", "usage: u.b stands inside of u"),

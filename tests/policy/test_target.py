@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.errors import ConfigError, InvalidTarget
+from naap_twisted.errors import ConfigError, InvalidTarget, SchemeNotAllowed
 from naap_twisted.model import Target
 from naap_twisted.policy.target import MAX_QUERY, MAX_URL, PinnedBase, parse_target
 from naap_twisted.secret import Secret
@@ -78,6 +78,20 @@ class ParseTargetTests(SynchronousTestCase):
         self.assertEqual(error.message, "Invalid URL in X-Target-URL header")
         self.assertEqual(error.http_status, 400)
         self.assertEqual(error.code, "INVALID_TARGET")
+
+    def test_other_schemes(self) -> None:
+        """What would be a URL but for its scheme is told so; what is none, or too odd, is not."""
+        for raw, scheme in (
+            (b"ftp://a", "ftp"),
+            (b"WSS://u:p@[::1]/x?y", "wss"),
+            (b"a+b:///", "a+b"),
+        ):
+            error = self.assertRaises(SchemeNotAllowed, parse_target, raw)
+            self.assertEqual(error.message, f'Scheme "{scheme}" is not in the allowed list')
+        for raw in (b"ftp:a", b"//a", b"ftp://", b"ftp://a#b", b"f\xfc://a", b"a" * 33 + b"://a",
+                    b"https://a_b/", b"HTTP://a:0/", b"view-source:https://a/"):  # fmt: skip
+            error = self.assertRaises(InvalidTarget, parse_target, raw)
+            self.assertEqual(error.code, "INVALID_TARGET", raw)
 
     def test_length(self) -> None:
         """4096 bytes are accepted, one more is not."""

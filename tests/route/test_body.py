@@ -209,11 +209,9 @@ class Policy(SynchronousTestCase):
                     self.assertEqual(error.message, f"Content-Type must be {', '.join(types)}")
 
     def test_untyped_body_of_an_open_route(self):
-        """Bytes that nobody named are octets (RFC 9110 section 8.3)."""
+        """No type is made up: the recipient may look into it, or take octets (RFC 9110 8.3)."""
         request = request_with(b"abc", None)
-        self.assertEqual(
-            self.opened(request, types=("*/*",)), (b"abc", b"application/octet-stream")
-        )
+        self.assertEqual(self.opened(request, types=("*/*",)), (b"abc", None))
 
     def test_only_json_is_checked(self):
         """What is not JSON is nobody's business, and on a route that takes anything nothing is.

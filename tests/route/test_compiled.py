@@ -221,11 +221,13 @@ class Compiled(SynchronousTestCase):
                 self.assertEqual(route(**options).methods, compiled)
 
     def test_errors(self):
-        """Enveloped, but passed through where the target is pinned; a word overrides both."""
+        """Enveloped, but for an API's own clients passed through; a word overrides both."""
         for options, envelope in [
             (HOSTS, True),
             (PINNED, False),
             (HOSTS | {"errors": "passthrough"}, False),
+            (HOSTS | {"provider": "openai"}, False),
+            (HOSTS | {"provider": "openai", "errors": "envelope"}, True),
             (PINNED | {"errors": "envelope"}, True),
         ]:
             with self.subTest(options=options):

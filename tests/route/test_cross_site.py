@@ -8,8 +8,8 @@ from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.downstream.caller import TrustedProxies
-from naap_twisted.errors import CrossSiteNotAllowed
-from naap_twisted.route.cross_site import CrossSite
+from naap_twisted.errors import CrossSiteNotAllowed, OriginNotAllowed
+from naap_twisted.route.cross_site import CrossSite, need_origin
 from tests.support import FakeRequest
 
 LISTED = ("https://app.example.org", "http://dev.example.com:3000", "http://[::1]:3000")
@@ -138,3 +138,10 @@ class CrossSiteTests(SynchronousTestCase):
             self.assertNotIn("\x1b", told)
         told = self.said(LISTED, Sec_Fetch_Site="cross-site", Referer=f"{page}/")
         self.assertIn("call it with fetch()", told)
+
+    def test_no_origin(self) -> None:
+        """An Origin has to be there; which one it may be is for CORS to say."""
+        need_origin(FakeRequest(b"GET", headers={"Origin": LISTED[0]}))
+        request = FakeRequest(b"GET", headers={"Referer": LISTED[0]})
+        error = self.assertRaises(OriginNotAllowed, need_origin, request)
+        self.assertIn("require_origin", error.reason)

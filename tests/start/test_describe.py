@@ -107,6 +107,12 @@ class DescribeTests(SynchronousTestCase):
         )
         self.assertIn("followed to allowed targets, and to files.example.net; keys stay", text)
         self.assertIn("resource policy    cross-origin", text)
+        self.assertNotIn("has to be there", text)
+        listed = '[server]\nname = "ai"\ncors_origins = ["https://a.example.com"]'
+        text = "\n".join(
+            describe(config_of(server=listed, proxy=f"{pinned}\nrequire_origin = true"))
+        )
+        self.assertIn("origin             has to be there", text)
 
     def test_headers_that_nobody_listed(self) -> None:
         """What a kind of route passes and relays by itself is told, too."""
