@@ -204,7 +204,11 @@ def provider_text(name: str) -> str:
     return _folder().joinpath(f"{name}.toml").read_text(encoding="utf-8")
 
 
-def _text_of(name: str, surroundings: Surroundings) -> str:
+def written_provider(name: str, surroundings: Surroundings) -> str:
+    """The text of a provider's file: one of ours by its name, or a user's own by its path.
+
+    :raises ValueError: there is none, or it can't be read.
+    """
     if not name.endswith(".toml"):
         return provider_text(name)
     path = surroundings.directory / name
@@ -298,4 +302,4 @@ def provider(value: object, surroundings: Surroundings) -> Provider | None:
     if value is None:
         return None
     name = values.text(value)
-    return parse_provider(name, _text_of(name, surroundings))
+    return parse_provider(name, written_provider(name, surroundings))

@@ -21,8 +21,14 @@ from ..config import load_config
 from ..errors import BadRequest, ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
-from ..options.provider import parse_provider, provider_names, provider_text
+from ..options.provider import (
+    parse_provider,
+    provider_names,
+    provider_text,
+    written_provider,
+)
 from ..options.server import Config
+from ..options.values import here
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer
 from .assembly import checked_server, import_from_here
@@ -85,9 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         form.add_argument(flag, dest="text", action="store_const", const=text, help=about)
     init = command("init", "print a commented config", text=example_config)
-    listing.set_defaults(of_provider=provider_text)
+    listing.set_defaults(of_provider=lambda name: written_provider(name, here()))
     init.set_defaults(of_provider=config_for)
-    listing.add_argument("--provider", metavar="NAME", help="what the provider NAME sets")
+    listing.add_argument("--provider", metavar="NAME", help="what it sets; a file works, too")
     init.add_argument(
         "--provider",
         metavar="NAME",

@@ -287,3 +287,16 @@ class InitTests(CliCase):
         config = parse_config(text, environ=environ)
         self.assertEqual(config.proxy[0].pass_headers, ("OpenAI-Organization",))
         self.assertTrue(config.server.https_redirect)
+
+
+class ProviderTests(CliCase):
+    def test_what_it_sets(self) -> None:
+        """A provider of ours by name, one's own by path; an unknown one is a wrong command."""
+        self.assertEqual(cli.main(["options", "--provider", "anthropic"]), 0)
+        self.assertIn('header = "x-api-key"', self.out.getvalue())
+        own = Path(self.mktemp()).absolute().with_suffix(".toml")
+        own.write_text("title = 'Acme'")
+        self.assertEqual(cli.main(["options", "--provider", str(own)]), 0)
+        self.assertTrue(self.out.getvalue().endswith("title = 'Acme'\n"))
+        self.assertEqual(cli.main(["options", "--provider", "gone.toml"]), 2)
+        self.assertIn("cannot read", self.err.getvalue())
