@@ -167,7 +167,7 @@ class SendTests(ConsoleCase):
             expect()(page.locator("#verdict strong")).to_have_text("Would be sent")
             page.fill("#url", "ftp://127.0.0.1/")
             page.click("#explain")
-            expect()(page.locator("#verdict.bad strong")).to_have_text("INVALID_TARGET")
+            expect()(page.locator("#verdict.bad strong")).to_have_text("SCHEME_NOT_ALLOWED")
 
         await self.browse(scenario)
         self.assertEqual(self.openai.calls, 0)
