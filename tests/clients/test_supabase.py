@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import time
@@ -14,6 +15,7 @@ try:
 except ImportError:
     supabase = None
 
+from ..browser.support import until
 from .support import KEY, TOKEN, Call, Client, PageClientTestCase, PythonClientTestCase, Reply
 
 ROWS = [{"id": 1, "owner": "ada"}, {"id": 2, "owner": "bo"}]
@@ -61,6 +63,8 @@ class _Supabase:
     def rest(self, call: Call, name: str, rows: list) -> Reply:
         if name == "rpc/add":
             return Reply(200, sum(call.json.values()))
+        if name == "slow":
+            return Reply(events=[b"["], hold=True)
         if name != "notes":
             error = {"code": "PGRST205", "message": f"no table {name}", "details": None}
             return Reply(404, {**error, "hint": None})
@@ -133,6 +137,21 @@ class PythonTests(_Supabase, PythonClientTestCase):
 
         found = await self.ask(use)
         self.assertEqual((found.data, found.count), (ROWS, 2))
+
+    async def test_cancel(self):
+        """The asynchronous client: a call that is given up ends at the vendor, too."""
+
+        async def work():
+            made = await supabase.acreate_client(self.base, TOKEN)
+            asked = asyncio.create_task(made.table("slow").select("*").execute())
+            while not self.vendor.calls and not asked.done():
+                await asyncio.sleep(0.01)
+            asked.cancel()
+            await asyncio.wait([asked])
+            return asked.cancelled()
+
+        self.assertTrue(await self.ask(lambda: asyncio.run(work())))
+        await until(lambda: self.vendor.aborts == 1)
 
     async def test_insert(self):
         row = {"id": 3, "owner": "cy"}
@@ -256,6 +275,18 @@ window.made = (base, token) => createClient(base, token, { auth });
                return [data, count]"""
         )
         self.assertEqual(found, [ROWS, 2])
+
+    async def test_cancel(self):
+        await self.start()
+        await self.script(
+            """window.leaving = new AbortController();
+               const asked = made(base, token).from("slow").select();
+               window.asked = asked.abortSignal(leaving.signal).then((answer) => answer);"""
+        )
+        await until(lambda: self.vendor.calls)
+        told = await self.script("leaving.abort(); return (await asked).error.message")
+        self.assertIn("AbortError", told)
+        await until(lambda: self.vendor.aborts == 1)
 
     async def test_insert(self):
         await self.start()
