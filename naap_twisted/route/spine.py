@@ -42,7 +42,7 @@ from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
-from .signing import SignedExchange, Signing
+from .signing import SignedExchange
 
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
@@ -98,8 +98,7 @@ class ExternalProxy:
         if self.mounted_at:
             raise ConfigError(f"path: this proxy is mounted at {self.mounted_at} already")
         self.mounted_at = bindings.path
-        route = self.route if bindings.keys is None else self.route.with_keys(bindings.keys)
-        return MountedProxy(self.options, route, bindings)
+        return MountedProxy(self.options, self.route, bindings)
 
 
 class MountedProxy(Answering):
@@ -114,11 +113,9 @@ class MountedProxy(Answering):
 
     def __init__(self, options: RouteOptions, route: Route, bindings: Bindings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.options = options
-        route = self.route = route.keeping(bindings.gate.token)
-        self.egress = route.egress(bindings.options.allow_networks)
-        beyond = None if route.beyond is None else route.beyond(bindings.options.allow_networks)
-        self._hops = Hops(self.egress, route.pinned, beyond)
+        networks = bindings.options.allow_networks
+        self.egress = route.egress(networks)
+        self._beyond = None if route.beyond is None else route.beyond(networks)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
@@ -129,7 +126,7 @@ class MountedProxy(Answering):
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         urls = () if options.provider is None else options.provider.headers.urls
         self._homeward = Homeward(urls, route.pinned, bindings.path, bindings.cross_site.trusted)
-        self._targets = self._targets_of(route)
+        self._take(options, route)
         self._embeddable = options.resource_policy == "cross-origin"
         # Made once: a pool keeps connections apart by the certificate's identity.
         self._certificate = route.certificate or client_certificate(bindings.options)
@@ -150,19 +147,22 @@ class MountedProxy(Answering):
         shown = self._certificate is not None and self.route.certificate is None
         return (*self.route.injects, CERTIFICATE) if shown else self.route.injects
 
-    def _targets_of(self, route: Route) -> Targets:
-        return Targets(route, self.egress, self._bound.path.encode("ascii"), self._webrtc)
+    def _take(self, options: RouteOptions, route: Route) -> None:
+        """Answer by *options* and their *route* from now on."""
+        bound = self._bound
+        route = route.keeping(bound.gate.token)
+        self.options = options
+        self.route = route if bound.keys is None else route.with_keys(bound.keys)
+        self._hops = Hops(self.egress, route.pinned, self._beyond)
+        prefix = bound.path.encode("ascii")
+        self._targets = Targets(self.route, self.egress, prefix, self._webrtc)
 
     def renew(self, options: RouteOptions) -> None:
         """Take *options*, the same but for secrets; requests on their way keep what they have.
 
         The secrets of before stay guarded beside the new ones: an upstream may still repeat them.
         """
-        keys, route = self._bound.keys, compile_again(options, self.options)
-        route = route.keeping(self._bound.gate.token)
-        self.route = route if keys is None else route.with_keys(keys)
-        self.options = options
-        self._targets = self._targets_of(self.route)
+        self._take(options, compile_again(options, self.options))
         if self._access is not None and options.oauth2 is not None:
             self._access.source.client = options.oauth2
 
@@ -228,9 +228,10 @@ class MountedProxy(Answering):
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
-        signed = None
+        signed: SignedExchange | None = None
         if route.signing is not None and injection is route.injection:
-            signed = self._signed(route.signing, target, guard)
+            patience = self._bound.gate.patience
+            signed = route.signing.exchange(self._upstream, target, guard, patience)
         upstream = signed or self._upstream
         if self.options.follow_redirects:
             trail = Trail(self._hops, guard, sealing, signed)
@@ -242,19 +243,9 @@ class MountedProxy(Answering):
             guard = signed.guard
         record.mark("upstream")
         record.upstream_status = response.code
-        if response.code == 401 and self.injects and not route.needs_keys:
-            self._tell_refused_key(record)
-        if token is not None and target.origin == vetted.target.origin:
-            self._judged(token, response)
+        if response.code == 401:
+            self._refused(record, token if target.origin == vetted.target.origin else None)
         await self._answer(request, response, target, guard)
-
-    def _signed(self, signing: Signing, target: Target, guard: Guard) -> SignedExchange:
-        return signing.exchange(self._upstream, target, guard, self._bound.gate.patience)
-
-    def _judged(self, token: Secret, response: IResponse) -> None:
-        # The request is not sent again: the upstream may have acted on it before it said no.
-        if response.code == 401 and self._access is not None:
-            self._access.source.refused(token)
 
     def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""
@@ -271,8 +262,18 @@ class MountedProxy(Answering):
             line=verdict.line or 'spell it with "-" for "_"',
         )
 
-    def _tell_refused_key(self, record: ExchangeRecord) -> None:
-        """Warn that the upstream does not take the owner's key: its callers take it for theirs."""
+    def _refused(self, record: ExchangeRecord, token: Secret | None) -> None:
+        """The upstream answers 401: its next request gets another token, and the owner is warned.
+
+        Callers take the refusal for one of their own key. No request is sent again, because the
+        upstream may have acted on it before it said no.
+
+        :param token: the access token that it was sent.
+        """
+        if token is not None and self._access is not None:
+            self._access.source.refused(token)
+        if not self.injects or self.route.needs_keys:
+            return
         now = self._bound.clock.seconds()
         if now - self._key_told < _KEY_TOLD_EVERY:
             return

@@ -110,6 +110,20 @@ class SecretFileTests(IntegrationTestCase):
         self.assertEqual((await self.post(path="/api/v1/pin/x")).status, 200)
         self.assertIn(f"/s/{NEW}/x".encode(), self.upstream.requests[-1].line)
 
+    async def test_redirects_below_the_base(self):
+        """A redirect is judged by the base with the secret of now, not by that of the start."""
+        self.begin()
+        target = self.upstream.origin + f"/s/${{file:{self.file}}}"
+        self.mount("/pin", target=target, follow_redirects=True)
+        for text in (OLD, NEW):
+            self.write(self.file, text)
+            await self.looked()
+            self.upstream.steps = (response(307, b"", f"Location: /s/{text}/y"),)
+            before = len(self.upstream.requests)
+            await self.post(path="/api/v1/pin/x")
+            lines = [request.line for request in self.upstream.requests[before:]]
+            self.assertEqual(lines[1:], [f"POST /s/{text}/y HTTP/1.1".encode()] * 3)
+
     async def test_in_place(self):
         self.begin()
         self.file.write_text(NEW)
