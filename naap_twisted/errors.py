@@ -56,6 +56,8 @@ class ProxyError(NaapError):
     :param reason: the rule that said no, or the cause; for the log only.
     :param headers: further response headers, as ``(name, value)`` pairs.
     :param status: the HTTP status of the answer; the class's own when ``None``.
+    :param param: the member of the request that is at fault, as clients of the OpenAI API read it.
+    :param remedy: the config line that would allow the request, for the log and the console.
     """
 
     status: ClassVar[int] = 500
@@ -69,9 +71,13 @@ class ProxyError(NaapError):
         reason: str = "",
         headers: tuple[tuple[bytes, bytes], ...] = (),
         status: int | None = None,
+        param: str | None = None,
+        remedy: str = "",
     ) -> None:
         self.message = self.default if message is None else message
         self.reason = reason or self.message
+        self.param = param
+        self.remedy = remedy
         self.headers = headers
         self.http_status = self.status if status is None else status
         super().__init__(self.message)
@@ -82,6 +88,11 @@ class ProxyError(NaapError):
         return _TYPES.get(
             self.http_status, "api_error" if self.http_status >= 500 else "invalid_request_error"
         )
+
+    @property
+    def for_log(self) -> str:
+        """The reason, and the line that would allow the request."""
+        return f"{self.reason}; to allow it: {self.remedy}" if self.remedy else self.reason
 
     def once_sent(self) -> Self:
         """This error, told to a client as one not to be retried by itself.
@@ -94,7 +105,7 @@ class ProxyError(NaapError):
 
     def to_json(self) -> bytes:
         """The answer's body: ``{"success": false, "error": {...}}``."""
-        error = {"message": self.message, "code": self.code, "type": self.type, "param": None}
+        error = {"message": self.message, "code": self.code, "type": self.type, "param": self.param}
         return json.dumps({"success": False, "error": error}).encode()
 
 
@@ -226,6 +237,25 @@ class PortNotAllowed(ProxyError):
 
 class HeaderNotAllowed(ProxyError):
     status, code, default = 400, "HEADER_NOT_ALLOWED", "A header is not allowed on this route"
+
+
+class EndpointNotAllowed(ProxyError):
+    """The route's ``endpoints`` have no such method and path, or ``query`` refuses a parameter."""
+
+    status, code = 403, "ENDPOINT_NOT_ALLOWED"
+    default = "This route does not open that endpoint"
+
+
+class ModelNotAllowed(ProxyError):
+    """The request names a model that is not among the route's ``models``, or names none."""
+
+    status, code, default = 403, "MODEL_NOT_ALLOWED", "Model is not in the allowed list"
+
+
+class BodyNotAllowed(ProxyError):
+    """The request's body breaks a rule of the route's, or can be read in more than one way."""
+
+    status, code, default = 422, "BODY_NOT_ALLOWED", "Request body breaks a rule of this route"
 
 
 class AddressNotAllowed(ProxyError):

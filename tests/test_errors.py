@@ -42,6 +42,9 @@ TABLE = [
     ("HostNotAllowed", (), 400, "HOST_NOT_ALLOWED", "invalid_request_error"),
     ("SchemeNotAllowed", (), 400, "SCHEME_NOT_ALLOWED", "invalid_request_error"),
     ("PortNotAllowed", (), 400, "PORT_NOT_ALLOWED", "invalid_request_error"),
+    ("EndpointNotAllowed", (), 403, "ENDPOINT_NOT_ALLOWED", "permission_error"),
+    ("ModelNotAllowed", (), 403, "MODEL_NOT_ALLOWED", "permission_error"),
+    ("BodyNotAllowed", (), 422, "BODY_NOT_ALLOWED", "invalid_request_error"),
     ("AddressNotAllowed", (), 400, "ADDRESS_NOT_ALLOWED", "invalid_request_error"),
     ("BodyRequired", (), 400, "BODY_REQUIRED", "invalid_request_error"),
     ("InvalidJson", (), 400, "INVALID_JSON", "invalid_request_error"),
@@ -107,6 +110,15 @@ class Answers(SynchronousTestCase):
         self.assertEqual(error.reason, "no rule")
         self.assertNotIn(b"no rule", error.to_json())
         self.assertEqual(HostNotAllowed("x").reason, "x")
+
+    def test_param_and_remedy(self):
+        """The member at fault is public; the line that would allow it is the owner's."""
+        error = errors.BodyNotAllowed("too many", param="n", remedy="n = { max = 2 }")
+        self.assertEqual(json.loads(error.to_json())["error"]["param"], "n")
+        self.assertNotIn(b"max = 2", error.to_json())
+        self.assertEqual(error.remedy, "n = { max = 2 }")
+        self.assertEqual(error.for_log, "too many; to allow it: n = { max = 2 }")
+        self.assertEqual(HostNotAllowed("x").for_log, "x")
 
     def test_headers(self):
         """What the status obliges to (RFC 9110 sections 11.6.1 and 10.2.3)."""

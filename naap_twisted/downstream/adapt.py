@@ -81,7 +81,7 @@ class AdaptedRequest:
 
     def refuse(self, error: ProxyError) -> None:
         """See :class:`~naap_twisted.interfaces.IDownstreamRequest`."""
-        self.record.outcome, self.record.reason = error.code, error.reason
+        self.record.outcome, self.record.reason = error.code, error.for_log
         if self._is_over():
             return
         if self._original.startedWriting:

@@ -126,7 +126,7 @@ class DownstreamRequest(UnmadeRequest):
     def refuse(self, error: ProxyError) -> None:
         """Answer with *error*; once the response head is out, reset the connection instead."""
         self.record.outcome = error.code
-        self.record.reason = error.reason
+        self.record.reason = error.for_log
         if self.gone or self.finished or isinstance(error, BrowserGone):
             return
         if self.startedWriting:
