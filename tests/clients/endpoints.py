@@ -18,10 +18,11 @@ def covered(provider: Provider, method: str, path: str) -> bool:
     """Whether a group of *provider* has the endpoint of a call."""
     method = "GET" if method == "HEAD" else method
     texts = (text for group in provider.endpoints.values() for text in group)
-    return any(_matches(text, method, path or "/") for text in texts)
+    return any(matches(text, method, path or "/") for text in texts)
 
 
-def _matches(text: str, method: str, path: str) -> bool:
+def matches(text: str, method: str, path: str) -> bool:
+    """Whether the pattern *text* has an endpoint, which may be another pattern's text."""
     wanted, _, pattern = text.partition(" ")
     if wanted == "HEAD":
         wanted = "GET"

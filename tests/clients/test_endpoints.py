@@ -6,10 +6,10 @@ from importlib.util import find_spec
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.options.provider import parse_provider, provider_text
+from naap_twisted.options.provider import parse_provider, provider_names, provider_text
 
 from ..browser.support import lacks
-from .endpoints import SDKS, calls_of, covered, shape
+from .endpoints import SDKS, calls_of, covered, matches, shape
 
 #: In the vendor's reference, and not among its SDK's calls.
 _BEYOND = {
@@ -31,6 +31,17 @@ class EndpointTests(SynchronousTestCase):
                 calls = calls_of(name)
                 self.assertGreater(len(calls), 10)
                 self.assertEqual(listed - calls, _BEYOND.get(name, set()))
+
+    def test_apart(self) -> None:
+        """No endpoint of a provider's includes another: any of its groups go together."""
+        for name in provider_names():
+            known = parse_provider(name, provider_text(name))
+            # What it is for: all of a deployment in one line.
+            groups = [group for group in known.endpoints if group != "deployments"]
+            texts = [text for group in groups for text in known.endpoints[group]]
+            for index, text in enumerate(texts):
+                for other in texts[:index] + texts[index + 1 :]:
+                    self.assertFalse(matches(text, *other.split(" ")), f"{name}: {text}, {other}")
 
     def test_covered(self) -> None:
         """The stage's own reader of patterns."""
