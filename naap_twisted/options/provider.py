@@ -22,6 +22,7 @@ from ..spend.model_tokens import TokenMembers
 from . import http_values as http
 from . import values
 from .option import option
+from .provider_opens import Limit, ModelNames, read_opens
 from .read import Problems, read_section, refuse_unknown
 from .values import Surroundings
 
@@ -127,15 +128,12 @@ class CallerToken:
 
 @frozen
 class ModelUsage:
-    """``[usage]``: members of a JSON answer, dots between them, and of a request."""
+    """``[usage]``: members of a JSON answer, dots between them."""
 
     section: ClassVar[str] = "usage"
 
     input: tuple[str, ...] = option(values.list_of(_reported, what="members"), "Tokens in.")
     output: tuple[str, ...] = option(values.list_of(_reported, what="members"), "Tokens out.")
-    limit: tuple[str, ...] = option(
-        values.list_of(values.text, what="members"), "What bounds the output, in the request."
-    )
 
 
 _SECTIONS: Mapping[str, Any] = {
@@ -143,6 +141,7 @@ _SECTIONS: Mapping[str, Any] = {
     "key": KeyPlace,
     "token": CallerToken,
     "usage": ModelUsage,
+    "model": ModelNames,
 }
 
 
@@ -155,6 +154,11 @@ class Provider:
     :ivar variable: the environment variable in which its clients look for a key.
     :ivar needs: options of a route that only its owner knows, each with an example.
     :ivar route: options of a route, as a file writes them.
+    :ivar endpoints: groups of endpoints by name, which a route names as ``"@chat"``.
+    :ivar least: the groups that a page needs at least, as a route names them.
+    :ivar opens: what a route opens that names no endpoints: ``"fine-tuning and file deletion"``.
+    :ivar model: where a request names a model.
+    :ivar limits: what bounds a model's output, by endpoint.
     """
 
     name: str
@@ -166,6 +170,11 @@ class Provider:
     key: KeyPlace = Factory(KeyPlace)
     token: CallerToken = Factory(CallerToken)
     usage: ModelUsage = Factory(ModelUsage)
+    endpoints: Mapping[str, tuple[str, ...]] = Factory(dict)
+    least: tuple[str, ...] = ()
+    opens: str = ""
+    model: ModelNames = Factory(ModelNames)
+    limits: tuple[Limit, ...] = ()
 
     @property
     def token_place(self) -> TokenPlace:
@@ -236,8 +245,8 @@ def parse_provider(name: str, written: str) -> Provider:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: not TOML: {error}") from None
     problems = Problems()
-    plain = {"title": "", "variable": "", "needs": {}, "route": {}}
-    refuse_unknown(document, (*plain, *_SECTIONS), "", problems)
+    plain = {"title": "", "variable": "", "opens": "", "needs": {}, "route": {}}
+    refuse_unknown(document, (*plain, *_SECTIONS, "endpoints", "least", "limit"), "", problems)
     for key, default in plain.items():
         with problems.noting(key):
             plain[key] = _of_type(document.get(key, default), type(default))
@@ -247,15 +256,17 @@ def parse_provider(name: str, written: str) -> Provider:
     }
     _refuse_two_places(read["key"], problems)
     _refuse_passing(read["headers"], read["token"], problems)
-    for key in ("title", "variable"):
+    for key in ("title", "variable", "opens"):
         _refuse_odd(plain[key], key, problems)
     for key, value in (plain["needs"] if isinstance(plain["needs"], dict) else {}).items():
         _refuse_odd(key, "needs", problems)
         _refuse_odd(value, "needs", problems)
     _refuse_nested(read["usage"], problems)
+    groups, least, limits = read_opens(document, problems)
     if problems.lines:
         raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
-    return Provider(name, **plain, **read)  # type: ignore[arg-type]
+    opened = {"endpoints": groups, "least": least, "limits": limits}
+    return Provider(name, **plain, **read, **opened)  # type: ignore[arg-type]
 
 
 def _of_type(value: object, wanted: type) -> Any:

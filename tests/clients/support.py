@@ -26,10 +26,12 @@ from naap_twisted import create_external_proxy, create_plugin_server
 from naap_twisted.admin.preflight import is_forbidden, unsafe_names
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.model import AllowedNetwork, User
+from naap_twisted.options.provider import parse_provider, provider_text
 from naap_twisted.testing import RunningServer
 
 from ..browser.support import PACKAGES, BrowserTestCase, PageServer, lacks, need_packages, until
 from ..browser.support import listen as serve_site
+from .endpoints import covered
 from .vendor import KEY, TOKEN, Call, Reply, Vendor
 
 REQUIREMENTS = Path(__file__).parent / "requirements.txt"
@@ -56,7 +58,8 @@ class Client:
 class ProviderStage(TestCase):
     """A vendor, and a proxy before it whose route has nothing but *provider* and *key*.
 
-    A test fails where the proxy drops a header that its client sends.
+    A test fails where the proxy drops a header that its client sends, and where the client asks for
+    an endpoint that no group of the provider has.
 
     A subclass sets :attr:`client` and :attr:`provider`, and answers calls in :meth:`answer` as
     strictly as the vendor does. The names of its test methods become the table's words.
@@ -66,6 +69,8 @@ class ProviderStage(TestCase):
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
     :ivar others: further routes by their paths: each one's options, and as *base_path* the path of
         its base URL.
+    :ivar sessions: the vendor's paths to which a session of WHIP leads by a URL of its own, which
+        no owner names among a route's endpoints.
     :ivar tokens: what each exchange that ended used of a model.
     """
 
@@ -75,6 +80,7 @@ class ProviderStage(TestCase):
     base_path: ClassVar[str] = ""
     route: ClassVar[dict[str, Any]] = {}
     others: ClassVar[dict[str, dict[str, Any]]] = {}
+    sessions: ClassVar[tuple[str, ...]] = ()
     token: ClassVar[str] = TOKEN
 
     def setUp(self) -> None:
@@ -112,6 +118,8 @@ class ProviderStage(TestCase):
             drain_timeout=1.0,
         )
         routes = {"/x": {"base_path": self.base_path, **self.route, **route}, **self.others}
+        self._bases = [str(options.get("base_path", "")) for options in routes.values()]
+        self.addCleanup(self._every_call_named)
         for path, options in routes.items():
             options = {"provider": self.provider, "key": KEY, **options}
             base_path = options.pop("base_path", "")
@@ -120,6 +128,18 @@ class ProviderStage(TestCase):
         self.running = RunningServer(self, plugin)
         self._note_tokens()
         self.base = f"{self.running.url}/api/v1/x"
+
+    def _every_call_named(self) -> None:
+        """The union of a provider's groups has all that its stock clients ask for."""
+        if not self.provider or not hasattr(self, "vendor"):
+            return
+        known = parse_provider(self.provider, provider_text(self.provider))
+        for call in self.vendor.calls:
+            if call.path in self.sessions:
+                continue
+            (base, *_) = sorted(filter(call.path.startswith, self._bases), key=len, reverse=True)
+            path = call.path.removeprefix(base)
+            self.assertTrue(covered(known, call.method, path), f"{call.method} {path}: no group")
 
     def _note_tokens(self) -> None:
         site, self.tokens = self.running.server.site(), []

@@ -1,7 +1,8 @@
-"""The table of docs/clients.md, made from the client tests: ``python -m tests.clients.table``.
+"""The tables of docs/clients.md: ``python -m tests.clients.table`` writes them.
 
-A row is a test class; what works are the names of its tests, and CI runs them all. Versions are
-those that CI installs.
+Of clients, made from the client tests: a row is a test class; what works are the names of its
+tests, and CI runs them all. Versions are those that CI installs. Of groups of endpoints, made from
+the providers' files.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from naap_twisted.options.provider import parse_provider, provider_names, provider_text
+
 from .support import REQUIREMENTS, ProviderStage
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE.parent.parent / "docs" / "clients.md"
 MARK = "<!-- clients: python -m tests.clients.table -->"
+GROUPS_MARK = "<!-- groups: python -m tests.clients.table -->"
 _LOCK = HERE.parent / "browser" / "package.json"
 
 
@@ -66,12 +70,25 @@ _USUAL = ("chat", "stream", "list", "upload", "error", "retry", "cancel", "token
 _ORDER = {f"test_{word}": f" {place}" for place, word in enumerate(_USUAL)}
 
 
+def groups_table() -> str:
+    """The groups of each provider in Markdown, those that a page needs at least before others."""
+    lines = ["| provider | least | further groups |", "|---|---|---|"]
+    for name in provider_names():
+        known = parse_provider(name, provider_text(name))
+        others = [f"@{group}" for group in known.endpoints if f"@{group}" not in known.least]
+        cells = (", ".join(f"`{group}`" for group in groups) for groups in (known.least, others))
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> int:
-    """Write the table into the document."""
+    """Write the tables into the document."""
     text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, after = text.partition(MARK + "\n")
-    rest = after.lstrip("|").partition("\n\n")[2]
-    DOCUMENT.write_text(f"{before}{MARK}\n{table()}\n{rest}", encoding="utf-8")
+    for mark, written in ((GROUPS_MARK, groups_table()), (MARK, table())):
+        before, _, after = text.partition(mark + "\n")
+        rest = after.lstrip("|").partition("\n\n")[2]
+        text = f"{before}{mark}\n{written}\n{rest}"
+    DOCUMENT.write_text(text, encoding="utf-8")
     return 0
 
 

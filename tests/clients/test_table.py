@@ -12,14 +12,15 @@ from naap_twisted.errors import ConfigError
 from naap_twisted.options.provider import provider_names
 from naap_twisted.start.cli import config_for
 
-from .table import DOCUMENT, MARK, stages, table
+from .table import DOCUMENT, GROUPS_MARK, MARK, groups_table, stages, table
 
 
 class TableTests(SynchronousTestCase):
     def test_table(self) -> None:
-        """The document's table is the one that these tests make."""
+        """The document's tables are those of these tests and of the providers' files."""
         text = DOCUMENT.read_text(encoding="utf-8")
         self.assertIn(f"{MARK}\n{table()}\n", text, "run: python -m tests.clients.table")
+        self.assertIn(f"{GROUPS_MARK}\n{groups_table()}\n", text, "run the same")
 
     def test_every_provider(self) -> None:
         """Each has a client of PyPI, and a config to begin with that starts."""

@@ -169,6 +169,7 @@ class _Page:
 
     provider = "whip"
     base_path = "/whip"
+    sessions = ("/whip/resource/s-1",)
     tag = "if-match"
     grumbles: tuple[str, ...] = ()
 

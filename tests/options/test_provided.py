@@ -76,7 +76,7 @@ class ProvidedTests(SynchronousTestCase):
         """A model may think for minutes before its first byte, and pause while it streams."""
         for name in provider_names():
             known = parse_provider(name, provider_text(name))
-            if not known.usage.limit:
+            if not known.limits:
                 continue  # no model
             with self.subTest(name=name):
                 route = self.route(provider=name, key=KEY, target="https://a.example")

@@ -35,7 +35,7 @@ value = "Key ${key}!"
 headers = ["X-Acme-Key"]
 scheme = "Acme"
 [usage]
-limit = ["max"]
+input = ["usage.in"]
 """
 
 
@@ -115,6 +115,35 @@ class ProviderTests(SynchronousTestCase):
                 passed = HeaderPatterns(known.headers.send)
                 for choosing in (*ACCOUNT_CHOOSING, *known.headers.choosing):
                     self.assertFalse(passed.match(choosing.encode()), choosing)
+
+    def test_our_endpoints(self) -> None:
+        """Each of ours has groups and a least, which deletes nothing but a client's own session.
+
+        A group that deletes says so in its name; a limit holds where a group leads.
+        """
+        for name in provider_names():
+            known = parse_provider(name, provider_text(name))
+            with self.subTest(name=name):
+                self.assertTrue(known.least)
+                self.assertTrue(known.opens)
+                for group, texts in known.endpoints.items():
+                    deletes = any(text.startswith("DELETE ") for text in texts)
+                    self.assertEqual(deletes, group.endswith("-delete"), group)
+                    self.assertFalse(deletes and f"@{group}" in known.least and name != "mcp")
+                methods = known.route["methods"]
+                assert isinstance(methods, list)
+                opened = [text for texts in known.endpoints.values() for text in texts]
+                used = {text.partition(" ")[0] for text in opened}
+                self.assertEqual(used - {*methods, "HEAD"}, set(), "methods of no use")
+                for limit in known.limits:
+                    self.assertEqual({*limit.endpoints} - {*opened}, set())
+
+    def test_models_are_named(self) -> None:
+        """Where a vendor's models are bounded, its file says where a request names one."""
+        for name in provider_names():
+            known = parse_provider(name, provider_text(name))
+            named = known.model.body or known.model.query or known.model.path
+            self.assertFalse(known.limits and not named, name)
 
     def read(self, value: object) -> object:
         return provider(value, Surroundings(self.folder, {}))

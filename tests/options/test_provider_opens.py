@@ -1,0 +1,95 @@
+"""What a provider's file says of its endpoints: read, and each mistake told."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.options.provider import parse_provider
+from naap_twisted.options.provider_opens import Limit, ModelNames, path_flaw
+
+ACME = """
+least = ["@chat"]
+opens = "training"
+[endpoints]
+chat = ["POST /chat/*", "GET /v1*/models/*:generate", "GET https://acme.example/v1/**"]
+files-2 = ["POST /"]
+[model]
+body = ["model", "session.model"]
+query = ["model"]
+path = ["/models/{model}:*"]
+[[limit]]
+endpoints = ["POST /chat/*"]
+members = ["max_tokens", "options.max"]
+[[limit]]
+endpoints = ["POST /"]
+members = ["max"]
+"""
+
+
+class ProviderOpensTests(SynchronousTestCase):
+    def test_read(self) -> None:
+        """Groups, the least of them, the places of a model, limits in their order."""
+        acme = parse_provider("acme", ACME)
+        self.assertEqual(list(acme.endpoints), ["chat", "files-2"])
+        self.assertEqual(acme.endpoints["files-2"], ("POST /",))
+        self.assertEqual((acme.least, acme.opens), (("@chat",), "training"))
+        places = ModelNames(("model", "session.model"), ("model",), ("/models/{model}:*",))
+        self.assertEqual(acme.model, places)
+        first = Limit(("POST /chat/*",), ("max_tokens", "options.max"))
+        self.assertEqual(acme.limits, (first, Limit(("POST /",), ("max",))))
+
+    def test_left_out(self) -> None:
+        """A file that says nothing of endpoints opens none by name."""
+        plain = parse_provider("plain", "")
+        self.assertEqual((plain.endpoints, plain.least, plain.opens), ({}, (), ""))
+        self.assertEqual((plain.model, plain.limits), (ModelNames(), ()))
+
+    def test_bad(self) -> None:
+        """Each mistake is told at its place, with what to write."""
+        like = 'is not an endpoint such as "POST /chat/completions"'
+        limit = "[[limit]]\nendpoints = ['GET /a']\n"
+        for written, words in (
+            ("endpoints = 3", "endpoints: expected a table"),
+            ("[endpoints]\nChat = ['GET /']", "endpoints.Chat: is not the name of a group"),
+            ("[endpoints]\n'a\\nb' = ['GET /']", "is not the name of a group"),
+            ("[endpoints]\nchat = 'GET /'", "endpoints.chat: expected a list of endpoints"),
+            ("[endpoints]\nchat = []", "endpoints.chat: must list at least one of: endpoints"),
+            ("[endpoints]\nchat = [3]", "endpoints.chat[0]: expected text, got a whole number"),
+            ("[endpoints]\nchat = ['/a']", f"endpoints.chat[0]: {like}"),
+            ("[endpoints]\nchat = ['post /a']", f"endpoints.chat[0]: {like}"),
+            ("[endpoints]\nchat = ['GET  /a']", "wants a path that begins with /"),
+            ("[endpoints]\nchat = ['GET a']", "wants a path that begins with /"),
+            ("[endpoints]\nchat = ['GET /a b']", "wants a path without blanks"),
+            ("[endpoints]\nchat = ['GET /\u00e9']", "wants a path without blanks"),
+            ("[endpoints]\nchat = ['GET /a?b=c']", "wants a path alone"),
+            ("[endpoints]\nchat = ['GET /**/a']", "has ** before its end"),
+            ("[endpoints]\nchat = ['GET /a*b*']", "has two * in one segment"),
+            ("[endpoints]\nchat = ['GET /a', 'GET /a']", 'endpoints.chat[1]: repeats "GET /a"'),
+            ("least = '@chat'", "least: expected a list of groups"),
+            ("least = ['chat']", 'least[0]: is not a group such as "@chat"'),
+            ("least = ['@chat']", 'least[0]: no group "chat" is in [endpoints]'),
+            ("opens = 3", "opens: expected text"),
+            ('opens = "a\\nb"', "opens: holds something else than printable text"),
+            ("[model]\nbodi = ['a']", 'model.bodi: unknown key; did you mean "body"?'),
+            ("[model]\nbody = ['a..b']", "model.body[0]: is not a member of a body"),
+            ("[model]\nquery = ['']", "model.query[0]: is not the name of a parameter"),
+            ("[model]\npath = ['/models/*']", "model.path[0]: must hold {model} once"),
+            ("[model]\npath = ['models/{model}']", "model.path[0]: wants a path that begins"),
+            ("[limit]\nmembers = ['a']", "limit: expected [[limit]] tables"),
+            ("[[limit]]\nmembers = ['a']", "limit[0].endpoints: is missing"),
+            (limit, "limit[0].members: is missing"),
+            (f"{limit}members = []", "limit[0].members: must list at least one of: members"),
+            (f"{limit}members = ['a b']", "limit[0].members[0]: is not a member of a body"),
+            (f"{limit}members=['a']\n{limit}members=['b']", '"GET /a" has a limit already'),
+            ("[usage]\nlimit = ['max']", "usage.limit: unknown key"),
+        ):
+            with self.subTest(written=written), self.assertRaises(ValueError) as caught:
+                parse_provider("bad", written)
+            self.assertIn(words, str(caught.exception))
+
+    def test_paths(self) -> None:
+        """Paths and URLs; ``**`` at their end, one ``*`` in a segment."""
+        for path in ("/", "/a/b", "/*", "/a*/*b", "/a/**", "/models/*:go", "http://a.example/"):
+            self.assertEqual(path_flaw(path), "", path)
+        for path in ("", "a", "*", "https://a.example", "ftp://a.example/b", "/a#b", "/a***"):
+            self.assertNotEqual(path_flaw(path), "", path)
