@@ -55,14 +55,14 @@ class OwnNames:
 
     def _own(self, pair: str) -> str | None:
         for part in pair.split(";"):
-            for reading in _readings(part.partition("=")[0]):
+            for reading in readings(part.partition("=")[0]):
                 if reading in self._names:
                     return self._names[reading]
         return None
 
 
-def _readings(name: str) -> Iterable[str]:
-    """What a reader may take an encoded *name* for, folded."""
+def readings(name: str) -> Iterable[str]:
+    """What some reader may take an encoded *name* for, folded, as :func:`folded` does it."""
     for _ in range(_MOST_DECODINGS):
         decoded = unquote_plus(name)
         # What follows a NUL or a bracket may be cut off, or say where in an array the value goes.

@@ -228,7 +228,7 @@ class PinnedBase:
         path, query = match.groups()
         try:
             _check_lengths(len(base.origin) + len(prefix) + len(path), len(query))
-            _check_below(path)
+            check_below(path)
         except ValueError as fault:
             raise InvalidTarget(reason=str(fault)) from None
         below = prefix + path.decode("ascii") if path else base.path_and_query
@@ -303,8 +303,11 @@ def _check_lengths(before_query: int, query: int) -> None:
         raise ValueError(f"query longer than {MAX_QUERY} bytes")
 
 
-def _check_below(path: bytes) -> None:
-    """Raise ValueError for a *path* by which some upstream might leave the base."""
+def check_below(path: bytes) -> None:
+    """Raise ValueError for a *path* that some upstream might take for one outside of its base.
+
+    :param path: opening with ``/``, as it came, without the query.
+    """
     for _ in range(_MOST_DECODINGS):
         _refuse_fault(_CLIMBS, path)
         decoded = unquote_to_bytes(path)
