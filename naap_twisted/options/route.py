@@ -101,15 +101,15 @@ class RouteOptions:
     endpoints: tuple[str, ...] = option(
         list_of(endpoint_text, what="endpoints", empty=False),
         "What the route opens, the rest gets 403: a method and a path below `target`, or of every"
-        " host, or a whole URL. `*` is one segment, `a*` a prefix of one, `**` at the end all below;"
-        ' `"@chat"` a group of the provider\'s. See'
+        " host, or a whole URL. `*` is one segment, `a*` a prefix of one, `**` at the end all"
+        ' below; `"@chat"` a group of the provider\'s. See'
         " [docs/least-privilege.md](docs/least-privilege.md).",
         '["POST /chat/completions", "GET /models/*"]',
         default=(),
     )
     query: QueryRules | None = option(
         query_rules,
-        "Values that named query parameters may have, `*` at their end for any; `\"!\" = true`"
+        'Values that named query parameters may have, `*` at their end for any; `"!" = true`'
         " refuses all others.",
         '{ model = ["gpt-realtime*"], "!" = true }',
     )
@@ -337,8 +337,13 @@ class RouteOptions:
 
         Where endpoints are named, no pattern passes a header that turns one into another.
         """
-        without = [TAKEN_OUT + name for name in METHOD_OVERRIDES] if self.endpoints else []
+        without = [TAKEN_OUT + name for name in self.overriding_headers]
         return extended(self.usually_passed, (*self.pass_headers, *without))
+
+    @property
+    def overriding_headers(self) -> tuple[str, ...]:
+        """Headers that could turn one endpoint into another; none where none are named."""
+        return METHOD_OVERRIDES if self.endpoints else ()
 
     @property
     def usually_relayed(self) -> tuple[str, ...]:

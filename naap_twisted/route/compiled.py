@@ -28,6 +28,8 @@ from ..options.client_certs import client_certificate
 from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
+from ..policy.endpoints import Endpoint, Endpoints
+from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
 from ..whip import rules as whip
@@ -173,7 +175,7 @@ def compile_route(written: RouteOptions) -> Route:
             named=options.pass_headers,
             choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
             kept=_read_here(options),
-            overriding=METHOD_OVERRIDES if options.endpoints else (),
+            overriding=options.overriding_headers,
             yielding=("Authorization",) if provider is not None and provider.token.users else (),
         ),
         response_rewrite=ResponseRewrite(options.relayed_headers, options.expose_headers),
@@ -186,13 +188,13 @@ def compile_route(written: RouteOptions) -> Route:
 
 
 def _opening(options: RouteOptions) -> Opening | None:
-    if not (options.endpoints or options.query or options.models):
+    if not options.endpoints and options.query is None:
         return None
     entries = [Endpoint.parse(text) for text in options.endpoints]
     endpoints = Endpoints(entries, encoded_slashes=options.encoded_slashes) if entries else None
     # What overrides a method in the query would undo the endpoints.
-    query = options.query or (QueryRules() if entries else None)
-    return Opening(endpoints, query, options.models, options.target)
+    query = QueryRules() if options.query is None and entries else options.query
+    return Opening(endpoints, query, options.target)
 
 
 def _tokens(options: RouteOptions) -> TokenMembers | None:

@@ -106,12 +106,9 @@ async def explain(
 def _rule_steps(route: Route, target: Target, asked: Asked) -> list[Step]:
     """What the route's own rules say of the method and the URL, then of the body."""
     steps: list[Step] = []
-    opening, judge = route.opening, route.judge
+    opening = route.opening
     if opening is not None:
         steps.append(_judged("endpoint", lambda: opening.explain(asked.method, target)))
-    if judge is not None and all(step.allowed for step in steps):
-        sent = asked.body, asked.content_type
-        steps.append(_judged("body", lambda: judge.explain(asked.method, target, sent)))
     return steps
 
 

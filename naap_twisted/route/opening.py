@@ -1,7 +1,7 @@
-"""What a route opens of its upstream: which endpoints, which query, which models a URL may name.
+"""What a route opens of its upstream: which endpoints, with which query.
 
-The egress policy says which host is asked; this says for what. Both judge the one parsed target, and
-each redirect that is followed again.
+The egress policy says which host is asked; this says for what. Both judge the one parsed target,
+and each redirect that is followed again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from attrs import frozen
 
 from ..model import Target
 from ..policy.endpoints import Endpoints
-from ..policy.models import Models
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 
@@ -21,20 +20,17 @@ class Opening:
 
     :ivar endpoints: ``None`` where the route opens every endpoint of its upstream.
     :ivar query: ``None`` where it takes any query.
-    :ivar models: ``None`` where it takes every model.
     :ivar pinned: the base below which endpoints are written; ``None`` where the page names the URL.
     """
 
     endpoints: Endpoints | None
     query: QueryRules | None
-    models: Models | None
     pinned: PinnedBase | None
 
     def check(self, method: bytes, target: Target) -> None:
         """Let *method* to *target* pass.
 
         :raises EndpointNotAllowed: the route does not open it, or not with that query.
-        :raises ModelNotAllowed: its URL names a model that the route does not list.
         """
         origin, path, query = self.parts(target)
         if self.endpoints is not None and self.endpoints.match(method, origin, path) is None:
@@ -43,13 +39,11 @@ class Opening:
             refusal = self.query.refusal(query)
             if refusal is not None:
                 raise refusal
-        if self.models is not None:
-            self.models.judge_target(path, query)
 
     def explain(self, method: bytes, target: Target) -> str:
         """Why :meth:`check` lets it pass, for the operator.
 
-        :raises EndpointNotAllowed, ModelNotAllowed: it does not.
+        :raises EndpointNotAllowed: it does not.
         """
         self.check(method, target)
         origin, path, _ = self.parts(target)
@@ -59,8 +53,10 @@ class Opening:
     def parts(self, target: Target) -> tuple[str, str, str]:
         """The origin, the path and the query of *target* as the rules are written.
 
-        Below a pinned base the path is what follows the base.
+        Below a pinned base the path is what follows the base, and nobody names an origin.
         """
-        rest = target.path_and_query if self.pinned is None else self.pinned.below(target)
-        path, _, query = rest.partition("?")
-        return target.origin, path, query
+        if self.pinned is None:
+            path, _, query = target.path_and_query.partition("?")
+            return target.origin, path, query
+        path, _, query = self.pinned.below(target).partition("?")
+        return "", path, query
