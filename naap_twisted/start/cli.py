@@ -37,6 +37,8 @@ from .describe import describe
 
 ALLOWED, REFUSED, USAGE = 0, 1, 2
 EXAMPLE = "naap-proxy.example.toml"
+# Bytes of a body that is asked about; a route's own limit may be anything.
+_MOST_BODY = 64 * 1024 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,6 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument("--origin", default="", help="the page's, for what a browser would do")
     why.add_argument(
         *("--header", "-H"), action="append", default=[], help="'Name: value', any number of them"
+    )
+    why.add_argument(
+        "--body", metavar="TEXT|@FILE", help="the body, for the rules of the route; @- reads stdin"
     )
     command("new-master-key", "print a key for keys.master_key", text=new_master_key)
     listing = command("options", "print every option, of files and of code", text=reference.text)
@@ -130,9 +135,10 @@ def _explain(options: argparse.Namespace) -> int:
     method = options.method or mounts[0].methods[0]
     asked = {"route": options.route, "method": method, "url": options.url}
     try:
-        question = Question.read({**asked, "origin": options.origin, "headers": headers})
-    except BadRequest as error:
-        print(error.message, file=sys.stderr)
+        body = {} if options.body is None else {"body": _body(options.body)}
+        question = Question.read({**asked, "origin": options.origin, "headers": headers, **body})
+    except (BadRequest, OSError) as error:
+        print(getattr(error, "message", error), file=sys.stderr)
         return USAGE
     return _tell(_run(server, question))
 
@@ -140,6 +146,20 @@ def _explain(options: argparse.Namespace) -> int:
 def _header(text: str) -> tuple[str, str]:
     name, _, value = text.partition(":")
     return name.strip(), value.strip()
+
+
+def _body(written: str) -> str:
+    """The body of ``--body``: the text itself, or the bytes of a file, which may be of any kind."""
+    if not written.startswith("@"):
+        return written
+    if written == "@-":
+        content = sys.stdin.buffer.read(_MOST_BODY + 1)
+    else:
+        with open(written[1:], "rb") as file:
+            content = file.read(_MOST_BODY + 1)
+    if len(content) > _MOST_BODY:
+        raise BadRequest(f"--body has more than {_MOST_BODY} bytes")
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _tell(found: Mapping[str, Any]) -> int:
