@@ -106,9 +106,12 @@ async def explain(
 def _rule_steps(route: Route, target: Target, sent: Sent) -> list[Step]:
     """What the route's own rules say of the method and the URL, then of the body."""
     steps: list[Step] = []
-    opening = route.opening
+    opening, judge = route.opening, route.judge
     if opening is not None:
         steps.append(_judged("endpoint", lambda: opening.explain(sent.method, target)))
+    if judge is not None and all(step.allowed for step in steps):
+        body = sent.body, sent.content_type
+        steps.append(_judged("body", lambda: judge.explain(sent.method, target, body)))
     return steps
 
 
