@@ -37,6 +37,8 @@ PURE = (
     "headers.py",
     "policy/host_rules.py",
     "policy/hostname.py",
+    "policy/learned.py",
+    "policy/least.py",
     "model.py",
     "policy/own_headers.py",
     "policy/own_query.py",
