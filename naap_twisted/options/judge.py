@@ -18,6 +18,7 @@ from ..policy.egress import EgressPolicy
 from .auth import BY_CODE, KEYS, AuthOptions
 from .client_certs import HasClientCertificate, check_pair
 from .listen import check_admin, heard_twice
+from .opened import judge_endpoints
 from .option import options_of
 from .read import Problems
 from .route import RouteOptions
@@ -198,10 +199,13 @@ def _egress(
         for line in error.problems:
             problems.add(f"{place}.target", line.partition(": ")[2])
     if not route.allowed_hosts or route.is_pinned_alone:
+        if route.target is not None:
+            judge_endpoints(route, None, place, problems)
         return
     try:
         schemes, ports = route.allowed_schemes, route.allowed_ports
         policy = EgressPolicy(route.allowed_hosts, schemes, ports, networks)
+        judge_endpoints(route, None if route.target else policy, place, problems)
         for position, host in enumerate(route.hosts, start=1):
             if route.target is None and not policy.lists(host):
                 # The name is not quoted: somebody may have written a key in its place.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
     from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..policy.query_rules import QueryRules
     from ..secret import Secret
     from .secrets import ForwardHeaders
     from .signing import Sign
@@ -74,6 +75,9 @@ class RouteKeywords(TypedDict, total=False):
     provider: str | None
     key: str | bytes | Secret | None
     methods: Sequence[str]
+    endpoints: Sequence[str]
+    query: QueryRules | Mapping[str, object] | None
+    encoded_slashes: bool
     allowed_schemes: Sequence[str]
     allowed_ports: Sequence[int] | None
     content_type: str | Sequence[str]

@@ -11,6 +11,7 @@ from ..headers import TAKEN_OUT
 from ..model import UserKeyHeader
 from ..policy.own_query import folded
 from ..secret import Secret
+from .opened import with_endpoints
 from .provider import KEY, KeyPlace, Provider
 from .read import Problems, read_section
 from .route import RouteOptions
@@ -36,6 +37,17 @@ def over_provider(
     :param own: the route's options as read.
     :param given: the table that they were read of.
     """
+    route = _over_provider(own, given, place, surroundings, problems)
+    return with_endpoints(route, given, place, problems)
+
+
+def _over_provider(
+    own: RouteOptions,
+    given: Mapping[str, object],
+    place: str,
+    surroundings: Surroundings,
+    problems: Problems,
+) -> RouteOptions:
     if own.provider is None:
         if own.key is not None and not problems.touch(f"{place}.provider"):
             problems.add(

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
     from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..policy.query_rules import QueryRules
     from ..secret import Secret
     from .secrets import ForwardHeaders
     from .signing import Sign

@@ -11,9 +11,11 @@ from twisted.logger import Logger
 from ..auth.gate import Authorize
 from ..credentials.oauth2 import ClientCredentials
 from ..credentials.sigv4 import AwsSigV4
-from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, extended
+from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, TAKEN_OUT, extended
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
+from ..policy.endpoints import METHOD_OVERRIDES
+from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 from ..secret import Secret
 from ..upstream.agent import as_upstream
@@ -21,6 +23,7 @@ from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, OFFER, exposed, is_whip, r
 from . import http_values as http
 from . import values
 from .client_certs import PemFile, client_cert, client_key
+from .endpoints import endpoint_text, query_rules
 from .injected import KeyTable, QueryPairs, host_tables, pinned_base, query_pairs
 from .oauth2 import client_credentials
 from .option import in_code, option
@@ -94,6 +97,26 @@ class RouteOptions:
         "What is proxied; `HEAD` comes with `GET`.",
         '["GET", "POST"]',
         default=("POST",),
+    )
+    endpoints: tuple[str, ...] = option(
+        list_of(endpoint_text, what="endpoints", empty=False),
+        "What the route opens, the rest gets 403: a method and a path below `target`, or of every"
+        " host, or a whole URL. `*` is one segment, `a*` a prefix of one, `**` at the end all"
+        ' below; `"@chat"` a group of the provider\'s. See'
+        " [docs/least-privilege.md](docs/least-privilege.md).",
+        '["POST /chat/completions", "GET /models/*"]',
+        default=(),
+    )
+    query: QueryRules | None = option(
+        query_rules,
+        'Values that named query parameters may have, `*` at their end for any; `"!" = true`'
+        " refuses all others.",
+        '{ model = ["gpt-realtime*"], "!" = true }',
+    )
+    encoded_slashes: bool = option(
+        flag,
+        "`%2F` inside a segment that a `*` of `endpoints` matches, such as GitLab's"
+        " `/projects/group%2Fname`.",
     )
     allowed_schemes: tuple[str, ...] = option(
         list_of(text, what="schemes", empty=False),
@@ -310,8 +333,17 @@ class RouteOptions:
 
     @property
     def passed_headers(self) -> tuple[str, ...]:
-        """The browser's headers that go upstream: the usual ones, and what the route says."""
-        return extended(self.usually_passed, self.pass_headers)
+        """The browser's headers that go upstream: the usual ones, and what the route says.
+
+        Where endpoints are named, no pattern passes a header that turns one into another.
+        """
+        without = [TAKEN_OUT + name for name in self.overriding_headers]
+        return extended(self.usually_passed, (*self.pass_headers, *without))
+
+    @property
+    def overriding_headers(self) -> tuple[str, ...]:
+        """Headers that could turn one endpoint into another; none where none are named."""
+        return METHOD_OVERRIDES if self.endpoints else ()
 
     @property
     def usually_relayed(self) -> tuple[str, ...]:

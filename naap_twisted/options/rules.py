@@ -176,6 +176,19 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         )
     ),
     Rule(
+        "encoded_slashes",
+        lambda route: route.encoded_slashes and not route.endpoints,
+        "has no meaning without endpoints, whose patterns it is about; delete it",
+        ("endpoints",),
+    ),
+    Rule(
+        "pass_headers",
+        lambda route: {name.lower() for name in route.pass_headers} & {*route.overriding_headers},
+        "names a header from which some upstream takes another method or path than endpoints opens;"
+        " take it out",
+        ("endpoints",),
+    ),
+    Rule(
         "client_cert",
         lambda route: route.client_cert and route.target and route.target.base.scheme == "http",
         "has no meaning over http, where nobody asks for it; delete it",

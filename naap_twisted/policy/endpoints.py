@@ -19,25 +19,23 @@ from .target import check_below
 
 __all__ = ["METHOD_OVERRIDES", "Endpoint", "Endpoints", "flaws", "likely_endpoint", "unreachable"]
 
-#: Lower-case names of request headers in which frameworks, and the proxies before them, read
+#: Names of request headers in which frameworks, and the proxies before them, read
 #: another method or path than the request line's: what the line was judged for would not be done.
-METHOD_OVERRIDES = frozenset(
-    (
-        # Methods: Google's and OData's names, Rack, Symfony, Express; then what fronts add.
-        *(b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-method"),
-        *(b"http-method-override", b"x-original-method", b"x-forwarded-method"),
-        b"x-envoy-original-method",
-        # Paths: IIS and Symfony, Zend, nginx's and Traefik's sub-requests, Envoy, WSGI, Azure,
-        # Next.js and Vercel, and others that published by-passes name.
-        *(b"x-original-url", b"x-original-uri", b"x-original-path", b"x-rewrite-url"),
-        *(b"x-rewrite-uri", b"x-rewrite-path", b"x-override-url", b"x-forwarded-url"),
-        *(b"x-forwarded-uri", b"x-forwarded-path", b"x-forwarded-prefix", b"x-request-uri"),
-        *(b"x-envoy-original-path", b"x-script-name", b"x-waws-unencoded-url"),
-        *(b"x-matched-path", b"x-invoke-path", b"x-middleware-rewrite", b"x-proxy-url"),
-        *(b"x-middleware-subrequest", b"x-http-destinationurl", b"request-uri", b"http-url"),
-        # The second path of WebDAV's COPY and MOVE (RFC 4918 section 10.3).
-        b"destination",
-    )
+METHOD_OVERRIDES = (
+    # Methods: Google's and OData's names, Rack, Symfony, Express; then what fronts add.
+    *("x-http-method-override", "x-http-method", "x-method-override", "x-method"),
+    *("http-method-override", "x-original-method", "x-forwarded-method"),
+    "x-envoy-original-method",
+    # Paths: IIS and Symfony, Zend, nginx's and Traefik's sub-requests, Envoy, WSGI, Azure,
+    # Next.js and Vercel, and others that published by-passes name.
+    *("x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url"),
+    *("x-rewrite-uri", "x-rewrite-path", "x-override-url", "x-forwarded-url"),
+    *("x-forwarded-uri", "x-forwarded-path", "x-forwarded-prefix", "x-request-uri"),
+    *("x-envoy-original-path", "x-script-name", "x-waws-unencoded-url"),
+    *("x-matched-path", "x-invoke-path", "x-middleware-rewrite", "x-proxy-url"),
+    *("x-middleware-subrequest", "x-http-destinationurl", "request-uri", "http-url"),
+    # The second path of WebDAV's COPY and MOVE (RFC 4918 section 10.3).
+    "destination",
 )
 
 #: Paths that every server reads alike, so that one walk decides.

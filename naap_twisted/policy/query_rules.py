@@ -41,6 +41,11 @@ class _Values:
     exact: frozenset[str]
     stems: tuple[str, ...]
 
+    @property
+    def texts(self) -> list[str]:
+        """The values as written, in an order of their own."""
+        return [*sorted(self.exact), *(f"{stem}*" for stem in self.stems)]
+
     def take(self, value: str) -> bool:
         return value in self.exact or value.startswith(self.stems)
 
@@ -78,6 +83,13 @@ class QueryRules:
                     both = f"{_quoted(name)} is {_quoted(other.name)}"
                     raise ValueError(f"{both} to some servers; write one of them")
         return cls(listed, closed=_CLOSED in table)
+
+    @property
+    def text(self) -> str:
+        """The rules in words, for the operator."""
+        named = {rule.name: rule for rule in self._listed.values()}
+        words = [f"{name} = {', '.join(rule.texts)}" for name, rule in named.items()]
+        return "; ".join([*words, "no other" if self.closed else "any other"])
 
     def refusal(self, query: str) -> EndpointNotAllowed | None:
         """Why a request with this query is refused, or ``None`` where it may pass.

@@ -45,6 +45,7 @@ class BodyPolicy:
         that it can be sent again after a redirect.
     :param rewrite: ``None`` where every body leaves as it came.
     :param whole: every body is read whole, for it is to be signed.
+    :param judged: every body is read whole, for it is to be judged, and no coding may hide it.
     """
 
     def __init__(
@@ -56,13 +57,15 @@ class BodyPolicy:
         resendable: int = 0,
         rewrite: BodyRewrite | None = None,
         whole: bool = False,
+        judged: bool = False,
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
         self._required = required
         self._resendable = resendable
         self._rewrite = rewrite
-        self._whole = whole
+        self._judged = judged
+        self._whole = whole or judged
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
         ranges = (name.removesuffix(b"*") for name in self._accepted if name.endswith(b"/*"))
@@ -92,7 +95,7 @@ class BodyPolicy:
         if rewrite is not None and content_type is not None and kind in rewrite.types:
             return await self._rewritten(request, rewrite, content_type)
         is_json = not self._any and kind in _JSON_TYPES
-        if is_json:
+        if is_json or self._judged:
             _refuse_coding(request)
         resendable = body.length is not None and body.length <= self._resendable
         if not (is_json or body.complete or resendable or self._whole):
@@ -102,7 +105,7 @@ class BodyPolicy:
             data = await data
         if not data:
             return self._nothing(request)
-        if is_json:
+        if is_json and not self._judged:
             check_json(data)
         return data, content_type
 

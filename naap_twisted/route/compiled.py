@@ -28,12 +28,15 @@ from ..options.client_certs import client_certificate
 from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
+from ..policy.endpoints import Endpoint, Endpoints
+from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
 from ..whip import rules as whip
 from .body import BodyPolicy
 from .calls import call_rewrite
 from .injection import Injection
+from .opening import Opening
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
@@ -63,6 +66,7 @@ class Route:
     :ivar guard: looks for all of its keys, but for those that a callable makes.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
+    :ivar opening: what it opens of its upstream; ``None``: everything.
     :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
@@ -70,6 +74,7 @@ class Route:
     methods: tuple[bytes, ...]
     own_methods: tuple[bytes, ...]
     pinned: PinnedBase | None
+    opening: Opening | None
     target_url_header: str
     body: BodyPolicy
     timeouts: Timeouts
@@ -147,6 +152,7 @@ def compile_route(written: RouteOptions) -> Route:
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
         own_methods=_methods(written if pinned else options),
         pinned=pinned,
+        opening=_opening(options),
         target_url_header=options.header,
         body=body_policy(types, rewrite=call_rewrite(options.session) if options.session else None),
         patch=body_policy(patch_types),
@@ -169,6 +175,7 @@ def compile_route(written: RouteOptions) -> Route:
             named=options.pass_headers,
             choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
             kept=_read_here(options),
+            overriding=options.overriding_headers,
             yielding=("Authorization",) if provider is not None and provider.token.users else (),
         ),
         response_rewrite=ResponseRewrite(options.relayed_headers, options.expose_headers),
@@ -178,6 +185,16 @@ def compile_route(written: RouteOptions) -> Route:
         egress=_egress_maker(options, pinned),
         beyond=_beyond_maker(options) if pinned and options.allowed_hosts else None,
     )
+
+
+def _opening(options: RouteOptions) -> Opening | None:
+    if not options.endpoints and options.query is None:
+        return None
+    entries = [Endpoint.parse(text) for text in options.endpoints]
+    endpoints = Endpoints(entries, encoded_slashes=options.encoded_slashes) if entries else None
+    # What overrides a method in the query would undo the endpoints.
+    query = QueryRules() if options.query is None and entries else options.query
+    return Opening(endpoints, query, options.target)
 
 
 def _tokens(options: RouteOptions) -> TokenMembers | None:

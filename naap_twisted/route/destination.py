@@ -36,24 +36,28 @@ class Targets:
 
         :raises MissingTarget, InvalidTarget, NotFound: the request names no target.
         :raises HostNotAllowed, SchemeNotAllowed, PortNotAllowed: the route does not allow it.
+        :raises EndpointNotAllowed, ModelNotAllowed: it does not open that of the host.
         """
         if self._webrtc is not None:
             resource = self._webrtc.target(request)
             if resource is not None:
                 sealing = self._route.sealing_of(resource)
                 return self._egress.vet(sealing.cleaned(resource) if sealing else resource)
-        raw = self._raw(request)
-        # A verdict depends on the bytes alone, so the last ones are kept.
-        vetted = self._decided.get(raw)
+        raw, opening = self._raw(request), self._route.opening
+        # A verdict depends on these bytes alone, so the last ones are kept.
+        key = raw if opening is None else b"%b %b" % (request.method, raw)
+        vetted = self._decided.get(key)
         if vetted is None:
             pinned = self._route.pinned
             header = self._route.target_url_header
             target = pinned.join(raw) if pinned else parse_target(raw, header)
             vetted = self._egress.vet(self._route.judged(target))
+            if opening is not None:
+                opening.check(request.method, target)
             if len(raw) <= _LONGEST_DECIDED:
                 if len(self._decided) >= _MOST_DECIDED:
                     self._decided.clear()
-                self._decided[raw] = vetted
+                self._decided[key] = vetted
         return vetted
 
     def _raw(self, request: IDownstreamRequest) -> bytes:

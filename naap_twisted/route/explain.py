@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import field, frozen
@@ -22,7 +22,8 @@ from .spine import MountedProxy
 class Step:
     """One step of the decision.
 
-    :ivar name: ``"parse"``, ``"host"``, ``"scheme"``, ``"port"``, ``"dns"`` or ``"address"``.
+    :ivar name: ``"parse"``, ``"host"``, ``"scheme"``, ``"port"``, ``"endpoint"``, ``"body"``,
+        ``"dns"`` or ``"address"``.
     :ivar allowed: whether the request would go on.
     :ivar text: the reason, for the operator.
     :ivar error: the answer to the caller of a request that this step refuses.
@@ -51,8 +52,20 @@ def target_of(route: Route, url: str) -> Target:
     return route.judged(route.pinned.join(raw))
 
 
+@frozen
+class Asked:
+    """What the rules of a route judge beside the URL.
+
+    :ivar body: ``None`` where nobody asks about one.
+    """
+
+    method: bytes = b"POST"
+    body: bytes | None = None
+    content_type: bytes | None = None
+
+
 async def explain(
-    proxy: MountedProxy, url: str, resolver: Any, clock: IReactorTime
+    proxy: MountedProxy, url: str, resolver: Any, clock: IReactorTime, asked: Asked = Asked()
 ) -> tuple[Step, ...]:
     """The steps up to the first that refuses; every address is judged, also after a refusal.
 
@@ -67,6 +80,8 @@ async def explain(
     pinned = proxy.route.pinned
     steps = [Step("parse", True, target.url if pinned is None else pinned.shown(target))]
     steps += policy_steps(proxy.egress, target)
+    if steps[-1].allowed:
+        steps += _rule_steps(proxy.route, target, asked)
     if not steps[-1].allowed:
         return tuple(steps)
     addresses: tuple[Address, ...]
@@ -86,6 +101,22 @@ async def explain(
         addresses = answer.addresses
         steps.append(Step("dns", True, f"{len(addresses)} answer(s) for {target.host}"))
     return (*steps, *_address_steps(proxy.egress.vet(target), addresses))
+
+
+def _rule_steps(route: Route, target: Target, asked: Asked) -> list[Step]:
+    """What the route's own rules say of the method and the URL, then of the body."""
+    steps: list[Step] = []
+    opening = route.opening
+    if opening is not None:
+        steps.append(_judged("endpoint", lambda: opening.explain(asked.method, target)))
+    return steps
+
+
+def _judged(name: str, decide: Callable[[], str]) -> Step:
+    try:
+        return Step(name, True, decide())
+    except ProxyError as error:
+        return Step(name, False, error.reason, error, line=error.remedy or None)
 
 
 def _address_steps(vetted: VettedTarget, addresses: tuple[Address, ...]) -> Iterator[Step]:

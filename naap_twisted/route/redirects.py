@@ -22,6 +22,7 @@ from ..policy.egress import EgressPolicy
 from ..policy.target import PinnedBase, parse_target
 from ..secret import Secret
 from ..upstream.beginning import discard
+from .opening import Opening
 from .response_headers import absolute_location
 from .scrub import Guard
 from .sealing import Sealing
@@ -50,11 +51,13 @@ class Hops:
     :ivar egress: the route's policy.
     :ivar pinned: the route's fixed base, which a redirect on its origin may not leave.
     :ivar beyond: the policy for a redirect from the base to another origin; ``None``: none may.
+    :ivar opening: what the route opens of the hosts that *egress* allows; ``None``: everything.
     """
 
     egress: EgressPolicy
     pinned: PinnedBase | None = None
     beyond: EgressPolicy | None = None
+    opening: Opening | None = None
 
     def read(self, location: bytes) -> tuple[Target, EgressPolicy]:
         """The target that *location*, a whole URL, names, and the policy that judges it.
@@ -83,7 +86,7 @@ class Trail:
     sealing: Sealing | None = None
     signed: SignedExchange | None = None
 
-    def next_hop(self, value: bytes, here: Target) -> VettedTarget:
+    def next_hop(self, value: bytes, here: Target, method: bytes) -> VettedTarget:
         """The target of a Location that the upstream at *here* sent.
 
         :raises ProxyError: the route does not allow it.
@@ -92,7 +95,10 @@ class Trail:
         target, policy = self.hops.read(absolute_location(value, opened))
         if self.sealing is not None and target.origin == here.origin:
             target = self.sealing.cleaned(target)
-        return policy.vet(target)
+        vetted, opening = policy.vet(target), self.hops.opening
+        if opening is not None and policy is self.hops.egress:
+            opening.check(method, target)
+        return vetted
 
 
 async def send_and_follow(
@@ -134,7 +140,7 @@ def _next_hop(response: IResponse, outbound: OutboundRequest, trail: Trail) -> V
     # A fragment is for whoever shows the answer; no request has one (RFC 9110 section 10.2.2).
     location = values[0].partition(b"#")[0]
     try:
-        return trail.next_hop(location, outbound.target.target)
+        return trail.next_hop(location, outbound.target.target, outbound.method)
     except ProxyError:
         return None
 

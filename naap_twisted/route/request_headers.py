@@ -76,6 +76,7 @@ _REASONS = {
     Fate.SET_HERE: "the server sets it",
     Fate.DROPPED: "the route does not pass it, and no preflight allows it",
 }
+_OVERRIDING = "some upstream takes another method or path from it than endpoints opens"
 _UNDERSCORED = 'no route passes a name with "_", which an upstream may read as "-"'
 
 
@@ -103,6 +104,8 @@ class RequestRewrite:
     :param choosing: names of headers that choose an account.
     :param kept: headers beside :data:`~naap_twisted.headers.KEPT_HERE` that this server reads.
     :param yielding: injected fields that the browser's own take the place of, where it sends them.
+    :param overriding: names that no option may pass here, for some upstream takes another method or
+        path from them than the route has judged; told in :meth:`explain`.
     """
 
     def __init__(
@@ -114,6 +117,7 @@ class RequestRewrite:
         choosing: Sequence[str] = ACCOUNT_CHOOSING,
         kept: Sequence[str] = (),
         yielding: Sequence[str] = (),
+        overriding: Sequence[str] = (),
     ) -> None:
         self._yielding = frozenset(name.lower().encode("ascii") for name in yielding)
         self._patterns = tuple(patterns)
@@ -122,6 +126,7 @@ class RequestRewrite:
         self._named = tuple(named)
         self._by_name = HeaderPatterns(added(named))
         self._choosing = {name.lower().encode("ascii"): name for name in choosing}
+        self._overrides = frozenset(name.lower().encode("ascii") for name in overriding)
         self._keep(kept)
 
     def _keep(self, names: Sequence[str]) -> None:
@@ -151,6 +156,8 @@ class RequestRewrite:
         fate = self._fate(name.lower().encode("latin-1", "replace"))
         if fate is Fate.KEPT_HERE and name.lower() == "content-type":
             return HeaderVerdict(name, fate, "is judged here, and goes upstream with a body")
+        if fate is Fate.DROPPED and _as_read(name.encode("latin-1", "replace")) in self._overrides:
+            return HeaderVerdict(name, fate, _OVERRIDING)
         if fate is Fate.DROPPED and "_" in name:
             return HeaderVerdict(name, fate, _UNDERSCORED)
         if fate is not Fate.REFUSED and fate is not Fate.DROPPED:

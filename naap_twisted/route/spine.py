@@ -153,7 +153,7 @@ class MountedProxy(Answering):
         route = route.keeping(bound.gate.token)
         self.options = options
         self.route = route if bound.keys is None else route.with_keys(bound.keys)
-        self._hops = Hops(self.egress, route.pinned, self._beyond)
+        self._hops = Hops(self.egress, route.pinned, self._beyond, route.opening)
         prefix = bound.path.encode("ascii")
         self._targets = Targets(self.route, self.egress, prefix, self._webrtc)
 

@@ -21,6 +21,7 @@ from ..config import load_config
 from ..errors import BadRequest, ConfigError
 from ..keys.vault import new_master_key
 from ..options import reference
+from ..options.endpoint_groups import least_lines
 from ..options.provider import (
     parse_provider,
     provider_names,
@@ -217,6 +218,7 @@ def config_for(name: str) -> str:
             for option, example in known.needs.items()
         ),
         *([f'key = "${{env:{known.variable}}}"'] if known.variable else ()),
+        *least_lines(known),
     ]
     return "\n".join(lines)
 

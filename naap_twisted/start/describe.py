@@ -67,6 +67,9 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         yield "schemes", ", ".join(route.allowed_schemes)
         ports = route.allowed_ports or [DEFAULT_PORTS[scheme] for scheme in route.allowed_schemes]
         yield "ports", ", ".join(map(str, ports))
+    yield "opens", _opens(route)
+    if route.query is not None:
+        yield "query", route.query.text
     yield "content types", ", ".join(route.content_type)
     yield "body limit", f"{route.body_limit} bytes"
     yield (
@@ -89,6 +92,18 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
     yield "authorize", effective_authorize(config, route)
     yield "errors", route.errors_are
     yield from _header_rows(route)
+
+
+def _opens(route: RouteOptions) -> str:
+    """The endpoints, or in plain words that there is no bound."""
+    if route.endpoints:
+        slashes = "; %2F may stand in what a * matches" if route.encoded_slashes else ""
+        return ", ".join(route.endpoints) + slashes
+    if route.target is None:
+        return "every endpoint of its hosts"
+    opened = "" if route.provider is None else route.provider.opens
+    where = route.target.written.partition("://")[2]
+    return f"every endpoint of {where}" + (f", {opened} included" if opened else "")
 
 
 def _header_rows(route: RouteOptions) -> Iterator[tuple[str, str]]:

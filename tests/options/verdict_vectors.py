@@ -384,6 +384,28 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.target_url_header", True, ("X-WHIP-URL", "x_target"))
     yield from _lists("proxy.methods", "GET", BAD_METHODS, empty=False)
     yield from _rows("proxy.methods", False, ("POST", ""))
+    bad = ("", "/a", "post /a", "POST a", "POST /a?b", "OPTIONS /a", "POST /a/**/b", "@chat", 3)
+    yield from _lists("proxy.endpoints", "POST /v1/a*", bad, empty=False)
+    yield from _rows("proxy.endpoints", False, (["POST /a", "POST /*"], ["POST https://b.com/a"]))
+    yield from _rows("proxy.endpoints", True, (["GET /a", "PUT /**"], ["POST /a/*/b"]))
+    own = ("proxy.endpoints", ["POST /a"])
+    yield Row("proxy.methods", ["GET"], False, (own,))
+    yield Row("proxy.pass_headers", ["X-HTTP-Method-Override"], False, (own,))
+    yield Row("proxy.pass_headers", ["X-HTTP-Method-Override"], True)
+    yield Row("proxy.encoded_slashes", True, False)
+    yield Row("proxy.encoded_slashes", True, True, (own,))
+    yield from _rows("proxy.query", True, ({"model": ["gpt-*"], "!": True}, {"a[]": ["*"]}))
+    bad = (
+        {"a": []},
+        {"a": ["*x"]},
+        {"": ["x"]},
+        {"!": False},
+        {"_method": ["*"]},
+        {"a": 1},
+        [],
+        "a",
+    )
+    yield from _rows("proxy.query", False, bad)
     yield from _lists("proxy.allowed_schemes", "https", ("", "ftp", "HTTPS", 3, True), empty=False)
     yield from _lists("proxy.allowed_ports", 443, (0, -1, 65536, "443", True, 1.5), empty=False)
     yield from _lists("proxy.content_type", "application/sdp", BAD_MEDIA, empty=False)

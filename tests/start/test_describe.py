@@ -8,6 +8,26 @@ from tests.config.support import ENVIRON, config_of, proxy
 
 
 class DescribeTests(SynchronousTestCase):
+    def test_opens(self) -> None:
+        """What a route opens, in plain words where nobody bounds it."""
+        vendor = ("allowed_hosts = []", 'provider = "openai"')
+        for lines, words in (
+            ((), "every endpoint of its hosts"),
+            (
+                vendor,
+                "every endpoint of api.openai.com/v1, fine-tuning, file deletion and everybody's"
+                " stored responses included",
+            ),
+            (
+                (*vendor, 'endpoints = ["@chat", "GET /models"]', 'query = { a = ["b*"] }'),
+                "POST /chat/completions, GET /models\n  query              a = b*; any other",
+            ),
+        ):
+            self.assertIn(
+                f"  opens              {words}\n",
+                "\n".join(describe(config_of(proxy=proxy(*lines)))),
+            )
+
     def test_whip(self) -> None:
         """Sessions and redirects, where there are any."""
         text = "\n".join(

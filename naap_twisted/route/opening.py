@@ -1,0 +1,62 @@
+"""What a route opens of its upstream: which endpoints, with which query.
+
+The egress policy says which host is asked; this says for what. Both judge the one parsed target,
+and each redirect that is followed again.
+"""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from ..model import Target
+from ..policy.endpoints import Endpoints
+from ..policy.query_rules import QueryRules
+from ..policy.target import PinnedBase
+
+
+@frozen
+class Opening:
+    """The rules about the method and the URL of a route's requests.
+
+    :ivar endpoints: ``None`` where the route opens every endpoint of its upstream.
+    :ivar query: ``None`` where it takes any query.
+    :ivar pinned: the base below which endpoints are written; ``None`` where the page names the URL.
+    """
+
+    endpoints: Endpoints | None
+    query: QueryRules | None
+    pinned: PinnedBase | None
+
+    def check(self, method: bytes, target: Target) -> None:
+        """Let *method* to *target* pass.
+
+        :raises EndpointNotAllowed: the route does not open it, or not with that query.
+        """
+        origin, path, query = self.parts(target)
+        if self.endpoints is not None and self.endpoints.match(method, origin, path) is None:
+            raise self.endpoints.refusal(method, origin, path)
+        if self.query is not None:
+            refusal = self.query.refusal(query)
+            if refusal is not None:
+                raise refusal
+
+    def explain(self, method: bytes, target: Target) -> str:
+        """Why :meth:`check` lets it pass, for the operator.
+
+        :raises EndpointNotAllowed: it does not.
+        """
+        self.check(method, target)
+        origin, path, _ = self.parts(target)
+        entry = None if self.endpoints is None else self.endpoints.match(method, origin, path)
+        return "every endpoint is open" if entry is None else f'matches "{entry.text}"'
+
+    def parts(self, target: Target) -> tuple[str, str, str]:
+        """The origin, the path and the query of *target* as the rules are written.
+
+        Below a pinned base the path is what follows the base, and nobody names an origin.
+        """
+        if self.pinned is None:
+            path, _, query = target.path_and_query.partition("?")
+            return target.origin, path, query
+        path, _, query = self.pinned.below(target).partition("?")
+        return "", path, query
