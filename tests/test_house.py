@@ -39,6 +39,8 @@ PURE = (
     "policy/hostname.py",
     "policy/learned.py",
     "policy/least.py",
+    "policy/named_models.py",
+    "route/observed_body.py",
     "model.py",
     "policy/own_headers.py",
     "policy/own_query.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from .endpoints import Endpoint, flaws
 from .learned import ANY, BODY, ENDPOINT, MODEL, QUERY, SLASHES, Learned, by_path
@@ -18,21 +18,27 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _WORD = re.compile(r"[a-z]+([_-][a-z]+)*")
 
 
-def least_policy(learned: Learned) -> list[str]:
+def least_policy(learned: Learned, options: Container[str]) -> list[str]:
     """Lines that take the place of ``observe = true`` in a route.
 
     A rule that would refuse some of what was seen is left out, and a comment says why.
+
+    :param options: what a route can have; what it can't have is a comment.
     """
     endpoints = summed_up(learned.endpoints)
     lines = [f"# {ascii(learned.route)[1:-1]}: allows what was seen, and nothing else"]
     lines += _left_out(learned, ENDPOINT, "endpoints lacks what was seen")
     if endpoints:
         lines += ["endpoints = [", *(f"    {_text(each)}," for each in endpoints), "]"]
+        methods = sorted({each.partition(" ")[0] for each in endpoints})
+        lines.append(f"# methods = {_text(methods)} are enough, where the route lists methods")
     if slashed := learned.unlisted(SLASHES)[0]:
         lines += _commented([("encoded_slashes = true", _where([slashed]))])
     lines += _query_lines(learned)
-    lines += _list_lines(learned, "models", MODEL, "models")
-    lines += _list_lines(learned, "members", BODY, "body.only")
+    for kind, part, option in (("models", MODEL, "models"), ("members", BODY, "body.only")):
+        listed = _list_lines(learned, kind, part, option)
+        known = option.partition(".")[0] in options
+        lines += listed if known else (f"# {line.removeprefix('# ')}" for line in listed)
     return lines
 
 
@@ -86,7 +92,7 @@ def _where(endpoints: Sequence[str]) -> str:
     return ", ".join(named) + (f" and {more} more" if more else "")
 
 
-def _text(value: str) -> str:
+def _text(value: str | list[str]) -> str:
     # Of ASCII, JSON's text and TOML's basic string are the same.
     return json.dumps(value)
 

@@ -12,6 +12,7 @@ from naap_twisted.policy.learned import BODY, ENDPOINT, MODEL, QUERY, SLASHES, L
 from naap_twisted.policy.least import least_policy, summed_up
 
 CHAT = "POST /chat/completions"
+ALL = ("models", "body")
 NAMES = some.lists(some.text(), max_size=4).map(tuple)
 
 
@@ -19,7 +20,7 @@ def policy(*seen: Sighting) -> str:
     learned = Learned("/openai")
     for each in seen:
         learned.add(each.noted())
-    return "\n".join(least_policy(learned))
+    return "\n".join(least_policy(learned, ALL))
 
 
 class PolicyTests(SynchronousTestCase):
@@ -41,6 +42,7 @@ endpoints = [
     "POST /embeddings",
     "GET /models",
 ]
+# methods = ["GET", "POST"] are enough, where the route lists methods
 query.limit = ["*"]   # GET /models
 query."!" = true
 models = [
@@ -53,6 +55,14 @@ body.only = [
     "model",      # POST /chat/completions, POST /embeddings
 ]""",
         )
+
+    def test_other_versions(self) -> None:
+        """What a route has no option for is a comment, so that a config takes the lines."""
+        learned = Learned("/openai")
+        learned.add(Sighting("/openai", CHAT, models=("gpt-5",), members=("model",)))
+        lines = least_policy(learned, ())
+        self.assertEqual(set(tomllib.loads("\n".join(lines))), {"endpoints", "query"})
+        self.assertIn('#     "gpt-5",   # POST /chat/completions', lines)
 
     def test_left_out(self) -> None:
         """A rule is left out where names don't say what was used, and a comment says why."""
@@ -101,7 +111,7 @@ body.only = [
         learned = Learned(route)
         for unlisted in ({}, {MODEL: why}):
             learned.add(Sighting(route, CHAT, query, models, members, unlisted).noted())
-        found = tomllib.loads("\n".join(least_policy(learned)))
+        found = tomllib.loads("\n".join(least_policy(learned, ALL)))
         self.assertLessEqual(set(found), {"endpoints", "query", "models", "body"})
 
 
