@@ -32,8 +32,8 @@ def least_policy(learned: Learned, options: Container[str]) -> list[str]:
         lines += ["endpoints = [", *(f"    {_text(each)}," for each in endpoints), "]"]
         methods = sorted({each.partition(" ")[0] for each in endpoints})
         lines.append(f"# methods = {_text(methods)} are enough, where the route lists methods")
-    if slashed := learned.unlisted(SLASHES)[0]:
-        lines += _commented([("encoded_slashes = true", _where([slashed]))])
+        if slashed := learned.unlisted(SLASHES)[0]:
+            lines += _commented([("encoded_slashes = true", _where([slashed]))])
     lines += _query_lines(learned)
     for kind, part, option in (("models", MODEL, "models"), ("members", BODY, "body.only")):
         listed = _list_lines(learned, kind, part, option)

@@ -132,14 +132,17 @@ def _endpoint(method: bytes, origin: str, path: str, unlisted: dict[str, str]) -
 
 def _query_names(query: str, unlisted: dict[str, str]) -> tuple[str, ...]:
     """The names that a list in ``query`` would have to let the request pass."""
-    pairs = filter(None, query.split("&"))
-    names = tuple(dict.fromkeys(unquote_plus(pair.partition("=")[0]) for pair in pairs))
+    pairs = [pair.partition("=") for pair in filter(None, query.split("&"))]
+    names = tuple(dict.fromkeys(unquote_plus(name) for name, equals, _ in pairs if equals))
+    if not all(equals for _, equals, _ in pairs):
+        unlisted[QUERY] = "a parameter has no value, or is one itself"
+        return names
     try:
-        refusal = QueryRules.from_table({**{name: ["*"] for name in names}, "!": True}).refusal(
-            query
-        )
-        if refusal is not None:
-            unlisted[QUERY] = refusal.reason
+        rules = QueryRules.from_table({"!": True, **{name: ["*"] for name in names}})
+        refusal = rules.refusal(query)
     except ValueError as error:
         unlisted[QUERY] = str(error)
+    else:
+        if refusal is not None:
+            unlisted[QUERY] = refusal.reason
     return names

@@ -37,7 +37,7 @@ def read_object(
         try:
             return _form(body) if kind == _FORM else _json(body)
         except (ValueError, RecursionError):
-            unlisted[BODY] = "a body is no JSON object and no form, or repeats a member"
+            unlisted[BODY] = "a body is no JSON object, no form, or repeats a member"
     return {}
 
 
@@ -60,8 +60,15 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _form(body: bytes) -> Mapping[str, object]:
-    """The fields of a form; of ``metadata[order]`` and ``metadata.order``, the first name."""
+    """The fields of a form; of ``metadata[order]`` and ``metadata.order``, the first name.
+
+    What has no ``=`` is no form: a client may have given the type of one to any text, a key say.
+    """
     fields = parse_qsl(
-        body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        body.decode("ascii"),
+        keep_blank_values=True,
+        strict_parsing=True,
+        errors="strict",
+        max_num_fields=_MOST_FIELDS,
     )
     return {name.partition("[")[0].partition(".")[0]: value for name, value in fields}

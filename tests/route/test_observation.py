@@ -97,10 +97,12 @@ class ObservationTests(SynchronousTestCase):
             ("/twice", "a=1&a=2", 'repeated query parameter "a"'),
             ("/semicolon", "a=1;b=2", "semicolon"),
             ("/method", "_method=DELETE", "some servers"),
+            ("/bare", "sk-live-1Ab9&a=1", "has no value"),
             ("/star", "a*=1", "is not the name of a parameter"),
         ):
             (line,) = self.seen(spine, {"target": None, "below": f"{path}?{query}"})
             self.assertIn(reason, line["unlisted"]["query"])
+            self.assertNotIn("sk-live", str(line))
 
     def test_encoded_slash(self):
         """The option that such a path needs is noted."""

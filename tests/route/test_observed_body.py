@@ -44,7 +44,7 @@ class ReadTests(SynchronousTestCase):
             members(b"amount=5&metadata%5Border%5D=7&metadata[x]=&a.b=1&c[]=1", FORM),
             ["amount", "metadata", "a", "c"],
         )
-        for body in (b"&".join([b"a=1"] * 1_001), "ä=1".encode()):
+        for body in (b"&".join([b"a=1"] * 1_001), "ä=1".encode(), b"sk-live-1Ab9", b"a=1&b"):
             self.assertEqual(members(body, FORM), [BODY], body[:9])
 
     def test_others(self) -> None:
