@@ -108,6 +108,7 @@ PROXY = {
     "follow_redirects": False,
     "resource_policy": "same-origin",
     "require_origin": False,
+    "observe": False,
     "allow_networks": (),
     "logger": None,
     "upstream": None,

@@ -114,6 +114,7 @@ class RouteKeywords(TypedDict, total=False):
     location_ttl: float | str
     session: Mapping[str, object] | None
     follow_redirects: bool
+    observe: bool
     redact_bodies: bool
     allow_networks: Sequence[AllowedNetwork | str]
     logger: Logger | None

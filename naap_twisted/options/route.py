@@ -301,6 +301,12 @@ class RouteOptions:
         " them for `GET` and `HEAD`, 307 and 308 for other methods. The keys go to the first"
         " target's scheme, host and port only.",
     )
+    observe: bool = option(
+        flag,
+        "The route opens everything, and logs which endpoints, query parameters, models and members"
+        " of bodies were used; `naap-proxy learn` prints the least policy of such a log. See"
+        " [docs/learn.md](docs/learn.md).",
+    )
     redact_bodies: bool = option(flag, "Look for injected keys in JSON and text answers too.")
     allow_networks: tuple[AllowedNetwork, ...] = in_code(
         http.allow_networks,

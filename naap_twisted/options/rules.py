@@ -175,6 +175,19 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
             ("hosts", lambda route: route.target and route.hosts),
         )
     ),
+    *(
+        Rule[RouteOptions](
+            "observe",
+            broken,
+            f"has no meaning beside {key}, since an observing route refuses nothing; delete one"
+            " of them",
+            (key,),
+        )
+        for key, broken in (
+            ("endpoints", lambda route: route.observe and route.endpoints),
+            ("query", lambda route: route.observe and route.query is not None),
+        )
+    ),
     Rule(
         "encoded_slashes",
         lambda route: route.encoded_slashes and not route.endpoints,

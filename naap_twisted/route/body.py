@@ -14,6 +14,7 @@ from ..downstream.body import StreamedBody
 from ..errors import BodyRequired, InvalidJson, UnsupportedMediaType
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
+from .observed_body import is_read
 
 _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
 _JSON_TYPES = frozenset((b"application/json",))
@@ -46,6 +47,7 @@ class BodyPolicy:
     :param rewrite: ``None`` where every body leaves as it came.
     :param whole: every body is read whole, for it is to be signed.
     :param judged: every body is read whole, for it is to be judged, and no coding may hide it.
+    :param noted: JSON and forms that declare no more bytes are read whole, to be noted.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class BodyPolicy:
         rewrite: BodyRewrite | None = None,
         whole: bool = False,
         judged: bool = False,
+        noted: int = 0,
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
@@ -66,6 +69,7 @@ class BodyPolicy:
         self._rewrite = rewrite
         self._judged = judged
         self._whole = whole or judged
+        self._noted = noted
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
         ranges = (name.removesuffix(b"*") for name in self._accepted if name.endswith(b"/*"))
@@ -97,8 +101,9 @@ class BodyPolicy:
         is_json = not self._any and kind in _JSON_TYPES
         if is_json or self._judged:
             _refuse_coding(request)
-        resendable = body.length is not None and body.length <= self._resendable
-        if not (is_json or body.complete or resendable or self._whole):
+        kept = max(self._resendable, self._noted if is_read(kind) else 0)
+        is_kept = body.length is not None and body.length <= kept
+        if not (is_json or body.complete or is_kept or self._whole):
             return StreamedBody(body, self.limit, self._missing(request)), content_type
         data = body.read_all(self.limit)
         if not isinstance(data, bytes):

@@ -39,6 +39,7 @@ from .body import BodyPolicy
 from .calls import call_rewrite
 from .injection import Injection
 from .judgement import BodyJudge
+from .observed_body import MOST_READ
 from .opening import Opening
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
@@ -152,6 +153,7 @@ def compile_route(written: RouteOptions) -> Route:
         required=options.body_required,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
         whole=_signs_body(options),
+        noted=MOST_READ if options.observe else 0,
     )
     injection = Injection.compile(options.keys, pinned)
     hosts = {host: Injection.compile(table) for host, table in options.hosts.items()}

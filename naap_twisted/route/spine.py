@@ -39,6 +39,7 @@ from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite, need_origin
 from .destination import Targets
 from .homeward import Homeward
+from .observation import observation_of
 from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
@@ -127,6 +128,7 @@ class MountedProxy(Answering):
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         urls = () if options.provider is None else options.provider.headers.urls
         self._homeward = Homeward(urls, route.pinned, bindings.path, bindings.cross_site.trusted)
+        self._observation = observation_of(options, bindings.path)
         self._take(options, route)
         self._embeddable = options.resource_policy == "cross-origin"
         # Made once: a pool keeps connections apart by the certificate's identity.
@@ -247,6 +249,10 @@ class MountedProxy(Answering):
         record.upstream_status = response.code
         if response.code == 401:
             self._refused(record, token if target.origin == vetted.target.origin else None)
+        if self._observation is not None and response.code < 400:
+            at_location = self._webrtc is not None and self._webrtc.holds(request)
+            asked = () if at_location else dict.fromkeys((vetted.target, target))
+            self._observation.note(request.method, asked, body, content_type)
         await self._answer(request, response, target, guard)
 
     async def _body(

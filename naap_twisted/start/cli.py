@@ -32,6 +32,7 @@ from ..options.server import Config
 from ..options.values import here
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer
+from . import learn
 from .assembly import checked_server, import_from_here
 from .describe import describe
 
@@ -87,6 +88,8 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument(
         "--body", metavar="TEXT|@FILE", help="the body, for the rules of the route; @- reads stdin"
     )
+    about = "print the least policy that allows what routes with observe = true have logged"
+    learn.add_arguments(command("learn", about, run=learn.run))
     command("new-master-key", "print a key for keys.master_key", text=new_master_key)
     listing = command("options", "print every option, of files and of code", text=reference.text)
     form = listing.add_mutually_exclusive_group()

@@ -89,6 +89,8 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     if route.require_origin:
         yield "origin", "has to be there: pages of cors_origins, and callers that say they are"
+    if route.observe:
+        yield "observes", "what is used, in the log; naap-proxy learn prints the least policy"
     yield "authorize", effective_authorize(config, route)
     yield "errors", route.errors_are
     yield from _header_rows(route)

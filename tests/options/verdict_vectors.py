@@ -389,6 +389,9 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.endpoints", False, (["POST /a", "POST /*"], ["POST https://b.com/a"]))
     yield from _rows("proxy.endpoints", True, (["GET /a", "PUT /**"], ["POST /a/*/b"]))
     own = ("proxy.endpoints", ["POST /a"])
+    for refusing in (own, ("proxy.query", {"!": True})):
+        yield Row("proxy.observe", True, False, (refusing,))
+        yield Row("proxy.observe", False, True, (refusing,))
     yield Row("proxy.methods", ["GET"], False, (own,))
     yield Row("proxy.pass_headers", ["X-HTTP-Method-Override"], False, (own,))
     yield Row("proxy.pass_headers", ["X-HTTP-Method-Override"], True)
@@ -476,7 +479,7 @@ def _routes() -> Iterator[Row]:
     for family in ("*/*", "multipart/*"):
         types = ("proxy.content_type", ["application/sdp", family])
         yield from _rows("proxy.session", False, [{"model": "m"}], types)
-    for key in ("body_required", "count_tokens", "follow_redirects", "redact_bodies"):
+    for key in ("body_required", "count_tokens", "follow_redirects", "observe", "redact_bodies"):
         yield from _rows(f"proxy.{key}", False, BAD_FLAGS)
         yield from _rows(f"proxy.{key}", True, (True, False))
 

@@ -28,6 +28,12 @@ class DescribeTests(SynchronousTestCase):
                 "\n".join(describe(config_of(proxy=proxy(*lines)))),
             )
 
+    def test_observes(self) -> None:
+        """A route that notes what is used."""
+        text = "\n".join(describe(config_of(proxy=proxy("observe = true"))))
+        self.assertIn("observes           what is used, in the log; naap-proxy learn", text)
+        self.assertNotIn("observes", "\n".join(describe(config_of())))
+
     def test_whip(self) -> None:
         """Sessions and redirects, where there are any."""
         text = "\n".join(
