@@ -109,7 +109,7 @@ def observation_of(options: RouteOptions, route: str) -> Observation | None:
     places = ModelNames() if options.provider is None else options.provider.model
     body = places.body or (() if places.query or places.path else _USUAL_MODEL)
     models = NamedModels(body, places.query, places.path)
-    return Observation(route, Opening(None, None, options.target), models)
+    return Observation(route, Opening(None, None, None, options.target), models)
 
 
 def _endpoint(method: bytes, origin: str, path: str, unlisted: dict[str, str]) -> str:
