@@ -230,7 +230,7 @@ def _twice(name: str) -> BodyNotAllowed:
 def ambiguous(what: str, param: str | None = None) -> BodyNotAllowed:
     """The refusal of a form of which readers make different things."""
     message = f"Request body can be read in more than one way: {what}"
-    return BodyNotAllowed(message, reason=f"a form with {what}", param=param)
+    return BodyNotAllowed(message, reason=f"a form with {what}", param=param, rule="reading")
 
 
 def invalid(what: str) -> InvalidForm:

@@ -248,6 +248,7 @@ def _ambiguous(what: str, param: str | None = None) -> BodyNotAllowed:
         f"Request body can be read in more than one way: {what}",
         reason=f"JSON with {what}",
         param=param,
+        rule="reading",
     )
 
 

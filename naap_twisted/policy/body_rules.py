@@ -197,6 +197,7 @@ class BodyRules:
                 "Request body must be a JSON object" + (", not a list of them" if batch else ""),
                 reason="the body is no object",
                 remedy="batches = true" if batch and not (self.set or self.default) else "",
+                rule="batches",
             )
         if self.only is not None:
             for name in value:
@@ -208,11 +209,11 @@ class BodyRules:
                 raise self._not_open(path, "forbid", [name for name in self.forbid if name != path])
         for path, rule in self.rules.items():
             if path not in found and rule.required:
-                raise _breach(path, "is required", "")
+                raise _breach(path, "is required", f"rules.{path}")
             for each in found.get(path, ()):
                 words, key, wanted = rule.breach(each)
                 if words:
-                    raise _breach(path, words, _rule_line(path, key, wanted))
+                    raise _breach(path, words, f"rules.{path}", _rule_line(path, key, wanted))
         return found
 
     def server_words(self, user: User | None) -> dict[Member, object]:
@@ -238,6 +239,7 @@ class BodyRules:
                 f'"{name}" stands in the query; this route takes it in the body',
                 reason=f'query parameter "{name}", of which a body rule speaks',
                 param=name,
+                rule="query",
             )
         if self.only is None or not merged:
             return
@@ -250,7 +252,7 @@ class BodyRules:
     def _not_open(self, name: str, key: str, wanted: list[str]) -> BodyNotAllowed:
         plain = _BARE.fullmatch(name.replace(".", "")) is not None and len(name) <= 64
         line = f"{key} = {json.dumps(wanted)}" if plain else ""
-        return _breach(name, "is not allowed on this route", line)
+        return _breach(name, "is not allowed on this route", key, line)
 
     @property
     def lines(self) -> Iterator[str]:
@@ -269,15 +271,15 @@ class BodyRules:
             yield "lists of bodies, each judged"
 
 
-def _breach(path: str, words: str, remedy: str) -> BodyNotAllowed:
+def _breach(path: str, words: str, rule: str, remedy: str = "") -> BodyNotAllowed:
     name = shown(path)
+    colon = "" if words.startswith("is ") else ":"
     return BodyNotAllowed(
-        f'Body member "{name}": {words}'
-        if not words.startswith("is ")
-        else f'Body member "{name}" {words}',
-        reason=f"body rule: {name}: {words}",
+        f'Body member "{name}"{colon} {words}',
+        reason=f"body rule: {name}{colon} {words}",
         param=name,
         remedy=remedy,
+        rule=rule,
     )
 
 

@@ -149,6 +149,7 @@ class Endpoints:
             f"This route does not open {shown}",
             reason=unread or f"endpoints has no {shown}",
             remedy=self._remedy(method, origin, path, wanted),
+            rule="endpoints",
         )
 
     def _remedy(self, method: bytes, origin: str, path: str, wanted: str) -> str:

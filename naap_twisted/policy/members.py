@@ -106,6 +106,7 @@ class Members:
                 f'Body member "{shown(name)}" must be an object on this route',
                 reason=f'the body member "{name}" is no object, in which a rule looks for others',
                 param=shown(name),
+                rule="spelling",
             )
 
 
@@ -118,6 +119,7 @@ def _child(node: _Node, key: str) -> _Node | None:
             " which some servers take for it",
             reason=f'another spelling of the body member "{listed}"',
             param=shown(key),
+            rule="spelling",
         )
     return child
 

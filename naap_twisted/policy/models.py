@@ -77,6 +77,7 @@ class Models:
                 reason=refusal.reason,
                 param=refusal.param,
                 remedy=refusal.remedy and self._line(_value_of(query, refusal.param)),
+                rule="models",
             )
         pairs = (pair.partition("=") for pair in query.split("&"))
         return (
@@ -106,6 +107,7 @@ class Models:
                 reason="the body names no model",
                 param="model",
                 remedy=example and f"[proxy.body] {example}",
+                rule="models",
             )
 
     def _in_path(self, path: str) -> Iterator[str]:
@@ -132,6 +134,7 @@ class Models:
             reason=f"model {name} is not in models",
             param=path,
             remedy=self._line(model),
+            rule="models",
         )
 
     def _line(self, model: object) -> str:

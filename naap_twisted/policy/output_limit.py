@@ -77,6 +77,7 @@ class OutputLimit:
             reason=f"{name} is over max_output_tokens",
             param=name,
             remedy="" if number is None else f"max_output_tokens = {number}",
+            rule="max_output_tokens",
         )
 
 

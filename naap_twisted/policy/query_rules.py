@@ -227,4 +227,4 @@ def _remedy(name: str, value: str) -> str:
 def _refusal(
     message: str, reason: str, *, param: str | None = None, remedy: str = ""
 ) -> EndpointNotAllowed:
-    return EndpointNotAllowed(message, reason=reason, param=param, remedy=remedy)
+    return EndpointNotAllowed(message, reason=reason, param=param, remedy=remedy, rule="query")

@@ -106,13 +106,20 @@ async def explain(
 def _rule_steps(route: Route, target: Target, sent: Sent) -> list[Step]:
     """What the route's own rules say of the method and the URL, then of the body."""
     steps: list[Step] = []
-    opening, judge = route.opening, route.judge
+    opening, body = route.opening, sent.body
     if opening is not None:
         steps.append(_judged("endpoint", lambda: opening.explain(sent.method, target)))
-    if judge is not None and all(step.allowed for step in steps):
-        body = sent.body, sent.content_type
-        steps.append(_judged("body", lambda: judge.explain(sent.method, target, body)))
+    if body is not None and all(step.allowed for step in steps):
+        steps.append(_judged("body", lambda: _body_in_words(route, target, sent, body)))
     return steps
+
+
+def _body_in_words(route: Route, target: Target, sent: Sent, body: bytes) -> str:
+    policy = route.patch if sent.method == b"PATCH" else route.body
+    opened = policy.whole(sent.method, body, sent.content_type)
+    if route.judge is None:
+        return "no rule judges it"
+    return route.judge.explain(sent.method, target, opened)
 
 
 def _judged(name: str, decide: Callable[[], str]) -> Step:
