@@ -47,6 +47,7 @@ class Models:
     """The models of one route.
 
     :param patterns: names; with a ``*`` at the end whatever begins so.
+    :ivar naming: members of a body that say which model is asked.
     """
 
     def __init__(self, patterns: Sequence[str], places: ModelPlaces) -> None:
@@ -54,7 +55,7 @@ class Models:
         self._exact = frozenset(name for name in patterns if not name.endswith("*"))
         self._stems = tuple(name[:-1] for name in patterns if name.endswith("*"))
         self._members = Members(places.body, through=True)
-        self._naming = frozenset(path for path in places.body if path.count(".") < 2)
+        self.naming = frozenset(path for path in places.body if path.count(".") < 2)
         self._query = QueryRules.from_table(dict.fromkeys(places.query, self._patterns))
         self._parameters = frozenset(places.query)
         self._paths = [_compiled(path) for path in places.path]
@@ -98,7 +99,7 @@ class Models:
                     continue
                 if not isinstance(model, str) or not self._lists(model):
                     raise self._refusal(model, path)
-                named = named or (path in self._naming and _is_there(document, path))
+                named = named or (path in self.naming and _is_there(document, path))
         if not named:
             first = self._patterns[0]
             example = f'default = {{ model = "{first}" }}' if first in self._exact else ""

@@ -68,7 +68,8 @@ class OutputLimit:
 
     def _within(self, value: Any) -> bool:
         number = kinds_of(value).get("integer")
-        return number is not None and number <= self._bound.tokens
+        # Below zero some servers take a number for no bound at all.
+        return number is not None and 0 <= number <= self._bound.tokens
 
     def _refusal(self, name: str, value: Any) -> BodyNotAllowed:
         number = kinds_of(value).get("integer")

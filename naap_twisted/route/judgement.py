@@ -110,8 +110,11 @@ class BodyJudge:
         changes: dict[Member, object] = {}
         if self.rules is not None:
             changes |= self.rules.judge(document)
-        if self.opening.models is not None:
-            self.opening.models.judge_body(document, named=self.opening.names_model(target))
+        models = self.opening.models
+        if models is not None:
+            words = () if self.rules is None else (*self.rules.set, *map(".".join, changes))
+            named = not models.naming.isdisjoint(words) or self.opening.names_model(target)
+            models.judge_body(document, named=named)
         if self.limit is not None:
             changes |= self.limit.judge(document, method, self.opening.parts(target)[1])
         return changes
