@@ -31,7 +31,7 @@ class _Writer:
         kind = b"\r\nContent-Type: application/json" if is_json else b""
         head = b'Content-Disposition: form-data; name="%b"%b' % (name.encode("utf-8"), kind)
         content = text.encode("utf-8")
-        if self.boundary in content:
+        if b"--" + self.boundary in content:
             raise ambiguous("a value that holds the form's boundary")
         return b"%b\r\n\r\n%b" % (head, content)
 
