@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("config", metavar="CONFIG")
     why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
     why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
-    why.add_argument("--method", help="the request's; the route's first where it is left out")
+    why.add_argument("--method", help="the request's; left out, the route's first")
     why.add_argument("--origin", default="", help="the page's, for what a browser would do")
     why.add_argument(
         *("--header", "-H"), action="append", default=[], help="'Name: value', any number of them"
@@ -135,7 +135,7 @@ def _explain(options: argparse.Namespace) -> int:
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
     headers = dict(_header(text) for text in options.header)
-    method = options.method or mounts[0].methods[0]
+    method = options.method or _usual_method(mounts[0].methods, options.body)
     asked = {"route": options.route, "method": method, "url": options.url}
     try:
         body = {} if options.body is None else {"body": _body(options.body)}
@@ -149,6 +149,12 @@ def _explain(options: argparse.Namespace) -> int:
 def _header(text: str) -> tuple[str, str]:
     name, _, value = text.partition(":")
     return name.strip(), value.strip()
+
+
+def _usual_method(methods: Sequence[str], body: str | None) -> str:
+    """A route's first method; of a request with a body the first that has one."""
+    with_body = [method for method in methods if method in ("POST", "PUT", "PATCH")]
+    return with_body[0] if body is not None and with_body else methods[0]
 
 
 def _body(written: str) -> str:

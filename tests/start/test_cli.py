@@ -165,6 +165,7 @@ class ExplainTests(CliCase):
         self.patch(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
         self.explain("--body", "@-")
         self.assertEqual(self.asked[0].body, "{}")
+        self.assertEqual(self.asked[0].method, "POST")
         self.assertEqual(self.explain("--body", f"@{path}.no"), 2)
         self.assertIn("No such file", self.err.getvalue())
         self.patch(cli, "_MOST_BODY", 2)
