@@ -345,7 +345,6 @@ class LearnTests(SynchronousTestCase):
         self.patch(sys, "stderr", io.StringIO())
         self.assertEqual(cli.main(["learn", str(file)]), 0)
         self.assertTrue(out.getvalue().startswith(policy), out.getvalue())
-        self.assertIn('#     "temperature",   # POST /chat/completions\n', out.getvalue())
         for route in (config, config.replace("observe = true\n", out.getvalue())):
             parse_config(
                 f'[auth]\nmode = "none"\n{route}', directory=ROOT, environ={"OPENAI_API_KEY": KEY}

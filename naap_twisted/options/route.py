@@ -112,19 +112,16 @@ class RouteOptions:
     )
     query: QueryRules | None = option(
         query_rules,
-        'Values that named query parameters may have, `*` at their end for any; `"!" = true`'
-        " refuses all others.",
+        'Values that query parameters may have, `*` at the end for any; `"!" = true`: no others.',
         '{ model = ["gpt-realtime*"], "!" = true }',
     )
     encoded_slashes: bool = option(
         flag,
-        "`%2F` inside a segment that a `*` of `endpoints` matches, such as GitLab's"
-        " `/projects/group%2Fname`.",
+        "`%2F` inside of what a `*` of `endpoints` matches, as in `/projects/group%2Fname`.",
     )
     models: tuple[str, ...] = option(
         list_of(model_pattern, what="models", empty=False),
-        "Models that a request may name, in its body, query or path; `*` at the end for what begins"
-        " so. One that names none is refused.",
+        "Models that a request may name, `*` at the end; one that names none is refused.",
         '["gpt-4o-mini", "gpt-5-mini*"]',
         default=(),
     )

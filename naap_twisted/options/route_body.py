@@ -113,8 +113,8 @@ def _refuse_contradiction(rule: MemberRule) -> None:
         raise Flaws((".min_length", "is over max_length; no text is between them"))
     numeric = rule.min is not None or rule.max is not None
     lengths = rule.min_length is not None or rule.max_length is not None
-    wanted = {"number"} if numeric else {"string"} if lengths else set()
-    wanted |= {"array"} if rule.max_items is not None else set()
+    bounds = {"number": numeric, "string": lengths, "array": rule.max_items is not None}
+    wanted = {kind for kind, bounded in bounds.items() if bounded}
     if rule.type is not None:
         wanted.add("number" if rule.type == "integer" else rule.type)
     if len(wanted) > 1:

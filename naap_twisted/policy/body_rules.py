@@ -242,6 +242,11 @@ class BodyRules:
                     raise _breach(path, words, f"rules.{path}", _rule_line(path, key, wanted))
         return found
 
+    @property
+    def needs_user(self) -> bool:
+        """Whether the server's words are about the caller."""
+        return any(word in json.dumps(value) for value in self.set.values() for word in USER_WORDS)
+
     def server_words(self, user: User | None) -> dict[Member, object]:
         """What the server sets.
 

@@ -70,6 +70,15 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
     yield "opens", _opens(route)
     if route.query is not None:
         yield "query", route.query.text
+    if route.models:
+        yield "models", ", ".join(route.models)
+    if route.max_output_tokens is not None:
+        over = "lowered" if route.max_output_tokens.clamp else "refused"
+        yield "most output", f"{route.max_output_tokens.tokens} tokens; more is {over}"
+    for index, line in enumerate(() if route.body is None else route.body.lines):
+        yield "" if index else "bodies", line
+    if route.judge is not None:
+        yield "judged by", route.judge if isinstance(route.judge, str) else "callable"
     yield "content types", ", ".join(route.content_type)
     yield "body limit", f"{route.body_limit} bytes"
     yield (

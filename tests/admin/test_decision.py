@@ -231,7 +231,8 @@ class RuleTests(DecisionTestCase):
         """Nothing behind the endpoint is judged."""
         shown, code, hint = self.steps(url="/files/file-9f8a7b6c5d", body="{}")
         self.assertEqual(shown[-1], ("endpoint", False))
-        self.assertEqual((code, hint), ("ENDPOINT_NOT_ALLOWED", 'endpoints = ["POST /files/*"]'))
+        line = 'endpoints = ["POST /chat", "GET /models", "POST /files/*"]'
+        self.assertEqual((code, hint), ("ENDPOINT_NOT_ALLOWED", line))
         _, code, _ = self.steps(url="/chat", method="GET")
         self.assertEqual(code, "ENDPOINT_NOT_ALLOWED")
 
@@ -245,7 +246,7 @@ class RuleTests(DecisionTestCase):
             ("{", "INVALID_JSON", None),
             ("", None, None),
         ):
-            shown, found, hint = self.steps(body=body)
+            _, found, hint = self.steps(body=body)
             self.assertEqual((found, hint), (code, line), body)
         _, code, _ = self.steps(body="{}", headers={"Content-Type": "text/plain"})
         self.assertEqual(code, "UNSUPPORTED_MEDIA_TYPE")
