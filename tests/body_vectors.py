@@ -1,0 +1,417 @@
+"""Bodies, and what is made of them: the readers' unit tests and sockets share the tables.
+
+What is accepted has one value to every reader that we know; the differential test asks them. What
+is refused is not of its type, or readers differ about it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from naap_twisted.documents.document import Upload
+from naap_twisted.errors import (
+    BodyNotAllowed,
+    InvalidForm,
+    InvalidJson,
+    ProxyError,
+    UnsupportedMediaType,
+)
+
+JSON = b"application/json"
+FORM = b"application/x-www-form-urlencoded"
+PART = b"multipart/form-data; boundary=xYz"
+
+
+def parts(*written: bytes, boundary: bytes = b"xYz") -> bytes:
+    """A form of these parts, each with its head."""
+    body = b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in written)
+    return b"%b--%b--\r\n" % (body, boundary)
+
+
+def part(name: bytes, content: bytes, more: bytes = b"", head: bytes = b"") -> bytes:
+    """One part; *more* is written behind its name, *head* are further header lines."""
+    disposition = b'Content-Disposition: form-data; name="%b"%b' % (name, more)
+    return b"%b%b\r\n\r\n%b" % (disposition, head, content)
+
+
+def _nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+_JSON_GOOD: list[tuple[bytes, Any]] = [
+    (b"{}", {}),
+    (b" \t\r\n{ } ", {}),
+    (b'{"a":1}', {"a": 1}),
+    (b'{"a":-0}', {"a": 0}),
+    (b'{"a":1.5e3}', {"a": 1500.0}),
+    (b'{"a":1E2}', {"a": 100.0}),
+    (b'{"a":0.1}', {"a": 0.1}),
+    (b'{"a":0.30000000000000004}', {"a": 0.30000000000000004}),
+    (b'{"a":1.7976931348623157e308}', {"a": 1.7976931348623157e308}),
+    (b'{"a":5e-324}', {"a": 5e-324}),
+    (b'{"a":0e-999}', {"a": 0.0}),
+    (b'{"a":9007199254740992}', {"a": 2**53}),
+    (b'{"a":9007199254740991}', {"a": 2**53 - 1}),
+    (b'{"a":18014398509481984}', {"a": 2**54}),
+    (b'{"a":"\\u00e9"}', {"a": "\u00e9"}),
+    ('{"a":"\u00e9\U0001f600"}'.encode(), {"a": "\u00e9\U0001f600"}),
+    (b'{"a":"\\ud83d\\ude00"}', {"a": "\U0001f600"}),
+    (b'{"a":"\\u0000"}', {"a": "\0"}),
+    (b'{"a":"\\\\u0000 \\\\ud800"}', {"a": "\\u0000 \\ud800"}),
+    (b'{"a":"\\/\\b\\f\\n\\r\\t\\""}', {"a": '/\b\f\n\r\t"'}),
+    (b'{"\\u0061":1}', {"a": 1}),
+    (b'{"":1}', {"": 1}),
+    (b'{"a":{"a":{"a":1}}}', {"a": {"a": {"a": 1}}}),
+    (b'[{"a":1},{"a":2}]', [{"a": 1}, {"a": 2}]),
+    (b'{"a":null,"b":true,"c":false}', {"a": None, "b": True, "c": False}),
+    (b'{"__proto__":1,"constructor":2}', {"__proto__": 1, "constructor": 2}),
+    (
+        b'{"a":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["}',
+        {"a": "[" * 68},
+    ),
+    (b"[" * 64 + b"]" * 64, _nested(64)),
+    (b"null", None),
+    (b"1", 1),
+    (b'"x"', "x"),
+]
+_JSON_TWO_READINGS: list[bytes] = [
+    b'{"a":1,"a":2}',
+    b'{"a":1,"a":1}',
+    b'{"a":1,"\\u0061":2}',
+    b'{"\\u0061":1,"a":2}',
+    b'{"a":1,"\\u0061\\u0000":2}',
+    b'{"x":{"a":1,"a":2}}',
+    b'[{"a":1,"b":2,"a":3}]',
+    b'{"":1,"":2}',
+    '{"\u00e9":1,"\\u00e9":2}'.encode(),
+    b'{"a":1e400}',
+    b'{"a":-1e400}',
+    b'{"a":1e309}',
+    b'{"a":%b.0}' % (b"9" * 400),
+    b'{"a":1e-400}',
+    b'{"a":0.%b1}' % (b"0" * 400),
+    b'{"a":9007199254740993}',
+    b'{"a":-9007199254740993}',
+    b'{"a":%b}' % (b"1" * 400),
+    b'{"a":%b}' % (b"1" * 5000),
+    b'{"a":123456789012345678}',
+    b'{"a":0.1000000000000000055511151231257827}',
+    b'{"a":1.00000000000000000001}',
+    b'{"a":"\\ud800"}',
+    b'{"a":"\\udc00"}',
+    b'{"a":"\\ud800\\ud800"}',
+    b'{"a":"\\udc00\\ud800"}',
+    b'{"a":"\\uD83Dx"}',
+    b'{"\\ud800":1}',
+    b'{"a\\u0000":1}',
+    b'{"a\\u0000b":1,"a":2}',
+    b"[" * 65 + b"]" * 65,
+    b'{"a":' * 65 + b"1" + b"}" * 65,
+    b'{"a":"\\"[","b":' + b"[" * 64 + b"]" * 64 + b"}",
+]
+_JSON_BAD: list[bytes] = [
+    b"",
+    b" ",
+    b"{",
+    b"}",
+    b"{'a':1}",
+    b"{a:1}",
+    b'{"a":1,}',
+    b'{"a":1 "b":2}',
+    b'{"a":01}',
+    b'{"a":+1}',
+    b'{"a":.5}',
+    b'{"a":1.}',
+    b'{"a":1e}',
+    b'{"a":0x1}',
+    b'{"a":NaN}',
+    b'{"a":Infinity}',
+    b'{"a":-Infinity}',
+    b'{"a":nan}',
+    b'{"a":undefined}',
+    b'{"a":True}',
+    b'{"a":"\t"}',
+    b'{"a":"\n"}',
+    b'{"a":"\\x41"}',
+    b'{"a":"\\u12"}',
+    b'{"a":"x}',
+    b'{"a":1}{"a":2}',
+    b'{"a":1} x',
+    b'{"a":1}\x00',
+    b'\x00{"a":1}',
+    b'// c\n{"a":1}',
+    b'{/**/"a":1}',
+    b'\xef\xbb\xbf{"a":1}',
+    b"\xff\xfe{\x00}\x00",
+    b'{"a":"\xff"}',
+    b'{"a":"\xc0\xaf"}',
+    b'{"a":"\xed\xa0\x80"}',
+    b'{"a":"\xe9"}',
+    '{"a":1}'.encode("utf-16"),
+    '{"a":1}'.encode("utf-16-le"),
+    '{"a":1}'.encode("utf-32"),
+    b"\xa0{}",
+    b"\x0b{}",
+    b"a=1&b=2",
+]
+_JSON_TYPES_BAD: list[bytes] = [
+    b"application/json; charset=utf-16",
+    b"application/json; charset=iso-8859-1",
+    b"application/json; charset=utf-7",
+    b'application/json; charset="utf-8"; charset=utf-7',
+    b"application/json; charset*=utf-16",
+    b"application/json, application/x-www-form-urlencoded",
+    b"application/json; x=y, text/plain",
+]
+
+_FORM_GOOD: list[tuple[bytes, Any]] = [
+    (b"", {}),
+    (b"a=1", {"a": "1"}),
+    (b"a=", {"a": ""}),
+    (b"a=1&b=2", {"a": "1", "b": "2"}),
+    (b"&a=1&&b=2&", {"a": "1", "b": "2"}),
+    (b"a=1=2", {"a": "1=2"}),
+    (b"a=x+y%20z%2B", {"a": "x y z+"}),
+    (b"a=%C3%A9", {"a": "\u00e9"}),
+    ("a=\u00e9".encode(), {"a": "\u00e9"}),
+    (b"%61=1", {"a": "1"}),
+    (b"a=%3B%26%3D", {"a": ";&="}),
+    (b"a=b c", {"a": "b c"}),
+    (b"a=%0D%0A", {"a": "\r\n"}),
+    (b"a=%2561", {"a": "%61"}),
+    (b"a[b]=1", {"a": {"b": "1"}}),
+    (b"a%5Bb%5D=1", {"a": {"b": "1"}}),
+    (b"a[b][c]=1&a[b][d]=2", {"a": {"b": {"c": "1", "d": "2"}}}),
+    (b"a[]=1", {"a": ["1"]}),
+    (b"a[]=1&a[]=2", {"a": ["1", "2"]}),
+    (b"a[0]=x&a[1]=y", {"a": ["x", "y"]}),
+    (b"a[0][b]=x&a[1][b]=y", {"a": [{"b": "x"}, {"b": "y"}]}),
+    (b"metadata[order_id]=6735&expand[]=x", {"metadata": {"order_id": "6735"}, "expand": ["x"]}),
+    (b"a-b=1&c_d=2&E=3", {"a-b": "1", "c_d": "2", "E": "3"}),
+    (b"a=" + b"x" * 5000, {"a": "x" * 5000}),
+    (b"&".join(b"a%d=%d" % (n, n) for n in range(1000)), {f"a{n}": str(n) for n in range(1000)}),
+]
+_FORM_TWO_READINGS: list[bytes] = [
+    b"a=1&a=2",
+    b"a=1&a=1",
+    b"a=1&%61=2",
+    b"a=1&A=2",
+    b"a=1&a[]=2",
+    b"a[]=1&a=2",
+    b"a[]=1&a[0]=2",
+    b"a[]=1&a[b]=2",
+    b"a=1&a[b]=2",
+    b"a[b]=1&a=2",
+    b"a[b]=1&a[b]=2",
+    b"a[b]=1&a[b][c]=2",
+    b"a.b=1&a_b=2",
+    b"a.b=1&a[b]=2",
+    b"a[=1",
+    b"a]=1",
+    b"a[b=1",
+    b"a[[b]]=1",
+    b"a[b]c=1",
+    b"[a]=1",
+    b"[]=1",
+    b"a[][b]=1",
+    b"a[ ]=1",
+    b"a b=1",
+    b" a=1",
+    b"+a=1",
+    b"a%00=1",
+    b"a%00b=1&a=2",
+    b"a=1%00",
+    b"a%2561=1",
+    b"%2561=1",
+    b"a;b=1",
+    b"a=1;b=2",
+    b"a=1;a=2",
+    b"_method=DELETE",
+    b"_METHOD=DELETE",
+    b"_charset_=utf-7",
+    b"=1",
+    b"a=1&=2",
+    b'{"a":1}',
+    b'{"a":"x=y"}',
+    b"a%3Db=1",
+    b"a%26b=1",
+    b"a%22=1",
+    b"a%0A=1",
+    b"a%3C=1",
+    b"a%5C=1",
+    b"a[b][c][d][e][f]=1",
+    b"a.b.c.d.e.f=1",
+    b"&".join(b"a%d=" % n for n in range(1001)),
+]
+_FORM_BAD: list[bytes] = [
+    b"a=%",
+    b"a=%4",
+    b"a=%zz",
+    b"%g1=1",
+    b"a=%ff",
+    b"a=%C3",
+    b"a=\xe9",
+    b"%E9=1",
+    b"a=1\r\nb=2",
+    b"a=\x00",
+    b"a=1\n",
+    b"a\t=1",
+    b"a=%ED%A0%80",
+    b"a=%C0%AF",
+]
+_FORM_TYPES_BAD: list[bytes] = [
+    FORM + b"; charset=iso-8859-1",
+    FORM + b"; charset=utf-16",
+    FORM + b"; charset=utf-8; charset=utf-7",
+    FORM + b", application/json",
+]
+
+_FILE = b'; filename="a.txt"'
+_PART_GOOD: list[tuple[bytes, bytes, Any]] = [
+    (PART, parts(part(b"a", b"1")), {"a": "1"}),
+    (PART, parts(part(b"a", b"")), {"a": ""}),
+    (PART, parts(part(b"a", b"1"), part(b"b", b"2")), {"a": "1", "b": "2"}),
+    (PART, parts(part(b"a", b"x\r\ny\nz")), {"a": "x\r\ny\nz"}),
+    (PART, parts(part(b"a", "\u00e9".encode())), {"a": "\u00e9"}),
+    (PART, parts(part(b"a", b"1", b"", b"\r\nContent-Type: text/plain")), {"a": "1"}),
+    (
+        PART,
+        parts(part(b"a", b"1", b"", b"\r\nContent-Type: text/plain; charset=UTF-8")),
+        {"a": "1"},
+    ),
+    (PART, parts(part(b"a", b"{}", b"", b"\r\nContent-Type: application/json")), {"a": "{}"}),
+    (PART, parts(part(b"a[]", b"1"), part(b"a[]", b"2")), {"a": ["1", "2"]}),
+    (PART, parts(part(b"a[b]", b"1")), {"a": {"b": "1"}}),
+    (PART, parts(part(b"f", b"\x00\xff", _FILE)), {"f": Upload("a.txt", "", 2)}),
+    (PART, parts(part(b"f", b"", b'; filename=""')), {"f": Upload("", "", 0)}),
+    (
+        PART,
+        parts(
+            part(b"f", b"x", '; filename="\u00e9 b.png"'.encode(), b"\r\nContent-Type: image/png")
+        ),
+        {"f": Upload("\u00e9 b.png", "image/png", 1)},
+    ),
+    (
+        PART,
+        parts(b'Content-Type: text/plain\r\nContent-Disposition: form-data; name="a"\r\n\r\n1'),
+        {"a": "1"},
+    ),
+    (PART, parts(b"content-disposition:form-data;name=a\r\n\r\n1"), {"a": "1"}),
+    (PART, parts(part(b"a", b"1")).removesuffix(b"\r\n"), {"a": "1"}),
+    (PART, b"--xYz--\r\n", {}),
+    (b'multipart/form-data; boundary="xYz"', parts(part(b"a", b"1")), {"a": "1"}),
+    (b"Multipart/Form-Data; Boundary=xYz", parts(part(b"a", b"1")), {"a": "1"}),
+    (PART, parts(part(b"a", b"--xY")), {"a": "--xY"}),
+    (PART, parts(part(b"a", b"x--xYz")), {"a": "x--xYz"}),
+    (
+        PART,
+        parts(part(b"a", b"1", b"", b"\r\nContent-Transfer-Encoding: binary")),
+        {"a": "1"},
+    ),
+]
+_PART_TWO_READINGS: list[bytes] = [
+    parts(part(b"a", b"1"), part(b"a", b"2")),
+    parts(part(b"a", b"1"), part(b"A", b"2")),
+    parts(part(b"a", b"1"), part(b"a", b"2", _FILE)),
+    parts(part(b"a", b"1", b'; name="b"')),
+    parts(part(b"a", b"1", b"; name=b")),
+    parts(part(b"a", b"1", b"; name*=utf-8''b")),
+    parts(part(b"a", b"1", b"; filename*=utf-8''b")),
+    parts(part(b"a", b"1", b'; filename="x"; filename="y"')),
+    parts(part(b"a", b"1", b'; filename="x\\"; name=\\"b"')),
+    parts(part(b"a", b"1", b'; filename="x;name=b"')),
+    parts(part(b"a", b"1", b'; other="b"')),
+    parts(part(b"a\\", b"1")),
+    parts(part(b"a%22", b"1")),
+    parts(part(b"a b", b"1")),
+    parts(part(b"", b"1")),
+    parts(part(b"a[", b"1")),
+    parts(part(b"_charset_", b"utf-7")),
+    parts(part(b"_method", b"DELETE")),
+    parts(b'Content-Disposition: form-data; name="a\r\n\r\n1'),
+    parts(b"Content-Disposition: form-data\r\n\r\n1"),
+    parts(b'Content-Disposition: attachment; name="a"\r\n\r\n1'),
+    parts(b"Content-Type: text/plain\r\n\r\n1"),
+    parts(
+        b'Content-Disposition: form-data; name="a"\r\n'
+        b'Content-Disposition: form-data; name="b"\r\n\r\n1'
+    ),
+    parts(b'Content-Disposition: form-data;\r\n name="a"\r\n\r\n1'),
+    parts(b'Content-Disposition : form-data; name="a"\r\n\r\n1'),
+    parts(b'Content-Disposition: form-data; name="a"\r\nbad line\r\n\r\n1'),
+    parts(b'Content-Disposition: form-data; name="a"\nX: y\r\n\r\n1'),
+    parts(part(b"a", b"MQ==", b"", b"\r\nContent-Transfer-Encoding: base64")),
+    parts(part(b"a", b"=31", b"", b"\r\nContent-Transfer-Encoding: quoted-printable")),
+    parts(part(b"a", b"1", b"", b"\r\nContent-Type: multipart/mixed; boundary=q")),
+    parts(part(b"a", b"1", b"", b"\r\nContent-Type: text/plain; charset=utf-16")),
+    parts(part(b"a", b"1", b"", b"\r\nContent-Type: text/plain; charset=iso-8859-1")),
+    parts(part(b"a", b"1\0")),
+    parts(part(b"a", b"x\n--xYz\r\nContent-Disposition: form-data; name=b\r\n\r\n2")),
+    parts(part(b"a", b"x\r--xYz\r\n")),
+    b"--xYz \r\n" + part(b"a", b"1") + b"\r\n--xYz--\r\n",
+    b"--xYz\r\n" + part(b"a", b"1") + b"\r\n--xYzz\r\n" + part(b"b", b"2") + b"\r\n--xYz--\r\n",
+    b"--xYz\n" + part(b"a", b"1") + b"\r\n--xYz--\r\n",
+    parts(*[part(b"a[]", b"")] * 1001),
+]
+_PART_BAD: list[bytes] = [
+    parts(b"\r\n1"),
+    b"",
+    b"a=1",
+    b'{"a":1}',
+    b"\r\n" + parts(part(b"a", b"1")),
+    b"preamble\r\n" + parts(part(b"a", b"1")),
+    parts(part(b"a", b"1")) + b"epilogue",
+    parts(part(b"a", b"1")) + b"\r\n",
+    parts(part(b"a", b"1")).removesuffix(b"--\r\n"),
+    parts(part(b"a", b"1")).removesuffix(b"--xYz--\r\n"),
+    parts(part(b"a", b"1"), boundary=b"xYZ"),
+    parts(part(b"a", b"\xff")),
+    parts(part(b"\xff", b"1")),
+    parts(b'Content-Disposition: form-data; name="a"\r\n1'),
+    parts(b'Content-Disposition: form-data; name="a"'),
+    parts(part(b"a", b"1", b'; filename="%b"' % (b"x" * 5000))),
+    parts(b'Content-Disposition: form-data; name="a"\n\n1'),
+]
+_PART_TYPES_BAD: list[bytes] = [
+    b"multipart/form-data",
+    b"multipart/form-data; boundary=",
+    b'multipart/form-data; boundary=""',
+    b"multipart/form-data; boundary=xYz; boundary=b",
+    b"multipart/form-data; boundary*=xYz",
+    b"multipart/form-data; boundary=xYz; charset=utf-16",
+    b"multipart/form-data; boundary=%b" % (b"x" * 71),
+    b'multipart/form-data; boundary="xYz "',
+    b"multipart/form-data, text/plain; boundary=xYz",
+    b"multipart/mixed; boundary=xYz",
+]
+
+#: Media type, body, value.
+ACCEPTED: list[tuple[bytes, bytes, Any]] = [
+    *((JSON, body, value) for body, value in _JSON_GOOD),
+    (b"application/json; charset=UTF-8", b'{"a":1}', {"a": 1}),
+    (b'Application/JSON;charset="utf-8"', b'{"a":1}', {"a": 1}),
+    (b"application/vnd.api+json; profile=x", b'{"a":1}', {"a": 1}),
+    *((FORM, body, value) for body, value in _FORM_GOOD),
+    (FORM + b"; charset=UTF-8", b"a=1", {"a": "1"}),
+    *_PART_GOOD,
+]
+#: Media type, body, class of the refusal.
+REFUSED: list[tuple[bytes, bytes, type[ProxyError]]] = [
+    *((JSON, body, BodyNotAllowed) for body in _JSON_TWO_READINGS),
+    *((JSON, body, InvalidJson) for body in _JSON_BAD),
+    *((kind, b'{"a":1}', UnsupportedMediaType) for kind in _JSON_TYPES_BAD),
+    *((FORM, body, BodyNotAllowed) for body in _FORM_TWO_READINGS),
+    *((FORM, body, InvalidForm) for body in _FORM_BAD),
+    *((kind, b"a=1", UnsupportedMediaType) for kind in _FORM_TYPES_BAD),
+    *((PART, body, BodyNotAllowed) for body in _PART_TWO_READINGS),
+    *((PART, body, InvalidForm) for body in _PART_BAD),
+    *((kind, parts(part(b"a", b"1")), UnsupportedMediaType) for kind in _PART_TYPES_BAD),
+    (b"text/plain", b'{"a":1}', UnsupportedMediaType),
+    (b"", b'{"a":1}', UnsupportedMediaType),
+    (FORM, b'{"a":1}', BodyNotAllowed),
+    (JSON, b"a=1", InvalidJson),
+    (PART, b'{"a":1}', InvalidForm),
+]
