@@ -33,6 +33,8 @@ _ESCAPED = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 _ZERO = re.compile(r"-?0*(?:\.0*)?(?:[eE].*)?")
 #: Every whole number of up to so many digits is exactly a double (2**53 has 16).
 _SAFE_DIGITS = 15
+#: Past 64 bits some readers wrap a whole number around.
+_MOST_WHOLE, _MOST_DIGITS = 2**63, 20
 
 
 def check_json(data: bytes) -> None:
@@ -200,16 +202,13 @@ def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(digits: str) -> int:
-    # int() takes quadratic time, and no double has so many digits.
-    exact = len(digits) <= _SAFE_DIGITS
-    if not exact and (len(digits) > 320 or _as_double(digits) != int(digits)):
+    if len(digits) <= _SAFE_DIGITS:
+        return int(digits)
+    # int() of many digits takes quadratic time.
+    number = int(digits) if len(digits) <= _MOST_DIGITS else _MOST_WHOLE
+    if abs(number) >= _MOST_WHOLE or int(float(number)) != number:
         raise _ambiguous("a whole number that not every reader holds exactly")
-    return int(digits)
-
-
-def _as_double(digits: str) -> int | None:
-    number = float(digits)
-    return None if number in (float("inf"), float("-inf")) else int(number)
+    return number
 
 
 def _fraction(digits: str) -> float:
