@@ -51,6 +51,7 @@ def page(results: dict[str, Any]) -> str:
         readers=slow_reader.READERS,
         small=_sections(tables.small(results)),
         auth=_sections(tables.auth(results)),
+        rules=_sections(tables.rules(results)),
         bulk=_sections(tables.bulk(results)),
         streams=_sections(tables.streams(results)),
         slow=_sections(tables.slow(results)),

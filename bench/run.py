@@ -15,7 +15,7 @@ from .missing import Missing, program
 from .peers import DOWNLOAD, NAMES, OURS, PEERS, UPLOAD, npm
 from .plan import Plan
 from .report import LATEST, QUICK_RESULTS, regenerate
-from .scenarios import auth, bulk, profile, slow_reader, small, startup, streams
+from .scenarios import auth, bulk, profile, rules, slow_reader, small, startup, streams
 from .tables import as_text
 
 _FILES = 65_536
@@ -25,6 +25,7 @@ SCENARIOS: dict[str, dict[str, Callable[[Field], Any]]] = {
     "start": {"startup": startup.measure},
     "small": {"small": small.measure},
     "auth": {"auth": auth.measure},
+    "rules": {"rules": rules.measure},
     "bulk": {
         "download": lambda bench: bulk.measure(bench, DOWNLOAD),
         "upload": lambda bench: bulk.measure(bench, UPLOAD),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,12 @@ def small(results: Results) -> list[Table]:
 
 def auth(results: Results) -> list[Table]:
     """With and without a session."""
+    title = "Small JSON exchange, 32 connections, with and without a session"
+    return _beside(results.get("auth", {}), title, "auth")
+
+
+def _beside(found: Mapping[str, Any], title: str, what: str) -> list[Table]:
+    """Cases, and what each adds to the one that it is measured against."""
     lines = [
         [
             name,
@@ -98,11 +104,16 @@ def auth(results: Results) -> list[Table]:
             spread(row["rate"]),
             str(row["errors"]),
         ]
-        for name, row in results.get("auth", {}).items()
+        for name, row in found.items()
     ]
-    head = ["auth", "CPU us/request", "added us", "requests/s", "errors"]
-    title = "Small JSON exchange, 32 connections, with and without a session"
+    head = [what, "CPU us/request", "added us", "requests/s", "errors"]
     return [Table(title, head, lines)] if lines else []
+
+
+def rules(results: Results) -> list[Table]:
+    """With and without rules of a route."""
+    title = "Small JSON exchange, 32 connections, with and without rules"
+    return _beside(results.get("rules", {}), title, "rules")
 
 
 def bulk(results: Results) -> list[Table]:
@@ -203,7 +214,7 @@ def profile(results: Results) -> list[Table]:
 
 def as_text(results: Results) -> str:
     """All that was measured, for a terminal."""
-    parts = [start, small, auth, bulk, streams, slow, profile]
+    parts = [start, small, auth, rules, bulk, streams, slow, profile]
     tables = [table for part in parts for table in part(results)]
     if "plan" in results:
         tables += targets(results)

@@ -144,6 +144,18 @@ TARGETS: tuple[Target, ...] = (
         _fixed(15.0),
         unit=" us",
     ),
+    Target(
+        "CPU that 50 endpoints add to a small request",
+        lambda results: float(results["rules"]["endpoints"]["added_cpu_us"]["median"]),
+        _fixed(2.0),
+        unit=" us",
+    ),
+    Target(
+        "CPU that body rules add to a request of 2 kB",
+        lambda results: float(results["rules"]["body rules, 2 kB"]["added_cpu_us"]["median"]),
+        _fixed(25.0),
+        unit=" us",
+    ),
     _speed("download"),
     _growth("download"),
     _speed("upload"),

@@ -58,6 +58,8 @@ class ProxyError(NaapError):
     :param status: the HTTP status of the answer; the class's own when ``None``.
     :param param: the member of the request that is at fault, as clients of the OpenAI API read it.
     :param remedy: the config line that would allow the request, for the log and the console.
+    :param rule: the option, or the rule in it, that said no; a word of the config, so that metrics
+        can count by it.
     """
 
     status: ClassVar[int] = 500
@@ -73,11 +75,13 @@ class ProxyError(NaapError):
         status: int | None = None,
         param: str | None = None,
         remedy: str = "",
+        rule: str = "",
     ) -> None:
         self.message = self.default if message is None else message
         self.reason = reason or self.message
         self.param = param
         self.remedy = remedy
+        self.rule = rule
         self.headers = headers
         self.http_status = self.status if status is None else status
         super().__init__(self.message)

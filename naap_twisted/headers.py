@@ -65,6 +65,8 @@ KEPT_HERE = (
     # FFmpeg's HTTP client asks every server for titles between the bytes of a web radio.
     *("HTTP2-Settings", "Icy-MetaData"),
 )
+#: Request headers that vouch for a body's bytes, which are wrong of a body that the server changed.
+DIGESTS = frozenset((b"content-md5", b"content-digest", b"repr-digest", b"digest"))
 #: Response headers that every route relays and exposes.
 RELAYED = (
     *("Retry-After", "Retry-After-Ms", "ETag", "Last-Modified", "Content-Disposition"),

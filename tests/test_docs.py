@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import io
 import os
 import re
 import sys
@@ -18,6 +19,9 @@ from naap_twisted.errors import HostNotAllowed, ProxyError
 from naap_twisted.framing.proxy_protocol import MOST_V1, MOST_V2
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.capacity import CapacityLimits
+from naap_twisted.policy.learned import MOST, MOST_AT_ONCE
+from naap_twisted.route.observed_body import MOST_READ
+from naap_twisted.start import cli
 from naap_twisted.upstream.lookups import LookupLimits
 from naap_twisted.upstream.pool import PoolLimits
 from naap_twisted.wrappers.untrusted_proxies import MOST_TOLD
@@ -297,6 +301,8 @@ class LimitsTests(SynchronousTestCase):
             f"waits for | {asked.total} names, {asked.route} of one route, "
             f"{asked.caller} of one caller, {asked.both} of one caller on one route; "
             f"each route has {asked.reserve} in any case",
+            f"read with `observe` | {MOST_READ // 1024**2} MB, declared",
+            f"noted with `observe` | {MOST:,}; {MOST_AT_ONCE} of one request",
             f"`server.max_in_flight` | {places.total.running:,} | {places.total.queued:,} wait",
             f"`server.max_in_flight_per_user` | {places.user.running:,}",
         ):
@@ -324,3 +330,22 @@ class Doctests(SynchronousTestCase):
                 outcome = doctest.testmod(importlib.import_module(name))
                 self.assertGreater(outcome.attempted, 0)
                 self.assertEqual(outcome.failed, 0)
+
+
+class LearnTests(SynchronousTestCase):
+    def test_example(self) -> None:
+        """docs/learn.md: its policy is what its log gives, and its config takes it."""
+        text = (ROOT / "docs" / "learn.md").read_text("utf-8")
+        parts = re.findall(r"<!-- learn-\w+ -->\n```\w+\n(.*?)```", text, re.DOTALL)
+        config, log, policy = parts
+        file = Path(self.mktemp())
+        file.write_text(log)
+        out = io.StringIO()
+        self.patch(sys, "stdout", out)
+        self.patch(sys, "stderr", io.StringIO())
+        self.assertEqual(cli.main(["learn", str(file)]), 0)
+        self.assertTrue(out.getvalue().startswith(policy), out.getvalue())
+        for route in (config, config.replace("observe = true\n", out.getvalue())):
+            parse_config(
+                f'[auth]\nmode = "none"\n{route}', directory=ROOT, environ={"OPENAI_API_KEY": KEY}
+            )

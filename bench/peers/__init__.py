@@ -5,6 +5,7 @@ Each is as its own documentation shows it, and listens on 127.0.0.1 only.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -80,10 +81,12 @@ def twistd(*options: str) -> list[str]:
     return [sys.executable, "-c", "from twisted.scripts.twistd import run; run()", *options]
 
 
-def _ours(place: Place, auth: str = 'mode = "none"') -> tuple[list[str], dict[str, str]]:
-    template = Template((HERE / "naap.toml").read_text())
+def _ours(
+    place: Place, auth: str = 'mode = "none"', template: str = "naap.toml", **more: str
+) -> tuple[list[str], dict[str, str]]:
+    written = Template((HERE / template).read_text())
     upstream_port = place.upstream.rpartition(":")[2]
-    text = template.substitute(port=place.port, upstream_port=upstream_port, auth=auth)
+    text = written.substitute(port=place.port, upstream_port=upstream_port, auth=auth, **more)
     (place.folder / "naap.toml").write_text(text)
     # To a file without twistd's rotation, which renames all old files at every megabyte.
     options = ("-n", "--pidfile=", "--logfile=-", *place.options)
@@ -142,6 +145,16 @@ WITH_SESSION = Peer(
     lambda place: _ours(place, f'mode = "session"\nsession_url = "{place.upstream}/me"'),
     OURS.ask,
 )
+#: Endpoints as a real list has them; the second is what the benchmark asks for.
+_ENDPOINTS = ("GET /v1/models/*", "POST /v1/chat", *(f"POST /v1/things/{n}/*" for n in range(48)))
+
+
+def _with_rules(place: Place) -> tuple[list[str], dict[str, str]]:
+    return _ours(place, template="naap_rules.toml", endpoints=json.dumps(_ENDPOINTS)[1:-1])
+
+
+#: Ours with four routes, two of which have rules; asked at their own paths.
+WITH_RULES = Peer("ours with rules", "the same with rules of routes", _with_rules, OURS.ask)
 PEERS: tuple[Peer, ...] = (
     OURS,
     Peer(

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IReactorTime
 from ..errors import BadRequest, HeaderNotAllowed, MethodNotAllowed, NotFound, OriginNotAllowed
 from ..headers import is_token
 from ..route.cross_site import no_origin
-from ..route.explain import Step, explain
+from ..route.explain import Sent, Step, explain
 from ..route.request_headers import Fate, HeaderVerdict
 from ..route.spine import MountedProxy
 from ..server.mounts import Mount
@@ -42,6 +42,7 @@ class Question:
     :ivar url: the target's URL; on a pinned route what follows the route's path.
     :ivar origin: the page's origin; ``""`` for a client that is no browser.
     :ivar credentials: whether cookies go along.
+    :ivar body: what the route's rules are to judge; a byte that is not UTF-8 as a lone surrogate.
     """
 
     route: str
@@ -50,6 +51,7 @@ class Question:
     origin: str = ""
     headers: Mapping[str, str] = Factory(dict)
     credentials: bool = False
+    body: str | None = None
 
     @classmethod
     def read(cls, document: Any) -> Question:
@@ -69,6 +71,17 @@ class Question:
         question._check()
         return question
 
+    def sent(self, proxy: MountedProxy) -> Sent:
+        """What a route judges beside the URL; a body of the route's first type, or of JSON."""
+        method = self.method.encode("ascii")
+        if self.body is None:
+            return Sent(method)
+        typed = (value for name, value in self.headers.items() if name.lower() == "content-type")
+        first = proxy.options.content_type[0]
+        content_type = next(typed, "application/json" if "*" in first else first)
+        body = self.body.encode("utf-8", "surrogateescape")
+        return Sent(method, body, content_type.encode("latin-1", "replace"))
+
     def _check(self) -> None:
         if not is_token(self.method) or len(self.method) > _LONGEST_METHOD:
             raise BadRequest('"method" is not an HTTP method')
@@ -81,6 +94,10 @@ class Question:
                 raise BadRequest('"headers" must be an object of header names and text')
             if len(name) > _LONGEST_NAME or not {*"\r\n\0"}.isdisjoint(value):
                 raise BadRequest('"headers" has one that no browser or server would take')
+        try:
+            (self.body or "").encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise BadRequest('"body" holds a lone surrogate, which no bytes are') from None
 
 
 _TEXT = (str, "text")
@@ -91,6 +108,7 @@ _KINDS: dict[str, tuple[type, str]] = {
     "origin": _TEXT,
     "headers": (dict, "an object of header names and text"),
     "credentials": (bool, "true or false"),
+    "body": _TEXT,
 }
 
 
@@ -103,12 +121,14 @@ async def decide(server: PluginServer, question: Question, clock: IReactorTime) 
     asked = Asked.of(server, mount, question)
     # JSON can hold lone surrogates, which no URL can and UTF-8 does not encode.
     url = question.url.encode("utf-8", "replace").decode("utf-8")
-    on_target = await explain(proxy, url, server.parts.upstream.resolver, clock)
+    on_target = await explain(
+        proxy, url, server.parts.upstream.resolver, clock, question.sent(proxy)
+    )
     verdicts = proxy.route.request_rewrite.explain_all(question.headers)
     steps = [
         *asked.steps(mount),
         *(
-            step if step.allowed else evolve(step, line=line_for(proxy, step, url))
+            step if step.allowed else evolve(step, line=step.line or line_for(proxy, step, url))
             for step in on_target
         ),
         *_header_steps(verdicts),

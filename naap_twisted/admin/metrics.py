@@ -106,4 +106,11 @@ def _exchanges(tally: Tally) -> Iterable[Metric]:
     )
     for (route, outcome), count in tally.outcomes.items():
         failures.add_metric([route or _UNROUTED, outcome], count)
-    return requests, failures, dropped, durations
+    refusals = CounterMetricFamily(
+        "naap_policy_refusals",
+        "Requests that a rule of a route refused, by the option or the member that it is about",
+        labels=["route", "code", "rule"],
+    )
+    for labels, count in tally.refusals.items():
+        refusals.add_metric([*labels], count)
+    return requests, failures, refusals, dropped, durations

@@ -82,6 +82,7 @@ class AdaptedRequest:
     def refuse(self, error: ProxyError) -> None:
         """See :class:`~naap_twisted.interfaces.IDownstreamRequest`."""
         self.record.outcome, self.record.reason = error.code, error.for_log
+        self.record.rule = error.rule
         if self._is_over():
             return
         if self._original.startedWriting:

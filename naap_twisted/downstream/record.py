@@ -20,6 +20,7 @@ class ExchangeRecord:
     :ivar target: scheme and authority of the upstream, never path or query.
     :ivar outcome: ``"ok"``, an error code, ``"client_gone"`` or ``"upstream_cut"``.
     :ivar reason: the part of a refusal that only the operator reads.
+    :ivar rule: the option of the route that refused it, or the rule in that option.
     :ivar status: the status that the browser got; 0 when it left before the response head.
     :ivar upstream_status: the status that the upstream answered; 0 when it was not asked.
     :ivar model_tokens: a language model's tokens of prompt, of completion and of both, where the
@@ -38,6 +39,7 @@ class ExchangeRecord:
     target: str = ""
     outcome: str = "ok"
     reason: str = ""
+    rule: str = ""
     status: int = 0
     upstream_status: int = 0
     model_tokens: tuple[int, int, int] | None = None

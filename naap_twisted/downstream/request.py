@@ -127,6 +127,7 @@ class DownstreamRequest(UnmadeRequest):
         """Answer with *error*; once the response head is out, reset the connection instead."""
         self.record.outcome = error.code
         self.record.reason = error.for_log
+        self.record.rule = error.rule
         if self.gone or self.finished or isinstance(error, BrowserGone):
             return
         if self.startedWriting:

@@ -217,17 +217,23 @@ def _egress(
             problems.add(f"{place}.{key}", reason)
 
 
+def _is_for_anyone(at: Placed) -> bool:
+    return at.route.authorize == "anyone" or at.config.auth.mode == "none"
+
+
 def _user_keys(at: Placed, place: str, problems: Problems) -> None:
     values = (
         (f"{place}.{below}{option}.{name}", value)
         for below, table in at.route.key_tables.items()
         for option, name, value in table.values()
     )
+    if at.route.body is not None and at.route.body.needs_user and _is_for_anyone(at):
+        problems.add(f"{place}.body.set", "${user:...} needs auth: whose word would it be?")
     for where, value in values:
         if not isinstance(value, UserKeyHeader):
             continue
         unclear = problems.touch("keys.master_key", "server.database_url")
         if not keeps_keys(at.config) and not unclear:
             problems.add(where, "${user_key:...} needs master_key; set it")
-        if at.route.authorize == "anyone" or at.config.auth.mode == "none":
+        if _is_for_anyone(at):
             problems.add(where, "${user_key:...} needs auth: whose key would it be?")

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
     from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..policy.body_rules import BodyRules
+    from ..policy.output_limit import OutputBound
     from ..policy.query_rules import QueryRules
     from ..secret import Secret
+    from .route_body import Judge
     from .secrets import ForwardHeaders
     from .signing import Sign
 
@@ -78,6 +81,10 @@ class RouteKeywords(TypedDict, total=False):
     endpoints: Sequence[str]
     query: QueryRules | Mapping[str, object] | None
     encoded_slashes: bool
+    models: Sequence[str]
+    max_output_tokens: OutputBound | Mapping[str, object] | int | None
+    body: BodyRules | Mapping[str, object] | None
+    judge: Judge | str | None
     allowed_schemes: Sequence[str]
     allowed_ports: Sequence[int] | None
     content_type: str | Sequence[str]
@@ -107,6 +114,7 @@ class RouteKeywords(TypedDict, total=False):
     location_ttl: float | str
     session: Mapping[str, object] | None
     follow_redirects: bool
+    observe: bool
     redact_bodies: bool
     allow_networks: Sequence[AllowedNetwork | str]
     logger: Logger | None

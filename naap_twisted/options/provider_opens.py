@@ -12,12 +12,11 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
+from ..policy.named_models import MODEL
 from . import values
 from .option import option
 from .read import Problems, read_section
 
-#: Stands in ``[model].path`` for the segment, or its beginning, that names the model.
-MODEL = "{model}"
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 _METHOD = re.compile(r"[A-Z]+")
 _PLACE = re.compile(r"(?:https?://[^/]+)?/.*")

@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
     from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..policy.body_rules import BodyRules
+    from ..policy.output_limit import OutputBound
     from ..policy.query_rules import QueryRules
     from ..secret import Secret
+    from .route_body import Judge
     from .secrets import ForwardHeaders
     from .signing import Sign
 """

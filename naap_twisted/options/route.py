@@ -14,7 +14,9 @@ from ..credentials.sigv4 import AwsSigV4
 from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, TAKEN_OUT, extended
 from ..interfaces import IUpstream
 from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
+from ..policy.body_rules import BodyRules
 from ..policy.endpoints import METHOD_OVERRIDES
+from ..policy.output_limit import OutputBound
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 from ..secret import Secret
@@ -28,6 +30,7 @@ from .injected import KeyTable, QueryPairs, host_tables, pinned_base, query_pair
 from .oauth2 import client_credentials
 from .option import in_code, option
 from .provider import Provider, provider
+from .route_body import Judge, body_rules, judge, model_pattern, output_bound
 from .secrets import InjectedHeaders, secret_headers, secret_key
 from .signing import Sign, signing
 from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text
@@ -109,14 +112,36 @@ class RouteOptions:
     )
     query: QueryRules | None = option(
         query_rules,
-        'Values that named query parameters may have, `*` at their end for any; `"!" = true`'
-        " refuses all others.",
+        'Values that query parameters may have, `*` at the end for any; `"!" = true`: no others.',
         '{ model = ["gpt-realtime*"], "!" = true }',
     )
     encoded_slashes: bool = option(
         flag,
-        "`%2F` inside a segment that a `*` of `endpoints` matches, such as GitLab's"
-        " `/projects/group%2Fname`.",
+        "`%2F` inside of what a `*` of `endpoints` matches, as in `/projects/group%2Fname`.",
+    )
+    models: tuple[str, ...] = option(
+        list_of(model_pattern, what="models", empty=False),
+        "Models that a request may name, `*` at the end; one that names none is refused.",
+        '["gpt-4o-mini", "gpt-5-mini*"]',
+        default=(),
+    )
+    max_output_tokens: OutputBound | None = option(
+        output_bound,
+        "The most that a model may put out, under each name that the provider's API has for it; set"
+        ' where absent. More is refused, or with `over = "clamp"` lowered.',
+        '{ tokens = 2000, over = "clamp" }',
+    )
+    body: BodyRules | None = option(
+        body_rules,
+        "Rules for JSON and forms: `only`, `forbid`, `set`, `default`, `rules`, `batches`. See"
+        " [docs/least-privilege.md](docs/least-privilege.md#bodies).",
+        '{ only = ["model", "messages"], rules = { n = { max = 1 } } }',
+    )
+    judge: Judge | str | None = option(
+        judge,
+        "A callable `(request, body)` that sees the parsed body, may raise, and may return another;"
+        " `package.module:callable`, in code also the callable.",
+        '"shop:judge"',
     )
     allowed_schemes: tuple[str, ...] = option(
         list_of(text, what="schemes", empty=False),
@@ -272,6 +297,12 @@ class RouteOptions:
         "Redirects are followed, three at most, to targets this route allows, else relayed: all of"
         " them for `GET` and `HEAD`, 307 and 308 for other methods. The keys go to the first"
         " target's scheme, host and port only.",
+    )
+    observe: bool = option(
+        flag,
+        "The route opens everything, and logs which endpoints, query parameters, models and members"
+        " of bodies were used; `naap-proxy learn` prints the least policy of such a log. See"
+        " [docs/learn.md](docs/learn.md).",
     )
     redact_bodies: bool = option(flag, "Look for injected keys in JSON and text answers too.")
     allow_networks: tuple[AllowedNetwork, ...] = in_code(

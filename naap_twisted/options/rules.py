@@ -12,6 +12,7 @@ from attrs import frozen
 
 from ..auth.gate import is_rule
 from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4
+from ..documents.reader import readable
 from ..model import AllowedNetwork
 from ..whip.rules import FORM, OFFER
 from .auth import BY_CODE, AuthOptions
@@ -72,6 +73,14 @@ def forwarded(route: RouteOptions) -> frozenset[str]:
     """The names in ``forward_headers``, lower-cased; none where a callable makes them."""
     headers = route.forward_headers
     return frozenset() if callable(headers) else frozenset(name.lower() for name in headers)
+
+
+def _takes_documents(route: RouteOptions) -> bool:
+    """Whether bodies that can be judged are taken: JSON, forms, or a session's rewritten offer."""
+    kinds = (kind.lower() for kind in route.content_type)
+    return bool(route.session) or any(
+        kind.endswith("/*") or readable(kind.encode("ascii")) for kind in kinds
+    )
 
 
 def on_loopback(config: Config) -> bool:
@@ -173,6 +182,49 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         for key, broken in (
             ("target_url_header", lambda route: route.target and route.target_url_header),
             ("hosts", lambda route: route.target and route.hosts),
+        )
+    ),
+    *(
+        Rule[RouteOptions](
+            "observe",
+            broken,
+            f"has no meaning beside {key}, since an observing route refuses nothing; delete one"
+            " of them",
+            (key,),
+        )
+        for key, broken in (
+            ("endpoints", lambda route: route.observe and route.endpoints),
+            ("query", lambda route: route.observe and route.query is not None),
+            ("models", lambda route: route.observe and route.models),
+            ("max_output_tokens", lambda route: route.observe and route.max_output_tokens),
+            ("body", lambda route: route.observe and route.body),
+            ("judge", lambda route: route.observe and route.judge),
+        )
+    ),
+    Rule(
+        "max_output_tokens",
+        lambda route: (
+            route.max_output_tokens is not None
+            and (route.target is None or route.provider is None or not route.provider.limits)
+        ),
+        "needs a provider whose file names the limits of its API, and its target; write"
+        " body.rules = { max_tokens = { max = 2000, required = true } } for another API",
+        ("provider", "target"),
+    ),
+    *(
+        Rule[RouteOptions](
+            key,
+            broken,
+            "has no meaning on a route that takes neither JSON nor forms; add them to content_type",
+            ("content_type",),
+        )
+        for key, broken in (
+            ("body", lambda route: route.body and not _takes_documents(route)),
+            ("judge", lambda route: route.judge and not _takes_documents(route)),
+            (
+                "max_output_tokens",
+                lambda route: route.max_output_tokens and not _takes_documents(route),
+            ),
         )
     ),
     Rule(

@@ -7,6 +7,7 @@ place in the tree of paths (a dot segment, an empty one, an encoded slash) is ma
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,7 @@ _PATH = re.compile(r"/[!\"$->@-~]*+").fullmatch
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MOST_READINGS = 64
 _MOST_QUOTED = 64
+_MOST_LISTED = 24
 
 
 class _Node:
@@ -149,6 +151,7 @@ class Endpoints:
             f"This route does not open {shown}",
             reason=unread or f"endpoints has no {shown}",
             remedy=self._remedy(method, origin, path, wanted),
+            rule="endpoints",
         )
 
     def _remedy(self, method: bytes, origin: str, path: str, wanted: str) -> str:
@@ -166,9 +169,16 @@ class Endpoints:
         for allowing in (self._encoded_slashes, True):
             alone = Endpoints([entry], encoded_slashes=allowing)
             if alone.match(method, origin, path) is not None:
-                line = f'endpoints = ["{text}"]'
+                line = self._line(text)
                 return line if allowing == self._encoded_slashes else f"{line} and {slashes}"
         return ""
+
+    def _line(self, text: str) -> str:
+        """The option with *text* beside what it has, for it takes the place of the other line."""
+        texts = [entry.text for entry in self._entries]
+        if len(texts) > _MOST_LISTED:
+            return f'"{text}" beside the others in endpoints'
+        return f"endpoints = {json.dumps([*texts, text], ensure_ascii=False)}"
 
     def _find(self, method: bytes, origin: str, segments: Sequence[str]) -> Endpoint | None:
         for named in (origin, "") if origin else ("",):

@@ -6,6 +6,7 @@ that no upstream reads another value than the one that was judged.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import unquote, unquote_plus
@@ -27,6 +28,7 @@ _CLOSED = "!"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _MOST_QUOTED = 64
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @frozen
@@ -150,7 +152,7 @@ class QueryRules:
         elif unquote(text) != text or _ESCAPE.search(value):
             fault = "can be decoded in more than one way"
         elif not all(map(rule.take, _values_read(value))):
-            line = _remedy(rule.name, text)
+            line = self._line(rule.name, text)
             return _refusal(
                 f'Query parameter "{rule.name}" has a value that this route does not open',
                 f'query lists no such value of "{rule.name}"',
@@ -173,8 +175,23 @@ class QueryRules:
             f'Query parameter "{shown}" is not allowed on this route',
             f'query lists no "{shown}"',
             param=shown,
-            remedy=_remedy(name, unquote_plus(value)),
+            remedy=self._line(name, unquote_plus(value)),
         )
+
+    def _line(self, name: str, value: str) -> str:
+        """The option with the value beside what it has; an unusual one stays out of it."""
+        if not re.fullmatch(r"[A-Za-z0-9_.\[\]$-]{1,64}", name):
+            return ""
+        added = value if is_name(value) else "*"
+        listed = {rule.name: rule.texts for rule in self._listed.values()}
+        # A star opens every value, so that the others say nothing beside it.
+        listed[name] = ["*"] if added == "*" else [*listed.get(name, ()), added]
+        pairs = [
+            f"{each if _BARE.fullmatch(each) else json.dumps(each)} = {json.dumps(texts)}"
+            for each, texts in listed.items()
+        ]
+        pairs += ['"!" = true'] if self.closed else []
+        return f"query = {{ {', '.join(pairs)} }}"
 
 
 def _outer_names(name: str) -> Iterator[str]:
@@ -216,15 +233,7 @@ def _quoted(name: str) -> str:
     return f'"{ascii(name[:_MOST_QUOTED])[1:-1]}"'
 
 
-def _remedy(name: str, value: str) -> str:
-    """The line that would allow the value, which stays out of it unless it is a plain word."""
-    if not re.fullmatch(r"[A-Za-z0-9_.\[\]$-]{1,64}", name):
-        return ""
-    key = name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
-    return f'query = {{ {key} = ["{value if is_name(value) else "*"}"] }}'
-
-
 def _refusal(
     message: str, reason: str, *, param: str | None = None, remedy: str = ""
 ) -> EndpointNotAllowed:
-    return EndpointNotAllowed(message, reason=reason, param=param, remedy=remedy)
+    return EndpointNotAllowed(message, reason=reason, param=param, remedy=remedy, rule="query")

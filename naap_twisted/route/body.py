@@ -10,10 +10,11 @@ from typing import NoReturn
 from attrs import frozen
 from twisted.web.iweb import IBodyProducer
 
-from ..downstream.body import StreamedBody
+from ..downstream.body import StreamedBody, too_large
 from ..errors import BodyRequired, InvalidJson, UnsupportedMediaType
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
+from .observed_body import is_read
 
 _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
 _JSON_TYPES = frozenset((b"application/json",))
@@ -46,6 +47,7 @@ class BodyPolicy:
     :param rewrite: ``None`` where every body leaves as it came.
     :param whole: every body is read whole, for it is to be signed.
     :param judged: every body is read whole, for it is to be judged, and no coding may hide it.
+    :param noted: JSON and forms that declare no more bytes are read whole, to be noted.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class BodyPolicy:
         rewrite: BodyRewrite | None = None,
         whole: bool = False,
         judged: bool = False,
+        noted: int = 0,
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
@@ -66,6 +69,7 @@ class BodyPolicy:
         self._rewrite = rewrite
         self._judged = judged
         self._whole = whole or judged
+        self._noted = noted
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
         ranges = (name.removesuffix(b"*") for name in self._accepted if name.endswith(b"/*"))
@@ -89,22 +93,23 @@ class BodyPolicy:
         """
         body = request.body
         if body.length == 0:
-            return self._nothing(request)
-        content_type = self._check_type(request)
+            return self._nothing(request.method)
+        content_type = self._check_type(request.requestHeaders.getRawHeaders(b"content-type") or ())
         kind, rewrite = media_type(content_type or b""), self._rewrite
         if rewrite is not None and content_type is not None and kind in rewrite.types:
             return await self._rewritten(request, rewrite, content_type)
         is_json = not self._any and kind in _JSON_TYPES
         if is_json or self._judged:
             _refuse_coding(request)
-        resendable = body.length is not None and body.length <= self._resendable
-        if not (is_json or body.complete or resendable or self._whole):
-            return StreamedBody(body, self.limit, self._missing(request)), content_type
+        kept = max(self._resendable, self._noted if is_read(kind) else 0)
+        is_kept = body.length is not None and body.length <= kept
+        if not (is_json or body.complete or is_kept or self._whole):
+            return StreamedBody(body, self.limit, self._missing(request.method)), content_type
         data = body.read_all(self.limit)
         if not isinstance(data, bytes):
             data = await data
         if not data:
-            return self._nothing(request)
+            return self._nothing(request.method)
         if is_json and not self._judged:
             check_json(data)
         return data, content_type
@@ -116,27 +121,47 @@ class BodyPolicy:
         data = request.body.read_all(min(self.limit, rewrite.limit))
         if not isinstance(data, bytes):
             data = await data
-        return rewrite.make(data, content_type) if data else self._nothing(request)
+        return rewrite.make(data, content_type) if data else self._nothing(request.method)
 
-    def _nothing(self, request: IDownstreamRequest) -> tuple[None, None]:
+    def whole(
+        self, method: bytes, data: bytes, content_type: bytes | None
+    ) -> tuple[bytes | None, bytes | None]:
+        """What :meth:`open` makes of a request with this body, which is all there.
+
+        :raises ProxyError: the same.
+        """
+        if not data:
+            return self._nothing(method)
+        kind = self._check_type([] if content_type is None else [content_type])
+        name, rewrite = media_type(kind or b""), self._rewrite
+        rewritten = rewrite is not None and kind is not None and name in rewrite.types
+        limit = min(self.limit, rewrite.limit) if rewrite and rewritten else self.limit
+        if len(data) > limit:
+            raise too_large(limit)
+        if rewrite is not None and kind is not None and rewritten:
+            return rewrite.make(data, kind)
+        if name in _JSON_TYPES and not self._any and not self._judged:
+            check_json(data)
+        return data, kind
+
+    def _nothing(self, method: bytes) -> tuple[None, None]:
         """The verdict on no body, and on a chunked body of no bytes."""
-        missing = self._missing(request)
+        missing = self._missing(method)
         if missing is not None:
             raise missing
         return None, None
 
-    def _missing(self, request: IDownstreamRequest) -> BodyRequired | None:
-        """The refusal of *request* if it has no body; ``None`` where it needs none."""
-        if self._required and request.method in _BODY_METHODS:
+    def _missing(self, method: bytes) -> BodyRequired | None:
+        """The refusal of a request without a body; ``None`` where it needs none."""
+        if self._required and method in _BODY_METHODS:
             return BodyRequired(f"Request body is required (Content-Type: {self._named})")
         return None
 
-    def _check_type(self, request: IDownstreamRequest) -> bytes | None:
+    def _check_type(self, values: Sequence[bytes]) -> bytes | None:
         """The type as it came; none where the route takes any body, and nobody said of what type.
 
         :raises UnsupportedMediaType: the route takes no body of this type.
         """
-        values = request.requestHeaders.getRawHeaders(b"content-type") or []
         if len(values) == 1 and (self._any or self._takes(media_type(values[0]))):
             return bytes(values[0])
         if self._any and not values:

@@ -29,6 +29,8 @@ from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
 from ..policy.endpoints import Endpoint, Endpoints
+from ..policy.models import ModelPlaces, Models
+from ..policy.output_limit import LimitedEndpoints, OutputLimit
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
@@ -36,6 +38,8 @@ from ..whip import rules as whip
 from .body import BodyPolicy
 from .calls import call_rewrite
 from .injection import Injection
+from .judgement import BodyJudge
+from .observed_body import MOST_READ
 from .opening import Opening
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
@@ -43,6 +47,8 @@ from .scrub import Guard
 from .sealing import Sealing
 from .signing import Signing
 
+# APIs that take urlencoded forms take a query's parameters for their fields, too.
+_FORMS = frozenset(("application/x-www-form-urlencoded", "*/*"))
 #: Stands for a certificate in the list of what a route injects.
 CERTIFICATE = "(client certificate)"
 # Bytes of a body that is read whole where a route follows redirects. Without it a redirect would
@@ -67,6 +73,7 @@ class Route:
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
     :ivar opening: what it opens of its upstream; ``None``: everything.
+    :ivar judge: the rules about its requests' bodies; ``None``: there are none.
     :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
     :ivar patch: the bodies that a PATCH may have; to a session, ICE fragments, too.
     """
@@ -75,6 +82,7 @@ class Route:
     own_methods: tuple[bytes, ...]
     pinned: PinnedBase | None
     opening: Opening | None
+    judge: BodyJudge | None
     target_url_header: str
     body: BodyPolicy
     timeouts: Timeouts
@@ -137,12 +145,15 @@ def compile_route(written: RouteOptions) -> Route:
     has_sessions = whip.is_whip(types, written.methods)
     options = with_sessions(written) if has_sessions else written
     patch_types = whip.patch_types(types) if has_sessions else types
+    opening = _opening(options)
+    judge = _judge(options, opening)
     body_policy = partial(
         BodyPolicy,
         limit=options.body_limit,
         required=options.body_required,
         resendable=_MOST_RESENT if options.follow_redirects else 0,
         whole=_signs_body(options),
+        noted=MOST_READ if options.observe else 0,
     )
     injection = Injection.compile(options.keys, pinned)
     hosts = {host: Injection.compile(table) for host, table in options.hosts.items()}
@@ -152,10 +163,15 @@ def compile_route(written: RouteOptions) -> Route:
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
         own_methods=_methods(written if pinned else options),
         pinned=pinned,
-        opening=_opening(options),
+        opening=opening,
+        judge=judge,
         target_url_header=options.header,
-        body=body_policy(types, rewrite=call_rewrite(options.session) if options.session else None),
-        patch=body_policy(patch_types),
+        body=body_policy(
+            types,
+            rewrite=call_rewrite(options.session) if options.session else None,
+            judged=judge is not None,
+        ),
+        patch=body_policy(patch_types, judged=judge is not None),
         tokens=_tokens(options),
         session_ttl=options.location_ttl if has_sessions else None,
         timeouts=Timeouts(
@@ -188,13 +204,46 @@ def compile_route(written: RouteOptions) -> Route:
 
 
 def _opening(options: RouteOptions) -> Opening | None:
-    if not options.endpoints and options.query is None:
+    if not options.endpoints and options.query is None and not options.models:
         return None
     entries = [Endpoint.parse(text) for text in options.endpoints]
     endpoints = Endpoints(entries, encoded_slashes=options.encoded_slashes) if entries else None
     # What overrides a method in the query would undo the endpoints.
     query = QueryRules() if options.query is None and entries else options.query
-    return Opening(endpoints, query, options.target)
+    return Opening(endpoints, query, _models(options), options.target)
+
+
+def _models(options: RouteOptions) -> Models | None:
+    if not options.models:
+        return None
+    provider = options.provider
+    if provider is None:
+        return Models(options.models, ModelPlaces())
+    named = provider.model
+    return Models(options.models, ModelPlaces(named.body, named.query, named.path))
+
+
+def _judge(options: RouteOptions, opening: Opening | None) -> BodyJudge | None:
+    rules, limit = options.body, _output_limit(options)
+    judge: Any = options.judge
+    if isinstance(judge, str):
+        judge = _imported("judge", judge)
+    if rules is None and limit is None and judge is None and not options.models:
+        return None
+    merged = options.query is None and not _FORMS.isdisjoint(options.content_type)
+    opening = opening or Opening(None, None, None, options.target)
+    return BodyJudge(opening, rules, limit, judge, merged)
+
+
+def _output_limit(options: RouteOptions) -> OutputLimit | None:
+    bound, provider = options.max_output_tokens, options.provider
+    if bound is None or provider is None:
+        return None
+    limits = [
+        LimitedEndpoints(Endpoints([*map(Endpoint.parse, limit.endpoints)]), limit.members)
+        for limit in provider.limits
+    ]
+    return OutputLimit(bound, limits)
 
 
 def _tokens(options: RouteOptions) -> TokenMembers | None:

@@ -53,8 +53,8 @@ def target_of(route: Route, url: str) -> Target:
 
 
 @frozen
-class Asked:
-    """What the rules of a route judge beside the URL.
+class Sent:
+    """What a route judges of a request beside its URL.
 
     :ivar body: ``None`` where nobody asks about one.
     """
@@ -65,7 +65,7 @@ class Asked:
 
 
 async def explain(
-    proxy: MountedProxy, url: str, resolver: Any, clock: IReactorTime, asked: Asked = Asked()
+    proxy: MountedProxy, url: str, resolver: Any, clock: IReactorTime, sent: Sent = Sent()
 ) -> tuple[Step, ...]:
     """The steps up to the first that refuses; every address is judged, also after a refusal.
 
@@ -81,7 +81,7 @@ async def explain(
     steps = [Step("parse", True, target.url if pinned is None else pinned.shown(target))]
     steps += policy_steps(proxy.egress, target)
     if steps[-1].allowed:
-        steps += _rule_steps(proxy.route, target, asked)
+        steps += _rule_steps(proxy.route, target, sent)
     if not steps[-1].allowed:
         return tuple(steps)
     addresses: tuple[Address, ...]
@@ -103,13 +103,23 @@ async def explain(
     return (*steps, *_address_steps(proxy.egress.vet(target), addresses))
 
 
-def _rule_steps(route: Route, target: Target, asked: Asked) -> list[Step]:
+def _rule_steps(route: Route, target: Target, sent: Sent) -> list[Step]:
     """What the route's own rules say of the method and the URL, then of the body."""
     steps: list[Step] = []
-    opening = route.opening
+    opening, body = route.opening, sent.body
     if opening is not None:
-        steps.append(_judged("endpoint", lambda: opening.explain(asked.method, target)))
+        steps.append(_judged("endpoint", lambda: opening.explain(sent.method, target)))
+    if body is not None and all(step.allowed for step in steps):
+        steps.append(_judged("body", lambda: _body_in_words(route, target, sent, body)))
     return steps
+
+
+def _body_in_words(route: Route, target: Target, sent: Sent, body: bytes) -> str:
+    policy = route.patch if sent.method == b"PATCH" else route.body
+    opened = policy.whole(sent.method, body, sent.content_type)
+    if route.judge is None:
+        return "no rule judges it"
+    return route.judge.explain(sent.method, target, opened)
 
 
 def _judged(name: str, decide: Callable[[], str]) -> Step:

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from ..model import Target
 from ..policy.endpoints import Endpoints
+from ..policy.models import Models
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 
@@ -20,17 +21,20 @@ class Opening:
 
     :ivar endpoints: ``None`` where the route opens every endpoint of its upstream.
     :ivar query: ``None`` where it takes any query.
+    :ivar models: ``None`` where it takes every model.
     :ivar pinned: the base below which endpoints are written; ``None`` where the page names the URL.
     """
 
     endpoints: Endpoints | None
     query: QueryRules | None
+    models: Models | None
     pinned: PinnedBase | None
 
     def check(self, method: bytes, target: Target) -> None:
         """Let *method* to *target* pass.
 
         :raises EndpointNotAllowed: the route does not open it, or not with that query.
+        :raises ModelNotAllowed: it names a model that the route does not list.
         """
         origin, path, query = self.parts(target)
         if self.endpoints is not None and self.endpoints.match(method, origin, path) is None:
@@ -39,16 +43,23 @@ class Opening:
             refusal = self.query.refusal(query)
             if refusal is not None:
                 raise refusal
+        if self.models is not None:
+            self.models.in_target(path, query)
 
     def explain(self, method: bytes, target: Target) -> str:
         """Why :meth:`check` lets it pass, for the operator.
 
-        :raises EndpointNotAllowed: it does not.
+        :raises EndpointNotAllowed, ModelNotAllowed: it does not.
         """
         self.check(method, target)
         origin, path, _ = self.parts(target)
         entry = None if self.endpoints is None else self.endpoints.match(method, origin, path)
         return "every endpoint is open" if entry is None else f'matches "{entry.text}"'
+
+    def names_model(self, target: Target) -> bool:
+        """Whether the URL names a model, which :meth:`check` has judged."""
+        _, path, query = self.parts(target)
+        return self.models is not None and bool(self.models.in_target(path, query))
 
     def parts(self, target: Target) -> tuple[str, str, str]:
         """The origin, the path and the query of *target* as the rules are written.

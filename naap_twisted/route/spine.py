@@ -11,7 +11,7 @@ from typing import Unpack
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.web.iweb import IResponse
+from twisted.web.iweb import IBodyProducer, IResponse
 
 from ..auth.gate import Gate
 from ..credentials.secret_files import SecretFiles
@@ -20,6 +20,7 @@ from ..downstream.answering import Answering
 from ..downstream.headers import make_preset, put_preset
 from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
+from ..headers import DIGESTS
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
@@ -38,6 +39,7 @@ from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite, need_origin
 from .destination import Targets
 from .homeward import Homeward
+from .observation import observation_of
 from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
@@ -126,6 +128,7 @@ class MountedProxy(Answering):
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         urls = () if options.provider is None else options.provider.headers.urls
         self._homeward = Homeward(urls, route.pinned, bindings.path, bindings.cross_site.trusted)
+        self._observation = observation_of(options, bindings.path)
         self._take(options, route)
         self._embeddable = options.resource_policy == "cross-origin"
         # Made once: a pool keeps connections apart by the certificate's identity.
@@ -195,8 +198,7 @@ class MountedProxy(Answering):
         vetted = self._targets.of(request)
         target = vetted.target
         record.target = target.origin
-        policy = route.patch if request.method == b"PATCH" else route.body
-        body, content_type = await policy.open(request)
+        body, content_type, changed = await self._body(request, target)
         record.mark("body")
         injection = route.injection
         if route.hosts:
@@ -219,6 +221,8 @@ class MountedProxy(Answering):
             request_id=record.request_id,
             dropped=dropped,
         )
+        if changed:
+            headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
         for name in dropped:
             self._tell_dropped(record, name)
         sealing = injection.sealing
@@ -245,7 +249,26 @@ class MountedProxy(Answering):
         record.upstream_status = response.code
         if response.code == 401:
             self._refused(record, token if target.origin == vetted.target.origin else None)
+        if self._observation is not None and response.code < 400:
+            at_location = self._webrtc is not None and self._webrtc.holds(request)
+            asked = () if at_location else dict.fromkeys((vetted.target, target))
+            self._observation.note(request.method, asked, body, content_type)
         await self._answer(request, response, target, guard)
+
+    async def _body(
+        self, request: IDownstreamRequest, target: Target
+    ) -> tuple[bytes | IBodyProducer | None, bytes | None, bool]:
+        """The body to send, its Content-Type, and whether they are others than the page's."""
+        route = self.route
+        policy = route.patch if request.method == b"PATCH" else route.body
+        body, content_type = await policy.open(request)
+        # A WebRTC session's own requests came with the offer that was judged.
+        if route.judge is None or (self._webrtc is not None and self._webrtc.holds(request)):
+            return body, content_type, False
+        assert body is None or isinstance(body, bytes)  # Judged bodies are read to their end.
+        sent, patience = (body, content_type), self._bound.gate.patience
+        judged = await route.judge.judged(request, target, sent, patience)
+        return *judged, judged is not sent
 
     def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
         """Count a header that is lost, and log the first of each name with the line to write."""

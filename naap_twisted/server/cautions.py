@@ -65,6 +65,11 @@ def of_routes(
                 f'{path}: authorize = "anyone" and {", ".join(proxy.injects)} injected:'
                 f" whoever reaches {place} can spend the key; cors_origins binds browsers only"
             )
+        if proxy.options.observe:
+            lines.append(
+                f"route {path} observes: it refuses nothing of its own; put in place what"
+                " naap-proxy learn prints"
+            )
         lines += (f"{path}: {line}" for line in (*_shared(proxy), *_taken_in_vain(proxy)))
     return lines
 

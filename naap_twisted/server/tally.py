@@ -43,11 +43,13 @@ class Tally:
 
     :ivar routes: by path as mounted; ``""`` holds the requests that met no route.
     :ivar outcomes: exchanges that did not end well, by route and outcome as the log line has them.
+    :ivar refusals: those that a rule of a route refused, by route, outcome and rule.
     """
 
     def __init__(self) -> None:
         self.routes: dict[str, RouteTally] = {}
         self.outcomes: dict[tuple[str, str], int] = {}
+        self.refusals: dict[tuple[str, str, str], int] = {}
 
     def ended(self, request: DownstreamRequest) -> None:
         """Count the exchange of *request*, which is over."""
@@ -71,3 +73,6 @@ class Tally:
         if record.outcome != "ok":
             key = (record.route, record.outcome)
             self.outcomes[key] = self.outcomes.get(key, 0) + 1
+            if record.rule:
+                by_rule = (*key, record.rule)
+                self.refusals[by_rule] = self.refusals.get(by_rule, 0) + 1

@@ -32,11 +32,14 @@ from ..options.server import Config
 from ..options.values import here
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer
+from . import learn
 from .assembly import checked_server, import_from_here
 from .describe import describe
 
 ALLOWED, REFUSED, USAGE = 0, 1, 2
 EXAMPLE = "naap-proxy.example.toml"
+# Bytes of a body that is asked about; a route's own limit may be anything.
+_MOST_BODY = 64 * 1024 * 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -77,11 +80,16 @@ def _parser() -> argparse.ArgumentParser:
         each.add_argument("config", metavar="CONFIG")
     why.add_argument("route", metavar="ROUTE", help="a [[proxy]] path, such as /assistant/openai")
     why.add_argument("url", metavar="URL", help="the target; DNS is asked, nothing is sent to it")
-    why.add_argument("--method", help="the request's; the route's first where it is left out")
+    why.add_argument("--method", help="the request's; left out, the route's first")
     why.add_argument("--origin", default="", help="the page's, for what a browser would do")
     why.add_argument(
         *("--header", "-H"), action="append", default=[], help="'Name: value', any number of them"
     )
+    why.add_argument(
+        "--body", metavar="TEXT|@FILE", help="the body, for the rules of the route; @- reads stdin"
+    )
+    about = "print the least policy that allows what routes with observe = true have logged"
+    learn.add_arguments(command("learn", about, run=learn.run))
     command("new-master-key", "print a key for keys.master_key", text=new_master_key)
     listing = command("options", "print every option, of files and of code", text=reference.text)
     form = listing.add_mutually_exclusive_group()
@@ -127,12 +135,13 @@ def _explain(options: argparse.Namespace) -> int:
         print(f"no route {options.route}; there is {known}", file=sys.stderr)
         return USAGE
     headers = dict(_header(text) for text in options.header)
-    method = options.method or mounts[0].methods[0]
+    method = options.method or _usual_method(mounts[0].methods, options.body)
     asked = {"route": options.route, "method": method, "url": options.url}
     try:
-        question = Question.read({**asked, "origin": options.origin, "headers": headers})
-    except BadRequest as error:
-        print(error.message, file=sys.stderr)
+        body = {} if options.body is None else {"body": _body(options.body)}
+        question = Question.read({**asked, "origin": options.origin, "headers": headers, **body})
+    except (BadRequest, OSError) as error:
+        print(getattr(error, "message", error), file=sys.stderr)
         return USAGE
     return _tell(_run(server, question))
 
@@ -140,6 +149,26 @@ def _explain(options: argparse.Namespace) -> int:
 def _header(text: str) -> tuple[str, str]:
     name, _, value = text.partition(":")
     return name.strip(), value.strip()
+
+
+def _usual_method(methods: Sequence[str], body: str | None) -> str:
+    """A route's first method; of a request with a body the first that has one."""
+    with_body = [method for method in methods if method in ("POST", "PUT", "PATCH")]
+    return with_body[0] if body is not None and with_body else methods[0]
+
+
+def _body(written: str) -> str:
+    """The body of ``--body``: the text itself, or the bytes of a file, which may be of any kind."""
+    if not written.startswith("@"):
+        return written
+    if written == "@-":
+        content = sys.stdin.buffer.read(_MOST_BODY + 1)
+    else:
+        with open(written[1:], "rb") as file:
+            content = file.read(_MOST_BODY + 1)
+    if len(content) > _MOST_BODY:
+        raise BadRequest(f"--body has more than {_MOST_BODY} bytes")
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _tell(found: Mapping[str, Any]) -> int:

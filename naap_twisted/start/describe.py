@@ -70,6 +70,15 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
     yield "opens", _opens(route)
     if route.query is not None:
         yield "query", route.query.text
+    if route.models:
+        yield "models", ", ".join(route.models)
+    if route.max_output_tokens is not None:
+        over = "lowered" if route.max_output_tokens.clamp else "refused"
+        yield "most output", f"{route.max_output_tokens.tokens} tokens; more is {over}"
+    for index, line in enumerate(() if route.body is None else route.body.lines):
+        yield "" if index else "bodies", line
+    if route.judge is not None:
+        yield "judged by", route.judge if isinstance(route.judge, str) else "callable"
     yield "content types", ", ".join(route.content_type)
     yield "body limit", f"{route.body_limit} bytes"
     yield (
@@ -89,6 +98,8 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     if route.require_origin:
         yield "origin", "has to be there: pages of cors_origins, and callers that say they are"
+    if route.observe:
+        yield "observes", "what is used, in the log; naap-proxy learn prints the least policy"
     yield "authorize", effective_authorize(config, route)
     yield "errors", route.errors_are
     yield from _header_rows(route)

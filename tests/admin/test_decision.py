@@ -26,9 +26,11 @@ class DecisionTestCase(SynchronousTestCase):
     def setUp(self):
         self.resolver = StaticResolver({"api.example.com": "93.184.216.34", "in.example": "::1"})
 
-    def ask(self, route=PATH, options=None, **fields):
+    def ask(self, route=PATH, options=None, mounted=None, **fields):
         clock = MemoryReactorClock()
         server = make(reactor=clock, **(options or {}))
+        if mounted is not None:
+            server.mount("/r", create_external_proxy(**mounted))
         server.startService()
         server.parts.upstream.resolver = SharedLookups(self.resolver, clock)
         question = Question.read({"route": route, "url": GOOD, "headers": HEADERS, **fields})
@@ -201,6 +203,61 @@ class Preflights(DecisionTestCase):
         self.assertEqual(found["status"], 204)
 
 
+class RuleTests(DecisionTestCase):
+    """Endpoints and bodies: the line that would let the request pass."""
+
+    ROUTE = {
+        "target": GOOD,
+        "endpoints": ["POST /chat", "GET /models"],
+        "models": ["gpt-4o-mini"],
+        "body": {"only": ["model", "n"], "rules": {"n": {"max": 1}}},
+    }
+
+    def steps(self, **fields):
+        found = self.ask("/api/v1/r", mounted=self.ROUTE, **{"url": "/chat", **fields})
+        shown = [(step["name"], step["passed"]) for step in found["steps"]]
+        return shown, found["code"], found["hint"]
+
+    def test_passes(self):
+        """The endpoint and the body are steps between the port and the name."""
+        shown, code, hint = self.steps(body='{"model":"gpt-4o-mini"}')
+        names = ["method", "parse", "host", "scheme", "port", "endpoint", "body", "dns", "address"]
+        self.assertEqual(shown, [(name, True) for name in names])
+        self.assertEqual((code, hint), (None, None))
+        shown, _, _ = self.steps()
+        self.assertNotIn(("body", True), shown)
+
+    def test_endpoint(self):
+        """Nothing behind the endpoint is judged."""
+        shown, code, hint = self.steps(url="/files/file-9f8a7b6c5d", body="{}")
+        self.assertEqual(shown[-1], ("endpoint", False))
+        line = 'endpoints = ["POST /chat", "GET /models", "POST /files/*"]'
+        self.assertEqual((code, hint), ("ENDPOINT_NOT_ALLOWED", line))
+        _, code, _ = self.steps(url="/chat", method="GET")
+        self.assertEqual(code, "ENDPOINT_NOT_ALLOWED")
+
+    def test_body(self):
+        """Each refusal with the line of the rule that it broke."""
+        for body, code, line in (
+            ('{"model":"x"}', "MODEL_NOT_ALLOWED", 'models = ["gpt-4o-mini", "x"]'),
+            ('{"model":"gpt-4o-mini","n":3}', "BODY_NOT_ALLOWED", "rules = { n = { max = 3 } }"),
+            ('{"tools":1}', "BODY_NOT_ALLOWED", 'only = ["model", "n", "tools"]'),
+            ('{"n":1,"n":1}', "BODY_NOT_ALLOWED", None),
+            ("{", "INVALID_JSON", None),
+            ("", None, None),
+        ):
+            _, found, hint = self.steps(body=body)
+            self.assertEqual((found, hint), (code, line), body)
+        _, code, _ = self.steps(body="{}", headers={"Content-Type": "text/plain"})
+        self.assertEqual(code, "UNSUPPORTED_MEDIA_TYPE")
+
+    def test_body_of_a_route_without_rules(self):
+        """What every body has to be is judged as well."""
+        self.assertEqual(self.ask(body="{")["code"], "INVALID_JSON")
+        self.assertEqual(self.ask(body='"%s"' % ("x" * 2**20))["code"], "BODY_TOO_LARGE")
+        self.assertTrue(self.ask(body="{}")["allowed"])
+
+
 class Questions(SynchronousTestCase):
     def test_refused(self):
         """Nothing that could not stand in a request, or is not known."""
@@ -223,6 +280,8 @@ class Questions(SynchronousTestCase):
             {"route": "/x", "origin": "HTTP://A"},
             {"route": "/x", "credentials": "yes"},
             {"route": "/x", "methods": "POST"},
+            {"route": "/x", "body": {}},
+            {"route": "/x", "body": "\ud800"},
         ):
             with self.assertRaises(BadRequest, msg=document):
                 Question.read(document)

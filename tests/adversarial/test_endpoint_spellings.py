@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from urllib.parse import unquote
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -66,7 +67,7 @@ class SpellingTests(SynchronousTestCase):
         """Whether *remedy*, added to the row's route, lets its request through."""
         texts = list(row.patterns)
         if remedy.startswith("endpoints = ["):
-            texts.append(remedy.partition('["')[2].partition('"]')[0])
+            texts += tomllib.loads(remedy.partition(" and ")[0])["endpoints"]
         slashes = row.slashes or "encoded_slashes = true" in remedy
         widened = Endpoints([Endpoint.parse(text) for text in texts], encoded_slashes=slashes)
         _, method, path = judged(row)

@@ -239,6 +239,66 @@ GOOD_SIGNERS = ("json:loads", {"aws_sigv4": {**PLACE, **KEYS}})
 BAD_URLS = ("", "id.example", "ftp://a/", "http://", "https://u:p@a/", "https://a/#f", 3, True, [])
 
 
+def _rules_of_bodies() -> Iterator[Row]:
+    yield from _lists("proxy.models", "gpt-5*", ("", "*", "a*b", "a\nb", 3, True), empty=False)
+    vendor = ("proxy.allowed_hosts", None), ("proxy.provider", "openai")
+    bounds = (2000, {"tokens": 5}, {"tokens": 5, "over": "clamp"}, {"over": "refuse", "tokens": 1})
+    yield from _rows("proxy.max_output_tokens", True, bounds, *vendor)
+    bad = (
+        0,
+        -1,
+        "5",
+        1.5,
+        True,
+        [],
+        {},
+        {"tokens": 0},
+        {"tokens": 5, "over": "cut"},
+        {"over": "x"},
+    )
+    yield from _rows("proxy.max_output_tokens", False, bad, *vendor)
+    yield Row("proxy.max_output_tokens", 5, False)
+    yield Row("proxy.max_output_tokens", 5, False, (vendor[1],))
+    stripe = vendor[0], ("proxy.provider", "stripe")
+    yield Row("proxy.max_output_tokens", 5, False, stripe)
+    rule = {"in": ["eur"], "type": "string", "required": True}
+    yield from _rows(
+        "proxy.body",
+        True,
+        (
+            {"only": ["model"], "rules": {"model": rule}},
+            {"forbid": ["tools", "a.b"]},
+            {"set": {"a.b": {"c": [1]}, "n": 1}, "default": {"x": 0.5}},
+            {"rules": {"n": {"min": 1, "max": 2}, "a": {"max_items": 3}, "t": {"max_length": 9}}},
+            {"batches": True, "rules": {"n": {"type": "integer", "max": 2}}},
+        ),
+    )
+    yield from _rows(
+        "proxy.body",
+        False,
+        (
+            *({}, [], "x", {"onyl": ["a"]}, {"only": []}, {"only": ["a.b"]}, {"only": [""]}),
+            *({"forbid": ["a..b"]}, {"forbid": [1]}, {"set": []}, {"set": {"a": "${env:KEY}"}}),
+            *({"default": {"u": "${user:id}"}}, {"rules": {"a": {}}}, {"rules": {"a": 1}}),
+            *({"rules": {"a": {"mxa": 1}}}, {"rules": {"a": {"in": []}}}, {"batches": True}),
+            *({"rules": {"a": {"min": 2, "max": 1}}}, {"rules": {"a": {"type": "text"}}}),
+            *({"rules": {"a": {"max": 1, "max_length": 1}}}, {"rules": {"a": {"max": True}}}),
+            *({"rules": {"a": {"max": 1, "in": [2]}}}, {"rules": {"a": {"max": 2**60}}}),
+            *({"only": ["a"], "default": {"b": 1}}, {"only": ["a"], "forbid": ["b"]}),
+            *({"set": {"a": 1}, "default": {"a": 1}}, {"set": {"a": 1, "a.b": 2}}),
+            {"only": ["a"], "rules": {"b": {"required": True}}},
+            {"batches": True, "set": {"a": 1}, "forbid": ["b"]},
+        ),
+    )
+    word = {"set": {"user": "${user:id}"}}
+    yield Row("proxy.body", word, False, (("auth.mode", "none"),))
+    yield from _rows("proxy.judge", False, ("", "judge", "a.b", "a:b:c", 3, [], {}))
+    for key, value in (("models", ["m"]), ("body", {"forbid": ["a"]})):
+        yield Row("proxy.observe", True, False, ((f"proxy.{key}", value),))
+    for key, value in (("body", {"forbid": ["a"]}), ("judge", "math:floor")):
+        yield Row(f"proxy.{key}", value, False, (("proxy.content_type", "application/sdp"),))
+
+
 def _rows(place: str, good: bool, values: Any, *beside: tuple[str, Any]) -> Iterator[Row]:
     return (Row(place, value, good, beside) for value in values)
 
@@ -389,6 +449,9 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.endpoints", False, (["POST /a", "POST /*"], ["POST https://b.com/a"]))
     yield from _rows("proxy.endpoints", True, (["GET /a", "PUT /**"], ["POST /a/*/b"]))
     own = ("proxy.endpoints", ["POST /a"])
+    for refusing in (own, ("proxy.query", {"!": True})):
+        yield Row("proxy.observe", True, False, (refusing,))
+        yield Row("proxy.observe", False, True, (refusing,))
     yield Row("proxy.methods", ["GET"], False, (own,))
     yield Row("proxy.pass_headers", ["X-HTTP-Method-Override"], False, (own,))
     yield Row("proxy.pass_headers", ["X-HTTP-Method-Override"], True)
@@ -406,6 +469,7 @@ def _routes() -> Iterator[Row]:
         "a",
     )
     yield from _rows("proxy.query", False, bad)
+    yield from _rules_of_bodies()
     yield from _lists("proxy.allowed_schemes", "https", ("", "ftp", "HTTPS", 3, True), empty=False)
     yield from _lists("proxy.allowed_ports", 443, (0, -1, 65536, "443", True, 1.5), empty=False)
     yield from _lists("proxy.content_type", "application/sdp", BAD_MEDIA, empty=False)
@@ -476,7 +540,7 @@ def _routes() -> Iterator[Row]:
     for family in ("*/*", "multipart/*"):
         types = ("proxy.content_type", ["application/sdp", family])
         yield from _rows("proxy.session", False, [{"model": "m"}], types)
-    for key in ("body_required", "count_tokens", "follow_redirects", "redact_bodies"):
+    for key in ("body_required", "count_tokens", "follow_redirects", "observe", "redact_bodies"):
         yield from _rows(f"proxy.{key}", False, BAD_FLAGS)
         yield from _rows(f"proxy.{key}", True, (True, False))
 

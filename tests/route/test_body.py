@@ -309,3 +309,22 @@ class Policy(SynchronousTestCase):
         self.assertEqual(
             self.opened(request, types=("application/sdp",)), (b"v=0", b"application/sdp")
         )
+
+    def test_noted(self):
+        """To be noted, JSON and forms that say that they are short are read whole, unjudged."""
+        form, other = "application/x-www-form-urlencoded", "audio/wav"
+        for kind, declared, noted, is_read in (
+            *((JSON, 9, 9, True), (JSON, 9, 8, False), (JSON, None, 9, False), (JSON, 9, 0, False)),
+            *((form, 9, 9, True), (other, 9, 9, False)),
+        ):
+            request = request_with(b'{"a', kind, declared=declared, complete=False)
+            policy = BodyPolicy(["*/*"], 100, required=True, noted=noted)
+            opening = Deferred.fromCoroutine(policy.open(request))
+            with self.subTest(kind=kind, declared=declared, noted=noted):
+                if not is_read:
+                    self.assertIsInstance(self.successResultOf(opening)[0], StreamedBody)
+                    continue
+                self.assertNoResult(opening)
+                request.body.feed(b'": no}')
+                request.body.end()
+                self.assertEqual(self.successResultOf(opening)[0], b'{"a": no}')

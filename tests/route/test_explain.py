@@ -138,6 +138,15 @@ class ExplainTests(SynchronousTestCase):
         self.assertNotIn("127.0.0.1", private.error.message)
         self.assertEqual(private.address, ip_address("127.0.0.1"))
 
+    def test_rules(self) -> None:
+        """The route's own rules are judged before a name is looked up."""
+        route = f'{PINNED}\nendpoints = ["POST /chat"]'
+        for url, step in (("/chat", ("endpoint", True)), ("/files", ("endpoint", False))):
+            steps = self.explain(url, proxy=route)
+            self.assertIn(step, steps)
+            self.assertEqual(steps[-1][0], "address" if step[1] else "endpoint")
+        self.assertEqual(len(self.resolver.asked), 1)
+
     def test_mounted(self) -> None:
         """A running server's route decides as its config does, its own networks included."""
         text = proxy('allowed_hosts = ["api.openai.com"]')

@@ -14,7 +14,7 @@ BASE = PinnedBase("https://api.example.com/v1")
 def opening(*entries: str, pinned: PinnedBase | None = BASE, **query: object) -> Opening:
     """The rules of a route."""
     endpoints = Endpoints([Endpoint.parse(text) for text in entries]) if entries else None
-    return Opening(endpoints, QueryRules.from_table(query) if query else None, pinned)
+    return Opening(endpoints, QueryRules.from_table(query) if query else None, None, pinned)
 
 
 class OpeningTests(SynchronousTestCase):

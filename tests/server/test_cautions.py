@@ -36,6 +36,15 @@ class RouteTests(SynchronousTestCase):
         self.assertEqual(self.cautions(forward_headers=None), [])
         self.assertEqual(self.cautions(authorize=lambda request: True), [])
 
+    def test_observes(self):
+        """A route that observes opens everything: said until the policy is in place."""
+        (line,) = self.cautions(host="127.0.0.1", observe=True)
+        self.assertEqual(
+            line,
+            "route /api/v1/a observes: it refuses nothing of its own; put in place what"
+            " naap-proxy learn prints",
+        )
+
     def test_taken_in_vain(self):
         """A name that is taken out and is none of the usual ones, or only inside a prefix."""
         for option, names, count in (

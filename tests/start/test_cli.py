@@ -152,6 +152,26 @@ class ExplainTests(CliCase):
         self.assertEqual(self.explain("--header", "X A: 1"), 2)
         self.assertIn('"headers" must be', self.err.getvalue())
 
+    def test_body(self) -> None:
+        """A text, or a file's bytes, whatever they are; a file that is not there is told."""
+        self.explain("--body", '{"model": "m"}')
+        self.assertEqual(self.asked[0].body, '{"model": "m"}')
+        path = Path(self.mktemp())
+        path.write_bytes(b"a\xffb")
+        self.explain("--body", f"@{path}")
+        body = self.asked[0].body
+        assert body is not None
+        self.assertEqual(body.encode("utf-8", "surrogateescape"), b"a\xffb")
+        self.patch(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"{}")))
+        self.explain("--body", "@-")
+        self.assertEqual(self.asked[0].body, "{}")
+        self.assertEqual(self.asked[0].method, "POST")
+        self.assertEqual(self.explain("--body", f"@{path}.no"), 2)
+        self.assertIn("No such file", self.err.getvalue())
+        self.patch(cli, "_MOST_BODY", 2)
+        self.assertEqual(self.explain("--body", f"@{path}"), 2)
+        self.assertIn("--body has more than 2 bytes", self.err.getvalue())
+
     def test_headers(self) -> None:
         """What is lost, with its line; a preflight that fails refuses as well."""
         line = 'pass_headers = ["X-A"]'

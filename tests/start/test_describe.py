@@ -8,6 +8,20 @@ from tests.config.support import ENVIRON, config_of, proxy
 
 
 class DescribeTests(SynchronousTestCase):
+    def test_rules(self) -> None:
+        """What bodies may hold, and what the server puts into them."""
+        lines = (
+            "allowed_hosts = []",
+            'provider = "openai"',
+            'models = ["a", "b*"]',
+            "max_output_tokens = 5",
+            'body = { forbid = ["tools"], set = { n = 1 } }',
+        )
+        text = "\n".join(describe(config_of(proxy=proxy(*lines))))
+        self.assertIn("  models             a, b*\n", text)
+        self.assertIn("  most output        5 tokens; more is refused\n", text)
+        self.assertIn("  bodies             never tools\n                     sets n = 1\n", text)
+
     def test_opens(self) -> None:
         """What a route opens, in plain words where nobody bounds it."""
         vendor = ("allowed_hosts = []", 'provider = "openai"')
@@ -27,6 +41,12 @@ class DescribeTests(SynchronousTestCase):
                 f"  opens              {words}\n",
                 "\n".join(describe(config_of(proxy=proxy(*lines)))),
             )
+
+    def test_observes(self) -> None:
+        """A route that notes what is used."""
+        text = "\n".join(describe(config_of(proxy=proxy("observe = true"))))
+        self.assertIn("observes           what is used, in the log; naap-proxy learn", text)
+        self.assertNotIn("observes", "\n".join(describe(config_of())))
 
     def test_whip(self) -> None:
         """Sessions and redirects, where there are any."""

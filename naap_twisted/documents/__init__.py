@@ -1,0 +1,1 @@
+"""Bodies, read strictly: what passes here, every upstream's reader takes for the same. Pure."""

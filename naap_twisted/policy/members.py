@@ -1,0 +1,130 @@
+"""Members of a body by their dotted paths, as the readers of upstreams may take them. Pure.
+
+Readers differ in what one name is: Go's ``encoding/json`` ignores case, protobuf's JSON takes
+snake_case for camelCase, PHP ``a.b`` for ``a_b``. So what may be read as a listed name, and is not
+spelled so, is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from ..documents.document import Document, Member
+from ..errors import BodyNotAllowed
+
+_DROPPED = str.maketrans("", "", "_-. ")
+_MOST_QUOTED = 64
+
+
+def member_of(path: str) -> Member:
+    """The names of a dotted path.
+
+    >>> member_of("stream_options.include_usage")
+    ('stream_options', 'include_usage')
+    """
+    return tuple(path.split("."))
+
+
+def shown(text: str) -> str:
+    """What a page sent, for people: bounded and printable."""
+    return ascii(text[:_MOST_QUOTED])[1:-1]
+
+
+@lru_cache(maxsize=4096)
+def folded(name: str) -> str:
+    """*name* in one spelling for all that some reader takes for it.
+
+    >>> folded("maxTokens") == folded("max_tokens")
+    True
+    """
+    return name.casefold().translate(_DROPPED)
+
+
+class _Node:
+    __slots__ = ("below", "folds", "path")
+
+    def __init__(self) -> None:
+        self.path = ""  # of a listed member; empty for one that only leads to others
+        self.below: dict[str, _Node] = {}
+        self.folds: frozenset[str] = frozenset()
+
+
+class Members:
+    """Listed members, looked for in one walk.
+
+    :param paths: dotted; one that leads through a list means each of its items.
+    :param through: what such a path leads through has members, or is a list of what has, or null:
+        a text or a number there is refused.
+    """
+
+    def __init__(self, paths: Iterable[str], *, through: bool = False) -> None:
+        self._through = through
+        self._root = _Node()
+        for path in paths:
+            node = self._root
+            for name in member_of(path):
+                node = node.below.setdefault(name, _Node())
+            node.path = path
+        _fold(self._root)
+
+    def found(self, document: Document, value: Any = None) -> dict[str, list[Any]]:
+        """The values of those that are there, by path.
+
+        :param value: the part of *document* to look through; all of it where it is left out.
+        :raises BodyNotAllowed: a name is another spelling of a listed one.
+        """
+        found: dict[str, list[Any]] = {}
+        top = document.value if value is None else value
+        for key, each in top.items() if isinstance(top, dict) else ():
+            child = _child(self._root, key)
+            if child is None:
+                continue
+            if child.path:
+                found.setdefault(child.path, []).append(each)
+            if child.below:
+                inner = document.inner(key) if isinstance(each, str) else None
+                self._walk(key, child, each if inner is None else inner, found)
+        return found
+
+    def _walk(self, name: str, node: _Node, value: Any, found: dict[str, list[Any]]) -> None:
+        if isinstance(value, list):
+            for item in value:
+                self._walk(name, node, item, found)
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                child = _child(node, key)
+                if child is None:
+                    continue
+                if child.path:
+                    found.setdefault(child.path, []).append(each)
+                if child.below:
+                    self._walk(key, child, each, found)
+        elif self._through and value is not None and not node.path:
+            raise BodyNotAllowed(
+                f'Body member "{shown(name)}" must be an object on this route',
+                reason=f'the body member "{name}" is no object, in which a rule looks for others',
+                param=shown(name),
+                rule="spelling",
+            )
+
+
+def _child(node: _Node, key: str) -> _Node | None:
+    child = node.below.get(key)
+    if child is None and folded(key) in node.folds:
+        listed = next(name for name in node.below if folded(name) == folded(key))
+        raise BodyNotAllowed(
+            f'Write the body member "{listed}" so, and not "{shown(key)}",'
+            " which some servers take for it",
+            reason=f'another spelling of the body member "{listed}"',
+            param=shown(key),
+            rule="spelling",
+        )
+    return child
+
+
+def _fold(node: _Node) -> None:
+    node.folds = frozenset(map(folded, node.below))
+    for child in node.below.values():
+        _fold(child)

@@ -1,0 +1,167 @@
+"""Which models a route opens: the option ``models``, in bodies, queries and paths. Pure.
+
+An API names its model in more than one place, and each that is there has to name a listed one. A
+body that names none would leave the choice to the upstream, so it is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import unquote, unquote_plus
+
+from attrs import frozen
+
+from ..documents.document import Document
+from ..errors import ModelNotAllowed
+from .members import Members, member_of, shown
+from .query_rules import QueryRules
+
+#: Stands in a path for what names the model.
+MODEL = "{model}"
+_MOST_DECODINGS = 4
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
+_PIECE = re.compile(r"(\{model\}|\*\*|\*)")
+_PATTERNS = {MODEL: "([^/]+)", "*": "[^/]*", "**": ".+"}
+#: How Gemini's bodies name a model that its path names without.
+_COLLECTION = "models/"
+
+
+@frozen
+class ModelPlaces:
+    """Where an API names its model.
+
+    :ivar body: dotted members; of a list each item.
+    :ivar query: parameters.
+    :ivar path: patterns of the end of a path, with ``{model}`` once.
+    """
+
+    body: tuple[str, ...] = ("model",)
+    query: tuple[str, ...] = ("model",)
+    path: tuple[str, ...] = ()
+
+
+class Models:
+    """The models of one route.
+
+    :param patterns: names; with a ``*`` at the end whatever begins so.
+    :ivar naming: members of a body that say which model is asked.
+    """
+
+    def __init__(self, patterns: Sequence[str], places: ModelPlaces) -> None:
+        self._patterns = tuple(patterns)
+        self._exact = frozenset(name for name in patterns if not name.endswith("*"))
+        self._stems = tuple(name[:-1] for name in patterns if name.endswith("*"))
+        self._members = Members(places.body, through=True)
+        self.naming = frozenset(path for path in places.body if path.count(".") < 2)
+        self._query = QueryRules.from_table(dict.fromkeys(places.query, self._patterns))
+        self._parameters = frozenset(places.query)
+        self._paths = [_compiled(path) for path in places.path]
+
+    def in_target(self, path: str, query: str) -> tuple[str, ...]:
+        """Every model that a URL names.
+
+        :raises ModelNotAllowed: one of them is not listed, or can be read in two ways.
+        """
+        named = tuple(dict.fromkeys(self._in_path(path))) if self._paths else ()
+        for model in named:
+            if not self._lists(model):
+                raise self._refusal(model, None)
+        if not query or not self._parameters:
+            return named
+        refusal = self._query.refusal(query)
+        if refusal is not None:
+            raise ModelNotAllowed(
+                refusal.message,
+                reason=refusal.reason,
+                param=refusal.param,
+                remedy=refusal.remedy and self._line(_value_of(query, refusal.param)),
+                rule="models",
+            )
+        pairs = (pair.partition("=") for pair in query.split("&"))
+        return (
+            *named,
+            *(unquote_plus(value) for name, _, value in pairs if name in self._parameters),
+        )
+
+    def judge_body(self, document: Document, *, named: bool) -> None:
+        """Let a body pass whose every model is listed.
+
+        :param named: the URL names one.
+        :raises ModelNotAllowed: one is not listed, or nothing names one.
+        :raises BodyNotAllowed: a place is spelled or filled so that readers differ about it.
+        """
+        for path, values in self._members.found(document).items():
+            for model in _texts(values):
+                if model is None:
+                    continue
+                if not isinstance(model, str) or not self._lists(model):
+                    raise self._refusal(model, path)
+                named = named or (path in self.naming and _is_there(document, path))
+        if not named:
+            first = self._patterns[0]
+            example = f'default = {{ model = "{first}" }}' if first in self._exact else ""
+            raise ModelNotAllowed(
+                "The request names no model, and this route opens some only",
+                reason="the body names no model",
+                param="model",
+                remedy=example and f"[proxy.body] {example}",
+                rule="models",
+            )
+
+    def _in_path(self, path: str) -> Iterator[str]:
+        """The models that the readings of a path name."""
+        for _ in range(_MOST_DECODINGS):
+            for reading in (path, path.partition(";")[0]):
+                for pattern in self._paths:
+                    match = pattern.fullmatch(reading)
+                    if match is not None:
+                        yield match[1]
+            decoded = unquote(path)
+            if decoded == path:
+                return
+            path = decoded
+
+    def _lists(self, model: str) -> bool:
+        name = model.removeprefix(_COLLECTION)
+        return name in self._exact or name.startswith(self._stems)
+
+    def _refusal(self, model: object, path: str | None) -> ModelNotAllowed:
+        name = f'"{shown(model)}"' if isinstance(model, str) else "that is no text"
+        return ModelNotAllowed(
+            f"Model {name} is not in the allowed list",
+            reason=f"model {name} is not in models",
+            param=path,
+            remedy=self._line(model),
+            rule="models",
+        )
+
+    def _line(self, model: object) -> str:
+        if not isinstance(model, str) or _PLAIN.fullmatch(model) is None:
+            return ""
+        return f"models = {json.dumps([*self._patterns, model])}"
+
+
+def _compiled(path: str) -> re.Pattern[str]:
+    pieces = (_PATTERNS.get(piece) or re.escape(piece) for piece in _PIECE.split(path))
+    return re.compile(f".*{''.join(pieces)}", re.IGNORECASE | re.DOTALL)
+
+
+def _texts(values: Sequence[Any]) -> Iterator[Any]:
+    for value in values:
+        yield from value if isinstance(value, list) else (value,)
+
+
+def _is_there(document: Document, path: str) -> bool:
+    """Whether no list stands on the way to *path*: what a tool or a fallback asks is not it."""
+    value = document.value
+    for name in member_of(path)[:-1]:
+        value = value.get(name) if isinstance(value, dict) else None
+    return not isinstance(value, list)
+
+
+def _value_of(query: str, name: str | None) -> str:
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    return next((unquote_plus(value) for key, _, value in pairs if key == name), "")

@@ -1,0 +1,124 @@
+"""Judges the bodies of a route that has rules for them, and puts the server's words into them.
+
+What is judged is what every upstream's reader would take the bytes for: a body that can be read in
+two ways is refused, and one that no rule changes goes up byte for byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from ..auth.patience import Patience
+from ..documents.document import Document, Member
+from ..documents.reader import read_document, readable
+from ..errors import UnsupportedMediaType
+from ..headers import media_type
+from ..interfaces import IDownstreamRequest
+from ..model import Target
+from ..options.route_body import Judge
+from ..policy.body_rules import BodyRules
+from ..policy.output_limit import OutputLimit
+from .opening import Opening
+
+Changes = Mapping[Member, object]
+#: The bytes and their Content-Type; ``None`` for no body.
+Body = tuple[bytes | None, bytes | None]
+_READING = (b"GET", b"HEAD")
+
+
+@frozen
+class BodyJudge:
+    """The rules about the bodies of a route's requests.
+
+    :ivar opening: takes a target apart as the rules are written, and knows the models it may name.
+    :ivar judge: the owner's callable; it sees what the rules let pass, and may change it.
+    :ivar merged: the upstream is of a kind that takes a query's parameters for a form's fields.
+    """
+
+    opening: Opening
+    rules: BodyRules | None
+    limit: OutputLimit | None
+    judge: Judge | None
+    merged: bool
+
+    async def judged(
+        self, request: IDownstreamRequest, target: Target, sent: Body, patience: Patience
+    ) -> Body:
+        """The body and its Content-Type as they go upstream; *sent* itself where nothing changes.
+
+        :raises BodyNotAllowed, ModelNotAllowed: a rule is broken.
+        :raises InvalidJson, InvalidForm, UnsupportedMediaType: it can't be read, or in two ways.
+        :raises Unauthorized: a member is the user's id, and nobody is signed in.
+        """
+        document = self._read(request.method, target, sent)
+        if document is None:
+            return sent
+        changes = self._ruled(request.method, target, document)
+        words = {} if self.rules is None else self.rules.server_words(request.record.user)
+        if self.judge is not None:
+            document = _with(document, changes)
+            changes = {}
+            verdict = await patience.settle(self.judge(request, document.value), "judge")
+            if verdict is not None:
+                document = read_document(*document.replaced(verdict))
+        elif changes and words:
+            # The server's word may stand inside of a default's table.
+            document, changes = _with(document, changes), {}
+        changes = {**changes, **words}
+        if changes:
+            return document.changed(changes)
+        return sent if document.content is sent[0] else (document.content, document.content_type)
+
+    def explain(self, method: bytes, target: Target, sent: Body) -> str:
+        """Why the rules let a body pass, for the operator; ``judge`` sees real requests only.
+
+        :raises ProxyError: they do not.
+        """
+        document = self._read(method, target, sent)
+        if document is None:
+            return "no body for the rules to judge"
+        words = dict(self._ruled(method, target, document))
+        if self.rules is not None:
+            words |= {tuple(name.split(".")): None for name in self.rules.set}
+        names = ", ".join(dict.fromkeys(".".join(member) for member in words))
+        asked = "; judge is asked, too" if self.judge is not None else ""
+        return f"no rule is broken{f'; the server sets {names}' if names else ''}{asked}"
+
+    def _read(self, method: bytes, target: Target, sent: Body) -> Document | None:
+        """The body as the rules judge it; ``None`` where there is nothing for them to judge."""
+        if self.rules is not None and method not in _READING:
+            self.rules.judge_query(self.opening.parts(target)[2], merged=self.merged)
+        body, content_type = sent
+        if body is None:
+            return None
+        kind = media_type(content_type or b"")
+        if readable(kind):
+            return read_document(body, content_type or b"")
+        models = self.opening.models
+        alone = self.rules is None and self.limit is None and self.judge is None
+        if alone and models is not None and self.opening.names_model(target):
+            return None
+        raise UnsupportedMediaType(
+            "This route judges bodies, so it takes JSON and forms only",
+            reason=f"a body of type {kind.decode('ascii', 'replace')[:64]!a} can't be judged",
+        )
+
+    def _ruled(self, method: bytes, target: Target, document: Document) -> Changes:
+        """What the rules change: defaults, and limits that they set or clamp."""
+        changes: dict[Member, object] = {}
+        if self.rules is not None:
+            changes |= self.rules.judge(document)
+        models = self.opening.models
+        if models is not None:
+            words = () if self.rules is None else (*self.rules.set, *map(".".join, changes))
+            named = not models.naming.isdisjoint(words) or self.opening.names_model(target)
+            models.judge_body(document, named=named)
+        if self.limit is not None:
+            changes |= self.limit.judge(document, method, self.opening.parts(target)[1])
+        return changes
+
+
+def _with(document: Document, changes: Changes) -> Document:
+    return read_document(*document.changed(changes)) if changes else document

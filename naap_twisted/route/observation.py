@@ -1,0 +1,148 @@
+"""Notes what the exchanges of an observing route used: a line of the log for what is new.
+
+What is noted is what ``endpoints``, ``query``, ``models`` and ``body.only`` would name, never a
+value. The rules themselves are asked whether a list of these names would let the exchange pass;
+where it would not, the line says so, and ``naap-proxy learn`` leaves the rule out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import unquote_plus
+
+from twisted.logger import Logger
+from twisted.web.iweb import IBodyProducer
+
+from ..model import Target
+from ..options.provider_opens import ModelNames
+from ..options.route import RouteOptions
+from ..policy.endpoints import Endpoint, Endpoints, likely_endpoint
+from ..policy.learned import (
+    ENDPOINT,
+    MODEL,
+    MOST,
+    NAMESPACE,
+    QUERY,
+    SLASHES,
+    Learned,
+    Sighting,
+)
+from ..policy.named_models import NamedModels
+from ..policy.query_rules import QueryRules
+from .observed_body import read_object
+from .opening import Opening
+
+_USUAL_MODEL = ("model",)
+_FULL = f"{MOST:,} names were noted, and no more are"
+
+
+class Observation:
+    """What the requests of one route used.
+
+    :param route: the mount's path.
+    :param opening: takes targets apart as a policy would be written.
+    :param models: finds the models that a request names.
+    """
+
+    def __init__(self, route: str, opening: Opening, models: NamedModels) -> None:
+        self._learned = Learned(route)
+        self._opening = opening
+        self._models = models
+        self._log = Logger(NAMESPACE)
+
+    def note(
+        self,
+        method: bytes,
+        targets: Iterable[Target],
+        body: bytes | IBodyProducer | None,
+        content_type: bytes | None,
+    ) -> None:
+        """Log what is new about a request that the upstream has served.
+
+        :param targets: what was asked, and then where a redirect led.
+        """
+        for target in targets:
+            pinned = self._opening.pinned
+            # What a pinned route may be redirected to is no part of the API that it opens.
+            if pinned is None or target.origin == pinned.base.origin:
+                self._tell(self._sighting(method, target, body, content_type).noted())
+
+    def _tell(self, sighting: Sighting) -> None:
+        learned = self._learned
+        new = None if learned.size >= MOST else learned.add(sighting)
+        if new is None:
+            return
+        pieces = [*new.pieces()]
+        if learned.size >= MOST:
+            pieces.append(Sighting(learned.route, "", unlisted={ENDPOINT: _FULL}))
+        for piece in pieces:
+            self._log.info("{sighting}", sighting=piece.text)
+
+    def _sighting(
+        self,
+        method: bytes,
+        target: Target,
+        body: bytes | IBodyProducer | None,
+        content_type: bytes | None,
+    ) -> Sighting:
+        origin, path, query = self._opening.parts(target)
+        unlisted: dict[str, str] = {}
+        endpoint = _endpoint(method, origin, path, unlisted)
+        names = _query_names(query, unlisted)
+        found, members = self._models.in_target(origin, path, query), tuple[str, ...]()
+        if body is not None:
+            document = read_object(body, content_type, unlisted)
+            found = (*found, *self._models.in_body(document))
+            members = tuple(document)
+            if not found:
+                unlisted[MODEL] = "a request names none"
+        return Sighting(self._learned.route, endpoint, names, found, members, unlisted)
+
+
+def observation_of(options: RouteOptions, route: str) -> Observation | None:
+    """What notes the requests of a route, where its options say so.
+
+    :param route: the mount's path.
+    """
+    if not options.observe:
+        return None
+    places = ModelNames() if options.provider is None else options.provider.model
+    body = places.body or (() if places.query or places.path else _USUAL_MODEL)
+    models = NamedModels(body, places.query, places.path)
+    return Observation(route, Opening(None, None, None, options.target), models)
+
+
+def _endpoint(method: bytes, origin: str, path: str, unlisted: dict[str, str]) -> str:
+    """The entry of ``endpoints`` that opens a request; ``""`` where none would."""
+    verb, _, pattern = likely_endpoint(method.decode("ascii"), path).partition(" ")
+    text = f"{verb} {origin}{pattern}"
+    try:
+        entry = Endpoint.parse(text)
+    except ValueError as error:
+        unlisted[ENDPOINT] = f"a path {error}"
+        return ""
+    for slashes in (False, True):
+        if Endpoints([entry], encoded_slashes=slashes).match(method, origin, path) is not None:
+            if slashes:
+                unlisted[SLASHES] = "a path has an encoded slash"
+            return text
+    unlisted[ENDPOINT] = Endpoints([entry]).refusal(method, origin, path).reason
+    return ""
+
+
+def _query_names(query: str, unlisted: dict[str, str]) -> tuple[str, ...]:
+    """The names that a list in ``query`` would have to let the request pass."""
+    pairs = [pair.partition("=") for pair in filter(None, query.split("&"))]
+    names = tuple(dict.fromkeys(unquote_plus(name) for name, equals, _ in pairs if equals))
+    if not all(equals for _, equals, _ in pairs):
+        unlisted[QUERY] = "a parameter has no value, or is one itself"
+        return names
+    try:
+        rules = QueryRules.from_table({"!": True, **{name: ["*"] for name in names}})
+        refusal = rules.refusal(query)
+    except ValueError as error:
+        unlisted[QUERY] = str(error)
+    else:
+        if refusal is not None:
+            unlisted[QUERY] = refusal.reason
+    return names
