@@ -10,9 +10,10 @@ import re
 
 from ..errors import UnsupportedMediaType
 
-_VALUE = re.compile(
-    r'[ \t]*([!#$%&\'+\-.^_`|~0-9A-Za-z]+)=(?:"([^"\\;\x00-\x1f\x7f]*)"|([^\s"(),/:;<=>?@\[\\\]\x00-\x1f\x7f]+))[ \t]*'
-)
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = r'"([^"\\;\x00-\x1f\x7f]*)"'
+_BARE = r'[^\s"(),/:;<=>?@\[\\\]\x00-\x1f\x7f]+'
+_VALUE = re.compile(rf"[ \t]*({_TOKEN})=(?:{_QUOTED}|({_BARE}))[ \t]*")
 
 
 def split_parameters(field: str) -> tuple[str, dict[str, str]]:
