@@ -10,11 +10,11 @@ from typing import NoReturn
 from attrs import frozen
 from twisted.web.iweb import IBodyProducer
 
+from ..documents.reader import readable
 from ..downstream.body import StreamedBody, too_large
 from ..errors import BodyRequired, InvalidJson, UnsupportedMediaType
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
-from .observed_body import is_read
 
 _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
 _JSON_TYPES = frozenset((b"application/json",))
@@ -101,7 +101,7 @@ class BodyPolicy:
         is_json = not self._any and kind in _JSON_TYPES
         if is_json or self._judged:
             _refuse_coding(request)
-        kept = max(self._resendable, self._noted if is_read(kind) else 0)
+        kept = max(self._resendable, self._noted if readable(kind) else 0)
         is_kept = body.length is not None and body.length <= kept
         if not (is_json or body.complete or is_kept or self._whole):
             return StreamedBody(body, self.limit, self._missing(request.method)), content_type
