@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from json.decoder import scanstring  # type: ignore[attr-defined]
@@ -195,9 +196,8 @@ def _check_depth(data: bytes) -> None:
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        name = next(name for name in names if names.count(name) > 1)
-        raise _ambiguous(f'member "{_shown(name)}" more than once', param=_shown(name))
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise _ambiguous(f'member "{_shown(repeated)}" more than once', param=_shown(repeated))
     return table
 
 
