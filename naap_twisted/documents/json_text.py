@@ -27,6 +27,9 @@ DEEPEST = 64
 
 _MUCH = 32 * 1024
 _MOST_QUOTED = 64
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_ROUND = bytes.maketrans(b"[]{}", b"()()")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # NUL and half a pair can only come of an escape, because neither is JSON in UTF-8 as it is.
@@ -182,15 +185,14 @@ def _parse(data: bytes, decoder: json.JSONDecoder) -> Any:
 
 def _check_depth(data: bytes) -> None:
     """Refuse a text nested deeper than :data:`DEEPEST`; one that is no JSON, the parser refuses."""
-    depth = 0
-    for piece in re.finditer(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', data, re.DOTALL):
-        first = piece[0][:1]
-        if first in b"[{":
-            depth += 1
-            if depth > DEEPEST:
-                raise _ambiguous(f"nested deeper than {DEEPEST} levels")
-        elif first in b"]}":
-            depth -= 1
+    brackets = _STRING.sub(b"", data).translate(_ROUND, _NO_BRACKETS)
+    for _ in range(DEEPEST):
+        # What is nested deepest goes first, a level each time.
+        less = brackets.replace(b"()", b"")
+        if not less or len(less) == len(brackets):
+            return
+        brackets = less
+    raise _ambiguous(f"nested deeper than {DEEPEST} levels")
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
