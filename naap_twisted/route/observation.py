@@ -33,7 +33,7 @@ from ..policy.learned import (
 )
 from ..policy.models import ModelPlaces, Models
 from ..policy.query_rules import QueryRules
-from .observed_body import names_of, read_observed
+from .observed_body import read_observed
 from .opening import Opening, model_places
 
 _FULL = f"{MOST:,} names were noted, and no more are"
@@ -95,7 +95,7 @@ class Observation:
         document, members = None, tuple[str, ...]()
         if body is not None:
             document = read_observed(body, content_type, unlisted)
-            members = () if document is None else names_of(document, unlisted)
+            members = () if document is None else tuple(document.value)
         models = (*self._places.in_path(origin, path), *self._places.in_query(query))
         if body is not None and document is None and (not models or _is_judged(content_type)):
             unlisted[MODEL] = f"the models of a body are not known: {unlisted[BODY]}"

@@ -18,7 +18,7 @@ _FORM = b"application/x-www-form-urlencoded"
 def read_observed(
     body: bytes | IBodyProducer, content_type: bytes | None, unlisted: dict[str, str]
 ) -> Document | None:
-    """A body as rules would judge it; ``None``, and why in *unlisted*, where none could."""
+    """A body that rules could judge; ``None``, and why in *unlisted*, of every other."""
     kind = media_type(content_type or b"")
     if not readable(kind):
         unlisted[BODY] = f"a body of type {kind.decode('ascii', 'replace')[:64]!a} is not read"
@@ -29,15 +29,11 @@ def read_observed(
         unlisted[BODY] = "a field of a form has no value, or is one itself"
     else:
         try:
-            return read_document(body, content_type or b"")
+            document = read_document(body, content_type or b"")
         except ProxyError as error:
             unlisted[BODY] = error.reason
+        else:
+            if isinstance(document.value, dict):
+                return document
+            unlisted[BODY] = "a body is no object"
     return None
-
-
-def names_of(document: Document, unlisted: dict[str, str]) -> tuple[str, ...]:
-    """The members that ``body.only`` would have to list; none, and why, where there are none."""
-    if not isinstance(document.value, dict):
-        unlisted[BODY] = "a body is no object"
-        return ()
-    return tuple(document.value)

@@ -1,94 +1,122 @@
-"""The readers of ``body``, ``models``, ``max_output_tokens`` and ``judge``."""
+"""The options that judge bodies: what is read, and each problem at its place."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted import ConfigError, create_external_proxy
 from naap_twisted.options.route_body import body_rules, judge, model_pattern, output_bound
-from naap_twisted.options.values import Flaws
 from naap_twisted.policy.body_rules import BodyRules, MemberRule
 from naap_twisted.policy.output_limit import OutputBound
 
+TARGET = {"target": "https://api.example.com/v1"}
+
+
+def lines(**route: Any) -> tuple[str, ...]:
+    """The problems of a route; none where it is fine."""
+    try:
+        create_external_proxy(**({} if "provider" in route else TARGET), **route)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
 
 class BodyTests(SynchronousTestCase):
-    def test_good(self) -> None:
-        """A table becomes rules; rules stay as they are."""
-        rules = body_rules(
-            {
-                "only": ["model", "n"],
-                "set": {"user": "${user:id}"},
-                "default": {"n": 1},
-                "rules": {"n": {"in": [1, 2], "type": "integer"}},
-            }
-        )
-        assert rules is not None
-        self.assertEqual(rules.rules, {"n": MemberRule(allowed=(1, 2), type="integer")})
-        self.assertTrue(rules.needs_user)
+    def test_read(self) -> None:
+        """A table becomes rules; rules stay; nothing is nothing."""
+        rules = body_rules({"only": ["a"], "rules": {"a": {"in": [1], "required": True}}})
+        rule = MemberRule(allowed=(1,), required=True)
+        self.assertEqual(rules, BodyRules(only=("a",), rules={"a": rule}))
         self.assertIs(body_rules(rules), rules)
         self.assertIsNone(body_rules(None))
 
     def test_places(self) -> None:
-        """Every problem is told at its place, with what to write."""
-        for table, place, words in (
-            ({"onyl": ["a"]}, ".onyl", 'did you mean "only"'),
-            ({"only": ["a.b"]}, ".only[0]", "top-level"),
-            ({"only": ["a"], "forbid": ["b"]}, ".forbid", "refused already"),
-            ({"only": ["a"], "forbid": ["a"]}, ".forbid", "drop it in one of them"),
-            ({"only": ["a"], "default": {"b": 1}}, ".only", 'lacks "b"'),
-            ({"only": ["a"], "rules": {"b.c": {"required": True}}}, ".only", 'lacks "b"'),
-            ({"forbid": ["a"], "default": {"a": 1}}, ".default", "use set"),
-            ({"forbid": ["a"], "rules": {"a": {"max": 1}}}, ".rules", "drop one"),
-            ({"default": {"n": 5}, "rules": {"n": {"max": 1}}}, ".default.n", "at most 1"),
-            ({"set": {"a": {}, "a.b": 1}}, ".set", "write one of them"),
-            ({"set": {"a": "x ${user:id}"}}, ".set.a", "each the whole text"),
-            ({"default": {"a": "${user:id}"}}, ".default.a", "use set"),
-            ({"batches": True}, ".batches", "without rules"),
-            ({"rules": {"n": {"mxa": 1}}}, ".rules.n.mxa", 'did you mean "max"'),
-            ({"rules": {"n": {"min": 3, "max": 2}}}, ".rules.n.min", "over max"),
-            ({"rules": {"n": {"max": math.nan}}}, ".rules.n.max", "2**53"),
-            ({"rules": {"n": {"in": [math.inf]}}}, ".rules.n.in[0]", "2**53"),
-            ({"rules": {"n": {"in": [3], "max": 2}}}, ".rules.n.in[0]", "own bound"),
-            ({"rules": {"n": {}}}, ".rules.n", "is empty"),
+        """Each problem says where it is, and what to write."""
+        for table, line in (
+            ({"onyl": ["a"]}, 'body.onyl: unknown key; did you mean "only"?'),
+            ({"only": ["a", "a.b"]}, "body.only[1]: names top-level members"),
+            ({"rules": {"n": {"mx": 1}}}, 'body.rules.n.mx: unknown key; did you mean "max"?'),
+            ({"rules": {"n": {"max": "1"}}}, "body.rules.n.max: expected a number, got text"),
+            ({"rules": {"n": {"min": 3, "max": 1}}}, "body.rules.n.min: is over max"),
+            ({"rules": {"n": {"max": 1, "in": [0, 2]}}}, "body.rules.n.in[1]: breaks the rule's"),
+            ({"rules": {"n": {}}}, "body.rules.n: is empty"),
+            (
+                {"rules": {"n": {"max": 1, "max_items": 2}}},
+                "body.rules.n: asks for array and number",
+            ),
+            ({"rules": {"": {"max": 1}}}, "body.rules[name 1]: is not a member"),
+            ({"set": {"a": "${env:KEY}"}}, "body.set.a: holds a ${...} that is none of ${user:id}"),
+            ({"set": {"a": "Hi ${user:id}"}}, "body.set.a: holds a ${...} that is none of"),
+            ({"default": {"a": "${user:id}"}}, "body.default.a: is no place for ${user:...}"),
+            ({"only": ["a"], "forbid": ["b.c"]}, 'body.forbid: "b.c" is not in only'),
+            ({"only": ["a"], "default": {"b": 1}}, 'body.only: lacks "b"'),
+            ({"set": {"a": 1}, "default": {"a.b": 1}}, 'body.set: sets "a", and with it "a.b"'),
+            ({"only": ["a"], "forbid": ["a"]}, 'body.forbid: "a" is in only, too'),
+            ({"forbid": ["a"], "default": {"a": 1}}, 'body.default: "a" is in forbid, too'),
+            ({"forbid": ["a"], "rules": {"a": {"max": 1}}}, 'body.rules: "a" is in forbid'),
+            (
+                {"default": {"n": 5}, "rules": {"n": {"max": 1}}},
+                "body.default.n: breaks the member's own rule: at most 1",
+            ),
+            ({"rules": {"n": {"max": math.nan}}}, "body.rules.n.max: is no number that every"),
+            ({"rules": {"n": {"in": [math.inf]}}}, "body.rules.n.in[0]: is no number that every"),
+            ({"batches": True}, "body.batches: has no meaning without rules"),
+            ({}, "body: is empty"),
         ):
-            with self.subTest(table=table):
-                error = self.assertRaises(Flaws, body_rules, table)
-                told = [f"{at}: {text}" for at, text in error.flaws]
-                self.assertEqual(len(told), 1, told)
-                self.assertTrue(told[0].startswith(f"{place}: "), told)
-                self.assertIn(words, told[0])
+            found = lines(body=table)
+            self.assertEqual(len(found), 1, found)
+            self.assertTrue(found[0].startswith(line), found)
 
-    def test_no_table(self) -> None:
-        """What is no table of rules is told by itself."""
-        for value in ([], "only", 3):
-            self.assertRaises(ValueError, body_rules, value)
+    def test_together(self) -> None:
+        """All problems of a table are told at once."""
+        table = {"only": [""], "rules": {"a": {"max": "x"}, "b": {"type": "text"}}}
+        self.assertEqual(len(lines(body=table)), 3)
+
+    def test_types(self) -> None:
+        """A route whose bodies nobody can judge."""
+        sdp: dict[str, Any] = {"content_type": "application/sdp", "body": {"forbid": ["a"]}}
+        (line,) = lines(**sdp)
+        self.assertIn("takes neither JSON nor forms", line)
+        self.assertEqual(lines(**{**sdp, "content_type": ["application/sdp", "*/*"]}), ())
 
 
-class OtherTests(SynchronousTestCase):
-    def test_models(self) -> None:
-        """A name, or its beginning and a star; a star alone would be no rule."""
-        for name in ("gpt-4o-mini", "gpt-5*", "vendor/model:free"):
-            self.assertEqual(model_pattern(name), name)
-        for name in ("*", "a*b", " ", "a\nb"):
-            self.assertRaises(ValueError, model_pattern, name)
+class ModelTests(SynchronousTestCase):
+    def test_patterns(self) -> None:
+        """Names, and beginnings."""
+        for text in ("gpt-4o-mini", "gpt-5*", "org/model:free"):
+            self.assertEqual(model_pattern(text), text)
+        for text in ("", "*", "a*b", "a**", "a\nb"):
+            self.assertRaises(ValueError, model_pattern, text)
 
-    def test_output(self) -> None:
-        """A number refuses what is over it; a table may lower it."""
+    def test_bounds(self) -> None:
+        """A number, or a table that says what happens over it."""
         self.assertEqual(output_bound(5), OutputBound(5))
-        self.assertEqual(output_bound({"tokens": 5, "over": "clamp"}), OutputBound(5, True))
+        self.assertEqual(output_bound({"tokens": 5, "over": "clamp"}), OutputBound(5, clamp=True))
         self.assertIsNone(output_bound(None))
-        for value in (0, True, {}, {"over": "clamp"}, {"tokens": 5, "over": "x"}):
-            self.assertRaises(ValueError, output_bound, value)
+        (line,) = lines(max_output_tokens=5)
+        self.assertIn("needs a provider whose file names the limits of its API", line)
+        for provider, problems in (("openai", 0), ("anthropic", 0), ("stripe", 1)):
+            found = lines(provider=provider, max_output_tokens=5)
+            self.assertEqual(len(found), problems, found)
+        hosts = {"allowed_hosts": ["api.openai.com"], "provider": "openai"}
+        self.assertEqual(len(lines(**hosts, max_output_tokens=5)), 1)
 
-    def test_judge(self) -> None:
-        """A callable, or where it is, which is imported when the route is built."""
+
+class JudgeTests(SynchronousTestCase):
+    def test_read(self) -> None:
+        """A callable, or where one is; it is imported when the route is built."""
         self.assertIs(judge(len), len)
-        self.assertEqual(judge("package.module:name"), "package.module:name")
-        for value in ("name", "a:b:c", 3):
+        self.assertEqual(judge("shop.rules:judge"), "shop.rules:judge")
+        for value in ("judge", "", 3, "a:b:c"):
             self.assertRaises(ValueError, judge, value)
-
-    def test_rules_in_code(self) -> None:
-        """Code may give the rules ready-made."""
-        rules = BodyRules(forbid=("tools",))
-        self.assertIs(body_rules(rules), rules)
+        self.assertEqual(lines(judge="math:floor"), ())
+        for name, words in (
+            ("math:nothing", "judge: "),
+            ("no_such:f", "judge: "),
+            ("math:pi", "not"),
+        ):
+            (line,) = lines(judge=name)
+            self.assertIn(words, line)

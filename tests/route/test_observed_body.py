@@ -7,7 +7,7 @@ from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.policy.learned import BODY
-from naap_twisted.route.observed_body import names_of, read_observed
+from naap_twisted.route.observed_body import read_observed
 
 FORM = b"application/x-www-form-urlencoded"
 JSON = b"application/json; charset=utf-8"
@@ -16,7 +16,7 @@ JSON = b"application/json; charset=utf-8"
 def members(body: bytes, kind: bytes) -> list[str]:
     unlisted: dict[str, str] = {}
     document = read_observed(body, kind, unlisted)
-    found = [] if document is None else list(names_of(document, unlisted))
+    found = [] if document is None else list(document.value)
     assert not (found and unlisted)
     return found or list(unlisted)
 
@@ -43,10 +43,10 @@ class ReadTests(SynchronousTestCase):
     def test_form(self) -> None:
         """The first name of a bracketed one."""
         self.assertEqual(
-            members(b"amount=5&metadata%5Border%5D=7&metadata[x]=&a.b=1&c[]=1", FORM),
-            ["amount", "metadata", "a", "c"],
+            members(b"amount=5&metadata%5Border%5D=7&metadata[x]=&c[]=1", FORM),
+            ["amount", "metadata", "c"],
         )
-        for body in (b"&".join([b"a=1"] * 1_001), b"sk-live-1Ab9", b"a=1&b"):
+        for body in (b"&".join([b"a=1"] * 1_001), b"sk-live-1Ab9", b"a=1&b", b"a.b=1"):
             self.assertEqual(members(body, FORM), [BODY], body[:9])
 
     def test_others(self) -> None:
