@@ -131,8 +131,9 @@ class RecipeTests(RecipeTestCase):
         session = {"type": "realtime", "model": "gpt-realtime"}
         received = await self.passes("POST", "/realtime/calls", call(session), PART)
         words = {"instructions": "Answer questions about our shop."}
-        sent = received.body.partition(b'name="session"')[2].strip().partition(b"\r\n--b")[0]
-        self.assertEqual(json.loads(sent), {**session, **words})
+        rest = received.body.partition(b'name="session"')[2].partition(b"\r\n\r\n")[2]
+        sent = json.loads(rest.partition(b"\r\n--b")[0])
+        self.assertEqual(sent, {**session, **words})
         for expected, param, change in (
             (MODEL, "session.model", {"model": "gpt-4o"}),
             (BODY, "session.tools", {"tools": []}),
