@@ -98,6 +98,8 @@ _JSON_TWO_READINGS: list[bytes] = [
     b'{"a":%b}' % (b"1" * 400),
     b'{"a":%b}' % (b"1" * 5000),
     b'{"a":123456789012345678}',
+    b'{"a":9223372036854775808}',
+    b'{"a":100000000000000000000}',
     b'{"a":0.1000000000000000055511151231257827}',
     b'{"a":1.00000000000000000001}',
     b'{"a":"\\ud800"}',
@@ -243,7 +245,8 @@ _FORM_TWO_READINGS: list[bytes] = [
     b"a%3C=1",
     b"a%5C=1",
     b"a[b][c][d][e][f]=1",
-    b"a.b.c.d.e.f=1",
+    b"a.b=1",
+    b"a[b.c]=1",
     b"&".join(b"a%d=" % n for n in range(1001)),
 ]
 _FORM_BAD: list[bytes] = [
@@ -324,6 +327,7 @@ _PART_TWO_READINGS: list[bytes] = [
     parts(part(b"a", b"1", b'; filename="x\\"; name=\\"b"')),
     parts(part(b"a", b"1", b'; filename="x;name=b"')),
     parts(part(b"a", b"1", b'; other="b"')),
+    parts(part(b"a", b"1", b'; filename=""')),
     parts(part(b"a\\", b"1")),
     parts(part(b"a%22", b"1")),
     parts(part(b"a b", b"1")),

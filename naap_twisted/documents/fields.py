@@ -1,8 +1,8 @@
 """The fields of a form, whichever way they are written: names, the tree they make, changes. Pure.
 
-A field's name is a path in most readers: ``a[b]``, ``a.b``, ``a[]``. They differ in what two fields
-of one name are, and in what is a name at all: PHP takes ``a.b`` for ``a_b``, and what stands behind
-an odd bracket is cut or kept. Such forms are refused.
+A field's name is a path in most readers: ``a[b]``, ``a[]``. They differ in what two fields of one
+name are, and in what is a name at all: ``a.b`` is ``a_b`` to PHP and a path to others, and what
+stands behind an odd bracket is cut or kept. Such forms are refused.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ DEEPEST_NAME = 5
 """Levels that a name may have: Node's qs takes what is deeper for one name."""
 
 _SEGMENT = r"[^\s\[\].=&;,%\"'\\<>{}\x00-\x20\x7f]+"
-_NAME = re.compile(rf"{_SEGMENT}(?:\.{_SEGMENT}|\[{_SEGMENT}\])*(?:\[\])?")
+_NAME = re.compile(rf"{_SEGMENT}(?:\[{_SEGMENT}\])*(?:\[\])?")
 _PIECE = re.compile(rf"\[\]|{_SEGMENT}")
-_BEFORE_BRACKET = re.compile(r"[^\[]*")
 _MOST_QUOTED = 64
 #: Names by which frameworks read another method (Rails, Laravel, Symfony), or another charset
 #: (HTML, "multipart form data"), than the request has.
@@ -138,8 +137,8 @@ def path_of(name: str) -> Member:
 
     :raises BodyNotAllowed: not every reader takes it for that path.
 
-    >>> path_of("a[b][]"), path_of("a.b")
-    (('a', 'b', ''), ('a', 'b'))
+    >>> path_of("a[b][]")
+    ('a', 'b', '')
     """
     if _NAME.fullmatch(name) is None or name.lower() in _SPECIAL:
         raise ambiguous(f'the name "{shown(name)}"')
@@ -164,9 +163,7 @@ def tree_of(fields: Sequence[Field]) -> dict[str, Any]:
     root: dict[str, Any] = {}
     spellings: dict[str, str] = {}
     for each in fields:
-        # PHP: everything before a bracket with "." and blanks as "_".
-        flat = _BEFORE_BRACKET.sub(lambda before: before[0].replace(".", "_"), each.name, count=1)
-        if spellings.setdefault(flat.casefold(), each.name) != each.name:
+        if spellings.setdefault(each.name.casefold(), each.name) != each.name:
             raise _twice(each.name)
         _place(root, each)
     return {name: _with_lists(value) for name, value in root.items()}

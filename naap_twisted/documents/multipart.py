@@ -96,6 +96,8 @@ def _field(part: bytes) -> Field:
         raise ambiguous("a form inside of a part")
     name, filename = _disposition(headers.get("content-disposition", ""))
     path = path_of(name)
+    if filename == "" and content:
+        raise ambiguous("a file without a name, which some servers take for a text")
     if filename is not None:
         return Field(name, path, Upload(filename, kind, len(content)), part)
     if "charset=" in kind.lower() and not re.search(r"charset=\"?utf-?8\b", kind.lower()):

@@ -10,9 +10,10 @@ import re
 
 from ..errors import UnsupportedMediaType
 
-_VALUE = re.compile(
-    r'[ \t]*([!#$%&\'+\-.^_`|~0-9A-Za-z]+)=(?:"([^"\\;\x00-\x1f\x7f]*)"|([^\s"(),/:;<=>?@\[\\\]\x00-\x1f\x7f]+))[ \t]*'
-)
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_QUOTED = r'"([^"\\;\x00-\x1f\x7f]*)"'
+_BARE = r'[^\s"(),/:;<=>?@\[\\\]\x00-\x1f\x7f]+'
+_VALUE = re.compile(rf"[ \t]*({_TOKEN})=(?:{_QUOTED}|({_BARE}))[ \t]*")
 
 
 def split_parameters(field: str) -> tuple[str, dict[str, str]]:
@@ -42,7 +43,7 @@ def parameters(content_type: bytes) -> dict[str, str]:
     """
     try:
         kind, found = split_parameters(content_type.decode("ascii"))
-        if "," in kind or any(name.endswith("*") for name in found):
+        if "," in kind or any("*" in name for name in found):
             raise ValueError("more than one type")
     except ValueError as fault:
         raise UnsupportedMediaType(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-import json
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from attrs import frozen
 from twisted.web.iweb import IBodyProducer
 
+from ..documents.json_text import check_json
 from ..downstream.body import StreamedBody, too_large
-from ..errors import BodyRequired, InvalidJson, UnsupportedMediaType
+from ..errors import BodyRequired, UnsupportedMediaType
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from .observed_body import is_read
@@ -19,7 +17,6 @@ from .observed_body import is_read
 _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
 _JSON_TYPES = frozenset((b"application/json",))
 ANY_TYPE = "*/*"
-_MUCH = 32 * 1024
 
 
 @frozen
@@ -189,47 +186,3 @@ def _refuse_coding(request: IDownstreamRequest) -> None:
             # What the server would have taken (RFC 9110 section 15.5.16).
             headers=((b"Accept-Encoding", b"identity"),),
         )
-
-
-def check_json(data: bytes) -> None:
-    """Refuse bytes that are not one JSON text in UTF-8 (RFC 8259).
-
-    :raises InvalidJson: with line and column, or the place of the byte that is not UTF-8.
-    """
-    try:
-        _decode(data.decode("utf-8"))
-    except json.JSONDecodeError as error:
-        raise InvalidJson(
-            f"Request body is not valid JSON: {error.msg} at line {error.lineno} "
-            f"column {error.colno}"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise InvalidJson(
-            f"Request body is not valid JSON: byte {error.start} is not UTF-8"
-        ) from None
-    except RecursionError:
-        raise InvalidJson("Request body is not valid JSON: nested too deeply") from None
-
-
-def _decode(text: str) -> None:
-    """Parse *text*; a long one without the garbage collector.
-
-    The collector would walk over a growing heap of lists again and again: a megabyte of ``[],[],``
-    took five times as long. The parsed document has no cycles and is freed at once.
-    """
-    if len(text) < _MUCH or not gc.isenabled():
-        _JSON.decode(text)
-        return
-    gc.disable()
-    try:
-        _JSON.decode(text)
-    finally:
-        gc.enable()
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise InvalidJson(f"Request body is not valid JSON: {name} is not a JSON value")
-
-
-# str: numbers stay texts, because converting a huge one takes quadratic time.
-_JSON = json.JSONDecoder(parse_constant=_no_constant, parse_int=str, parse_float=str)

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from email import message_from_bytes
 from functools import partial
 
+from ..documents.json_text import check_json
 from ..errors import InvalidForm
 from ..headers import media_type
 from ..whip.rules import FORM, OFFER
-from .body import BodyRewrite, check_json
+from .body import BodyRewrite
 
 #: Bytes of an offer and its session; an SDP of every codec and candidate has a tenth.
 MOST_BYTES = 256 * 1024

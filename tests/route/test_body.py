@@ -8,6 +8,7 @@ import sys
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.documents.json_text import check_json
 from naap_twisted.downstream.body import RequestBody, StreamedBody
 from naap_twisted.errors import (
     BodyRequired,
@@ -16,7 +17,7 @@ from naap_twisted.errors import (
     NaapError,
     UnsupportedMediaType,
 )
-from naap_twisted.route.body import BodyPolicy, check_json
+from naap_twisted.route.body import BodyPolicy
 from tests.support import FakeRequest
 
 JSON = "application/json"
