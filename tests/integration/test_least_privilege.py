@@ -15,8 +15,12 @@ from naap_twisted.testing import RunningServer, ScriptedUpstream
 from .canary import CANARY
 from .support import OK, IntegrationTestCase
 
-PAGE = (Path(__file__).parents[2] / "docs" / "least-privilege.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "least-privilege.md").read_text("utf-8")
+#: By name; "" is the first example of README.md.
 RECIPES = dict(re.findall(r"<!-- recipe: ([\w-]+) -->\n```toml\n(.*?)```", PAGE, re.DOTALL))
+RECIPES[""] = re.findall(r"<!-- config-example -->.*?(\[\[proxy\]\]\n.*?)```", README, re.DOTALL)[0]
 JSON, FORM, PART = (
     "application/json",
     "application/x-www-form-urlencoded",
@@ -104,6 +108,17 @@ class RecipeTestCase(IntegrationTestCase):
 
 
 class RecipeTests(RecipeTestCase):
+    async def test_readme(self):
+        self.begin("")
+        received = await self.passes("POST", "/chat/completions", CHAT)
+        self.assertEqual(json.loads(received.body), {**CHAT, "max_completion_tokens": 1000})
+        for expected, param, change in (
+            (MODEL, "model", {"model": "gpt-5"}),
+            (BODY, "max_tokens", {"max_tokens": 1001}),
+        ):
+            await self.refuses(expected, param, "POST", "/chat/completions", {**CHAT, **change})
+        await self.refuses(ENDPOINT, None, "POST", "/responses", CHAT)
+
     async def test_openai_chat(self):
         self.begin("openai-chat")
         received = await self.passes("POST", "/chat/completions", CHAT)
@@ -174,7 +189,7 @@ class RecipeTests(RecipeTestCase):
         fields = dict(parse_qsl(received.body.decode()))
         self.assertEqual(fields["metadata[shop]"], "berlin")
         self.assertEqual(fields["automatic_payment_methods[enabled]"], "true")
-        await self.passes("GET", "/v1/payment_intents/pi_1?client_secret=x")
+        await self.passes("GET", "/v1/payment_intents/pi_1")
         for param, bad in (
             ("amount", b"amount=5001&currency=eur"),
             ("amount", b"amount=49&currency=eur"),
@@ -188,7 +203,9 @@ class RecipeTests(RecipeTestCase):
         ):
             await self.refuses(BODY, param, "POST", "/v1/payment_intents", bad, FORM)
         below = "/v1/payment_intents?customer=cus_1"
-        await self.refuses(BODY, "customer", "POST", below, form, FORM)
+        await self.refuses(ENDPOINT, "customer", "POST", below, form, FORM)
+        below = "/v1/payment_intents/pi_1?expand[]=customer"
+        await self.refuses(ENDPOINT, "expand[]", "GET", below)
         for method, below in (
             ("GET", "/v1/payment_intents"),
             ("GET", "/v1/payment_intents/search"),
