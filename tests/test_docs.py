@@ -14,9 +14,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import PluginServer, SignableRequest
 from naap_twisted.config import parse_config
-from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.documents.fields import DEEPEST_NAME, MOST_FIELDS
 from naap_twisted.documents.json_text import DEEPEST
+from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.errors import HostNotAllowed, ProxyError
 from naap_twisted.framing.proxy_protocol import MOST_V1, MOST_V2
 from naap_twisted.keys.vault import new_master_key

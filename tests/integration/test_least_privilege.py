@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -308,7 +309,9 @@ class JudgeTests(IntegrationTestCase):
         exec(compile(after("judge-example"), "least-privilege.md", "exec"), names)  # noqa: S102
         self.start(OK)
         target = f"{self.upstream.origin}/v1"
-        self.mount("/p", target=target, judge=names["judge"])
+        (rules,) = re.findall(r"`body\.rules = (\{.*\})`", PAGE)
+        body = tomllib.loads(f"rules = {rules}")
+        self.mount("/p", target=target, judge=names["judge"], body=body)
         answer = await self.post(json.dumps(CHAT).encode(), path="/api/v1/p/chat")
         self.assertEqual(answer.status, 200, answer.body)
         roles = [each["role"] for each in json.loads(self.upstream.requests[0].body)["messages"]]
@@ -316,4 +319,20 @@ class JudgeTests(IntegrationTestCase):
         long = {**CHAT, "messages": [{"role": "user", "content": "x" * 20_000}]}
         answer = await self.post(json.dumps(long).encode(), path="/api/v1/p/chat")
         self.assertEqual((answer.status, answer.json()["error"]["param"]), (422, "messages"))
+        for content in (b"{}", b'{"messages": "x"}', b"[]"):
+            answer = await self.post(content, path="/api/v1/p/chat")
+            self.assertEqual(answer.status, 422, answer.body)
         self.assertEqual(len(self.upstream.requests), 1)
+
+    async def test_another_error(self):
+        """A judge that breaks lets nothing pass."""
+        self.start(OK)
+
+        def judge(request, body):
+            return body["none"]
+
+        self.mount("/p", target=f"{self.upstream.origin}/v1", judge=judge)
+        answer = await self.post(b"{}", path="/api/v1/p/chat")
+        self.assertEqual((answer.status, answer.json()["error"]["code"]), (500, "INTERNAL_ERROR"))
+        self.flushLoggedErrors(KeyError)
+        self.assertEqual(self.upstream.requests, [])
