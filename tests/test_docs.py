@@ -14,11 +14,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import PluginServer, SignableRequest
 from naap_twisted.config import parse_config
+from naap_twisted.documents.fields import DEEPEST_NAME, MOST_FIELDS
+from naap_twisted.documents.json_text import DEEPEST
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.errors import HostNotAllowed, ProxyError
 from naap_twisted.framing.proxy_protocol import MOST_V1, MOST_V2
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.capacity import CapacityLimits
+from naap_twisted.policy.endpoint_pattern import MAX_SEGMENTS
 from naap_twisted.policy.learned import MOST, MOST_AT_ONCE
 from naap_twisted.route.observed_body import MOST_READ
 from naap_twisted.start import cli
@@ -52,9 +55,19 @@ def every_error(kind: type) -> list[type]:
 
 class ReadmeTests(SynchronousTestCase):
     def test_config_example(self) -> None:
-        """The ten lines are ten lines (and the table headers), and pass."""
+        """The ten lines are ten lines (and the table headers), and open one endpoint and model."""
         text = block("config-example")
-        self.assertLessEqual(len(text.splitlines()), 10)
+        lines = [line for line in text.splitlines() if not line.startswith("[")]
+        self.assertLessEqual(len(lines), 10)
+        config = parse_config(text, directory=ROOT, environ={"OPENAI_API_KEY": KEY})
+        (route,) = config.proxy
+        self.assertEqual(route.endpoints, ("POST /chat/completions",))
+        self.assertEqual(route.models, ("gpt-4o-mini",))
+
+    def test_target_url_example(self) -> None:
+        """The other form stands below the same head."""
+        head = block("config-example").partition("[[proxy]]")[0]
+        text = head + block("target-url-example")
         config = parse_config(text, directory=ROOT, environ={"OPENAI_API_KEY": KEY})
         self.assertEqual(config.proxy[0].allowed_hosts, ("api.openai.com",))
 
@@ -301,6 +314,10 @@ class LimitsTests(SynchronousTestCase):
             f"waits for | {asked.total} names, {asked.route} of one route, "
             f"{asked.caller} of one caller, {asked.both} of one caller on one route; "
             f"each route has {asked.reserve} in any case",
+            f"levels of JSON, on a route with rules for bodies | {DEEPEST} | 422",
+            f"fields of a form, there | {MOST_FIELDS:,} | 422",
+            f"levels of a field's name, there | {DEEPEST_NAME} | 422",
+            f"segments of an entry of `endpoints` | {MAX_SEGMENTS} |",
             f"read with `observe` | {MOST_READ // 1024**2} MB, declared",
             f"noted with `observe` | {MOST:,}; {MOST_AT_ONCE} of one request",
             f"`server.max_in_flight` | {places.total.running:,} | {places.total.queued:,} wait",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gc
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from json.decoder import scanstring  # type: ignore[attr-defined]
@@ -26,6 +27,9 @@ DEEPEST = 64
 
 _MUCH = 32 * 1024
 _MOST_QUOTED = 64
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_ROUND = bytes.maketrans(b"[]{}", b"()()")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _BLANKS = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 # NUL and half a pair can only come of an escape, because neither is JSON in UTF-8 as it is.
@@ -181,23 +185,21 @@ def _parse(data: bytes, decoder: json.JSONDecoder) -> Any:
 
 def _check_depth(data: bytes) -> None:
     """Refuse a text nested deeper than :data:`DEEPEST`; one that is no JSON, the parser refuses."""
-    depth = 0
-    for piece in re.finditer(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', data, re.DOTALL):
-        first = piece[0][:1]
-        if first in b"[{":
-            depth += 1
-            if depth > DEEPEST:
-                raise _ambiguous(f"nested deeper than {DEEPEST} levels")
-        elif first in b"]}":
-            depth -= 1
+    brackets = _STRING.sub(b"", data).translate(_ROUND, _NO_BRACKETS)
+    for _ in range(DEEPEST):
+        # What is nested deepest goes first, a level each time.
+        less = brackets.replace(b"()", b"")
+        if not less or len(less) == len(brackets):
+            return
+        brackets = less
+    raise _ambiguous(f"nested deeper than {DEEPEST} levels")
 
 
 def _table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        name = next(name for name in names if names.count(name) > 1)
-        raise _ambiguous(f'member "{_shown(name)}" more than once', param=_shown(name))
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise _ambiguous(f'member "{_shown(repeated)}" more than once', param=_shown(repeated))
     return table
 
 

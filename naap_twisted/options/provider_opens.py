@@ -12,46 +12,21 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from ..policy.named_models import MODEL
+from ..policy.endpoint_pattern import Endpoint
+from ..policy.models import MODEL
 from . import values
 from .option import option
 from .read import Problems, read_section
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
-_METHOD = re.compile(r"[A-Z]+")
-_PLACE = re.compile(r"(?:https?://[^/]+)?/.*")
 _MEMBER = re.compile(r"[^.\s]+(?:\.[^.\s]+)*")
 _GROUP_NAME = 'is not the name of a group: a-z, then a-z, 0-9 and "-", such as "chat"'
-
-
-def path_flaw(path: str) -> str:
-    """What keeps *path* from being a pattern of paths, or of URLs; ``""`` where nothing does."""
-    if _PLACE.fullmatch(path) is None:
-        return "wants a path that begins with /, or a whole URL"
-    if not path.isascii() or not path.isprintable() or " " in path:
-        return "wants a path without blanks, percent-encoded where it is not ASCII"
-    if "?" in path or "#" in path:
-        return "wants a path alone; a query is for the option query"
-    segments = path.split("/")
-    if "**" in segments[:-1]:
-        return "has ** before its end; ** stands for all that follows"
-    if any(segment.count("*") > 1 and segment != "**" for segment in segments):
-        return "has two * in one segment; one is any text there"
-    return ""
-
-
-def _held_to_form(path: str) -> None:
-    if flaw := path_flaw(path):
-        raise ValueError(flaw)
 
 
 @values.reads_text()
 def endpoint(written: str) -> str:
     """One endpoint: a method, a blank, a path."""
-    method, blank, path = written.partition(" ")
-    if not blank or _METHOD.fullmatch(method) is None:
-        raise ValueError('is not an endpoint such as "POST /chat/completions"')
-    _held_to_form(path)
+    Endpoint.parse(written)
     return written
 
 
@@ -80,7 +55,8 @@ def _query_name(written: str) -> str:
 def _model_path(written: str) -> str:
     if written.count(MODEL) != 1:
         raise ValueError(f'must hold {MODEL} once, such as "/models/{MODEL}:*"')
-    _held_to_form(written)
+    # The pattern of a path is held to the form of an endpoint's.
+    Endpoint.parse(f"GET {written.replace(MODEL, 'model')}")
     return written
 
 

@@ -59,8 +59,9 @@ def _top_name(written: str) -> str:
 def _number(value: object) -> int | float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise expected("a number", value)
-    if abs(value) > 2**53:
-        raise ValueError("is beyond what every reader of JSON holds exactly (2**53)")
+    # Written so that NaN is none, either.
+    if not abs(value) <= 2**53:
+        raise ValueError("is no number that every reader of JSON holds exactly (up to 2**53)")
     return value
 
 
@@ -68,7 +69,7 @@ def _number(value: object) -> int | float:
 def _scalar(value: object) -> Scalar:
     if not isinstance(value, str | int | float | bool):
         raise expected("text, a number, true or false", value)
-    return value
+    return value if isinstance(value, str | bool) else _number(value)
 
 
 _RULE_KINDS: dict[str, Kind[Any]] = {
@@ -227,6 +228,17 @@ def _body_flaws(rules: BodyRules) -> Iterator[tuple[str, str]]:
         for path in rules.forbid:
             if path.partition(".")[0] not in rules.only:
                 yield ".forbid", f'"{path}" is not in only, so it is refused already; drop it'
+            elif path in rules.only:
+                yield ".forbid", f'"{path}" is in only, too; drop it in one of them'
+    for path in rules.forbid:
+        if path in rules.default:
+            yield ".default", f'"{path}" is in forbid, too; to set it for everybody, use set'
+        if path in rules.rules:
+            yield ".rules", f'"{path}" is in forbid, so that no rule can be met; drop one of them'
+    for path, value in rules.default.items():
+        words = rules.rules[path].breach(value)[0] if path in rules.rules else ""
+        if words:
+            yield f".default.{path}", f"breaks the member's own rule: {words}"
     for path in rules.set:
         for other in (*rules.default, *(each for each in rules.set if each != path)):
             if other == path or other.startswith(f"{path}."):

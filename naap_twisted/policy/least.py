@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from .endpoints import Endpoint, flaws
 from .learned import ANY, BODY, ENDPOINT, MODEL, QUERY, SLASHES, Learned, by_path
@@ -18,12 +18,11 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _WORD = re.compile(r"[a-z]+([_-][a-z]+)*")
 
 
-def least_policy(learned: Learned, options: Container[str]) -> list[str]:
+def least_policy(learned: Learned) -> list[str]:
     """Lines that take the place of ``observe = true`` in a route.
 
-    A rule that would refuse some of what was seen is left out, and a comment says why.
-
-    :param options: what a route can have; what it can't have is a comment.
+    A rule that would refuse some of what was seen is left out, and a comment says why. Keys are
+    dotted, since a table's header would end the route's own lines.
     """
     endpoints = summed_up(learned.endpoints)
     lines = [f"# {ascii(learned.route)[1:-1]}: allows what was seen, and nothing else"]
@@ -36,9 +35,7 @@ def least_policy(learned: Learned, options: Container[str]) -> list[str]:
             lines += _commented([("encoded_slashes = true", _where([slashed]))])
     lines += _query_lines(learned)
     for kind, part, option in (("models", MODEL, "models"), ("members", BODY, "body.only")):
-        listed = _list_lines(learned, kind, part, option)
-        known = option.partition(".")[0] in options
-        lines += listed if known else (f"# {line.removeprefix('# ')}" for line in listed)
+        lines += _list_lines(learned, kind, part, option)
     return lines
 
 

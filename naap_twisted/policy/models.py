@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 from urllib.parse import unquote, unquote_plus
 
-from attrs import frozen
+from attrs import field, frozen
 
 from ..documents.document import Document
 from ..errors import ModelNotAllowed
@@ -35,12 +34,60 @@ class ModelPlaces:
 
     :ivar body: dotted members; of a list each item.
     :ivar query: parameters.
-    :ivar path: patterns of the end of a path, with ``{model}`` once.
+    :ivar path: patterns of the end of a path, or of a URL, with ``{model}`` once.
     """
 
     body: tuple[str, ...] = ("model",)
     query: tuple[str, ...] = ("model",)
     path: tuple[str, ...] = ()
+    _members: Members = field(init=False, repr=False, eq=False)
+    _patterns: tuple[re.Pattern[str], ...] = field(init=False, repr=False, eq=False)
+
+    @_members.default
+    def _listed(self) -> Members:
+        return Members(self.body, through=True)
+
+    @_patterns.default
+    def _compiled(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(map(_pattern, self.path))
+
+    def in_path(self, origin: str, path: str) -> tuple[str, ...]:
+        """The models that the readings of a path name.
+
+        >>> ModelPlaces(path=("/m/{model}:*",)).in_path("", "/m/a:ask")
+        ('a',)
+        """
+        return tuple(dict.fromkeys(self._readings(origin + path))) if self._patterns else ()
+
+    def in_query(self, query: str) -> tuple[str, ...]:
+        """The models that the parameters of a query name."""
+        if not query or not self.query:
+            return ()
+        pairs = (pair.partition("=") for pair in query.split("&"))
+        return tuple(unquote_plus(value) for name, _, value in pairs if name in self.query)
+
+    def in_body(self, document: Document) -> Iterator[tuple[str, object]]:
+        """What a body has where it names models, each with its place; null names none.
+
+        :raises BodyNotAllowed: a place is spelled or filled so that readers differ about it.
+        """
+        for path, values in self._members.found(document).items():
+            for value in values:
+                for model in value if isinstance(value, list) else (value,):
+                    if model is not None:
+                        yield path, model
+
+    def _readings(self, url: str) -> Iterator[str]:
+        for _ in range(_MOST_DECODINGS):
+            for reading in (url, url.partition(";")[0]):
+                for pattern in self._patterns:
+                    match = pattern.fullmatch(reading)
+                    if match is not None:
+                        yield match[1]
+            decoded = unquote(url)
+            if decoded == url:
+                return
+            url = decoded
 
 
 class Models:
@@ -52,24 +99,23 @@ class Models:
 
     def __init__(self, patterns: Sequence[str], places: ModelPlaces) -> None:
         self._patterns = tuple(patterns)
-        self._exact = frozenset(name for name in patterns if not name.endswith("*"))
-        self._stems = tuple(name[:-1] for name in patterns if name.endswith("*"))
-        self._members = Members(places.body, through=True)
+        names = [_without_collection(name) for name in patterns]
+        self._exact = frozenset(name for name in names if not name.endswith("*"))
+        self._stems = tuple(name[:-1] for name in names if name.endswith("*"))
+        self._places = places
         self.naming = frozenset(path for path in places.body if path.count(".") < 2)
         self._query = QueryRules.from_table(dict.fromkeys(places.query, self._patterns))
-        self._parameters = frozenset(places.query)
-        self._paths = [_compiled(path) for path in places.path]
 
-    def in_target(self, path: str, query: str) -> tuple[str, ...]:
+    def in_target(self, origin: str, path: str, query: str) -> tuple[str, ...]:
         """Every model that a URL names.
 
         :raises ModelNotAllowed: one of them is not listed, or can be read in two ways.
         """
-        named = tuple(dict.fromkeys(self._in_path(path))) if self._paths else ()
+        named = self._places.in_path(origin, path)
         for model in named:
             if not self._lists(model):
                 raise self._refusal(model, None)
-        if not query or not self._parameters:
+        if not query or not self._places.query:
             return named
         refusal = self._query.refusal(query)
         if refusal is not None:
@@ -80,11 +126,7 @@ class Models:
                 remedy=refusal.remedy and self._line(_value_of(query, refusal.param)),
                 rule="models",
             )
-        pairs = (pair.partition("=") for pair in query.split("&"))
-        return (
-            *named,
-            *(unquote_plus(value) for name, _, value in pairs if name in self._parameters),
-        )
+        return (*named, *self._places.in_query(query))
 
     def judge_body(self, document: Document, *, named: bool) -> None:
         """Let a body pass whose every model is listed.
@@ -93,16 +135,13 @@ class Models:
         :raises ModelNotAllowed: one is not listed, or nothing names one.
         :raises BodyNotAllowed: a place is spelled or filled so that readers differ about it.
         """
-        for path, values in self._members.found(document).items():
-            for model in _texts(values):
-                if model is None:
-                    continue
-                if not isinstance(model, str) or not self._lists(model):
-                    raise self._refusal(model, path)
-                named = named or (path in self.naming and _is_there(document, path))
+        for path, model in self._places.in_body(document):
+            if not isinstance(model, str) or not self._lists(model):
+                raise self._refusal(model, path)
+            named = named or (path in self.naming and _is_there(document, path))
         if not named:
             first = self._patterns[0]
-            example = f'default = {{ model = "{first}" }}' if first in self._exact else ""
+            example = "" if first.endswith("*") else f"default = {{ model = {json.dumps(first)} }}"
             raise ModelNotAllowed(
                 "The request names no model, and this route opens some only",
                 reason="the body names no model",
@@ -111,21 +150,8 @@ class Models:
                 rule="models",
             )
 
-    def _in_path(self, path: str) -> Iterator[str]:
-        """The models that the readings of a path name."""
-        for _ in range(_MOST_DECODINGS):
-            for reading in (path, path.partition(";")[0]):
-                for pattern in self._paths:
-                    match = pattern.fullmatch(reading)
-                    if match is not None:
-                        yield match[1]
-            decoded = unquote(path)
-            if decoded == path:
-                return
-            path = decoded
-
     def _lists(self, model: str) -> bool:
-        name = model.removeprefix(_COLLECTION)
+        name = _without_collection(model)
         return name in self._exact or name.startswith(self._stems)
 
     def _refusal(self, model: object, path: str | None) -> ModelNotAllowed:
@@ -144,14 +170,14 @@ class Models:
         return f"models = {json.dumps([*self._patterns, model])}"
 
 
-def _compiled(path: str) -> re.Pattern[str]:
+def _without_collection(model: str) -> str:
+    name = model.removeprefix(_COLLECTION)
+    return model if name == "*" else name
+
+
+def _pattern(path: str) -> re.Pattern[str]:
     pieces = (_PATTERNS.get(piece) or re.escape(piece) for piece in _PIECE.split(path))
     return re.compile(f".*{''.join(pieces)}", re.IGNORECASE | re.DOTALL)
-
-
-def _texts(values: Sequence[Any]) -> Iterator[Any]:
-    for value in values:
-        yield from value if isinstance(value, list) else (value,)
 
 
 def _is_there(document: Document, path: str) -> bool:

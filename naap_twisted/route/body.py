@@ -8,11 +8,11 @@ from attrs import frozen
 from twisted.web.iweb import IBodyProducer
 
 from ..documents.json_text import check_json
+from ..documents.reader import readable
 from ..downstream.body import StreamedBody, too_large
 from ..errors import BodyRequired, UnsupportedMediaType
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
-from .observed_body import is_read
 
 _BODY_METHODS = frozenset((b"POST", b"PUT", b"PATCH"))
 _JSON_TYPES = frozenset((b"application/json",))
@@ -98,7 +98,7 @@ class BodyPolicy:
         is_json = not self._any and kind in _JSON_TYPES
         if is_json or self._judged:
             _refuse_coding(request)
-        kept = max(self._resendable, self._noted if is_read(kind) else 0)
+        kept = max(self._resendable, self._noted if readable(kind) else 0)
         is_kept = body.length is not None and body.length <= kept
         if not (is_json or body.complete or is_kept or self._whole):
             return StreamedBody(body, self.limit, self._missing(request.method)), content_type

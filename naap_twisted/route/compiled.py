@@ -29,7 +29,7 @@ from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
 from ..policy.endpoints import Endpoint, Endpoints
-from ..policy.models import ModelPlaces, Models
+from ..policy.models import Models
 from ..policy.output_limit import LimitedEndpoints, OutputLimit
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
@@ -40,7 +40,7 @@ from .calls import call_rewrite
 from .injection import Injection
 from .judgement import BodyJudge
 from .observed_body import MOST_READ
-from .opening import Opening
+from .opening import Opening, model_places
 from .request_headers import RequestRewrite, injected_headers
 from .response_headers import ResponseRewrite
 from .scrub import Guard
@@ -214,13 +214,7 @@ def _opening(options: RouteOptions) -> Opening | None:
 
 
 def _models(options: RouteOptions) -> Models | None:
-    if not options.models:
-        return None
-    provider = options.provider
-    if provider is None:
-        return Models(options.models, ModelPlaces())
-    named = provider.model
-    return Models(options.models, ModelPlaces(named.body, named.query, named.path))
+    return Models(options.models, model_places(options.provider)) if options.models else None
 
 
 def _judge(options: RouteOptions, opening: Opening | None) -> BodyJudge | None:

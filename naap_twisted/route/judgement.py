@@ -13,7 +13,7 @@ from attrs import frozen
 from ..auth.patience import Patience
 from ..documents.document import Document, Member
 from ..documents.reader import read_document, readable
-from ..errors import UnsupportedMediaType
+from ..errors import BodyNotAllowed, UnsupportedMediaType
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
@@ -111,6 +111,10 @@ class BodyJudge:
         if self.rules is not None:
             changes |= self.rules.judge(document)
         models = self.opening.models
+        bounded = models is not None or self.limit is not None
+        if bounded and not isinstance(document.value, dict):
+            # Members of a list's items would be judged by nobody.
+            raise BodyNotAllowed("Request body must be a JSON object", rule="models")
         if models is not None:
             words = () if self.rules is None else (*self.rules.set, *map(".".join, changes))
             named = not models.naming.isdisjoint(words) or self.opening.names_model(target)

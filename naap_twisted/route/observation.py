@@ -13,11 +13,15 @@ from urllib.parse import unquote_plus
 from twisted.logger import Logger
 from twisted.web.iweb import IBodyProducer
 
+from ..documents.document import Document
+from ..documents.reader import readable
+from ..errors import ProxyError
+from ..headers import media_type
 from ..model import Target
-from ..options.provider_opens import ModelNames
 from ..options.route import RouteOptions
 from ..policy.endpoints import Endpoint, Endpoints, likely_endpoint
 from ..policy.learned import (
+    BODY,
     ENDPOINT,
     MODEL,
     MOST,
@@ -27,12 +31,11 @@ from ..policy.learned import (
     Learned,
     Sighting,
 )
-from ..policy.named_models import NamedModels
+from ..policy.models import ModelPlaces, Models
 from ..policy.query_rules import QueryRules
-from .observed_body import read_object
-from .opening import Opening
+from .observed_body import read_observed
+from .opening import Opening, model_places
 
-_USUAL_MODEL = ("model",)
 _FULL = f"{MOST:,} names were noted, and no more are"
 
 
@@ -41,13 +44,13 @@ class Observation:
 
     :param route: the mount's path.
     :param opening: takes targets apart as a policy would be written.
-    :param models: finds the models that a request names.
+    :param places: where a request names its model.
     """
 
-    def __init__(self, route: str, opening: Opening, models: NamedModels) -> None:
+    def __init__(self, route: str, opening: Opening, places: ModelPlaces) -> None:
         self._learned = Learned(route)
         self._opening = opening
-        self._models = models
+        self._places = places
         self._log = Logger(NAMESPACE)
 
     def note(
@@ -89,14 +92,43 @@ class Observation:
         unlisted: dict[str, str] = {}
         endpoint = _endpoint(method, origin, path, unlisted)
         names = _query_names(query, unlisted)
-        found, members = self._models.in_target(origin, path, query), tuple[str, ...]()
+        document, members = None, tuple[str, ...]()
         if body is not None:
-            document = read_object(body, content_type, unlisted)
-            found = (*found, *self._models.in_body(document))
-            members = tuple(document)
-            if not found:
+            document = read_observed(body, content_type, unlisted)
+            members = () if document is None else tuple(document.value)
+        models = (*self._places.in_path(origin, path), *self._places.in_query(query))
+        if body is not None and document is None and (not models or _is_judged(content_type)):
+            unlisted[MODEL] = f"the models of a body are not known: {unlisted[BODY]}"
+        else:
+            models = self._models((origin, path, query), document, unlisted)
+        return Sighting(self._learned.route, endpoint, names, models, members, unlisted)
+
+    def _models(
+        self, target: tuple[str, str, str], document: Document | None, unlisted: dict[str, str]
+    ) -> tuple[str, ...]:
+        """The names that ``models`` would have to list to let the request pass."""
+        origin, path, query = target
+        found: dict[object, None] = dict.fromkeys(self._places.in_path(origin, path))
+        found |= dict.fromkeys(self._places.in_query(query))
+        try:
+            if document is not None:
+                for _, model in self._places.in_body(document):
+                    found[model if isinstance(model, str) else ""] = None
+            models = tuple(str(model) for model in found if model)
+            if models:
+                rules = Models(models, self._places)
+                named = bool(rules.in_target(origin, path, query))
+                if document is not None:
+                    rules.judge_body(document, named=named)
+            elif document is not None:
                 unlisted[MODEL] = "a request names none"
-        return Sighting(self._learned.route, endpoint, names, found, members, unlisted)
+        except ProxyError as error:
+            unlisted[MODEL] = error.reason
+        except ValueError as error:
+            unlisted[MODEL] = f"the name of a model {error}"
+        else:
+            return models
+        return ()
 
 
 def observation_of(options: RouteOptions, route: str) -> Observation | None:
@@ -106,10 +138,12 @@ def observation_of(options: RouteOptions, route: str) -> Observation | None:
     """
     if not options.observe:
         return None
-    places = ModelNames() if options.provider is None else options.provider.model
-    body = places.body or (() if places.query or places.path else _USUAL_MODEL)
-    models = NamedModels(body, places.query, places.path)
-    return Observation(route, Opening(None, None, None, options.target), models)
+    opening = Opening(None, None, None, options.target)
+    return Observation(route, opening, model_places(options.provider))
+
+
+def _is_judged(content_type: bytes | None) -> bool:
+    return readable(media_type(content_type or b""))
 
 
 def _endpoint(method: bytes, origin: str, path: str, unlisted: dict[str, str]) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from attrs import frozen
 
 from ..model import Target
+from ..options.provider import Provider
 from ..policy.endpoints import Endpoints
-from ..policy.models import Models
+from ..policy.models import ModelPlaces, Models
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 
@@ -44,7 +45,7 @@ class Opening:
             if refusal is not None:
                 raise refusal
         if self.models is not None:
-            self.models.in_target(path, query)
+            self.models.in_target(origin, path, query)
 
     def explain(self, method: bytes, target: Target) -> str:
         """Why :meth:`check` lets it pass, for the operator.
@@ -58,8 +59,7 @@ class Opening:
 
     def names_model(self, target: Target) -> bool:
         """Whether the URL names a model, which :meth:`check` has judged."""
-        _, path, query = self.parts(target)
-        return self.models is not None and bool(self.models.in_target(path, query))
+        return self.models is not None and bool(self.models.in_target(*self.parts(target)))
 
     def parts(self, target: Target) -> tuple[str, str, str]:
         """The origin, the path and the query of *target* as the rules are written.
@@ -71,3 +71,11 @@ class Opening:
             return target.origin, path, query
         path, _, query = self.pinned.below(target).partition("?")
         return "", path, query
+
+
+def model_places(provider: Provider | None) -> ModelPlaces:
+    """Where requests name their model: as a provider's file says, or in the usual places."""
+    named = None if provider is None else provider.model
+    if named is None or not (named.body or named.query or named.path):
+        return ModelPlaces()
+    return ModelPlaces(named.body, named.query, named.path)

@@ -8,8 +8,6 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
 
-from ..options.option import options_of
-from ..options.route import RouteOptions
 from ..policy.endpoints import Endpoint
 from ..policy.learned import NAMESPACE, Learned, Sighting
 from ..policy.least import least_policy
@@ -48,8 +46,7 @@ def run(options: Namespace) -> int:
         where = f"; there is {', '.join(map(ascii, found))}" if found else ""
         _tell(f"nothing was seen on {options.route or 'a route with observe = true'}{where}")
         return NOTHING
-    known = options_of(RouteOptions)
-    print("\n\n".join("\n".join(least_policy(found[route], known)) for route in wanted))
+    print("\n\n".join("\n".join(least_policy(found[route])) for route in wanted))
     return LEARNED
 
 

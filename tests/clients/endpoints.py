@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from naap_twisted.options.provider import Provider
+from naap_twisted.policy.endpoints import Endpoint, Endpoints
 
 #: A part of a path that a call fills in, as the sources of an SDK or a pattern write it.
 _FILLED = re.compile(r"\{.*\}|.*\*.*")
@@ -16,25 +17,9 @@ _CALL = r'"(GET|POST|PUT|PATCH|DELETE)"'
 
 def covered(provider: Provider, method: str, path: str) -> bool:
     """Whether a group of *provider* has the endpoint of a call."""
-    method = "GET" if method == "HEAD" else method
     texts = (text for group in provider.endpoints.values() for text in group)
-    return any(matches(text, method, path or "/") for text in texts)
-
-
-def matches(text: str, method: str, path: str) -> bool:
-    """Whether the pattern *text* has an endpoint, which may be another pattern's text."""
-    wanted, _, pattern = text.partition(" ")
-    if wanted == "HEAD":
-        wanted = "GET"
-    parts = (
-        ".+" if part == "**" else "[^/]+" if part == "*" else _prefix(part)
-        for part in pattern.split("/")
-    )
-    return wanted == method and re.fullmatch("/".join(parts), path) is not None
-
-
-def _prefix(part: str) -> str:
-    return "[^/]*".join(re.escape(literal) for literal in part.split("*"))
+    opened = Endpoints([Endpoint.parse(text) for text in texts])
+    return opened.match(method.encode("ascii"), "", path) is not None
 
 
 def shape(text: str) -> str:

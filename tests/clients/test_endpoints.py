@@ -7,9 +7,10 @@ from importlib.util import find_spec
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.options.provider import parse_provider, provider_names, provider_text
+from naap_twisted.policy.endpoint_pattern import Endpoint, flaws
 
 from ..browser.support import lacks
-from .endpoints import SDKS, calls_of, covered, matches, shape
+from .endpoints import SDKS, calls_of, covered, shape
 
 #: In the vendor's reference, and not among its SDK's calls.
 _BEYOND = {
@@ -38,13 +39,11 @@ class EndpointTests(SynchronousTestCase):
             known = parse_provider(name, provider_text(name))
             # What it is for: all of a deployment in one line.
             groups = [group for group in known.endpoints if group != "deployments"]
-            texts = [text for group in groups for text in known.endpoints[group]]
-            for index, text in enumerate(texts):
-                for other in texts[:index] + texts[index + 1 :]:
-                    self.assertFalse(matches(text, *other.split(" ")), f"{name}: {text}, {other}")
+            listed = [Endpoint.parse(text) for group in groups for text in known.endpoints[group]]
+            self.assertEqual(flaws(listed), [], name)
 
     def test_covered(self) -> None:
-        """The stage's own reader of patterns."""
+        """What is in no group is told from what is in one."""
         gemini = parse_provider("gemini", provider_text("gemini"))
         self.assertTrue(covered(gemini, "POST", "/v1beta/models/gemini-x:generateContent"))
         self.assertFalse(covered(gemini, "POST", "/v1beta/models/gemini-x:tune"))

@@ -110,6 +110,8 @@ class CostTests(SynchronousTestCase):
             b'["' + b"\\\\" * 500_000 + b'"]',
             b"[" * 1_000_000,
             b'{"a":1,' * 150_000,
+            b"{%b}"
+            % b",".join(b'"%d":1' % (number // 2 + number % 2) for number in range(100_000)),
         ):
             for reader in (strict_value, check_json):
                 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -36,6 +37,12 @@ OTHERS = (
     ("POST", "/charges?expand=balance&capture=1", FORM, b"amount=50"),
     ("GET", "/products", None, None),
     ("GET", "/products/a/b/price", None, None),
+)
+#: What other bodies to a learned endpoint are answered with.
+BODIES = (
+    (403, b'{"model": "o3-pro", "messages": []}'),
+    (403, b'{"messages": []}'),
+    (422, b'{"model": "gpt-5", "messages": [], "tools": []}'),
 )
 METHODS = ["GET", "POST", "DELETE"]
 
@@ -90,12 +97,33 @@ class LearnTests(IntegrationTestCase):
                 self.assertEqual(status, 403, f"{row}\n{policy}")
             self.assertEqual(len(self.upstream.requests), asked)
 
-    def check(self, policy, target):
+    async def test_bodies(self):
+        """Another model and another member are refused, as is a body that names no model."""
+        self.start(*[OK] * 99)
+        target = f"{self.upstream.origin}/v1"
+        kinds = {"target": target, "methods": ["POST"]}
+        self.mount("/open", observe=True, **kinds)
+        chats = [row for row in TRAFFIC if row[2] == JSON]
+        policy = await self.learned(textFileLogObserver, "/api/v1/open", chats)
+        self.check(policy, target, ["POST"])
+        options = tomllib.loads(policy)
+        self.assertEqual(options["models"], ["gpt-5", "gpt-5-mini"])
+        self.assertEqual(options["body"], {"only": ["messages", "model", "n", "stream"]})
+        self.mount("/least", **options, **kinds)
+        for row in chats:
+            self.assertEqual(await self.status("/api/v1/least", *row), 200, policy)
+        asked = len(self.upstream.requests)
+        for code, body in BODIES:
+            row = ("POST", "/chat/completions", JSON, body)
+            self.assertEqual(await self.status("/api/v1/least", *row), code, body)
+        self.assertEqual(len(self.upstream.requests), asked)
+
+    def check(self, policy, target, methods=METHODS):
         """``naap-proxy check`` takes *policy* in a config."""
         config = Path(self.mktemp())
         config.write_text(
             '[auth]\nmode = "none"\n[upstream]\nallow_networks = ["127.0.0.1/32"]\n'
-            f'[[proxy]]\npath = "/a"\ntarget = "{target}"\nmethods = ["GET", "POST", "DELETE"]\n'
+            f'[[proxy]]\npath = "/a"\ntarget = "{target}"\nmethods = {json.dumps(methods)}\n'
             f'{policy}content_type = ["{JSON}", "{FORM}"]\n'
         )
         self.assertEqual(cli.main(["check", str(config)]), 0, self.err.getvalue())

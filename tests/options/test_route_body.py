@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -53,6 +54,15 @@ class BodyTests(SynchronousTestCase):
             ({"only": ["a"], "forbid": ["b.c"]}, 'body.forbid: "b.c" is not in only'),
             ({"only": ["a"], "default": {"b": 1}}, 'body.only: lacks "b"'),
             ({"set": {"a": 1}, "default": {"a.b": 1}}, 'body.set: sets "a", and with it "a.b"'),
+            ({"only": ["a"], "forbid": ["a"]}, 'body.forbid: "a" is in only, too'),
+            ({"forbid": ["a"], "default": {"a": 1}}, 'body.default: "a" is in forbid, too'),
+            ({"forbid": ["a"], "rules": {"a": {"max": 1}}}, 'body.rules: "a" is in forbid'),
+            (
+                {"default": {"n": 5}, "rules": {"n": {"max": 1}}},
+                "body.default.n: breaks the member's own rule: at most 1",
+            ),
+            ({"rules": {"n": {"max": math.nan}}}, "body.rules.n.max: is no number that every"),
+            ({"rules": {"n": {"in": [math.inf]}}}, "body.rules.n.in[0]: is no number that every"),
             ({"batches": True}, "body.batches: has no meaning without rules"),
             ({}, "body: is empty"),
         ):

@@ -292,8 +292,13 @@ def _rules_of_bodies() -> Iterator[Row]:
     )
     word = {"set": {"user": "${user:id}"}}
     yield Row("proxy.body", word, False, (("auth.mode", "none"),))
+    yield Row("proxy.body", word, False, (("proxy.authorize", "anyone"),))
     yield from _rows("proxy.judge", False, ("", "judge", "a.b", "a:b:c", 3, [], {}))
-    for key, value in (("models", ["m"]), ("body", {"forbid": ["a"]})):
+    refusing = ("models", ["m"]), ("body", {"forbid": ["a"]}), ("judge", "math:floor")
+    bounded = (*vendor, ("proxy.max_output_tokens", 5))
+    yield Row("proxy.observe", True, False, bounded)
+    yield Row("proxy.observe", False, True, bounded)
+    for key, value in refusing:
         yield Row("proxy.observe", True, False, ((f"proxy.{key}", value),))
     for key, value in (("body", {"forbid": ["a"]}), ("judge", "math:floor")):
         yield Row(f"proxy.{key}", value, False, (("proxy.content_type", "application/sdp"),))

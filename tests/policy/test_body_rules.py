@@ -233,7 +233,7 @@ class PropertyTests(SynchronousTestCase):
     @given(st.dictionaries(st.sampled_from(["a", "b", "A", "c_d", "cD"]), JSON_VALUES))
     def test_members(self, body: dict[str, Any]) -> None:
         """What passes has no member beyond ``only`` and none of ``forbid``."""
-        judged = rules(only=["a", "b", "c_d"], forbid=["b"])
+        judged = BodyRules(only=("a", "b", "c_d"), forbid=("b",))
         try:
             judged.judge(from_json(body))
         except BodyNotAllowed:

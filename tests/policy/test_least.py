@@ -12,7 +12,6 @@ from naap_twisted.policy.learned import BODY, ENDPOINT, MODEL, QUERY, SLASHES, L
 from naap_twisted.policy.least import least_policy, summed_up
 
 CHAT = "POST /chat/completions"
-ALL = ("models", "body")
 NAMES = some.lists(some.text(), max_size=4).map(tuple)
 
 
@@ -20,7 +19,7 @@ def policy(*seen: Sighting) -> str:
     learned = Learned("/openai")
     for each in seen:
         learned.add(each.noted())
-    return "\n".join(least_policy(learned, ALL))
+    return "\n".join(least_policy(learned))
 
 
 class PolicyTests(SynchronousTestCase):
@@ -55,14 +54,6 @@ body.only = [
     "model",      # POST /chat/completions, POST /embeddings
 ]""",
         )
-
-    def test_other_versions(self) -> None:
-        """What a route has no option for is a comment, so that a config takes the lines."""
-        learned = Learned("/openai")
-        learned.add(Sighting("/openai", CHAT, models=("gpt-5",), members=("model",)))
-        lines = least_policy(learned, ())
-        self.assertEqual(set(tomllib.loads("\n".join(lines))), {"endpoints", "query"})
-        self.assertIn('#     "gpt-5",   # POST /chat/completions', lines)
 
     def test_left_out(self) -> None:
         """A rule is left out where names don't say what was used, and a comment says why."""
@@ -111,7 +102,7 @@ body.only = [
         learned = Learned(route)
         for unlisted in ({}, {MODEL: why}):
             learned.add(Sighting(route, CHAT, query, models, members, unlisted).noted())
-        found = tomllib.loads("\n".join(least_policy(learned, ALL)))
+        found = tomllib.loads("\n".join(least_policy(learned)))
         self.assertLessEqual(set(found), {"endpoints", "query", "models", "body"})
 
 

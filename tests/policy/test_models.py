@@ -86,22 +86,22 @@ class BodyTests(SynchronousTestCase):
 class TargetTests(SynchronousTestCase):
     def test_query(self) -> None:
         """One spelling, once, listed."""
-        self.assertEqual(USUAL.in_target("/x", "model=gpt-4o-mini&a=b"), ("gpt-4o-mini",))
-        self.assertEqual(USUAL.in_target("/x", "a=b"), ())
+        self.assertEqual(USUAL.in_target("", "/x", "model=gpt-4o-mini&a=b"), ("gpt-4o-mini",))
+        self.assertEqual(USUAL.in_target("", "/x", "a=b"), ())
         for query in (
             *("model=gpt-4o", "Model=gpt-4o-mini", "model[]=gpt-4o-mini", "%6dodel=gpt-4o"),
             *("model=gpt-4o-mini&model=gpt-4o", "model=gpt-4o-mini;model=x", "model="),
             *("model=gpt-4o-mini%2500", "mod%65l=gpt-4o", "model=gpt-5-mini%00"),
         ):
-            self.assertRaises(ModelNotAllowed, USUAL.in_target, "/x", query)
+            self.assertRaises(ModelNotAllowed, USUAL.in_target, "", "/x", query)
 
     def test_path(self) -> None:
         """The segment, or the part of it, that names the model, however it is encoded."""
         flash = "/v1beta/models/gemini-2.5-flash:generateContent"
-        self.assertEqual(GEMINI.in_target(flash, ""), ("gemini-2.5-flash",))
+        self.assertEqual(GEMINI.in_target("", flash, ""), ("gemini-2.5-flash",))
         encoded = "/v1beta/models/gemini-2.5-flash%3AgenerateContent"
-        self.assertEqual(GEMINI.in_target(encoded, ""), ("gemini-2.5-flash",))
-        self.assertEqual(GEMINI.in_target("/v1beta/models", ""), ())
+        self.assertEqual(GEMINI.in_target("", encoded, ""), ("gemini-2.5-flash",))
+        self.assertEqual(GEMINI.in_target("", "/v1beta/models", ""), ())
         for path in (
             "/v1beta/models/gemini-2.5-pro:generateContent",
             "/v1beta/models/gemini-2.5-pro%3AgenerateContent",
@@ -109,9 +109,9 @@ class TargetTests(SynchronousTestCase):
             "/V1beta/Models/gemini-2.5-pro:generateContent",
             "/v1beta/models/gemini-2.5-flash:x:generateContent",
         ):
-            self.assertRaises(ModelNotAllowed, GEMINI.in_target, path, "")
-        self.assertEqual(AZURE.in_target("/openai/deployments/gpt-4o/chat", ""), ("gpt-4o",))
-        self.assertRaises(ModelNotAllowed, AZURE.in_target, "/openai/deployments/o3/chat", "")
+            self.assertRaises(ModelNotAllowed, GEMINI.in_target, "", path, "")
+        self.assertEqual(AZURE.in_target("", "/openai/deployments/gpt-4o/chat", ""), ("gpt-4o",))
+        self.assertRaises(ModelNotAllowed, AZURE.in_target, "", "/openai/deployments/o3/chat", "")
 
     def test_body_beside_a_path(self) -> None:
         """The path names the model; what the body says is held to the list, too."""
@@ -159,3 +159,37 @@ class PropertyTests(SynchronousTestCase):
         self.assertTrue(names)
         for name in names:
             self.assertTrue(name == "gpt-4o-mini" or name.startswith("gpt-5-mini"), names)
+
+
+class PlacesTests(SynchronousTestCase):
+    """Where names are looked for, whether they are listed or not."""
+
+    def test_body(self) -> None:
+        """Members at any depth, each item of a list; null names none."""
+        places = ModelPlaces(("model", "tools.model", "models"))
+        body = {"model": "x", "models": ["y", None], "tools": [{"model": "z"}, {}]}
+        found = [*places.in_body(from_json(body))]
+        self.assertEqual(found, [("model", "x"), ("models", "y"), ("tools.model", "z")])
+
+    def test_query(self) -> None:
+        """Parameters, decoded."""
+        places = ModelPlaces()
+        self.assertEqual(places.in_query("a=b&model=nova%2D2"), ("nova-2",))
+        self.assertEqual(places.in_query("Model=x&m=model"), ())
+
+    def test_path(self) -> None:
+        """Below a base, or of a whole URL."""
+        base = "https://generativelanguage.googleapis.com"
+        for pattern, origin, path, found in (
+            ("/models/{model}:*", "", "/v1beta/models/gemini-2:generateContent", ("gemini-2",)),
+            ("/models/{model}:*", "", "/v1beta/models/gemini-2", ()),
+            (f"{base}/v1/{{model}}", base, "/v1/gemini", ("gemini",)),
+            (f"{base}/v1/{{model}}", "https://other.example", "/v1/gemini", ()),
+        ):
+            self.assertEqual(ModelPlaces(path=(pattern,)).in_path(origin, path), found)
+
+    def test_collection(self) -> None:
+        """A name is one model with and without ``models/``, in a config as in a body."""
+        models = Models(("models/gemini-2.5-flash",), ModelPlaces())
+        for name in ("gemini-2.5-flash", "models/gemini-2.5-flash"):
+            models.judge_body(from_json({"model": name}), named=False)

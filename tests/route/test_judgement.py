@@ -105,6 +105,8 @@ class JudgementTests(SynchronousTestCase):
         self.refused(ModelNotAllowed, judge, b"{}")
         self.refused(ModelNotAllowed, judge, b'{"model":"m2"}', below=b"/x?model=m")
         self.assertEqual(self.judged(judge, None, None), (None, None))
+        for body in (b'[{"model":"x"}]', b'"x"'):
+            self.refused(BodyNotAllowed, judge, body, below=b"/x?model=m")
 
     def test_default_model(self) -> None:
         """A default names the model that the page left out."""

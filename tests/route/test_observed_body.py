@@ -7,7 +7,7 @@ from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.policy.learned import BODY
-from naap_twisted.route.observed_body import is_read, read_object
+from naap_twisted.route.observed_body import read_observed
 
 FORM = b"application/x-www-form-urlencoded"
 JSON = b"application/json; charset=utf-8"
@@ -15,7 +15,8 @@ JSON = b"application/json; charset=utf-8"
 
 def members(body: bytes, kind: bytes) -> list[str]:
     unlisted: dict[str, str] = {}
-    found = list(read_object(body, kind, unlisted))
+    document = read_observed(body, kind, unlisted)
+    found = [] if document is None else list(document.value)
     assert not (found and unlisted)
     return found or list(unlisted)
 
@@ -24,7 +25,7 @@ class ReadTests(SynchronousTestCase):
     def test_json(self) -> None:
         """The members of an object; nothing of a text that upstreams may read in another way."""
         self.assertEqual(
-            members(b'{"model": "x", "n": 1e999, "a": {"b": 1}}', JSON), ["model", "n", "a"]
+            members(b'{"model": "x", "n": 1, "a": {"b": 1}}', JSON), ["model", "n", "a"]
         )
         self.assertEqual(members(b'{"a": 1}', b"application/vnd.api+json"), ["a"])
         for body in (
@@ -35,16 +36,17 @@ class ReadTests(SynchronousTestCase):
             b'{"a":1,"\\u0061":2}',
             b'{"a":"\xff"}',
             b"[" * 99_999,
+            b'{"n": 1e999}',
         ):
             self.assertEqual(members(body, JSON), [BODY], body[:9])
 
     def test_form(self) -> None:
-        """The first name of a bracketed or dotted one."""
+        """The first name of a bracketed one."""
         self.assertEqual(
-            members(b"amount=5&metadata%5Border%5D=7&metadata[x]=&a.b=1&c[]=1", FORM),
-            ["amount", "metadata", "a", "c"],
+            members(b"amount=5&metadata%5Border%5D=7&metadata[x]=&c[]=1", FORM),
+            ["amount", "metadata", "c"],
         )
-        for body in (b"&".join([b"a=1"] * 1_001), "ä=1".encode(), b"sk-live-1Ab9", b"a=1&b"):
+        for body in (b"&".join([b"a=1"] * 1_001), b"sk-live-1Ab9", b"a=1&b", b"a.b=1"):
             self.assertEqual(members(body, FORM), [BODY], body[:9])
 
     def test_others(self) -> None:
@@ -58,9 +60,8 @@ class ReadTests(SynchronousTestCase):
         ):
             self.assertEqual(members(b'{"a": 1}', kind), [BODY], kind)
         unlisted: dict[str, str] = {}
-        self.assertEqual(read_object(object(), JSON, unlisted), {})  # type: ignore[arg-type]
+        self.assertIsNone(read_observed(object(), JSON, unlisted))  # type: ignore[arg-type]
         self.assertIn("was not read", unlisted[BODY])
-        self.assertTrue(is_read(b"application/json"))
 
     @given(some.binary(), some.sampled_from((JSON, FORM)))
     def test_anything(self, body: bytes, kind: bytes) -> None:

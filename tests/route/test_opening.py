@@ -3,10 +3,12 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import EndpointNotAllowed
+from naap_twisted.options.provider import parse_provider
 from naap_twisted.policy.endpoints import Endpoint, Endpoints
+from naap_twisted.policy.models import ModelPlaces
 from naap_twisted.policy.query_rules import QueryRules
 from naap_twisted.policy.target import PinnedBase, parse_target
-from naap_twisted.route.opening import Opening
+from naap_twisted.route.opening import Opening, model_places
 
 BASE = PinnedBase("https://api.example.com/v1")
 
@@ -51,3 +53,11 @@ class OpeningTests(SynchronousTestCase):
     def test_words(self) -> None:
         """The operator reads which entry lets a request pass."""
         self.assertEqual(opening("GET /a*").explain(b"GET", BASE.join(b"/ab")), 'matches "GET /a*"')
+
+    def test_model_places(self) -> None:
+        """A provider's own, or the usual ones where its file names none."""
+        text = '[route]\ntarget = "https://api.example.com"\n'
+        self.assertEqual(model_places(None), ModelPlaces())
+        self.assertEqual(model_places(parse_provider("plain", text)), ModelPlaces())
+        named = parse_provider("named", f'{text}[model]\npath = ["/m/{{model}}"]\n')
+        self.assertEqual(model_places(named), ModelPlaces((), (), ("/m/{model}",)))

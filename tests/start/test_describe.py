@@ -16,11 +16,16 @@ class DescribeTests(SynchronousTestCase):
             'models = ["a", "b*"]',
             "max_output_tokens = 5",
             'body = { forbid = ["tools"], set = { n = 1 } }',
+            'judge = "math:floor"',
         )
         text = "\n".join(describe(config_of(proxy=proxy(*lines))))
         self.assertIn("  models             a, b*\n", text)
         self.assertIn("  most output        5 tokens; more is refused\n", text)
         self.assertIn("  bodies             never tools\n                     sets n = 1\n", text)
+        self.assertIn("  judged by          math:floor\n", text)
+        lowered = 'max_output_tokens = { tokens = 5, over = "clamp" }'
+        text = "\n".join(describe(config_of(proxy=proxy(*lines[:2], lowered))))
+        self.assertIn("5 tokens; more is lowered\n", text)
 
     def test_opens(self) -> None:
         """What a route opens, in plain words where nobody bounds it."""
