@@ -254,12 +254,13 @@ class BodyRules:
         """
         return {member_of(path): _filled(value, user) for path, value in self.set.items()}
 
-    def judge_query(self, query: str, *, merged: bool) -> None:
+    def judge_query(self, query: str, listed: Callable[[str], bool], *, merged: bool) -> None:
         """Let the query of a request pass that may have a body.
 
         Rails, PHP's ``$_REQUEST`` and others take parameters of a query for members of the body.
 
-        :param merged: the upstream is of that kind: ``only`` is about parameters, too.
+        :param listed: whether the option ``query`` lists a parameter of a name.
+        :param merged: the upstream is of that kind: ``only`` is about all others, too.
         :raises BodyNotAllowed: a parameter is what a rule is about.
         """
         if not query:
@@ -274,10 +275,11 @@ class BodyRules:
             )
         if self.only is None or not merged:
             return
-        listed = {folded_parameter(name) for name in self.only}
+        members = {folded_parameter(name) for name in self.only}
         for pair in re.split("[&;]", query):
-            name = unquote_plus(pair.partition("=")[0]).partition("[")[0]
-            if name and folded_parameter(name) not in listed:
+            whole = unquote_plus(pair.partition("=")[0])
+            name = whole.partition("[")[0]
+            if name and not listed(whole) and folded_parameter(name) not in members:
                 raise self._not_open(name, "only", [*self.only, name])
 
     def _not_open(self, name: str, key: str, wanted: list[str]) -> BodyNotAllowed:

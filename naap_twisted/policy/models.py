@@ -176,7 +176,19 @@ def _without_collection(model: str) -> str:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    pieces = (_PATTERNS.get(piece) or re.escape(piece) for piece in _PIECE.split(path))
+    """What matches the end of a path, with a group for the model.
+
+    A star behind the model's separator holds no other one: the last separator counts, as it does at
+    Google, and a path of separators alone takes no quadratic time.
+    """
+    before, _, behind = path.partition(MODEL)
+    separator, star, rest = behind.partition("*")
+    pieces = [_PATTERNS.get(piece) or re.escape(piece) for piece in _PIECE.split(before)]
+    pieces.append(_PATTERNS[MODEL])
+    if star and separator and "/" not in separator:
+        pieces += (re.escape(separator), f"[^/{re.escape(separator[-1])}]*")
+        behind = rest
+    pieces += [_PATTERNS.get(piece) or re.escape(piece) for piece in _PIECE.split(behind)]
     return re.compile(f".*{''.join(pieces)}", re.IGNORECASE | re.DOTALL)
 
 

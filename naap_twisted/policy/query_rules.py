@@ -93,6 +93,10 @@ class QueryRules:
         words = [f"{name} = {', '.join(rule.texts)}" for name, rule in named.items()]
         return "; ".join([*words, "no other" if self.closed else "any other"])
 
+    def lists(self, name: str) -> bool:
+        """Whether the values of a parameter are listed."""
+        return folded(name) in self._listed
+
     def refusal(self, query: str) -> EndpointNotAllowed | None:
         """Why a request with this query is refused, or ``None`` where it may pass.
 

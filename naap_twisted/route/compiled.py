@@ -224,7 +224,7 @@ def _judge(options: RouteOptions, opening: Opening | None) -> BodyJudge | None:
         judge = _imported("judge", judge)
     if rules is None and limit is None and judge is None and not options.models:
         return None
-    merged = options.query is None and not _FORMS.isdisjoint(options.content_type)
+    merged = not _FORMS.isdisjoint(options.content_type)
     opening = opening or Opening(None, None, None, options.target)
     return BodyJudge(opening, rules, limit, judge, merged)
 

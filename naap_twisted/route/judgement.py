@@ -89,7 +89,9 @@ class BodyJudge:
     def _read(self, method: bytes, target: Target, sent: Body) -> Document | None:
         """The body as the rules judge it; ``None`` where there is nothing for them to judge."""
         if self.rules is not None and method not in _READING:
-            self.rules.judge_query(self.opening.parts(target)[2], merged=self.merged)
+            rules, query = self.opening.query, self.opening.parts(target)[2]
+            listed = _nothing_listed if rules is None else rules.lists
+            self.rules.judge_query(query, listed, merged=self.merged)
         body, content_type = sent
         if body is None:
             return None
@@ -122,6 +124,10 @@ class BodyJudge:
         if self.limit is not None:
             changes |= self.limit.judge(document, method, self.opening.parts(target)[1])
         return changes
+
+
+def _nothing_listed(name: str) -> bool:
+    return False
 
 
 def _with(document: Document, changes: Changes) -> Document:

@@ -64,11 +64,15 @@ class Observation:
 
         :param targets: what was asked, and then where a redirect led.
         """
-        for target in targets:
-            pinned = self._opening.pinned
-            # What a pinned route may be redirected to is no part of the API that it opens.
-            if pinned is None or target.origin == pinned.base.origin:
-                self._tell(self._sighting(method, target, body, content_type).noted())
+        try:
+            for target in targets:
+                pinned = self._opening.pinned
+                # What a pinned route may be redirected to is no part of the API that it opens.
+                if pinned is None or target.origin == pinned.base.origin:
+                    self._tell(self._sighting(method, target, body, content_type).noted())
+        except Exception:
+            # The answer is there already, and a note is not worth it.
+            self._log.failure("{route} could not note a request", route=self._learned.route)
 
     def _tell(self, sighting: Sighting) -> None:
         learned = self._learned

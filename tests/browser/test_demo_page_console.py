@@ -77,9 +77,10 @@ class SendTests(ConsoleCase):
             page.fill("#body", "{")
             send(page, "400 INVALID_JSON")
             self.assertNotIn("log", page.inner_text("#verdict"))
-            self.assertIn("Not judged here", outcome_part(page, "Decision: allowed"))
+            self.assertIn("body", outcome_part(page, "Decision: refused"))
             page.fill("#body", json.dumps({"model": "demo-500", "messages": []}))
             send(page, "500 UPSTREAM_ERROR")
+            self.assertIn("Not judged here", outcome_part(page, "Decision: allowed"))
             self.assertRegex(page.inner_text("#verdict"), "request [0-9a-f]{32}; more in the serv")
 
         await self.browse(scenario)

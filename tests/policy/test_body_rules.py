@@ -23,6 +23,11 @@ def rules(**table: Any) -> BodyRules:
     return read
 
 
+def nothing_listed(name: str) -> bool:
+    """No parameter is listed by ``query``."""
+    return False
+
+
 # a rule -> values that pass, and values that do not
 VALUES: list[tuple[dict[str, Any], list[Any], list[Any]]] = [
     ({"in": ["eur", "usd"]}, ["eur", "usd"], ["EUR", "", None, 1, ["eur"], {"eur": 1}]),
@@ -165,12 +170,17 @@ class MemberTests(SynchronousTestCase):
         """Where upstreams read a query's parameters beside the body's, none is a judged member."""
         judged = rules(only=["amount", "note"], rules={"amount": {"max": 5}})
         for query in ("amount=9", "x=1&%61mount=9", "Amount=9", "amount[]=9", "amount%00=9"):
-            error = self.assertRaises(BodyNotAllowed, judged.judge_query, query, merged=False)
+            error = self.assertRaises(
+                BodyNotAllowed, judged.judge_query, query, nothing_listed, merged=False
+            )
             self.assertEqual(error.param, "amount")
-        judged.judge_query("expand=1", merged=False)
-        judged.judge_query("note=1", merged=True)
+        judged.judge_query("expand=1", nothing_listed, merged=False)
+        judged.judge_query("note=1", nothing_listed, merged=True)
+        judged.judge_query("expand[]=1", lambda name: name == "expand[]", merged=True)
         for query in ("expand=1", "note=1&expand[]=2", "note=1;expand=2"):
-            self.assertRaises(BodyNotAllowed, judged.judge_query, query, merged=True)
+            self.assertRaises(
+                BodyNotAllowed, judged.judge_query, query, nothing_listed, merged=True
+            )
 
     def test_words(self) -> None:
         """The rules as check prints them."""

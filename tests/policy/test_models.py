@@ -113,6 +113,14 @@ class TargetTests(SynchronousTestCase):
         self.assertEqual(AZURE.in_target("", "/openai/deployments/gpt-4o/chat", ""), ("gpt-4o",))
         self.assertRaises(ModelNotAllowed, AZURE.in_target, "", "/openai/deployments/o3/chat", "")
 
+    def test_separators(self) -> None:
+        """The last separator counts, and a path of nothing else is read in linear time."""
+        path = f"/v1/models/{':' * 4000}"
+        self.assertRaises(ModelNotAllowed, GEMINI.in_target, "", path, "")
+        for tail in ("/x", ":/x"):
+            self.assertEqual(GEMINI.in_target("", f"{path}{tail}", ""), ())
+        self.assertRaises(ModelNotAllowed, GEMINI.in_target, "", "/v1/models/a:b:c", "")
+
     def test_body_beside_a_path(self) -> None:
         """The path names the model; what the body says is held to the list, too."""
         AZURE.judge_body(from_json({}), named=True)

@@ -209,6 +209,14 @@ class VerdictTests(SynchronousTestCase):
             self.assertIsNotNone(rules.refusal(query), query)
 
 
+class ListTests(SynchronousTestCase):
+    def test_lists(self) -> None:
+        """Whatever some reader takes for a listed name is listed."""
+        rules = QueryRules.from_table({"expand[]": ["*"], "api-version": ["1"]})
+        for name, listed in (("expand[]", True), ("Api_Version", True), ("model", False)):
+            self.assertEqual(rules.lists(name), listed)
+
+
 class RefusalTests(SynchronousTestCase):
     def test_words(self) -> None:
         """The refusal names the parameter; the remedy is a line, without an unusual value."""

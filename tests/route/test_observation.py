@@ -183,3 +183,10 @@ class ObservationTests(SynchronousTestCase):
         end = {"method": "DELETE", "target": None, "below": below, "headers": [], "body": None}
         self.assertEqual(self.seen(spine, end), [])
         self.assertEqual(spine.sent.uri, "/sessions/1")
+
+    def test_a_note_that_fails(self):
+        """An exchange that was served stays one, and the log has the failure."""
+        self.patch(observation.Observation, "_sighting", lambda *_: 1 / 0)
+        spine = self.observing(target=BASE)
+        self.assertEqual(spine.ask(target=None, below="/a", body=b"{}").code, 200)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)

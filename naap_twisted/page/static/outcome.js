@@ -50,13 +50,13 @@ function fates(headers, { problems }) {
   ];
 }
 
-// What the proxy decides about the target, step by step.
+// What the proxy decides about the target and the body, step by step.
 export function decision({ allowed, steps, headers, hint, preflight: asked }) {
   const parts = [make("ol", { class: "steps" }, ...steps.map(step))];
   if (!allowed && hint) parts.push(hintBlock(hint));
   if (allowed) {
     parts.push(make("p", { class: "hint" },
-      "Not judged here: who calls, the rate limit, the body. What the proxy finds there is in its answer."));
+      "Not judged here: who calls, and the limits. What the proxy finds there is in its answer."));
   }
   if (headers.length) parts.push(...fates(headers, asked));
   return section(allowed ? "Decision: allowed" : "Decision: refused", !allowed, ...parts);
