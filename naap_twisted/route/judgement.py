@@ -119,8 +119,12 @@ class BodyJudge:
             raise BodyNotAllowed("Request body must be a JSON object", rule="models")
         if models is not None:
             words = () if self.rules is None else (*self.rules.set, *map(".".join, changes))
-            named = not models.naming.isdisjoint(words) or self.opening.names_model(target)
-            models.judge_body(document, named=named)
+            models.judge_body(
+                document,
+                named=lambda: (
+                    not models.naming.isdisjoint(words) or self.opening.names_model(target)
+                ),
+            )
         if self.limit is not None:
             changes |= self.limit.judge(document, method, self.opening.parts(target)[1])
         return changes
