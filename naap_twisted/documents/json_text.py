@@ -16,7 +16,7 @@ from decimal import Decimal
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
-from attrs import frozen
+from attrs import define
 
 from ..errors import BodyNotAllowed, InvalidJson, UnsupportedMediaType
 from .document import Member
@@ -63,7 +63,7 @@ def strict_value(data: bytes) -> Any:
     return value
 
 
-@frozen
+@define
 class JsonDocument:
     """A JSON text."""
 

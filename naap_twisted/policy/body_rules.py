@@ -217,6 +217,8 @@ class BodyRules:
                 self._judge(document, item)
             return {}
         found = self._judge(document, value)
+        if not self.default:
+            return {}
         return {
             member_of(path): default
             for path, default in self.default.items()

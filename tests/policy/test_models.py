@@ -150,7 +150,7 @@ def every_name(value: Any, under: str = "") -> list[Any]:
     """Whatever stands under a name that may be a model's, at the places of :data:`OPENAI`."""
     found: list[Any] = []
     for key, each in value.items() if isinstance(value, dict) else ():
-        if key.lower() in ("model", "models") and under in ("", "tools", "session"):
+        if key.lower() == "model" or (key.lower() == "models" and not under):
             found += each if isinstance(each, list) else [each]
         elif key in ("tools", "session") and not under:
             for item in each if isinstance(each, list) else [each]:
