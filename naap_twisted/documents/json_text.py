@@ -16,7 +16,7 @@ from decimal import Decimal
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
-from attrs import frozen
+from attrs import define
 
 from ..errors import BodyNotAllowed, InvalidJson, UnsupportedMediaType
 from .document import Member
@@ -63,7 +63,7 @@ def strict_value(data: bytes) -> Any:
     return value
 
 
-@frozen
+@define
 class JsonDocument:
     """A JSON text."""
 
@@ -166,7 +166,13 @@ def _parse(data: bytes, decoder: json.JSONDecoder) -> Any:
     if pausing:
         gc.disable()
     try:
-        return decoder.decode(data.decode("utf-8"))
+        text = data.decode("utf-8")
+        if text[:1] == "{":
+            # An object alone, as clients write it, needs no search for blanks around it.
+            value, end = decoder.raw_decode(text)
+            if end == len(text):
+                return value
+        return decoder.decode(text)
     except json.JSONDecodeError as error:
         raise InvalidJson(
             f"Request body is not valid JSON: {error.msg} at line {error.lineno} "

@@ -7,6 +7,8 @@ have other fields to an upstream than to this server. All of that is refused.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 
 from ..errors import UnsupportedMediaType
 
@@ -36,7 +38,8 @@ def split_parameters(field: str) -> tuple[str, dict[str, str]]:
     return value.strip(), found
 
 
-def parameters(content_type: bytes) -> dict[str, str]:
+@lru_cache(maxsize=256)
+def parameters(content_type: bytes) -> Mapping[str, str]:
     """The parameters of a Content-Type.
 
     :raises UnsupportedMediaType: not every reader takes it for the same type.

@@ -44,6 +44,7 @@ class MemberRule:
     :ivar min: of a number; *max* as well.
     :ivar min_length: characters of a text; *max_length* as well.
     :ivar max_items: of a list.
+    :ivar texts: those that pass at once.
     """
 
     allowed: tuple[Scalar, ...] | None = None
@@ -57,14 +58,14 @@ class MemberRule:
     _allowed_keys: frozenset[tuple[str, object]] = field(init=False, repr=False, eq=False)
     # What passes at once: a listed text, or a whole number between the bounds. It halves the time
     # of a chat's rules (bench, "body rules").
-    _texts: frozenset[str] = field(init=False, repr=False, eq=False)
+    texts: frozenset[str] = field(init=False, repr=False, eq=False)
     _numeric: bool = field(init=False, repr=False, eq=False)
 
     @_allowed_keys.default
     def _keys(self) -> frozenset[tuple[str, object]]:
         return frozenset((type_of(item), item) for item in self.allowed or ())
 
-    @_texts.default
+    @texts.default
     def _plain_texts(self) -> frozenset[str]:
         lengths = self.min_length, self.max_length, self.max_items, self.min, self.max
         alone = lengths == (None,) * 5 and self.type in (None, "string")
@@ -81,7 +82,7 @@ class MemberRule:
         ``("", "", None)`` where nothing is.
         """
         kind = type(value)
-        if kind is str and value in self._texts:
+        if kind is str and value in self.texts:
             return _FINE
         if kind is int and self._numeric and self._between(value):
             return _FINE
@@ -187,12 +188,18 @@ class BodyRules:
     rules: Mapping[str, MemberRule] = Factory(dict)
     batches: bool = False
     _members: Members = field(init=False, repr=False, eq=False)
+    _only: frozenset[str] = field(init=False, repr=False, eq=False)
     _own: OwnNames = field(init=False, repr=False, eq=False)
 
     @_members.default
     def _listed(self) -> Members:
         # A name of ``only`` has one spelling by itself: every other is not in it.
-        return Members((*self.forbid, *self.set, *self.default, *self.rules))
+        paths = (*self.forbid, *self.set, *self.default, *self.rules)
+        return Members(paths, passes={path: rule.texts for path, rule in self.rules.items()})
+
+    @_only.default
+    def _open_names(self) -> frozenset[str]:
+        return frozenset(self.only or ())
 
     @_own.default
     def _spoken_of(self) -> OwnNames:
@@ -210,6 +217,8 @@ class BodyRules:
                 self._judge(document, item)
             return {}
         found = self._judge(document, value)
+        if not self.default:
+            return {}
         return {
             member_of(path): default
             for path, default in self.default.items()
@@ -225,10 +234,9 @@ class BodyRules:
                 remedy="batches = true" if batch and not (self.set or self.default) else "",
                 rule="batches",
             )
-        if self.only is not None:
-            for name in value:
-                if name not in self.only:
-                    raise self._not_open(name, "only", [*self.only, name])
+        if self.only is not None and not self._only.issuperset(value):
+            name = next(name for name in value if name not in self._only)
+            raise self._not_open(name, "only", [*self.only, name])
         found = self._members.found(document, value)
         for path in self.forbid:
             if path in found:

@@ -7,8 +7,7 @@ spelled so, is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..documents.document import Document, Member
@@ -16,6 +15,7 @@ from ..errors import BodyNotAllowed
 
 _DROPPED = str.maketrans("", "", "_-. ")
 _MOST_QUOTED = 64
+_MOST_KEPT, _LONGEST_KEPT = 256, 64
 
 
 def member_of(path: str) -> Member:
@@ -32,7 +32,6 @@ def shown(text: str) -> str:
     return ascii(text[:_MOST_QUOTED])[1:-1]
 
 
-@lru_cache(maxsize=4096)
 def folded(name: str) -> str:
     """*name* in one spelling for all that some reader takes for it.
 
@@ -43,12 +42,39 @@ def folded(name: str) -> str:
 
 
 class _Node:
-    __slots__ = ("below", "folds", "path")
+    __slots__ = ("below", "folds", "passes", "path", "unlisted")
 
     def __init__(self) -> None:
         self.path = ""  # of a listed member; empty for one that only leads to others
+        self.passes: frozenset[str] = frozenset()
         self.below: dict[str, _Node] = {}
         self.folds: frozenset[str] = frozenset()
+        # Names that were found to be none of these in any spelling: pages send the same ones.
+        self.unlisted: set[str] = set()
+
+    def refuse_alike(self, key: str) -> None:
+        """Let a name pass that is not listed here, unless some reader takes it for one that is."""
+        if folded(key) in self.folds:
+            listed = next(name for name in self.below if folded(name) == folded(key))
+            raise BodyNotAllowed(
+                f'Write the body member "{listed}" so, and not "{shown(key)}",'
+                " which some servers take for it",
+                reason=f'another spelling of the body member "{listed}"',
+                param=shown(key),
+                rule="spelling",
+            )
+        if len(key) <= _LONGEST_KEPT:
+            if len(self.unlisted) >= _MOST_KEPT:
+                self.unlisted.clear()
+            self.unlisted.add(key)
+
+    def note(self, value: Any, found: dict[str, list[Any]]) -> None:
+        """The member is there; a text that passes needs no second look."""
+        values = found.get(self.path)
+        if values is None:
+            values = found[self.path] = []
+        if type(value) is not str or value not in self.passes:
+            values.append(value)
 
 
 class Members:
@@ -57,9 +83,16 @@ class Members:
     :param paths: dotted; one that leads through a list means each of its items.
     :param through: what such a path leads through has members, or is a list of what has, or null:
         a text or a number there is refused.
+    :param passes: texts, by path, that need not be among what is found.
     """
 
-    def __init__(self, paths: Iterable[str], *, through: bool = False) -> None:
+    def __init__(
+        self,
+        paths: Iterable[str],
+        *,
+        through: bool = False,
+        passes: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
         self._through = through
         self._root = _Node()
         for path in paths:
@@ -67,6 +100,7 @@ class Members:
             for name in member_of(path):
                 node = node.below.setdefault(name, _Node())
             node.path = path
+            node.passes = (passes or {}).get(path, node.passes)
         _fold(self._root)
 
     def found(self, document: Document, value: Any = None) -> dict[str, list[Any]]:
@@ -76,52 +110,43 @@ class Members:
         :raises BodyNotAllowed: a name is another spelling of a listed one.
         """
         found: dict[str, list[Any]] = {}
-        top = document.value if value is None else value
+        top, root = document.value if value is None else value, self._root
         for key, each in top.items() if isinstance(top, dict) else ():
-            child = _child(self._root, key)
+            child = root.below.get(key)
             if child is None:
+                if key not in root.unlisted:
+                    root.refuse_alike(key)
                 continue
             if child.path:
-                found.setdefault(child.path, []).append(each)
+                child.note(each, found)
             if child.below:
                 inner = document.inner(key) if isinstance(each, str) else None
                 self._walk(key, child, each if inner is None else inner, found)
         return found
 
     def _walk(self, name: str, node: _Node, value: Any, found: dict[str, list[Any]]) -> None:
-        if isinstance(value, list):
-            for item in value:
-                self._walk(name, node, item, found)
-        elif isinstance(value, dict):
-            for key, each in value.items():
-                child = _child(node, key)
-                if child is None:
-                    continue
-                if child.path:
-                    found.setdefault(child.path, []).append(each)
-                if child.below:
-                    self._walk(key, child, each, found)
-        elif self._through and value is not None and not node.path:
-            raise BodyNotAllowed(
-                f'Body member "{shown(name)}" must be an object on this route',
-                reason=f'the body member "{name}" is no object, in which a rule looks for others',
-                param=shown(name),
-                rule="spelling",
-            )
-
-
-def _child(node: _Node, key: str) -> _Node | None:
-    child = node.below.get(key)
-    if child is None and folded(key) in node.folds:
-        listed = next(name for name in node.below if folded(name) == folded(key))
-        raise BodyNotAllowed(
-            f'Write the body member "{listed}" so, and not "{shown(key)}",'
-            " which some servers take for it",
-            reason=f'another spelling of the body member "{listed}"',
-            param=shown(key),
-            rule="spelling",
-        )
-    return child
+        below, unlisted = node.below, node.unlisted
+        for table in value if isinstance(value, list) else (value,):
+            if isinstance(table, dict):
+                for key, each in table.items():
+                    child = below.get(key)
+                    if child is None:
+                        if key not in unlisted:
+                            node.refuse_alike(key)
+                        continue
+                    if child.path:
+                        child.note(each, found)
+                    if child.below:
+                        self._walk(key, child, each, found)
+            elif isinstance(table, list):
+                self._walk(name, node, table, found)
+            elif self._through and table is not None and not node.path:
+                raise BodyNotAllowed(
+                    f'Body member "{shown(name)}" must be an object on this route',
+                    reason=f'"{shown(name)}" is no object, in which a rule looks for members',
+                    param=shown(name),
+                    rule="spelling",
+                )
 
 
 def _fold(node: _Node) -> None:

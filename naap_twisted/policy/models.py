@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import unquote, unquote_plus
 
 from attrs import field, frozen
@@ -128,18 +128,19 @@ class Models:
             )
         return (*named, *self._places.in_query(query))
 
-    def judge_body(self, document: Document, *, named: bool) -> None:
+    def judge_body(self, document: Document, *, named: Callable[[], bool]) -> None:
         """Let a body pass whose every model is listed.
 
-        :param named: the URL names one.
+        :param named: whether the URL, or the server, names one where the body does not.
         :raises ModelNotAllowed: one is not listed, or nothing names one.
         :raises BodyNotAllowed: a place is spelled or filled so that readers differ about it.
         """
+        names = False
         for path, model in self._places.in_body(document):
             if not isinstance(model, str) or not self._lists(model):
                 raise self._refusal(model, path)
-            named = named or (path in self.naming and _is_there(document, path))
-        if not named:
+            names = names or (path in self.naming and _is_there(document, path))
+        if not names and not named():
             first = self._patterns[0]
             example = "" if first.endswith("*") else f"default = {{ model = {json.dumps(first)} }}"
             raise ModelNotAllowed(

@@ -56,7 +56,9 @@ class BodyJudge:
         if document is None:
             return sent
         changes = self._ruled(request.method, target, document)
-        words = {} if self.rules is None else self.rules.server_words(request.record.user)
+        words: Changes = {}
+        if self.rules is not None and self.rules.set:
+            words = self.rules.server_words(request.record.user)
         if self.judge is not None:
             document = _with(document, changes)
             changes = {}
@@ -88,7 +90,7 @@ class BodyJudge:
 
     def _read(self, method: bytes, target: Target, sent: Body) -> Document | None:
         """The body as the rules judge it; ``None`` where there is nothing for them to judge."""
-        if self.rules is not None and method not in _READING:
+        if self.rules is not None and "?" in target.path_and_query and method not in _READING:
             rules, query = self.opening.query, self.opening.parts(target)[2]
             listed = _nothing_listed if rules is None else rules.lists
             self.rules.judge_query(query, listed, merged=self.merged)
@@ -111,7 +113,7 @@ class BodyJudge:
         """What the rules change: defaults, and limits that they set or clamp."""
         changes: dict[Member, object] = {}
         if self.rules is not None:
-            changes |= self.rules.judge(document)
+            changes = self.rules.judge(document)
         models = self.opening.models
         bounded = models is not None or self.limit is not None
         if bounded and not isinstance(document.value, dict):
@@ -119,8 +121,12 @@ class BodyJudge:
             raise BodyNotAllowed("Request body must be a JSON object", rule="models")
         if models is not None:
             words = () if self.rules is None else (*self.rules.set, *map(".".join, changes))
-            named = not models.naming.isdisjoint(words) or self.opening.names_model(target)
-            models.judge_body(document, named=named)
+            models.judge_body(
+                document,
+                named=lambda: (
+                    not models.naming.isdisjoint(words) or self.opening.names_model(target)
+                ),
+            )
         if self.limit is not None:
             changes |= self.limit.judge(document, method, self.opening.parts(target)[1])
         return changes

@@ -123,7 +123,7 @@ class Observation:
                 rules = Models(models, self._places)
                 named = bool(rules.in_target(origin, path, query))
                 if document is not None:
-                    rules.judge_body(document, named=named)
+                    rules.judge_body(document, named=lambda: named)
             elif document is not None:
                 unlisted[MODEL] = "a request names none"
         except ProxyError as error:

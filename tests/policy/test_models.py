@@ -25,14 +25,14 @@ class BodyTests(SynchronousTestCase):
     def test_listed(self) -> None:
         """Exact, or by the beginning before a star."""
         for name in ("gpt-4o-mini", "gpt-5-mini", "gpt-5-mini-2026"):
-            USUAL.judge_body(from_json({"model": name}), named=False)
+            USUAL.judge_body(from_json({"model": name}), named=lambda: False)
         for model in ("gpt-4o", "GPT-4o-mini", "gpt-4o-mini ", "", 4, True, {}, ["gpt-4o"]):
             error = self.assertRaises(
-                ModelNotAllowed, USUAL.judge_body, from_json({"model": model}), named=True
+                ModelNotAllowed, USUAL.judge_body, from_json({"model": model}), named=lambda: True
             )
             self.assertEqual((error.param, error.rule), ("model", "models"))
         error = self.assertRaises(
-            ModelNotAllowed, USUAL.judge_body, from_json({"model": "gpt-4o"}), named=False
+            ModelNotAllowed, USUAL.judge_body, from_json({"model": "gpt-4o"}), named=lambda: False
         )
         self.assertEqual(error.message, 'Model "gpt-4o" is not in the allowed list')
         self.assertEqual(error.remedy, 'models = ["gpt-4o-mini", "gpt-5-mini*", "gpt-4o"]')
@@ -47,12 +47,12 @@ class BodyTests(SynchronousTestCase):
             {"fallbacks": [{"model": "gpt-4o"}]},
         ):
             body = from_json({**good, **more})
-            self.assertRaises(ModelNotAllowed, OPENAI.judge_body, body, named=False)
+            self.assertRaises(ModelNotAllowed, OPENAI.judge_body, body, named=lambda: False)
         body = from_json({**good, "models": ["gpt-5-mini"], "tools": [], "session": None})
-        OPENAI.judge_body(body, named=False)
+        OPENAI.judge_body(body, named=lambda: False)
         # A word that stands for a model of the upstream's choice has no model in it to judge.
         body = from_json({**good, "fallbacks": "default"})
-        self.assertRaises(BodyNotAllowed, OPENAI.judge_body, body, named=False)
+        self.assertRaises(BodyNotAllowed, OPENAI.judge_body, body, named=lambda: False)
 
     def test_none_is_named(self) -> None:
         """The upstream would choose; what a tool or a fallback names is not the model."""
@@ -63,24 +63,26 @@ class BodyTests(SynchronousTestCase):
             {"fallbacks": [{"model": "gpt-4o-mini"}]},
         ):
             error = self.assertRaises(
-                ModelNotAllowed, OPENAI.judge_body, from_json(body), named=False
+                ModelNotAllowed, OPENAI.judge_body, from_json(body), named=lambda: False
             )
             self.assertIn("names no model", error.message)
             self.assertEqual(error.remedy, '[proxy.body] default = { model = "gpt-4o-mini" }')
-            OPENAI.judge_body(from_json(body), named=True)
-        OPENAI.judge_body(from_json({"session": {"model": "gpt-4o-mini"}}), named=False)
+            OPENAI.judge_body(from_json(body), named=lambda: True)
+        OPENAI.judge_body(from_json({"session": {"model": "gpt-4o-mini"}}), named=lambda: False)
 
     def test_other_spellings(self) -> None:
         """Another spelling is refused, whether or not the right one stands beside it."""
         for body in ({"Model": "gpt-4o"}, {"model": "gpt-4o-mini", "MODEL": "gpt-4o"}):
-            self.assertRaises(BodyNotAllowed, USUAL.judge_body, from_json(body), named=True)
+            self.assertRaises(BodyNotAllowed, USUAL.judge_body, from_json(body), named=lambda: True)
 
     def test_forms(self) -> None:
         """A transcription's field, and the session inside of a Realtime form."""
-        OPENAI.judge_body(from_form(model="gpt-4o-mini"), named=False)
-        OPENAI.judge_body(from_form(sdp="v=0", session='{"model": "gpt-5-mini"}'), named=False)
+        OPENAI.judge_body(from_form(model="gpt-4o-mini"), named=lambda: False)
+        OPENAI.judge_body(
+            from_form(sdp="v=0", session='{"model": "gpt-5-mini"}'), named=lambda: False
+        )
         for form in (from_form(model="x"), from_form(session='{"model": "x"}'), from_form(a="b")):
-            self.assertRaises(ModelNotAllowed, OPENAI.judge_body, form, named=False)
+            self.assertRaises(ModelNotAllowed, OPENAI.judge_body, form, named=lambda: False)
 
 
 class TargetTests(SynchronousTestCase):
@@ -123,15 +125,17 @@ class TargetTests(SynchronousTestCase):
 
     def test_body_beside_a_path(self) -> None:
         """The path names the model; what the body says is held to the list, too."""
-        AZURE.judge_body(from_json({}), named=True)
-        self.assertRaises(ModelNotAllowed, AZURE.judge_body, from_json({"model": "o3"}), named=True)
-        GEMINI.judge_body(from_json({"model": "anything"}), named=True)
+        AZURE.judge_body(from_json({}), named=lambda: True)
+        self.assertRaises(
+            ModelNotAllowed, AZURE.judge_body, from_json({"model": "o3"}), named=lambda: True
+        )
+        GEMINI.judge_body(from_json({"model": "anything"}), named=lambda: True)
 
     def test_collections(self) -> None:
         """Gemini's bodies name a model with its collection."""
         models = Models(("text-embedding",), ModelPlaces(("requests.model",), (), ()))
         body = {"requests": [{"model": "models/text-embedding"}]}
-        models.judge_body(from_json(body), named=True)
+        models.judge_body(from_json(body), named=lambda: True)
 
 
 NAMES = st.sampled_from(["gpt-4o-mini", "gpt-5-mini-x", "gpt-4o", "", "o3", None, 4])
@@ -146,7 +150,7 @@ def every_name(value: Any, under: str = "") -> list[Any]:
     """Whatever stands under a name that may be a model's, at the places of :data:`OPENAI`."""
     found: list[Any] = []
     for key, each in value.items() if isinstance(value, dict) else ():
-        if key.lower() in ("model", "models") and under in ("", "tools", "session"):
+        if key.lower() == "model" or (key.lower() == "models" and not under):
             found += each if isinstance(each, list) else [each]
         elif key in ("tools", "session") and not under:
             for item in each if isinstance(each, list) else [each]:
@@ -160,7 +164,7 @@ class PropertyTests(SynchronousTestCase):
         """A naive reading of a body that passes finds listed models only, and one at least."""
         places = ModelPlaces(("model", "models", "tools.model", "session.model"))
         try:
-            Models(PATTERNS, places).judge_body(from_json(body), named=False)
+            Models(PATTERNS, places).judge_body(from_json(body), named=lambda: False)
         except ProxyError:
             return
         names = [name for name in every_name(body) if name is not None]
@@ -200,4 +204,4 @@ class PlacesTests(SynchronousTestCase):
         """A name is one model with and without ``models/``, in a config as in a body."""
         models = Models(("models/gemini-2.5-flash",), ModelPlaces())
         for name in ("gemini-2.5-flash", "models/gemini-2.5-flash"):
-            models.judge_body(from_json({"model": name}), named=False)
+            models.judge_body(from_json({"model": name}), named=lambda: False)
