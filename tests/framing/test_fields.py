@@ -85,10 +85,10 @@ class ParseFields(SynchronousTestCase):
 
     def test_blanks_cost_no_time(self):
         """A refused line of blanks is refused in linear time: no backtracking to sell."""
-        began = time.perf_counter()
+        began = time.process_time()
         for line in (b"A:" + b" " * 60_000 + b"\0\r\n", b"A: x" + b" \t" * 30_000 + b"\0\r\n"):
             self.assertRaises(FramingError, parse_fields, line, 10)
-        self.assertLess(time.perf_counter() - began, 0.5)
+        self.assertLess(time.process_time() - began, 0.5)
 
 
 class Leading(SynchronousTestCase):
