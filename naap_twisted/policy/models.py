@@ -22,6 +22,8 @@ from .query_rules import QueryRules
 MODEL = "{model}"
 _MOST_DECODINGS = 4
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
+_PARAMETERS = re.compile(r";[^/\\]*")
+_SLASHES = re.compile(r"[/\\]+(?:\.[/\\]+)*")
 _PIECE = re.compile(r"(\{model\}|\*\*|\*)")
 _PATTERNS = {MODEL: "([^/]+)", "*": "[^/]*", "**": ".+"}
 #: How Gemini's bodies name a model that its path names without.
@@ -79,7 +81,10 @@ class ModelPlaces:
 
     def _readings(self, url: str) -> Iterator[str]:
         for _ in range(_MOST_DECODINGS):
-            for reading in (url, url.partition(";")[0]):
+            # Servers that drop path parameters, merge slashes or take a backslash for one find the
+            # model there, too.
+            plain = _PARAMETERS.sub("", url)
+            for reading in dict.fromkeys((url, plain, _SLASHES.sub("/", plain))):
                 for pattern in self._patterns:
                     match = pattern.fullmatch(reading)
                     if match is not None:
@@ -103,7 +108,10 @@ class Models:
         self._exact = frozenset(name for name in names if not name.endswith("*"))
         self._stems = tuple(name[:-1] for name in names if name.endswith("*"))
         self._places = places
-        self.naming = frozenset(path for path in places.body if path.count(".") < 2)
+        # A session is what such a request asks for; others inside name helpers and substitutes.
+        self.naming = frozenset(
+            path for path in places.body if "." not in path or path == "session.model"
+        )
         self._query = QueryRules.from_table(dict.fromkeys(places.query, self._patterns))
 
     def in_target(self, origin: str, path: str, query: str) -> tuple[str, ...]:

@@ -61,6 +61,8 @@ class BodyTests(SynchronousTestCase):
             {"model": None},
             {"tools": [{"model": "gpt-4o-mini"}]},
             {"fallbacks": [{"model": "gpt-4o-mini"}]},
+            {"fallbacks": {"model": "gpt-4o-mini"}},
+            {"session": [{"model": "gpt-4o-mini"}]},
         ):
             error = self.assertRaises(
                 ModelNotAllowed, OPENAI.judge_body, from_json(body), named=lambda: False
@@ -110,6 +112,12 @@ class TargetTests(SynchronousTestCase):
             "/v1beta/models/gemini-2.5%252dpro:generateContent",
             "/V1beta/Models/gemini-2.5-pro:generateContent",
             "/v1beta/models/gemini-2.5-flash:x:generateContent",
+            "/v1beta//models/gemini-2.5-pro:generateContent",
+            "/v1beta/models//gemini-2.5-pro:generateContent",
+            "/v1beta/models/./gemini-2.5-pro:generateContent",
+            "/v1beta/models%2F%2Fgemini-2.5-pro:generateContent",
+            "/v1beta\\models\\gemini-2.5-pro:generateContent",
+            "/v1beta/models;a=1//gemini-2.5-pro:generateContent;b",
         ):
             self.assertRaises(ModelNotAllowed, GEMINI.in_target, "", path, "")
         self.assertEqual(AZURE.in_target("", "/openai/deployments/gpt-4o/chat", ""), ("gpt-4o",))
