@@ -14,7 +14,7 @@ from attrs import frozen
 
 from ..errors import UnsupportedMediaType
 from .document import Upload
-from .fields import MOST_FIELDS, Field, FormDocument, ambiguous, invalid, path_of
+from .fields import MOST_FIELDS, Field, FormDocument, ambiguous, invalid, path_of, too_many
 from .parameters import parameters, split_parameters
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
@@ -65,7 +65,7 @@ def _parts(content: bytes, boundary: bytes) -> list[bytes]:
     if first or not parts:
         raise invalid("it does not begin with its boundary")
     if len(parts) > MOST_FIELDS + 1:
-        raise ambiguous(f"more than {MOST_FIELDS} fields")
+        raise too_many()
     if parts.pop() not in (b"--", b"--\r\n"):
         raise invalid("its last boundary is missing, or something follows it")
     for part in parts:
