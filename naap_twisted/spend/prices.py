@@ -71,8 +71,8 @@ class Price:
     def cost(self, tokens: CountedTokens) -> Decimal:
         """What one request costs, exactly, in US dollars.
 
-        Each token is paid once. Where parts of a prompt overlap (cached audio) nobody reports by how
-        much; the least is assumed, and what is then in two parts is paid at the dearer price.
+        Each token is paid once. Where parts of a prompt overlap (cached audio) nobody reports by
+        how much; the least is assumed, and what is then in two parts has the dearer price.
         """
         if self.above is not None and tokens.input > self.above.input_tokens:
             return self.above.price.cost(tokens)
