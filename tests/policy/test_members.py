@@ -1,5 +1,8 @@
 """Members by their dotted paths, and the spellings that a reader takes for them."""
 
+from types import SimpleNamespace
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.documents.document import Upload
@@ -76,6 +79,6 @@ class FileTests(SynchronousTestCase):
     def test_where_members_are_looked_for(self) -> None:
         """A file there may hold members that nobody here reads, so it is refused."""
         session = Upload("blob", "application/json", 9)
-        document = from_json({"session": session, "other": session})
+        document: Any = SimpleNamespace(value={"session": session, "other": session})
         self.assertRaises(BodyNotAllowed, Members(["session.tools"]).found, document)
         self.assertEqual(Members(["other"]).found(document), {"other": [session]})
