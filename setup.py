@@ -25,6 +25,7 @@ setup(
     package_data={
         "naap_twisted": ["py.typed", "*.toml", "providers/*.toml"],
         "naap_twisted.page": ["static/*"],
+        "naap_twisted.spend": ["*.toml"],
         "twisted.plugins": ["naap_proxy.py"],
     },
     # .ci/run tests the core with each at its lower bound, all of them together.

@@ -28,6 +28,7 @@ from naap_twisted.start import cli
 from naap_twisted.upstream.lookups import LookupLimits
 from naap_twisted.upstream.pool import PoolLimits
 from naap_twisted.wrappers.untrusted_proxies import MOST_TOLD
+from tests.spend.test_prices import Tokens
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -366,3 +367,19 @@ class LearnTests(SynchronousTestCase):
             parse_config(
                 f'[auth]\nmode = "none"\n{route}', directory=ROOT, environ={"OPENAI_API_KEY": KEY}
             )
+
+
+class PricesTests(SynchronousTestCase):
+    def test_example(self) -> None:
+        """docs/prices.md: its prices are taken, and its sum is what a request costs."""
+        text = (ROOT / "docs" / "prices.md").read_text("utf-8")
+        found = re.search(r"<!-- prices-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        assert found is not None
+        route = '[auth]\nmode = "none"\n[[proxy]]\npath = "/a"\nprovider = "openai"\n'
+        route += 'key = "${env:KEY}"\nbody = { forbid = ["service_tier"] }'
+        config = parse_config(f"{found[1]}\n{route}", directory=ROOT, environ={"KEY": KEY})
+        price = config.prices.of("openai", "gpt-4o-mini-2024-07-18")
+        assert price is not None
+        tokens = Tokens(1000, 200, cached_input=400)
+        self.assertIn(f"= {price.cost(tokens).normalize():f} dollars", text)
+        self.assertIsNotNone(config.prices.of("", "acme-1"))

@@ -58,6 +58,7 @@ SERVER = {
     "database_url": None,
     "master_key": None,
     "keys": None,
+    "prices": {},
     "redis_url": None,
     "on_redis_loss": "local",
     "limits": None,

@@ -13,10 +13,18 @@ from ..errors import ConfigError
 from ..options.auth import AuthOptions, with_environment
 from ..options.judge import judge
 from ..options.option import options_of
+from ..options.prices import prices_with
 from ..options.provided import over_provider
-from ..options.read import Problems, read_section, refuse_unknown
+from ..options.read import Problems, read_section, read_values, refuse_unknown
 from ..options.route import RouteOptions
-from ..options.server import Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions
+from ..options.server import (
+    Config,
+    KeysOptions,
+    PricesOptions,
+    RedisOptions,
+    ServerOptions,
+    UpstreamOptions,
+)
 from ..options.values import Surroundings, expected, unreadable
 from .literals import refuse_literals
 
@@ -89,7 +97,7 @@ def parse_config(
 
 
 def _read(document: dict[str, Any], surroundings: Surroundings, problems: Problems) -> Config:
-    sections = ("server", "auth", "upstream", "redis", "keys", "proxy")
+    sections = ("server", "auth", "upstream", "redis", "keys", "prices", "proxy")
     misplaced = options_of(ServerOptions).keys() & document.keys() - {*sections}
     for key in sorted(misplaced):
         problems.add(key, "stands in [server]; write that line before it")
@@ -98,6 +106,9 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
 
     def section(schema: Any, name: str) -> Any:
         return read_section(schema, document.get(name, {}), name, surroundings, problems)
+
+    own = {key: document[key] for key in ("prices",) if key in document}
+    own_prices = read_values(PricesOptions, own, "", surroundings, problems).prices
 
     def routes() -> Iterator[RouteOptions]:
         tables = document.get("proxy", [])
@@ -118,5 +129,6 @@ def _read(document: dict[str, Any], surroundings: Surroundings, problems: Proble
         upstream=section(UpstreamOptions, "upstream"),
         redis=section(RedisOptions, "redis"),
         keys=section(KeysOptions, "keys"),
+        prices=prices_with(own_prices),
         proxy=tuple(routes()),
     )

@@ -12,10 +12,20 @@ from attrs import AttrsInstance, evolve
 from .auth import AuthOptions, told_by_code
 from .judge import judge_anywhere, judge_exposure, judge_path, judge_placed, judge_server
 from .option import Option, listed_options
+from .prices import prices_with
 from .provided import over_provider
 from .read import Problems, read_values, refuse_unknown
 from .route import RouteOptions
-from .server import SECTIONS, Config, KeysOptions, RedisOptions, ServerOptions, UpstreamOptions, tcp
+from .server import (
+    SECTIONS,
+    Config,
+    KeysOptions,
+    PricesOptions,
+    RedisOptions,
+    ServerOptions,
+    UpstreamOptions,
+    tcp,
+)
 from .values import Surroundings, here
 
 Door = TypeVar("Door", bound=Callable[..., Any])
@@ -67,6 +77,7 @@ def read_server(named: Mapping[str, Any], surroundings: Surroundings | None = No
         upstream=read_values(UpstreamOptions, tables["upstream"], "upstream", around, problems),
         redis=read_values(RedisOptions, tables["redis"], "redis", around, problems),
         keys=read_values(KeysOptions, tables["keys"], "keys", around, problems),
+        prices=prices_with(read_values(PricesOptions, tables[""], "", around, problems).prices),
     )
     judge_server(config, problems)
     problems.refuse()

@@ -67,6 +67,7 @@ class ServerKeywords(TypedDict, total=False):
     on_redis_loss: Literal["local", "deny"]
     master_key: Secret | str | None
     keys: IKeyStore | None
+    prices: Mapping[str, object]
 
 
 class RouteKeywords(TypedDict, total=False):

@@ -25,7 +25,8 @@ class Option:
     :ivar instead: the place of what a file has in its stead, where it may not.
     :ivar mode: the ``auth.mode`` in which it has a meaning; ``""``: every one.
     :ivar since: the first version that has it.
-    :ivar section: the table of the file it stands in; ``"proxy"`` for a route's.
+    :ivar section: the table of the file it stands in; ``"proxy"`` for a route's, ``""`` for one
+        that is a table itself.
     :ivar key: its name there, and the attribute's.
     """
 
@@ -45,7 +46,7 @@ class Option:
     @property
     def place(self) -> str:
         """``"server.listen"``."""
-        return f"{self.section}.{self.key}"
+        return f"{self.section}.{self.key}" if self.section else self.key
 
 
 def option(

@@ -99,11 +99,14 @@ def read_values(
     surroundings: Surroundings,
     problems: Problems,
 ) -> Section:
-    """The values that somebody gave for keys of *section*, read in the order of its options."""
+    """The values that somebody gave for keys of *section*, read in the order of its options.
+
+    :param path: the section's; ``""`` for what stands at the top of a file.
+    """
     values: dict[str, Any] = {}
     for key, about in options_of(section).items():
         if key not in table:
             continue
-        with problems.noting(f"{path}.{key}"):
+        with problems.noting(f"{path}.{key}" if path else key):
             values[key] = about.kind(table[key], surroundings)
     return section(**values)

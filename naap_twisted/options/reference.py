@@ -55,7 +55,7 @@ def every_option() -> list[Option]:
 def default_of(option: Option) -> str:
     """The default as a file would say it; ``""`` for none."""
     value = option.default
-    if value in (None, (), ""):
+    if value in (None, (), "", {}):
         return ""
     if option.kind.schema == NUMBER_OR_TEXT:
         seconds = int(duration(value))
@@ -122,7 +122,9 @@ def schema_text() -> str:
 
 def schema() -> dict[str, Any]:
     """JSON Schema of a config file, for editors."""
-    properties: dict[str, Any] = {part.section: _section(part) for part in SECTIONS}
+    properties: dict[str, Any] = {part.section: _section(part) for part in SECTIONS if part.section}
+    for part in SECTIONS:
+        properties |= {} if part.section else _section(part)["properties"]
     properties["proxy"] = {"type": "array", "items": _section(RouteOptions), "minItems": 1}
     draft = "http://json-schema.org/draft-07/schema#"
     about = {"$schema": draft, "title": "naap-proxy.toml"}

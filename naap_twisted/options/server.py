@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from attrs import Factory, frozen
@@ -12,12 +13,14 @@ from ..interfaces import IKeyStore
 from ..limits.capacity import CapacityLimits
 from ..model import AllowedNetwork, RateLimit
 from ..secret import Secret
+from ..spend.prices import Price, Prices
 from . import http_values as http
 from . import values
 from .auth import AuthOptions
 from .client_certs import PemFile, client_cert, client_key
 from .listen import Listen, parse_listen
 from .option import in_code, option
+from .prices import price_table, prices_with
 from .route import RouteOptions
 from .stores import ca_file, directory, master_key, redis_url, secret
 from .values import count, duration, flag, instance, integer, list_of, name, one_of, optional, text
@@ -236,6 +239,26 @@ class KeysOptions:
 
 
 @frozen
+class PricesOptions:
+    """``[prices]``: what a million tokens cost, a line for each model."""
+
+    section: ClassVar[str] = ""
+
+    prices: Mapping[str, Price] = option(
+        price_table,
+        "What a million tokens of a model cost in US dollars, before the package's own prices;"
+        " `naap-proxy prices` prints all. `gpt-5-mini*` prices what begins so. See"
+        " [docs/prices.md](docs/prices.md).",
+        '{ "gpt-4o-mini" = { input = 0.15, cached_input = 0.075, output = 0.60 } }',
+    )
+
+
+def no_own_prices() -> Prices:
+    """The prices of a server whose user gives none."""
+    return prices_with({})
+
+
+@frozen
 class Config:
     """A server's options, defaults filled in and every value checked; its routes', from a file."""
 
@@ -244,7 +267,11 @@ class Config:
     upstream: UpstreamOptions = Factory(UpstreamOptions)
     redis: RedisOptions = Factory(RedisOptions)
     keys: KeysOptions = Factory(KeysOptions)
+    prices: Prices = Factory(no_own_prices)
     proxy: tuple[RouteOptions, ...] = ()
 
 
-SECTIONS = (ServerOptions, AuthOptions, UpstreamOptions, RedisOptions, KeysOptions)
+SECTIONS = (
+    *(ServerOptions, AuthOptions, UpstreamOptions),
+    *(RedisOptions, KeysOptions, PricesOptions),
+)

@@ -110,7 +110,9 @@ class ExampleTests(SynchronousTestCase):
     def test_every_option(self) -> None:
         """``naap-proxy init`` shows every option of a file, and no other."""
         every = {each.key for each in reference.every_option() if each.in_file}
-        self.assertEqual(every - set(re.findall(r"\b([a-z0-9_]+) = ", example_config())), set())
+        tables = re.findall(r"^\[([a-z]+)\]", example_config(), re.MULTILINE)
+        shown = {*tables, *re.findall(r"\b([a-z0-9_]+) = ", example_config())}
+        self.assertEqual(every - shown, set())
         lines = re.findall(r"^(?:#\s*)?([a-z_]+) = ", example_config(), re.MULTILINE)
         self.assertEqual(set(lines) - every, set())
 

@@ -381,11 +381,30 @@ def _others() -> Iterator[Row]:
     yield from _rows("redis.on_redis_loss", False, ("", "perhaps", "Local", 3, True, []))
     yield from _rows("redis.on_redis_loss", True, ("local", "deny"))
     yield from _rows("keys.master_key", False, ("hunter2", " ", SECRET, "${env:NO_SUCH}", 3, True))
+    yield from _prices()
     yield from _rows("auth.required", False, BAD_FLAGS)
     jwt = ("auth.mode", "jwt"), ("auth.required", True)
     for value in ("short", " ", "${env:NO_SUCH}", "-----BEGIN " + SECRET, "a\nb" * 20, 3, True, []):
         yield Row("auth.secret", value, False, jwt)
     yield Row("auth.secret", SECRET, True, jwt)
+
+
+def _prices() -> Iterator[Row]:
+    plain = {"input": 0.15, "output": 0.6}
+    long = {"input_tokens": 200_000, "input": 0.3, "output": "1.2"}
+    yield from _rows("prices", False, (3, True, "gpt-4o", [], {"gpt-4o": 3}, {"gpt-4o": {}}))
+    for name in ("", " ", "a*b", "**", "a\nb", "x" * 201):
+        yield Row("prices", {name: plain}, False)
+    for amount in (-1, -0.5, INF, NAN, True, "", "a", "1,5", "-1", "1e-99", 1e7, 10**6 + 1, [], {}):
+        yield Row("prices", {"gpt-4o": plain | {"input": amount}}, False)
+        yield Row("prices", {"gpt-4.1": plain | {"cache_write": amount}}, False)
+    for more in ({"inptu": 1}, {"above": {}}, {"above": long | {"input_tokens": 0}}):
+        yield Row("prices", {"gpt-4o": plain | more}, False)
+    yield Row("prices", {"gpt-4o": plain | {"above": long | {"above": long}}}, False)
+    yield from _rows("prices", True, ({}, {"gpt-4.1": plain, "gpt*": plain | {"above": long}}))
+    for amount in (0, 3, 0.075, "0.15", 1_000_000, 1e-7):
+        members = ("input", "output", "cached_input", "cache_write", "audio_input", "audio_output")
+        yield Row("prices", {"*": dict.fromkeys(members, amount)}, True)
 
 
 def _auth() -> Iterator[Row]:
@@ -699,11 +718,11 @@ def given(row: Row) -> dict[str, Any]:
 
 def file_of(row: Row) -> str:
     """The config file of *row*."""
-    sections: dict[str, list[str]] = {}
+    sections: dict[str, list[str]] = {"": []}
     for place, value in given(row).items():
-        section, _, key = place.partition(".")
+        section, _, key = place.rpartition(".")
         sections.setdefault(section, []).append(f"{key} = {toml(value)}")
-    heads = {"proxy": "[[proxy]]"}
+    heads = {"": "", "proxy": "[[proxy]]"}
     return "\n".join(
         line
         for section, lines in sections.items()
