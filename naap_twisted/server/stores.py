@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 from klein import Klein
 from twisted.internet.defer import Deferred
 
+from ..auth import page_tokens
+from ..auth.page_tokens import PageTokens
 from ..auth.session import SessionAuthenticator
+from ..auth.token_routes import Find, add_token_routes
 from ..credentials.secret_files import SecretFiles
 from ..errors import ConfigError
 from ..interfaces import IAuthenticator, IKeyStore, IRateLimiter
@@ -41,6 +44,7 @@ class State:
     In Redis, processes whose servers have the same name share their counts and sessions.
 
     :ivar usage: ``None`` where there is no database.
+    :ivar page_tokens: ``None`` where the server has none.
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
     :raises ConfigError: the package that an option needs is not installed, or ``database_url`` is
@@ -56,6 +60,7 @@ class State:
         self._keys: IKeyStore | None = config.keys.keys or self._sealed
         self.redis = _redis(config.redis.url, reactor)
         self.secret_files = SecretFiles(reactor)
+        self.page_tokens = self._made_page_tokens()
         self.usage: UsageBook | None = None
         self._opened = False
         if self._database is not None:
@@ -72,6 +77,14 @@ class State:
         if self._keys is None:
             raise ConfigError("keys: this server keeps none; set state_dir and master_key")
         return self._keys
+
+    def _made_page_tokens(self) -> PageTokens | None:
+        options, server = self._config.auth.page_tokens, self._config.server
+        if options is None:
+            return None
+        return PageTokens(
+            options, server=server.name, base_path=server.base_path, state_dir=server.state_dir
+        )
 
     def share_sessions(self, authenticator: IAuthenticator | None) -> None:
         """Let a session authenticator remember its answers in Redis, where there is one."""
@@ -105,8 +118,13 @@ class State:
         limiter = self.limiter(f"{name}{of}", limit)
         return Policy(name, limit, limiter, users_only=users)
 
-    def add_routes(self, router: Klein) -> None:
-        """Add ``/keys`` and ``/usage`` where the server keeps them."""
+    def add_routes(self, router: Klein, find: Find) -> None:
+        """Add ``/keys``, ``/usage`` and ``/tokens`` where the server has them.
+
+        :param find: tells of mounts, for which page tokens are made.
+        """
+        if self.page_tokens is not None:
+            add_token_routes(router, self.page_tokens, find)
         if self._keys is not None:
             add_key_routes(router, self._keys)
         if self.usage is not None:
@@ -134,7 +152,7 @@ class State:
         if self._config.server.state_dir:
             from ..storage import database
 
-            names = (database.FILE_NAME, key.FILE_NAME)
+            names = (database.FILE_NAME, key.FILE_NAME, page_tokens.FILE_NAME)
             database.check_directory(Path(self._config.server.state_dir), names)
 
     def open(self) -> None:
@@ -155,6 +173,8 @@ class State:
                 raise
         if self.redis is not None:
             self.redis.start()
+        if self.page_tokens is not None:
+            self.page_tokens.open()
         self.secret_files.start()
         self._opened = True
 
