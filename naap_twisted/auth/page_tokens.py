@@ -144,11 +144,13 @@ class PageTokens:
         """Refuse a token that is revoked, and count a use of one that has some only."""
         if self._revoked.hold(user.id, grant):
             raise InvalidToken("The token is revoked", reason=f"page token {grant.id} is revoked")
+        if grant.counted_by not in ("", self._counter):
+            raise InvalidToken(reason=f"page token {grant.id} is counted by another process")
         if self._store is not None:
             await self._store.spend(user.id, grant)
         elif grant.uses:
-            if grant.counted_by != self._counter:
-                raise InvalidToken(reason=f"page token {grant.id} is counted by another process")
+            if not grant.counted_by:
+                raise InvalidToken(reason=f"page token {grant.id} is counted by a store")
             if not self._uses.count(grant):
                 raise InvalidToken(
                     "The token is used up", reason=f"page token {grant.id} is used up"

@@ -20,7 +20,7 @@ from ..auth.session import SessionAuthenticator
 from ..auth.token_routes import Find, add_token_routes
 from ..credentials.secret_files import SecretFiles
 from ..errors import ConfigError
-from ..interfaces import IAuthenticator, IKeyStore, IRateLimiter
+from ..interfaces import IAuthenticator, IKeyStore, IPageTokenStore, IRateLimiter
 from ..keys.routes import add_key_routes
 from ..limits.door import Policy
 from ..limits.memory import MemoryRateLimiter
@@ -83,8 +83,20 @@ class State:
         if options is None:
             return None
         return PageTokens(
-            options, server=server.name, base_path=server.base_path, state_dir=server.state_dir
+            options,
+            server=server.name,
+            base_path=server.base_path,
+            state_dir=server.state_dir,
+            store=self._page_token_store(options.max_ttl),
         )
+
+    def _page_token_store(self, lasting: float) -> IPageTokenStore | None:
+        if self.redis is None:
+            return None
+        from ..auth.redis_page_tokens import RedisPageTokens
+
+        deny = self._config.redis.on_redis_loss == "deny"
+        return RedisPageTokens(self.redis, name=self._name, lasting=lasting, deny=deny)
 
     def share_sessions(self, authenticator: IAuthenticator | None) -> None:
         """Let a session authenticator remember its answers in Redis, where there is one."""
