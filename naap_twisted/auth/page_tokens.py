@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 
-from ..errors import InvalidToken, InvalidTokenRequest, TokenNotAllowed, Unauthorized
+from ..errors import InvalidToken, InvalidTokenRequest, TokenNotAllowed, Unauthorized, Unavailable
 from ..interfaces import IDownstreamRequest, IPageTokenStore
 from ..model import PageGrant, User
 from ..secret import Secret
@@ -18,6 +19,9 @@ from .credentials import bearer_token
 from .minting import Order
 from .page_token import FAMILY, Signer, signing_keys
 from .revocations import Clocks, Revocation, Revocations, Uses
+
+if TYPE_CHECKING:
+    from .sql_revocations import SqlRevocations
 
 FILE_NAME = "page-tokens.key"
 #: Where their routes are, below the base path.
@@ -47,6 +51,7 @@ class PageTokens:
     :param base_path: stands before the paths of mounts.
     :param state_dir: has the key where the options have none; ``""``: the key is made for this
         process alone.
+    :param kept: the database, where there is one: there revocations outlive the process.
     :param store: is shared with other processes; ``None``: this process counts and remembers.
     """
 
@@ -60,6 +65,7 @@ class PageTokens:
         base_path: str,
         state_dir: str = "",
         store: IPageTokenStore | None = None,
+        kept: SqlRevocations | None = None,
         clocks: Clocks | None = None,
     ) -> None:
         self.max_ttl = options.max_ttl
@@ -69,12 +75,33 @@ class PageTokens:
         self._base = base_path
         self._state_dir = state_dir
         self._store = store
+        self._kept = kept
         self._clocks = clocks or Clocks()
         self._revoked = Revocations(self._clocks, options.max_ttl)
         self._uses = Uses(self._clocks, options.max_ttl)
         # Uses that no store counts are counted by one process: another would count from 0 again.
         self._counter = "" if store is not None else secrets.token_urlsafe(_ID_BYTES)
         self._signer: Signer | None = None
+
+    def start(self) -> None:
+        """Open the key, and hear of what is revoked; the database is open.
+
+        :raises ConfigError: see :meth:`open`.
+        """
+        self.open()
+        if self._kept is not None:
+            self._kept.start(self._heard)
+
+    def stop(self) -> None:
+        """Hear of nothing more."""
+        if self._kept is not None:
+            self._kept.stop()
+
+    def _heard(self, revocation: Revocation) -> None:
+        try:
+            self._revoked.add(revocation)
+        except Unavailable:
+            self._log.error("More page tokens are revoked than this process can remember")
 
     def open(self) -> Signer:
         """The signer, whose key is read or made at the first call.
@@ -193,5 +220,7 @@ class PageTokens:
             raise Unauthorized()
         revocation = Revocation(token_id, sub, int(self._clocks.wall() * 1000))
         self._revoked.add(revocation)
+        if self._kept is not None:
+            await self._kept.add(revocation)
         if self._store is not None:
             await self._store.revoke(revocation.id, revocation.sub, revocation.at)

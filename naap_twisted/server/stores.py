@@ -33,6 +33,7 @@ from ..spend.routes import add_usage_route
 from ..whip import key
 
 if TYPE_CHECKING:
+    from ..auth.sql_revocations import SqlRevocations
     from ..keys.sql import SqlKeyStore
     from ..limits.redis_link import RedisLink
     from ..storage.database import Database
@@ -88,6 +89,7 @@ class State:
             base_path=server.base_path,
             state_dir=server.state_dir,
             store=self._page_token_store(options.max_ttl),
+            kept=self._kept_revocations(options.max_ttl),
         )
 
     def _page_token_store(self, lasting: float) -> IPageTokenStore | None:
@@ -97,6 +99,13 @@ class State:
 
         deny = self._config.redis.on_redis_loss == "deny"
         return RedisPageTokens(self.redis, name=self._name, lasting=lasting, deny=deny)
+
+    def _kept_revocations(self, lasting: float) -> SqlRevocations | None:
+        if self._database is None:
+            return None
+        from ..auth.sql_revocations import SqlRevocations
+
+        return SqlRevocations(self._database, self._reactor, lasting=lasting)
 
     def share_sessions(self, authenticator: IAuthenticator | None) -> None:
         """Let a session authenticator remember its answers in Redis, where there is one."""
@@ -170,11 +179,13 @@ class State:
     def open(self) -> None:
         """Open the database and begin to connect to Redis. It blocks: call it before requests come.
 
-        :raises ConfigError: the database can't be opened, or its keys are sealed with a master key
-            that is not given.
+        :raises ConfigError: the database or the key of page tokens can't be opened, or users' keys
+            are sealed with a master key that is not given.
         """
         if self._opened:
             return
+        if self.page_tokens is not None:
+            self.page_tokens.open()
         if self._database is not None:
             self._database.open()
             try:
@@ -186,7 +197,7 @@ class State:
         if self.redis is not None:
             self.redis.start()
         if self.page_tokens is not None:
-            self.page_tokens.open()
+            self.page_tokens.start()
         self.secret_files.start()
         self._opened = True
 
@@ -212,6 +223,8 @@ class State:
             return
         self._opened = False
         self.secret_files.stop()
+        if self.page_tokens is not None:
+            self.page_tokens.stop()
         if self.usage is not None:
             await self.usage.stop()
         if self._database is not None:
