@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from klein import Klein
+from prometheus_client import generate_latest
 from twisted.logger import capturedLogs
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import User
+from naap_twisted.admin.metrics import metrics_of
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.auth.token_routes import MOST_BODY
 from tests.spine import JSON, Answer, Spine, ask_site, make_proxy, make_spine
@@ -215,16 +217,19 @@ class ShowingTests(TokensCase):
         self.assertIn("sk-server", sent)
 
     def test_not_in_the_log(self) -> None:
-        """Neither a token nor an issuer's secret gets into a line, whatever becomes of it."""
+        """Neither a token nor an issuer's secret gets into a line or a metric."""
+        at = self.make(server={"admin_listen": "tcp:0:interface=127.0.0.1"})
         with capturedLogs() as events:
-            token = self.mint(ISSUER, sub="bob")["token"]
-            for path in ("/x/chat", "/y", "/tokens"):
-                self.use(token, path)
-            self.use(token + "x")
-        shown = repr(events)
-        self.assertNotIn(token.split(".")[2], shown)
-        self.assertNotIn(token.split(".")[1], shown)
-        self.assertNotIn(ISSUER, shown)
+            token = self.mint(ISSUER, sub="bob", at=at)["token"]
+            for path in ("/x/chat", "/y", "/tokens", f"/tokens/{token}", f"/x/{'y' * 9}"):
+                self.use(token, path, at=at)
+            self.use(token + "x", at=at)
+            self.ask("DELETE", f"/tokens/{token}", ISSUER, at=at)
+        metrics = generate_latest(metrics_of(at.server)).decode()
+        self.assertIn("naap_", metrics)
+        for shown in (repr(events), metrics):
+            for secret in (*token.split(".")[1:], ISSUER):
+                self.assertNotIn(secret, shown)
 
     def test_limits_of_the_user(self) -> None:
         """What is counted for the user is counted for the user's pages."""
