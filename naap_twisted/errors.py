@@ -183,6 +183,18 @@ class Forbidden(ProxyError):
     status, code, default = 403, "FORBIDDEN", "Proxy request not authorized"
 
 
+class TokenNotAllowed(ProxyError):
+    """A page token that is valid, on a route or from a page that it is not for."""
+
+    status, code, default = 403, "TOKEN_NOT_ALLOWED", "This token does not open that route"
+
+
+class InvalidTokenRequest(ProxyError):
+    """A page token was asked for in a form, or with rights, that none can have."""
+
+    status, code, default = 400, "INVALID_TOKEN_REQUEST", "No such token can be made"
+
+
 class NoUserKey(ProxyError):
     """The route needs the user's own key for a provider, and the user keeps none here.
 

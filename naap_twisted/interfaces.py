@@ -17,7 +17,7 @@ from twisted.web.resource import IResource
 from zope.interface import Attribute
 
 from .errors import ProxyError
-from .model import Answer, KeyInfo, OutboundRequest, RateDecision, RouteCors, User
+from .model import Answer, KeyInfo, OutboundRequest, PageGrant, RateDecision, RouteCors, User
 from .secret import Secret
 
 if TYPE_CHECKING:
@@ -174,6 +174,23 @@ class IKeyStore(Protocol):
 
     def describe(self, user_id: str) -> Deferred[tuple[KeyInfo, ...]]:
         """The user's keys, by provider."""
+
+
+class IPageTokenStore(Protocol):
+    """What processes of one server share of page tokens: revocations, and counts of uses."""
+
+    async def revoke(self, token_id: str, sub: str, at: int) -> None:
+        """Remember a revocation; see auth.revocations.Revocation.
+
+        Raises errors.Unavailable where the others do not get to know of it.
+        """
+
+    async def spend(self, sub: str, grant: PageGrant) -> None:
+        """Let a token pass, and count a use of it if only some are left.
+
+        Raises errors.InvalidToken where it is revoked or used up; Unavailable where that can't be
+        told.
+        """
 
 
 class IUsageStore(Protocol[Usage]):

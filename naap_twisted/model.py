@@ -8,6 +8,7 @@ takes nothing but a ``VettedTarget``.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from attrs import field, frozen
@@ -24,15 +25,55 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @frozen
+class PageBudget:
+    """What the holder of a page token may spend, beside the budgets of its user.
+
+    :ivar unit: ``"requests"``, ``"tokens"`` or ``"usd"``.
+    :ivar per: ``"hour"``, ``"day"`` or ``"month"``.
+    """
+
+    unit: str
+    amount: Decimal
+    per: str
+
+
+@frozen
+class PageGrant:
+    """What a page token lets its holder do in its user's name.
+
+    :ivar id: names the token in a revocation; it is no secret.
+    :ivar routes: paths of mounts below the base path, as the config has them.
+    :ivar issued_at: milliseconds since 1970.
+    :ivar expires_at: seconds since 1970.
+    :ivar origin: the Origin that every request must have; ``""``: any, or none.
+    :ivar models: of the patterns that the option ``models`` has; empty: as the route has them.
+    :ivar uses: how many requests it is good for; 0: for any number.
+    :ivar counted_by: the server process that alone counts its uses; ``""``: the shared store.
+    """
+
+    id: str
+    routes: tuple[str, ...]
+    issued_at: int
+    expires_at: int
+    origin: str = ""
+    models: tuple[str, ...] = ()
+    uses: int = 0
+    counted_by: str = ""
+    budget: tuple[PageBudget, ...] = ()
+
+
+@frozen
 class User:
     """The user whom an authenticator found behind a request.
 
     :ivar id: the identity provider's stable id; never empty.
+    :ivar page: what the caller may do, where the caller is a page that shows a page token.
     """
 
     id: str
     email: str | None = None
     roles: tuple[str, ...] = ()
+    page: PageGrant | None = field(default=None, repr=False)
 
 
 @frozen

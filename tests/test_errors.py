@@ -32,6 +32,8 @@ TABLE = [
     ("InvalidToken", (), 401, "INVALID_TOKEN", "authentication_error"),
     ("CsrfFailed", (), 403, "CSRF_FAILED", "permission_error"),
     ("Forbidden", (), 403, "FORBIDDEN", "permission_error"),
+    ("TokenNotAllowed", (), 403, "TOKEN_NOT_ALLOWED", "permission_error"),
+    ("InvalidTokenRequest", (), 400, "INVALID_TOKEN_REQUEST", "invalid_request_error"),
     ("NoUserKey", ("p", "/keys"), 403, "NO_USER_KEY", "permission_error"),
     ("InvalidKey", (), 400, "INVALID_KEY", "invalid_request_error"),
     ("TooManyKeys", (), 409, "TOO_MANY_KEYS", "invalid_request_error"),

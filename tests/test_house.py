@@ -80,6 +80,7 @@ REVEALING = {
     # Base64 of a user and a password.
     "options/secrets.py",
     "auth/signing_keys.py",
+    "auth/page_token.py",
     *("credentials/oauth2.py", "credentials/sigv4.py"),
     "demo/media/process.py",
     "keys/vault.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..auth.page_tokens import PageTokenOptions
 from ..credentials.sigv4 import AwsSigV4
 from ..options.injected import is_written_out
 from ..options.option import options_of
@@ -21,6 +22,12 @@ def literal_keys(config: Config) -> Iterator[str]:
             # A URL is a secret only where it holds a password.
             if _is_literal(value) and (value.has_password or not key.endswith("url")):
                 yield option.place
+    tokens = config.auth.page_tokens or PageTokenOptions()
+    for index, issuer in enumerate(tokens.issuers):
+        if _is_literal(issuer):
+            yield f"auth.page_tokens.issuers[{index}]"
+    if _is_literal(tokens.keys):
+        yield "auth.page_tokens.keys"
     for index, route in enumerate(config.proxy):
         if _is_literal(route.key):
             yield f"proxy[{index}].key"

@@ -11,12 +11,14 @@ from attrs import frozen
 
 from ..auth import claims, credentials, fetch, signing_keys
 from ..auth.jwt import LONGEST_LEEWAY, SECRET_VARIABLES
+from ..auth.page_tokens import PageTokenOptions
 from ..headers import is_token
 from ..interfaces import IAuthenticator
 from ..secret import Secret
 from . import http_values as http
 from . import values
 from .option import option
+from .page_tokens import page_tokens
 from .secrets import MAX_FILE_BYTES, resolve
 from .values import duration, flag, instance, list_of, one_of, one_or_list, optional, text
 
@@ -132,6 +134,13 @@ class AuthOptions:
         "Where a caller's token may stand beside `Authorization`, on every route; a provider adds"
         " its own clients' to its route.",
         '["X-Api-Key"]',
+    )
+    page_tokens: PageTokenOptions | None = option(
+        page_tokens,
+        "Short-lived tokens that a signed-in page, or the site's backend with the secret of an"
+        " issuer, mints for pages. See [docs/page-tokens.md](docs/page-tokens.md).",
+        '{ max_ttl = "1h", issuers = ["${env:PAGE_TOKEN_ISSUER}"] }',
+        secret=True,
     )
     secret: Secret | None = option(
         optional(values.reads_files("Secret | str", values.TEXT)(resolve)),

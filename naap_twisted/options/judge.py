@@ -118,6 +118,7 @@ def judge_path(config: Config, path: str, place: str, problems: Problems) -> Non
         (first == "healthz" and not config.server.base_path)
         or (first == "keys" and keeps_keys(config))
         or (path == "/usage" and is_kept(config))
+        or (config.auth.page_tokens is not None and (path + "/").startswith("/tokens/"))
     ):
         problems.add(place, f'"{path}" is the server\'s own; choose another')
 

@@ -57,6 +57,7 @@ class ServerKeywords(TypedDict, total=False):
     require_auth: bool
     authenticator: IAuthenticator | None
     token_headers: Sequence[str]
+    page_tokens: Mapping[str, object] | None
     jwt_secret: Secret | str | None
     dns_servers: Sequence[str]
     ca_file: str | None

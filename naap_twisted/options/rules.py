@@ -108,8 +108,17 @@ def keeps_keys(config: Config) -> bool:
 AUTH: tuple[Rule[AuthOptions], ...] = (
     Rule(
         "required",
-        lambda auth: auth.mode == "none" and auth.required,
+        lambda auth: auth.mode == "none" and auth.required and auth.page_tokens is None,
         'true needs auth, and auth.mode is "none"; choose a mode, or delete one of them',
+    ),
+    Rule(
+        "page_tokens",
+        lambda auth: (
+            auth.mode == "none" and auth.page_tokens is not None and not auth.page_tokens.issuers
+        ),
+        'needs issuers, for auth.mode is "none" and nobody else could mint a token; write issuers ='
+        ' ["${env:PAGE_TOKEN_ISSUER}"], or choose a mode',
+        ("mode", "required"),
     ),
     Rule(
         "secret",
@@ -296,11 +305,12 @@ PLACED: tuple[Rule[Placed], ...] = (
         "authorize",
         lambda at: (
             at.config.auth.mode == "none"
+            and at.config.auth.page_tokens is None
             and is_rule(at.route.authorize)
             and at.route.authorize != "anyone"
         ),
         'needs auth, and this server has none; turn auth on, or write authorize = "anyone"',
-        ("auth.mode", "auth.required"),
+        ("auth.mode", "auth.required", "auth.page_tokens"),
     ),
 )
 

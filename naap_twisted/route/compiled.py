@@ -39,6 +39,7 @@ from .body import BodyPolicy
 from .calls import call_rewrite
 from .injection import Injection
 from .judgement import BodyJudge
+from .narrowing import Narrowing
 from .observed_body import MOST_READ
 from .opening import Opening, model_places
 from .request_headers import RequestRewrite, injected_headers
@@ -73,6 +74,7 @@ class Route:
     :ivar guard: looks for all of its keys, but for those that a callable makes.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
+    :ivar narrowing: holds requests to the models of their page token.
     :ivar opening: what it opens of its upstream; ``None``: everything.
     :ivar judge: the rules about its requests' bodies; ``None``: there are none.
     :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
@@ -102,6 +104,7 @@ class Route:
     session_ttl: float | None
     patch: BodyPolicy
     tokens: TokenMembers | None
+    narrowing: Narrowing
     cors: RouteCors
     egress: PolicyMaker
     beyond: PolicyMaker | None
@@ -159,6 +162,7 @@ def compile_route(written: RouteOptions) -> Route:
     injection = Injection.compile(options.keys, pinned)
     hosts = {host: Injection.compile(table) for host, table in options.hosts.items()}
     provider = options.provider
+    rewrite = call_rewrite(options.session) if options.session else None
     return Route(
         methods=_methods(options),
         # Below a pinned base is a whole API: a session's methods must not reach all of it.
@@ -167,10 +171,14 @@ def compile_route(written: RouteOptions) -> Route:
         opening=opening,
         judge=judge,
         target_url_header=options.header,
-        body=body_policy(
-            types,
-            rewrite=call_rewrite(options.session) if options.session else None,
-            judged=judge is not None,
+        body=body_policy(types, rewrite=rewrite, judged=judge is not None),
+        narrowing=Narrowing(
+            not options.follow_redirects,
+            model_places(provider),
+            pinned,
+            not _FORMS.isdisjoint(types),
+            body=body_policy(types, rewrite=rewrite, judged=True),
+            patch=body_policy(patch_types, judged=True),
         ),
         patch=body_policy(patch_types, judged=judge is not None),
         tokens=_tokens(options),

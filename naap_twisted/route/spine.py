@@ -182,7 +182,9 @@ class MountedProxy(Answering):
             self._cross_site.check(request, embeddable=self._embeddable)
         if self.options.require_origin:
             need_origin(request)
-        await self._bound.gate.admit(request, self.route.authorize, self.route.token)
+        await self._bound.gate.admit(
+            request, self.route.authorize, self.route.token, self._bound.path
+        )
         if self._bound.door:
             await self._bound.door.admit(request)
         record.mark("authorize")
@@ -260,14 +262,22 @@ class MountedProxy(Answering):
     ) -> tuple[bytes | IBodyProducer | None, bytes | None, bool]:
         """The body to send, its Content-Type, and whether they are others than the page's."""
         route = self.route
-        policy = route.patch if request.method == b"PATCH" else route.body
-        body, content_type = await policy.open(request)
         # A WebRTC session's own requests came with the offer that was judged.
-        if route.judge is None or (self._webrtc is not None and self._webrtc.holds(request)):
+        free = self._webrtc is not None and self._webrtc.holds(request)
+        narrow = None if free else route.narrowing.of(request.record.user)
+        if narrow is not None:
+            narrow.opening.check(request.method, target)
+        reads = route if narrow is None else route.narrowing
+        policy = reads.patch if request.method == b"PATCH" else reads.body
+        body, content_type = await policy.open(request)
+        judges = () if free else tuple(filter(None, (route.judge, narrow)))
+        if not judges:
             return body, content_type, False
         assert body is None or isinstance(body, bytes)  # Judged bodies are read to their end.
         sent, patience = (body, content_type), self._bound.gate.patience
-        judged = await route.judge.judged(request, target, sent, patience)
+        judged = sent
+        for judge in judges:
+            judged = await judge.judged(request, target, judged, patience)
         return *judged, judged is not sent
 
     def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:

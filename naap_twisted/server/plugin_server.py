@@ -101,24 +101,24 @@ class PluginServer(MultiService):
             clock=reactor,
             born=reactor.seconds(),
         )
-        networks = config.upstream.allow_networks
-        self.http: HTTPClient = open_client(self.parts.upstream, networks)
+        self.http: HTTPClient = open_client(self.parts.upstream, config.upstream.allow_networks)
         self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
+        state = self.parts.state
         self._gate = Gate(
             self._authenticator,
             Patience(reactor, self._bounds.callable_timeout),
             required=self.require_auth,
             public_routes=options.public_routes,
             token_headers=config.auth.token_headers,
+            page_tokens=state.page_tokens,
         )
-        state = self.parts.state
         state.share_sessions(self._authenticator)
-        state.add_routes(self.router)
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
         self._location_key = LocationKey(options.state_dir)
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
+        state.add_routes(self.router, self._routes.holds)
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
         limit = options.rate_limit
@@ -300,7 +300,7 @@ class PluginServer(MultiService):
 
     def cautions(self) -> list[str]:
         """What is allowed and its owner should know, one line each: for a start and ``check``."""
-        lines = [NOBODY] if self.require_auth and self._authenticator is None else []
+        lines = [NOBODY] if self.require_auth and not self._gate.knows_users else []
         about = self.routes(), self.parts.options.base_path, self.listen, self.config
         return [*lines, *of_routes(*about, asks=self.require_auth)]
 

@@ -109,6 +109,19 @@ class Routes(HeadResource):
         mounts = self._url_map.by_endpoint
         mounts[endpoint] = mounts[endpoint + "_branch"] = mount
 
+    def holds(self, path: str) -> frozenset[str] | None:
+        """What of a page token every mount at *path* can hold it to; ``None``: none is there."""
+        found = [mount for mount in self.mounts if mount.path == path]
+        if not found:
+            return None
+        held = {"models", "budget"}
+        for mount in found:
+            if mount.proxy is None:
+                held.clear()
+            elif not mount.proxy.route.narrowing.holds:
+                held.discard("models")
+        return frozenset(held)
+
     def is_own(self, segments: Sequence[bytes]) -> bool:
         """Whether *segments* are the beginning of the base path, or of a path beside it."""
         below = self._segments[: len(segments)]
@@ -133,7 +146,7 @@ class Routes(HeadResource):
             self._point_to(match.location, request)
         else:
             request.record.route = self.base_path + match.rule
-            self._render_klein(request)
+            self._render_klein(request, "" if match.mount is None else match.mount.full_path)
         return NOT_DONE_YET
 
     def _point_to(self, location: bytes, request: IDownstreamRequest) -> None:
@@ -141,10 +154,9 @@ class Routes(HeadResource):
         where = request.outer + self._base + location + mark + query
         send(request, 308, ((b"Location", where), (b"Content-Length", b"0")), b"")
 
-    def _render_klein(self, request: IDownstreamRequest) -> None:
+    def _render_klein(self, request: IDownstreamRequest, mount: str) -> None:
         """Admit the caller as a proxy would, then let Klein answer, once the body is there."""
-        rule = "anyone" if self._gate.is_public(request.path) else None
-        admitted = Deferred.fromCoroutine(self._admit(request, rule))
+        admitted = Deferred.fromCoroutine(self._admit(request, mount))
         request.notifyFinish().addErrback(lambda _: admitted.cancel())
 
         def go(_: object) -> None:
@@ -159,8 +171,8 @@ class Routes(HeadResource):
 
         admitted.addCallback(go).addErrback(stop)
 
-    async def _admit(self, request: IDownstreamRequest, rule: str | None) -> None:
-        await self._gate.admit(request, rule)
+    async def _admit(self, request: IDownstreamRequest, mount: str) -> None:
+        await self._gate.admit_own(request, mount)
         await self.door.admit(request)
 
     def _render_beside(self, request: IDownstreamRequest) -> None:

@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 from klein import Klein
 from twisted.internet.defer import Deferred
 
+from ..auth import page_tokens
+from ..auth.page_tokens import PageTokens
 from ..auth.session import SessionAuthenticator
+from ..auth.token_routes import Find, add_token_routes
 from ..credentials.secret_files import SecretFiles
 from ..errors import ConfigError
-from ..interfaces import IAuthenticator, IKeyStore, IRateLimiter
+from ..interfaces import IAuthenticator, IKeyStore, IPageTokenStore, IRateLimiter
 from ..keys.routes import add_key_routes
 from ..limits.door import Policy
 from ..limits.memory import MemoryRateLimiter
@@ -30,6 +33,7 @@ from ..spend.routes import add_usage_route
 from ..whip import key
 
 if TYPE_CHECKING:
+    from ..auth.sql_revocations import SqlRevocations
     from ..keys.sql import SqlKeyStore
     from ..limits.redis_link import RedisLink
     from ..storage.database import Database
@@ -41,6 +45,7 @@ class State:
     In Redis, processes whose servers have the same name share their counts and sessions.
 
     :ivar usage: ``None`` where there is no database.
+    :ivar page_tokens: ``None`` where the server has none.
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
     :raises ConfigError: the package that an option needs is not installed, or ``database_url`` is
@@ -56,6 +61,7 @@ class State:
         self._keys: IKeyStore | None = config.keys.keys or self._sealed
         self.redis = _redis(config.redis.url, reactor)
         self.secret_files = SecretFiles(reactor)
+        self.page_tokens = self._made_page_tokens()
         self.usage: UsageBook | None = None
         self._opened = False
         if self._database is not None:
@@ -72,6 +78,34 @@ class State:
         if self._keys is None:
             raise ConfigError("keys: this server keeps none; set state_dir and master_key")
         return self._keys
+
+    def _made_page_tokens(self) -> PageTokens | None:
+        options, server = self._config.auth.page_tokens, self._config.server
+        if options is None:
+            return None
+        return PageTokens(
+            options,
+            server=server.name,
+            base_path=server.base_path,
+            state_dir=server.state_dir,
+            store=self._page_token_store(options.max_ttl),
+            kept=self._kept_revocations(options.max_ttl),
+        )
+
+    def _page_token_store(self, lasting: float) -> IPageTokenStore | None:
+        if self.redis is None:
+            return None
+        from ..auth.redis_page_tokens import RedisPageTokens
+
+        deny = self._config.redis.on_redis_loss == "deny"
+        return RedisPageTokens(self.redis, name=self._name, lasting=lasting, deny=deny)
+
+    def _kept_revocations(self, lasting: float) -> SqlRevocations | None:
+        if self._database is None:
+            return None
+        from ..auth.sql_revocations import SqlRevocations
+
+        return SqlRevocations(self._database, self._reactor, lasting=lasting)
 
     def share_sessions(self, authenticator: IAuthenticator | None) -> None:
         """Let a session authenticator remember its answers in Redis, where there is one."""
@@ -105,8 +139,13 @@ class State:
         limiter = self.limiter(f"{name}{of}", limit)
         return Policy(name, limit, limiter, users_only=users)
 
-    def add_routes(self, router: Klein) -> None:
-        """Add ``/keys`` and ``/usage`` where the server keeps them."""
+    def add_routes(self, router: Klein, find: Find) -> None:
+        """Add ``/keys``, ``/usage`` and ``/tokens`` where the server has them.
+
+        :param find: tells of mounts, for which page tokens are made.
+        """
+        if self.page_tokens is not None:
+            add_token_routes(router, self.page_tokens, find)
         if self._keys is not None:
             add_key_routes(router, self._keys)
         if self.usage is not None:
@@ -134,17 +173,19 @@ class State:
         if self._config.server.state_dir:
             from ..storage import database
 
-            names = (database.FILE_NAME, key.FILE_NAME)
+            names = (database.FILE_NAME, key.FILE_NAME, page_tokens.FILE_NAME)
             database.check_directory(Path(self._config.server.state_dir), names)
 
     def open(self) -> None:
         """Open the database and begin to connect to Redis. It blocks: call it before requests come.
 
-        :raises ConfigError: the database can't be opened, or its keys are sealed with a master key
-            that is not given.
+        :raises ConfigError: the database or the key of page tokens can't be opened, or users' keys
+            are sealed with a master key that is not given.
         """
         if self._opened:
             return
+        if self.page_tokens is not None:
+            self.page_tokens.open()
         if self._database is not None:
             self._database.open()
             try:
@@ -155,6 +196,8 @@ class State:
                 raise
         if self.redis is not None:
             self.redis.start()
+        if self.page_tokens is not None:
+            self.page_tokens.start()
         self.secret_files.start()
         self._opened = True
 
@@ -180,6 +223,8 @@ class State:
             return
         self._opened = False
         self.secret_files.stop()
+        if self.page_tokens is not None:
+            self.page_tokens.stop()
         if self.usage is not None:
             await self.usage.stop()
         if self._database is not None:

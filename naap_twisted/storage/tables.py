@@ -45,6 +45,15 @@ USAGE = Table(
     ),
 )
 
+#: Page tokens that count no more; an empty id: all of the user's. ``at``: milliseconds since 1970.
+REVOKED_TOKENS = Table(
+    "naap_revoked_tokens",
+    METADATA,
+    Column("token_id", sql.Text, primary_key=True),
+    Column("user_id", sql.Text, primary_key=True),
+    Column("at", sql.BigInteger, nullable=False),
+)
+
 _VERSION = "schema_version"
 # The number is arbitrary; the lock of it keeps two servers from migrating at the same time.
 _MIGRATION_LOCK = 7_226_101
@@ -54,8 +63,12 @@ def _first(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[USER_KEYS, USAGE])
 
 
+def _revoked_tokens(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[REVOKED_TOKENS])
+
+
 #: Step n takes version n to n + 1. Append to them and never edit one: a database has run it.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first,)
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _revoked_tokens)
 
 
 def migrate(connection: Connection) -> None:

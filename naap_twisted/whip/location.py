@@ -15,7 +15,6 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 from ..policy.target import MAX_URL
 
-KEY_SIZE = 32
 _VERSION = 1
 _HEAD = struct.Struct(">BQ")
 _MAC_SIZE = 32
@@ -35,7 +34,7 @@ class BadToken(Exception):
 def sign(key: bytes, url: bytes, *, user: str | None, route: str, expires: int) -> bytes:
     """The token of *url*: base64url without padding.
 
-    :param key: :data:`KEY_SIZE` bytes.
+    :param key: 32 bytes.
     :param url: at most :data:`~naap_twisted.policy.target.MAX_URL` bytes.
     :param user: the id of the user that it is for; ``None`` where the request has no user.
     :param route: the mount's full path.

@@ -387,6 +387,38 @@ def _others() -> Iterator[Row]:
     for value in ("short", " ", "${env:NO_SUCH}", "-----BEGIN " + SECRET, "a\nb" * 20, 3, True, []):
         yield Row("auth.secret", value, False, jwt)
     yield Row("auth.secret", SECRET, True, jwt)
+    yield from _page_tokens()
+
+
+def _page_tokens() -> Iterator[Row]:
+    long, other = "k" * 32, "j" * 40
+    tables: tuple[dict[str, Any], ...] = (
+        {},
+        {"max_ttl": "1h"},
+        {"max_ttl": 60},
+        {"issuers": []},
+        {"issuers": [long, other]},
+        {"keys": long},
+        {"keys": f"{long},{other}"},
+        {"max_ttl": "30d", "issuers": [SECRET], "keys": f" {long} , {other} "},
+    )
+    jwt = ("auth.mode", "jwt"), ("auth.secret", SECRET)
+    yield from _rows("auth.page_tokens", True, tables, *jwt)
+    none = ("auth.mode", "none")
+    yield from _rows("auth.page_tokens", False, ({}, {"issuers": [], "max_ttl": 5}), none)
+    yield from _rows("auth.page_tokens", True, ({"issuers": [long]},), none)
+    for required in (("auth.required", True), ("proxy.authorize", "user")):
+        yield Row("auth.page_tokens", {"issuers": [long]}, True, (none, required))
+    for members in (
+        *({"max_ttl": value} for value in (0, -1, 0.5, "31d", True, "soon", INF, NAN, [])),
+        *({"issuers": [value]} for value in ("", "short", long + "ä", "naap_p1." + long, 3, True)),
+        *({"issuers": value} for value in (long, 3, [long, long], ["${env:NO_SUCH}"])),
+        *({"keys": value} for value in ("", "short", f"{long},", f"{long},{long}", 3, [long])),
+        *({"keys": value} for value in (f"{long},short", "${env:NO_SUCH}", f"'{long}'")),
+        {"ttl": 60},
+    ):
+        yield Row("auth.page_tokens", members, False)
+    yield from _rows("auth.page_tokens", False, (3, True, "1h", *STRANGE))
 
 
 def _prices() -> Iterator[Row]:

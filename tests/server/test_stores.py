@@ -9,8 +9,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from naap_twisted import RateLimit, User, create_plugin_server
+from naap_twisted.auth.minting import Order
 from naap_twisted.downstream.record import ExchangeRecord
-from naap_twisted.errors import ConfigError
+from naap_twisted.errors import ConfigError, InvalidToken
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.limits.redis import RedisRateLimiter
@@ -19,6 +20,7 @@ from naap_twisted.secret import Secret
 from naap_twisted.server import stores as state
 from naap_twisted.server.stores import State
 from tests.keys.memory import MemoryKeyStore
+from tests.support import FakeRequest
 
 LIMIT = RateLimit(5, 60.0)
 
@@ -83,7 +85,7 @@ class OpenTests(TestCase):
     timeout = 20
 
     def build(self, folder: Path, key: str) -> State:
-        options = {"name": "x", "state_dir": str(folder), "master_key": key}
+        options = {"name": "x", "state_dir": str(folder), "master_key": key, "page_tokens": {}}
         return State(read_server(options), reactor)
 
     async def test_open_and_close(self) -> None:
@@ -102,6 +104,28 @@ class OpenTests(TestCase):
             self.assertEqual(counts.requests, requests)
             self.assertEqual(len(await again.keys.describe("ada")), 1)
             await again.close()
+
+    async def test_page_tokens(self) -> None:
+        """A restart keeps the key, and forgets no revocation."""
+        folder, key = Path(self.mktemp()), new_master_key()
+        order = Order("ada", ("/x",), 60, 0, (), "", ())
+        request = FakeRequest()
+        revoked: list[bool] = []
+        for _ in range(2):
+            opened = self.build(folder, key)
+            opened.open()
+            tokens = opened.page_tokens
+            assert tokens is not None
+            if not request.requestHeaders.hasHeader("authorization"):
+                token, grant = tokens.mint(None, order)
+                request.requestHeaders.setRawHeaders("authorization", [f"Bearer {token}"])
+                await tokens.user_of(request, "/api/v1/x")
+                await tokens.revoke(grant.id, "ada")
+            with self.assertRaises(InvalidToken) as caught:
+                await tokens.user_of(request, "/api/v1/x")
+            revoked.append("revoked" in caught.exception.reason)
+            await opened.close()
+        self.assertEqual(revoked, [True, True])
 
     def test_wrong_master_key(self) -> None:
         """Does not open, and leaves nothing open behind it."""

@@ -285,6 +285,7 @@ class InitTests(CliCase):
             auth = "\n".join(["[auth]", *(line.removeprefix("#   ") for line in lines)])
             text = cli.example_config().replace("[auth]" + section, auth + "\n")
             environ = {"OPENAI_API_KEY": "sk-test", "NEXTAUTH_SECRET": "x" * 32}
+            environ["PAGE_TOKEN_ISSUER"] = "y" * 43
             config = parse_config(text, environ=environ)
             self.assertTrue(config.auth.is_required)
 
