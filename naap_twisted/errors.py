@@ -107,6 +107,11 @@ class ProxyError(NaapError):
             self.headers = (*self.headers, _NO_RETRY)
         return self
 
+    @property
+    def was_sent(self) -> bool:
+        """Whether the upstream may have the request."""
+        return _NO_RETRY in self.headers
+
     def to_json(self) -> bytes:
         """The answer's body: ``{"success": false, "error": {...}}``."""
         error = {"message": self.message, "code": self.code, "type": self.type, "param": self.param}
@@ -227,6 +232,22 @@ class RateLimited(ProxyError):
 
     def __init__(self, retry_after: int, *, reason: str = "") -> None:
         super().__init__(reason=reason, headers=((b"Retry-After", b"%d" % retry_after),))
+
+
+class BudgetExceeded(ProxyError):
+    """A budget that the request falls under is spent.
+
+    :param retry_after: whole seconds until some of it is free again.
+    :param unit: of the budget.
+    """
+
+    status, code, default = 429, "BUDGET_EXCEEDED", "The budget is spent"
+
+    def __init__(self, retry_after: int, unit: str, *, reason: str = "") -> None:
+        words = {"requests": "requests", "tokens": "tokens", "usd": "money"}[unit]
+        message = f"The budget of {words} is spent, please try again later"
+        headers = ((b"Retry-After", b"%d" % retry_after), _NO_RETRY)
+        super().__init__(message, reason=reason, headers=headers, rule="budget")
 
 
 class MissingTarget(ProxyError):

@@ -97,6 +97,43 @@ class RateLimit:
 
 
 @frozen
+class Tokens:
+    """A language model's tokens, of one exchange or of many.
+
+    :ivar input: all of the prompt.
+    :ivar cached_input: of those, what was read from a cache; *cache_write*: what was put into one.
+    :ivar output: all of the answer.
+    :ivar reasoning: of those, what the model thought without showing it.
+    :ivar audio_input: of the input, what was sound; *audio_output*: of the output.
+    """
+
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+
+    @property
+    def total(self) -> int:
+        """Input and output."""
+        return self.input + self.output
+
+    def plus(self, other: Tokens) -> Tokens:
+        """The sums of both."""
+        return Tokens(
+            self.input + other.input,
+            self.cached_input + other.cached_input,
+            self.cache_write + other.cache_write,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+            self.audio_input + other.audio_input,
+            self.audio_output + other.audio_output,
+        )
+
+
+@frozen
 class Target:
     """An absolute http(s) URL, parsed once.
 

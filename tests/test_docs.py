@@ -24,6 +24,7 @@ from naap_twisted.limits.capacity import CapacityLimits
 from naap_twisted.policy.endpoint_pattern import MAX_SEGMENTS
 from naap_twisted.policy.learned import MOST, MOST_AT_ONCE
 from naap_twisted.route.observed_body import MOST_READ
+from naap_twisted.spend.ledger import Charge, Correction, MemoryLedger
 from naap_twisted.start import cli
 from naap_twisted.upstream.lookups import LookupLimits
 from naap_twisted.upstream.pool import PoolLimits
@@ -89,6 +90,31 @@ class ReadmeTests(SynchronousTestCase):
         environ = {"NAAP_MASTER_KEY": new_master_key()}
         config = parse_config(example[1], directory=ROOT, environ=environ)
         self.assertEqual(list(config.proxy[0].forward_headers), ["Authorization"])
+
+    def test_budget_example(self) -> None:
+        """The budgets of docs/spend.md are some, and their arithmetic is the ledger's."""
+        text = (ROOT / "docs" / "spend.md").read_text(encoding="utf-8")
+        example = re.search(r"<!-- budget-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        assert example is not None
+        config = parse_config(example[1], directory=ROOT, environ={"OPENAI_API_KEY": KEY})
+        self.assertEqual(len(config.server.budget) + len(config.proxy[0].budget), 3)
+        rows = re.findall(r"^\| [^|]+ \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
+        ledger, charge = MemoryLedger(), Charge("a", 0, 0, 0, 1000, 500, True, 9)
+        done = [
+            lambda: None,
+            lambda: self.assertEqual(ledger.reserve([charge]).refused, -1),
+            lambda: self.assertEqual(ledger.reserve([charge]).refused, -1),
+            lambda: self.assertEqual(ledger.reserve([charge]).refused, 0),
+            lambda: ledger.settle([Correction(charge, 200)]),
+            lambda: self.assertEqual(ledger.reserve([charge]).refused, -1),
+            lambda: ledger.settle([Correction(charge, 500)] * 2),
+        ]
+        self.assertEqual(len(rows), len(done))
+        for row, step in zip(rows, done, strict=True):
+            step()
+            (standing,) = ledger.read([charge])
+            left = max(0, 1000 - standing.total)
+            self.assertEqual(tuple(map(int, row)), (standing.spent, standing.held, left))
 
     def test_credentials_examples(self) -> None:
         """So do those about keys that are more than a text."""

@@ -37,6 +37,7 @@ TABLE = [
     ("NoUserKey", ("p", "/keys"), 403, "NO_USER_KEY", "permission_error"),
     ("InvalidKey", (), 400, "INVALID_KEY", "invalid_request_error"),
     ("TooManyKeys", (), 409, "TOO_MANY_KEYS", "invalid_request_error"),
+    ("BudgetExceeded", (7, "usd"), 429, "BUDGET_EXCEEDED", "rate_limit_error"),
     ("RateLimited", (7,), 429, "RATE_LIMITED", "rate_limit_error"),
     ("MissingTarget", (), 400, "MISSING_TARGET", "invalid_request_error"),
     ("InvalidTarget", (), 400, "INVALID_TARGET", "invalid_request_error"),

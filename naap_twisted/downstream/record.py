@@ -6,7 +6,7 @@ from time import perf_counter
 
 from attrs import define, field
 
-from ..model import User
+from ..model import Tokens, User
 from .caller import rate_key
 
 
@@ -23,8 +23,12 @@ class ExchangeRecord:
     :ivar rule: the option of the route that refused it, or the rule in that option.
     :ivar status: the status that the browser got; 0 when it left before the response head.
     :ivar upstream_status: the status that the upstream answered; 0 when it was not asked.
-    :ivar model_tokens: a language model's tokens of prompt, of completion and of both, where the
-        route counts them and the answer reports them.
+    :ivar model_tokens: a language model's tokens, where the route counts them and the answer
+        reports them, as far as it came.
+    :ivar answer_text: bytes of a model's words in the upstream's answer, where it was read;
+        *answer_events*: the events of a stream that had some.
+    :ivar booked: the tokens that were booked under the budgets of the route; *usd* is what they
+        cost, in billionths of a dollar. They are *estimated* where nobody reported them.
     :ivar dropped: request headers that the route did not pass on.
     :ivar bytes_in: bytes of the request body.
     :ivar bytes_out: bytes of the answer's body.
@@ -42,7 +46,12 @@ class ExchangeRecord:
     rule: str = ""
     status: int = 0
     upstream_status: int = 0
-    model_tokens: tuple[int, int, int] | None = None
+    model_tokens: Tokens | None = None
+    answer_text: int = 0
+    answer_events: int = 0
+    booked: Tokens | None = None
+    usd: int = 0
+    estimated: bool = False
     dropped: int = 0
     bytes_in: int = 0
     bytes_out: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -35,6 +36,7 @@ class RedisLink:
     :param probe: seconds between probes while the circuit is open.
     :ivar up: the circuit is closed: Redis answered last time.
     :ivar outages: how often Redis was lost.
+    :ivar when_back: called each time that the circuit closes.
     """
 
     _log = Logger()
@@ -47,6 +49,7 @@ class RedisLink:
         self._address = address
         self._reactor = reactor
         self.deadline = deadline
+        self.when_back: Callable[[], object] | None = None
         self._every = probe
         self._factory: _Factory | None = None
         self._probing: Any = None
@@ -158,3 +161,5 @@ class RedisLink:
             self._log.info("Redis is back after {seconds} s: limits are shared", seconds=seconds)
         else:
             self._log.info("Redis answers: limits are shared")
+        if self.when_back is not None:
+            self.when_back()

@@ -22,7 +22,7 @@ from .opened import judge_endpoints
 from .option import options_of
 from .read import Problems
 from .route import RouteOptions
-from .rules import AUTH, EXPOSURE, PLACED, ROUTE, STORES, Placed, is_kept, keeps_keys
+from .rules import AUTH, EXPOSURE, PLACED, ROUTE, STORES, Placed, keeps_keys, tells_usage
 from .server import Config
 
 _EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
@@ -117,7 +117,7 @@ def judge_path(config: Config, path: str, place: str, problems: Problems) -> Non
     if (
         (first == "healthz" and not config.server.base_path)
         or (first == "keys" and keeps_keys(config))
-        or (path == "/usage" and is_kept(config))
+        or (path == "/usage" and tells_usage(config))
         or (config.auth.page_tokens is not None and (path + "/").startswith("/tokens/"))
     ):
         problems.add(place, f'"{path}" is the server\'s own; choose another')

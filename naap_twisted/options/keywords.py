@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..policy.output_limit import OutputBound
     from ..policy.query_rules import QueryRules
     from ..secret import Secret
+    from ..spend.budget import Budget
     from .route_body import Judge
     from .secrets import ForwardHeaders
     from .signing import Sign
@@ -38,6 +39,7 @@ class ServerKeywords(TypedDict, total=False):
     trusted_proxies: Sequence[str]
     rate_limit: RateLimit | Mapping[str, float | str] | None
     user_rate_limit: RateLimit | Mapping[str, float | str] | None
+    budget: Sequence[Budget | Mapping[str, object]]
     public_routes: Sequence[str]
     compression: bool
     security_headers: bool
@@ -112,6 +114,7 @@ class RouteKeywords(TypedDict, total=False):
     authorize: Authorize | None
     max_in_flight: int | None
     rate_limit: RateLimit | Mapping[str, float | str] | None
+    budget: Sequence[Budget | Mapping[str, object]]
     count_tokens: bool
     location_ttl: float | str
     session: Mapping[str, object] | None

@@ -18,7 +18,7 @@ from attrs import Factory, frozen
 
 from ..headers import ACCOUNT_CHOOSING, PRIVATE, HeaderPatterns
 from ..model import TokenPlace
-from ..spend.model_tokens import TokenMembers
+from ..spend.model_tokens import NUMBERS, TokenMembers
 from . import http_values as http
 from . import values
 from .option import option
@@ -126,14 +126,26 @@ class CallerToken:
     )
 
 
+_members = values.list_of(_reported, what="members")
+
+
 @frozen
 class ModelUsage:
     """``[usage]``: members of a JSON answer, dots between them."""
 
     section: ClassVar[str] = "usage"
 
-    input: tuple[str, ...] = option(values.list_of(_reported, what="members"), "Tokens in.")
-    output: tuple[str, ...] = option(values.list_of(_reported, what="members"), "Tokens out.")
+    input: tuple[str, ...] = option(_members, "Tokens in.")
+    output: tuple[str, ...] = option(_members, "Tokens out.")
+    cached_input: tuple[str, ...] = option(_members, "Of those in, read from a cache.")
+    cache_write: tuple[str, ...] = option(_members, "Of those in, written to a cache.")
+    reasoning: tuple[str, ...] = option(_members, "Of those out, thought.")
+    audio_input: tuple[str, ...] = option(_members, "Of those in, sound.")
+    audio_output: tuple[str, ...] = option(_members, "Of those out, sound.")
+    beside: tuple[str, ...] = option(
+        values.list_of(values.one_of("cached_input", "cache_write", "reasoning"), what="names"),
+        "Which of these the API counts beside those in or out, not inside of them.",
+    )
 
 
 _SECTIONS: Mapping[str, Any] = {
@@ -187,7 +199,9 @@ class Provider:
         """Where its answers report a model's tokens; ``None`` where the file does not say."""
         if not self.usage.input and not self.usage.output:
             return None
-        return TokenMembers.at(self.usage.input, self.usage.output)
+        usage = self.usage
+        paths = {name: getattr(usage, name) for name in NUMBERS if getattr(usage, name)}
+        return TokenMembers.at(paths, usage.beside)
 
 
 def _folder() -> Traversable:

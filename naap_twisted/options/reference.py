@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..policy.output_limit import OutputBound
     from ..policy.query_rules import QueryRules
     from ..secret import Secret
+    from ..spend.budget import Budget
     from .route_body import Judge
     from .secrets import ForwardHeaders
     from .signing import Sign

@@ -1,4 +1,7 @@
-"""The options of one route, and what follows from them alone."""
+"""The options of one route, and what follows from them alone.
+
+It has more than 400 lines, because every option of a route is described here, and only here.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,12 @@ from ..policy.output_limit import OutputBound
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 from ..secret import Secret
+from ..spend.budget import Budget
 from ..upstream.agent import as_upstream
 from ..whip.rules import CLIENT_HEADERS, DEFAULT_TTL, OFFER, exposed, is_whip, route_methods
 from . import http_values as http
 from . import values
+from .budget import budget_list
 from .client_certs import PemFile, client_cert, client_key
 from .endpoints import endpoint_text, query_rules
 from .injected import KeyTable, QueryPairs, host_tables, pinned_base, query_pairs
@@ -276,6 +281,14 @@ class RouteOptions:
         http.rate_limit,
         "Of this route: per user, or per address where nobody is signed in.",
         '{ requests = 20, window = "1m" }',
+    )
+    budget: tuple[Budget, ...] = option(
+        budget_list,
+        "What may be spent on this route: `requests`, `tokens` or `usd` `per` `hour`, `day` or"
+        " `month`, or in any `24h`; `of` each `caller` (the default), `user`, `guest` or `address`,"
+        ' or of the `route`; `zone` of the calendar (UTC); `mode = "audit"` only watches. See'
+        " [docs/spend.md](docs/spend.md).",
+        '[{ tokens = 200_000, per = "day" }]',
     )
     count_tokens: bool = option(
         flag,

@@ -100,6 +100,12 @@ def is_kept(config: Config) -> bool:
     return bool(config.server.state_dir or config.server.database_url)
 
 
+def tells_usage(config: Config) -> bool:
+    """Whether there is something that a caller can read at ``/usage``."""
+    routes = any(route.budget for route in config.proxy)
+    return is_kept(config) or bool(config.server.budget) or routes
+
+
 def keeps_keys(config: Config) -> bool:
     """Whether there is a store of users' keys."""
     return config.keys.master_key is not None or config.keys.keys is not None
@@ -159,6 +165,11 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         lambda route: route.target is None and not route.allowed_hosts,
         "is missing; name each host, or pin the route with target",
         ("target", "provider"),
+    ),
+    Rule(
+        "budget",
+        lambda route: any(budget.of == "server" for budget in route.budget),
+        'is of the whole server; write it at server.budget, or of = "route"',
     ),
     Rule(
         "session",

@@ -13,10 +13,12 @@ from ..interfaces import IKeyStore
 from ..limits.capacity import CapacityLimits
 from ..model import AllowedNetwork, RateLimit
 from ..secret import Secret
+from ..spend.budget import Budget
 from ..spend.prices import Price, Prices
 from . import http_values as http
 from . import values
 from .auth import AuthOptions
+from .budget import budget_list
 from .client_certs import PemFile, client_cert, client_key
 from .listen import Listen, parse_listen
 from .option import in_code, option
@@ -113,6 +115,12 @@ class ServerOptions:
         http.rate_limit,
         "Per signed-in user, over all routes.",
         '{ requests = 1000, window = "15m" }',
+    )
+    budget: tuple[Budget, ...] = option(
+        budget_list,
+        "What may be spent over all routes, as of a route; also `of` each `route`, or of the"
+        " `server`. See [docs/spend.md](docs/spend.md).",
+        '[{ usd = 50, per = "month", of = "server" }]',
     )
     public_routes: tuple[str, ...] = in_code(
         list_of(text, what="paths"), "Exact request paths that need no user.", default=("/healthz",)

@@ -74,7 +74,7 @@ class BodyPolicy:
         self._named = ", ".join(content_types)
 
     async def open(
-        self, request: IDownstreamRequest
+        self, request: IDownstreamRequest, *, metered: bool = False
     ) -> tuple[bytes | IBodyProducer | None, bytes | None]:
         """The body to forward and its Content-Type, if it has one.
 
@@ -82,6 +82,8 @@ class BodyPolicy:
         looks into none, for clients label pieces of a file as JSON, too (Gemini's uploads). A body
         that has arrived already comes as bytes, too; any other comes as a stream.
 
+        :param metered: JSON and forms are read whole, because what they cost is told by what is in
+            them, and no coding may hide it.
         :raises BodyRequired: there is no body and the method needs one.
         :raises UnsupportedMediaType: the route takes no body of this type.
         :raises BodyTooLarge: the body is over the limit, or declares that it will be.
@@ -96,11 +98,13 @@ class BodyPolicy:
         if rewrite is not None and content_type is not None and kind in rewrite.types:
             return await self._rewritten(request, rewrite, content_type)
         is_json = not self._any and kind in _JSON_TYPES
-        if is_json or self._judged:
+        if is_json or self._judged or metered:
             _refuse_coding(request)
-        kept = max(self._resendable, self._noted if readable(kind) else 0)
+        looked_into = readable(kind)
+        kept = max(self._resendable, self._noted if looked_into else 0)
         is_kept = body.length is not None and body.length <= kept
-        if not (is_json or body.complete or is_kept or self._whole):
+        whole = self._whole or (metered and looked_into)
+        if not (is_json or body.complete or is_kept or whole):
             return StreamedBody(body, self.limit, self._missing(request.method)), content_type
         data = body.read_all(self.limit)
         if not isinstance(data, bytes):

@@ -25,6 +25,7 @@ from ..model import (
     TokenPlace,
 )
 from ..options.client_certs import client_certificate
+from ..options.provider import Provider
 from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
@@ -33,6 +34,7 @@ from ..policy.models import Models
 from ..policy.output_limit import LimitedEndpoints, OutputLimit
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
+from ..spend.estimate import Estimator
 from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
 from ..whip import rules as whip
 from .body import BodyPolicy
@@ -47,6 +49,7 @@ from .response_headers import ResponseRewrite
 from .scrub import Guard
 from .sealing import Sealing
 from .signing import Signing
+from .spending import Costing
 
 _FORM = b"application/x-www-form-urlencoded"
 # APIs that take urlencoded forms take a query's parameters for their fields, too.
@@ -74,6 +77,7 @@ class Route:
     :ivar guard: looks for all of its keys, but for those that a callable makes.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
+    :ivar costing: tells what a request may cost.
     :ivar narrowing: holds requests to the models of their page token.
     :ivar opening: what it opens of its upstream; ``None``: everything.
     :ivar judge: the rules about its requests' bodies; ``None``: there are none.
@@ -104,6 +108,7 @@ class Route:
     session_ttl: float | None
     patch: BodyPolicy
     tokens: TokenMembers | None
+    costing: Costing
     narrowing: Narrowing
     cors: RouteCors
     egress: PolicyMaker
@@ -181,7 +186,8 @@ def compile_route(written: RouteOptions) -> Route:
             patch=body_policy(patch_types, judged=True),
         ),
         patch=body_policy(patch_types, judged=judge is not None),
-        tokens=_tokens(options),
+        tokens=_token_members(provider) if options.count_tokens else None,
+        costing=_costing(options, opening),
         session_ttl=options.location_ttl if has_sessions else None,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
@@ -255,20 +261,36 @@ def _takes_json(options: RouteOptions) -> bool:
 
 
 def _output_limit(options: RouteOptions) -> OutputLimit | None:
-    bound, provider = options.max_output_tokens, options.provider
-    if bound is None or provider is None:
+    bound = options.max_output_tokens
+    if bound is None or options.provider is None:
         return None
-    limits = [
+    return OutputLimit(bound, _limited(options.provider))
+
+
+def _limited(provider: Provider) -> list[LimitedEndpoints]:
+    return [
         LimitedEndpoints(Endpoints([*map(Endpoint.parse, limit.endpoints)]), limit.members)
         for limit in provider.limits
     ]
-    return OutputLimit(bound, limits)
 
 
-def _tokens(options: RouteOptions) -> TokenMembers | None:
-    if not options.count_tokens:
-        return None
-    return (options.provider and options.provider.token_members) or USUAL_MEMBERS
+def _costing(options: RouteOptions, opening: Opening | None) -> Costing:
+    provider, bound = options.provider, options.max_output_tokens
+    estimator = Estimator(
+        () if provider is None else _limited(provider),
+        bound=None if bound is None else bound.tokens,
+    )
+    return Costing(
+        estimator,
+        model_places(provider),
+        opening or Opening(None, None, None, options.target),
+        _token_members(provider),
+        "" if provider is None else provider.name,
+    )
+
+
+def _token_members(provider: Provider | None) -> TokenMembers:
+    return (provider and provider.token_members) or USUAL_MEMBERS
 
 
 def _guard(options: RouteOptions) -> Guard:

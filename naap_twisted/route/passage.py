@@ -91,8 +91,7 @@ class Passage(Protocol):
         self._over = True
         request = self._request
         request.record.mark("relay")
-        if self._meter is not None:
-            request.record.model_tokens = self._meter.end()
+        self._tell()
         if reason.check(ResponseDone, PotentialDataLoss):
             if self._scrubber is not None:
                 request.write(self._scrubber.end())
@@ -123,4 +122,12 @@ class Passage(Protocol):
         """The browser is gone."""
         if not self._over:
             self._over = True
+            self._tell()
             self.transport.loseConnection()
+
+    def _tell(self) -> None:
+        """Note what the answer reported, and what came of it."""
+        meter, record = self._meter, self._request.record
+        if meter is not None:
+            record.model_tokens = meter.so_far
+            record.answer_text, record.answer_events = meter.text, meter.events

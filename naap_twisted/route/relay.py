@@ -113,7 +113,7 @@ async def relay(
     if body is not None and scrubber is None and tokens is None:
         _finish(request, body)
         return
-    meter = None if tokens is None else _meter(request, tokens)
+    meter = None if tokens is None else _meter(request, response, tokens, inflater)
     passage = Passage(request, scrubber, meter, inflater)
     if not getattr(response, "body_follows", False):
         # The head goes out now, because a stream's first event may come minutes later.
@@ -264,11 +264,16 @@ def _is_text(fields: Fields) -> bool:
     )
 
 
-def _meter(request: IDownstreamRequest, members: TokenMembers) -> ModelTokenMeter:
-    headers = request.responseHeaders
-    content_type = (headers.getRawHeaders(b"content-type") or [b""])[0]
-    encoded = headers.hasHeader(b"content-encoding")
-    return ModelTokenMeter(content_type, encoded=encoded, members=members)
+def _meter(
+    request: IDownstreamRequest,
+    response: IResponse,
+    members: TokenMembers,
+    inflater: Inflater | None,
+) -> ModelTokenMeter:
+    """What reads along; what is decoded for the guard's search comes to it without its coding."""
+    content_type = (request.responseHeaders.getRawHeaders(b"content-type") or [b""])[0]
+    coding = coding_of(response_fields(response)) if inflater is None else b""
+    return ModelTokenMeter(content_type, coding=coding, members=members)
 
 
 def _set_headers(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:

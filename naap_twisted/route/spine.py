@@ -1,7 +1,7 @@
 """The spine: a request's way from the browser to an external API, and the response's way back.
 
-authorize -> target -> egress -> body -> headers -> upstream -> relay. Each step turns one value
-into the next; :meth:`MountedProxy.serve` calls them in order and is the place to start reading.
+authorize -> target -> egress -> body -> spend -> headers -> upstream -> relay. Each step turns one
+value into the next; :meth:`MountedProxy.serve` calls them in order: start reading there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..headers import DIGESTS
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
-from ..model import OutboundRequest, Target
+from ..model import OutboundRequest, Target, VettedTarget
 from ..options.client_certs import client_certificate
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
@@ -32,6 +32,8 @@ from ..options.route import RouteOptions
 from ..options.server import UpstreamOptions
 from ..policy.egress import AnyHost
 from ..secret import Secret
+from ..spend.prices import Prices
+from ..spend.purse import Purse
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
 from .access_token import AccessToken
@@ -45,6 +47,7 @@ from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
 from .signing import SignedExchange
+from .spending import Spending
 
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
@@ -64,6 +67,8 @@ class Bindings:
     :ivar keys: the store of users' own keys.
     :ivar options: the server's ``[upstream]``, for what a route does not say itself.
     :ivar secret_files: tells of files that change.
+    :ivar purse: the budgets that its requests fall under.
+    :ivar prices: what models cost.
     """
 
     path: str
@@ -76,6 +81,8 @@ class Bindings:
     key: LocationKey
     keys: IKeyStore | None
     cross_site: CrossSite
+    purse: Purse
+    prices: Prices
     secret_files: SecretFiles
 
 
@@ -142,6 +149,7 @@ class MountedProxy(Answering):
             self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if self.injects else None
+        self._spending = Spending(bindings.purse, route.costing, bindings.prices)
         bindings.secret_files.watch(bindings.path, options, self.renew)
 
     @property
@@ -196,12 +204,36 @@ class MountedProxy(Answering):
             leave(places)
 
     async def _exchange(self, request: IDownstreamRequest) -> None:
-        record, route = request.record, self.route
+        record = request.record
         vetted = self._targets.of(request)
         target = vetted.target
         record.target = target.origin
-        body, content_type, changed = await self._body(request, target)
+        sent = await self._body(request, target)
         record.mark("body")
+        if not self._spending.counts(record):
+            await self._forward(request, vetted, *sent)
+            return
+        bill = await self._spending.reserve(request, target, *sent[:2])
+        record.mark("spend")
+        error: BaseException | None = None
+        try:
+            await self._forward(request, vetted, *sent)
+        except BaseException as ended:
+            error = ended
+            raise
+        finally:
+            bill.settle(record, error)
+
+    async def _forward(
+        self,
+        request: IDownstreamRequest,
+        vetted: VettedTarget,
+        body: bytes | IBodyProducer | None,
+        content_type: bytes | None,
+        changed: bool,
+    ) -> None:
+        """Send the request with the server's own words, and relay the answer."""
+        record, route, target = request.record, self.route, vetted.target
         injection = route.injection
         if route.hosts:
             injection = route.hosts.get(target.host, injection)
@@ -269,7 +301,8 @@ class MountedProxy(Answering):
             narrow.opening.check(request.method, target)
         reads = route if narrow is None else route.narrowing
         policy = reads.patch if request.method == b"PATCH" else reads.body
-        body, content_type = await policy.open(request)
+        metered = self._spending.reports(request.record) is not None
+        body, content_type = await policy.open(request, metered=metered)
         judges = () if free else tuple(filter(None, (route.judge, narrow)))
         if not judges:
             return body, content_type, False
@@ -337,7 +370,7 @@ class MountedProxy(Answering):
             guard,
             self._bound.clock,
             redact=self.options.redact_bodies,
-            tokens=route.tokens,
+            tokens=route.tokens or self._spending.reports(request.record),
             locate=self._homeward.locate(request, location) if moves else None,
         )
 

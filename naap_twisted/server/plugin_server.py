@@ -172,6 +172,8 @@ class PluginServer(MultiService):
             keys=self.keys if proxy.route.needs_keys else None,
             cross_site=self._cross_site,
             secret_files=self.parts.state.secret_files,
+            purse=self.parts.state.purse(full_path, options.budget),
+            prices=self.config.prices,
         )
         return proxy.mounted(bindings)
 
@@ -186,11 +188,9 @@ class PluginServer(MultiService):
         such as ``/api``, or below ``/healthz``, nothing is repeated. Every call returns the same
         resource.
 
-        A stock ``Site`` gathers each request body before it calls a resource; request bodies are
-        streamed on :meth:`site` only. Nor does the server know where that ``Site`` listens, so
-        without ``server_names`` the resource answers to any Host.
-
-        This call opens the stores (keys, usage, Redis) until the reactor stops.
+        A stock ``Site`` gathers each body before it calls a resource; bodies are streamed on
+        :meth:`site` only. Without ``server_names`` the resource answers to any Host. This call
+        opens the stores (keys, usage, Redis) until the reactor stops.
 
         :raises ConfigError: a store can't be opened.
         """
@@ -346,7 +346,7 @@ class PluginServer(MultiService):
             self._log.warn("{caution}", caution=caution)
 
     def addresses(self) -> list[str]:
-        """Where the server listens now: ``scheme://host:port``, or a UNIX endpoint's string."""
+        """Where the server listens: ``scheme://host:port``, or a UNIX endpoint's string."""
         return [port.address for port in self._ports]
 
     @property

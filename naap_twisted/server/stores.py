@@ -6,7 +6,7 @@ nothing, and run without SQLAlchemy, psycopg and txredisapi.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,9 @@ from ..model import RateLimit
 from ..options.server import Config, ServerOptions
 from ..secret import Secret
 from ..spend.book import UsageBook
+from ..spend.budget import Budget
+from ..spend.ledger import Ledger, MemoryLedger
+from ..spend.purse import Purse
 from ..spend.routes import add_usage_route
 from ..whip import key
 
@@ -45,6 +48,7 @@ class State:
     In Redis, processes whose servers have the same name share their counts and sessions.
 
     :ivar usage: ``None`` where there is no database.
+    :ivar ledger: of budgets: in Redis, else in the database, else in memory.
     :ivar page_tokens: ``None`` where the server has none.
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
@@ -63,11 +67,26 @@ class State:
         self.secret_files = SecretFiles(reactor)
         self.page_tokens = self._made_page_tokens()
         self.usage: UsageBook | None = None
+        self.ledger: Ledger = MemoryLedger()
+        if self.redis is not None:
+            from ..spend.redis_ledger import RedisLedger
+
+            self.ledger = RedisLedger(
+                self.redis,
+                prefix=f"naap:{self._name}:budget:",
+                deny=config.redis.on_redis_loss == "deny",
+            )
+        self._purses: dict[str, Purse] = {}
+        self._has_usage_route = False
+        self._router = Klein()  # until the server's own is told
         self._opened = False
         if self._database is not None:
             from ..spend.sql import SqlUsageStore
+            from ..spend.sql_ledger import SqlLedger
 
             self.usage = UsageBook(SqlUsageStore(self._database), reactor)
+            if self.redis is None:
+                self.ledger = SqlLedger(self._database)
 
     @property
     def keys(self) -> IKeyStore:
@@ -148,8 +167,22 @@ class State:
             add_token_routes(router, self.page_tokens, find)
         if self._keys is not None:
             add_key_routes(router, self._keys)
+        self._router = router
         if self.usage is not None:
-            add_usage_route(router, self.usage)
+            self._add_usage_route()
+
+    def purse(self, path: str, own: Sequence[Budget]) -> Purse:
+        """The budgets of the route at *path*: its *own*, and the server's."""
+        of_server = self._config.server.budget
+        purse = Purse.of_route(path, own, of_server, self.ledger)
+        self._purses[path] = purse
+        if (own or of_server) and not self._has_usage_route:
+            self._add_usage_route()
+        return purse
+
+    def _add_usage_route(self) -> None:
+        self._has_usage_route = True
+        add_usage_route(self._router, self.usage, self._purses)
 
     def probes(self) -> dict[str, Callable[[], Deferred[Any]]]:
         """A ping of each store on another machine or disk, by name; it fails without an answer."""

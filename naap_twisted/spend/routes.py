@@ -1,24 +1,59 @@
-"""``GET /usage``: the signed-in user reads what was spent in the user's own name."""
+"""``GET /usage``: signed-in users read what was spent in their own name, and what is left."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from klein import Klein
 
 from ..downstream.json_routes import own_route, signed_in
+from ..downstream.record import ExchangeRecord
 from .book import UsageBook
+from .budget import Budget, plain_usd
 from .counts import Counts, Usage, UsageKey
+from .ledger import Standing
+from .purse import Purse
 
 
-def add_usage_route(router: Klein, book: UsageBook) -> None:
-    """Add ``/usage`` to *router*, below the path at which the router is mounted."""
+def add_usage_route(
+    router: Klein, book: UsageBook | None, purses: Mapping[str, Purse] | None = None
+) -> None:
+    """Add ``/usage`` to *router*, below the path at which the router is mounted.
+
+    :param purses: by the path of their route, as they are at each request.
+    """
 
     @own_route
     async def usage(request: Any) -> Any:
-        return {"usage": as_json(await book.of(signed_in(request).id))}
+        user = signed_in(request)
+        listed = [] if book is None else as_json(await book.of(user.id))
+        return {"usage": listed, "budgets": await _budgets(purses or {}, request.record)}
 
     router.route("/usage", methods=["GET"], endpoint="naap GET /usage")(usage)
+
+
+async def _budgets(purses: Mapping[str, Purse], record: ExchangeRecord) -> list[dict[str, Any]]:
+    """The budgets that a caller falls under, each once, by the path of the route."""
+    found: dict[str, dict[str, Any]] = {}
+    for route, purse in sorted(purses.items()):
+        for name, budget, standing, wait in await purse.standings(record):
+            found.setdefault(name, _budget(route, budget, standing, wait))
+    return list(found.values())
+
+
+def _budget(route: str, budget: Budget, standing: Standing, wait: int) -> dict[str, Any]:
+    unit = budget.unit
+    left = max(0, budget.limit - standing.total)
+    amounts = {"limit": budget.limit, "spent": standing.spent, "reserved": standing.held}
+    shown = {name: _amount(unit, each) for name, each in {**amounts, "left": left}.items()}
+    about = {"route": route, "unit": unit, "per": budget.window.name, "of": budget.of}
+    return {**about, "mode": "audit" if budget.audit else "enforce", **shown, "resets_in": wait}
+
+
+def _amount(unit: str, amount: int) -> int | str:
+    """Dollars are a text, because a reader's double would round them."""
+    return plain_usd(amount) if unit == "usd" else amount
 
 
 def as_json(usage: Usage) -> list[dict[str, Any]]:

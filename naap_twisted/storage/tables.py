@@ -54,6 +54,15 @@ REVOKED_TOKENS = Table(
     Column("at", sql.BigInteger, nullable=False),
 )
 
+#: ``sums`` is the JSON of one budget's account; ``kept_until`` is seconds since 1970.
+BUDGETS = Table(
+    "naap_budgets",
+    METADATA,
+    Column("account", sql.Text, primary_key=True),
+    Column("sums", sql.Text, nullable=False),
+    Column("kept_until", sql.BigInteger, nullable=False),
+)
+
 _VERSION = "schema_version"
 # The number is arbitrary; the lock of it keeps two servers from migrating at the same time.
 _MIGRATION_LOCK = 7_226_101
@@ -67,8 +76,12 @@ def _revoked_tokens(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[REVOKED_TOKENS])
 
 
+def _budgets(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[BUDGETS])
+
+
 #: Step n takes version n to n + 1. Append to them and never edit one: a database has run it.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first, _revoked_tokens)
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _revoked_tokens, _budgets)
 
 
 def migrate(connection: Connection) -> None:

@@ -24,7 +24,8 @@ class ModelTokenTests(IntegrationTestCase):
         self.patch(site, "exchange_ended", lambda request: ended.append(request) or tell(request))
         self.assertEqual((await self.post(path=PINNED)).body, body)
         await until(lambda: ended)
-        return ended[0].record.model_tokens
+        tokens = ended[0].record.model_tokens
+        return None if tokens is None else (tokens.input, tokens.output, tokens.total)
 
     async def test_a_long_last_event(self):
         """75 kB, with the whole answer in it, behind a long stream."""

@@ -239,6 +239,25 @@ GOOD_SIGNERS = ("json:loads", {"aws_sigv4": {**PLACE, **KEYS}})
 BAD_URLS = ("", "id.example", "ftp://a/", "http://", "https://u:p@a/", "https://a/#f", 3, True, [])
 
 
+GOOD_BUDGETS: tuple[dict[str, Any], ...] = (
+    {"tokens": 200_000, "per": "day"},
+    {"requests": 5, "per": "hour", "of": "address", "mode": "audit"},
+    {"usd": 0.25, "per": "24h", "of": "route"},
+    {"usd": "1.50", "per": "month", "zone": "Europe/Berlin", "mode": "enforce"},
+)
+BAD_BUDGETS: tuple[Any, ...] = (
+    *({}, {"per": "day"}, {"tokens": 5}, {"tokens": 5, "usd": 5, "per": "day"}, 3, "x", True),
+    *({"tokens": value, "per": "day"} for value in (0, -1, 1.5, "5", True, [])),
+    *({"usd": value, "per": "day"} for value in (0, -1, "x", "NaN", True, [], 10**8, "inf")),
+    *({"requests": 5, "per": value} for value in ("week", "", 5, "5s", "500d", True, [])),
+    *({"requests": 5, "per": "day", "of": value} for value in ("team", "", 3)),
+    *({"requests": 5, "per": "day", "zone": value} for value in ("Mars/Base", "", "../x", 3)),
+    {"requests": 5, "per": "24h", "zone": "UTC"},
+    {"requests": 5, "per": "day", "mode": "off"},
+    {"requests": 5, "per": "day", "limit": 5},
+)
+
+
 def _rules_of_bodies() -> Iterator[Row]:
     yield from _lists("proxy.models", "gpt-5*", ("", "*", "a*b", "a\nb", 3, True), empty=False)
     vendor = ("proxy.allowed_hosts", None), ("proxy.provider", "openai")
@@ -585,6 +604,11 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.max_in_flight", False, BAD_COUNTS)
     yield from _rows("proxy.max_in_flight", True, GOOD_COUNTS)
     yield from _rows("proxy.rate_limit", False, BAD_LIMITS)
+    for place in ("proxy.budget", "server.budget"):
+        yield from _rows(place, True, ([], *([budget] for budget in GOOD_BUDGETS)))
+        yield from _rows(place, False, (*({}, 3, True, "x"), *([each] for each in BAD_BUDGETS)))
+        yield from _rows(place, False, ([GOOD_BUDGETS[0], {**GOOD_BUDGETS[0], "tokens": 9}],))
+    yield Row("proxy.budget", [{**GOOD_BUDGETS[0], "of": "server"}], False)
     yield from _rows("proxy.rate_limit", True, (False, {"requests": 5, "window": "1m"}))
     calls = ("proxy.content_type", ["application/sdp", "multipart/form-data"])
     sessions = ({"model": "m", "audio": {"output": {"voice": "v"}}, "n": [1, 1.5, True]}, {})

@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from naap_twisted.errors import UpstreamCut, UpstreamStatus
-from naap_twisted.model import Target
+from naap_twisted.model import Target, Tokens
 from naap_twisted.route.relay import refuse_with, relay, response_fields
 from naap_twisted.route.request_headers import injected_headers
 from naap_twisted.route.response_headers import ResponseRewrite
@@ -169,7 +169,7 @@ class Relay(RelayCase):
 
     def test_tokens(self):
         """Read along where asked for, before the browser's end; what passes is the same."""
-        for members, tokens in ((USUAL_MEMBERS, (1, 2, 3)), (None, None)):
+        for members, tokens in ((USUAL_MEMBERS, Tokens(1, output=2)), (None, None)):
             with self.subTest(tokens=tokens):
                 browser = Browser()
                 response = Response(headers=[("Content-Type", "application/json")])

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.model import Tokens
+from naap_twisted.options.provider import parse_provider, provider_text
 from naap_twisted.spend.model_tokens import ModelTokenMeter, TokenMembers
 
 CHAT = {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
@@ -20,7 +24,12 @@ def read(body: bytes, content_type: bytes = b"application/json", step: int = 10*
     meter = ModelTokenMeter(content_type, **more)
     for at in range(0, len(body), step):
         meter.feed(body[at : at + step])
-    return meter.end()
+    return numbers(meter.so_far)
+
+
+def numbers(tokens):
+    """Input, output and both; ``None`` where nothing was reported."""
+    return None if tokens is None else (tokens.input, tokens.output, tokens.total)
 
 
 class JsonTests(SynchronousTestCase):
@@ -33,7 +42,10 @@ class JsonTests(SynchronousTestCase):
     def test_members(self) -> None:
         """Of a provider whose reports stand elsewhere, in an answer and in a stream."""
         members = TokenMembers.at(
-            ["usage.tokens.input", "delta.usage.tokens.input"], ["usage.tokens.output"]
+            {
+                "input": ["usage.tokens.input", "delta.usage.tokens.input"],
+                "output": ["usage.tokens.output"],
+            }
         )
         usage = {"usage": {"billed": {"input": 1}, "tokens": {"input": 3, "output": 4}}}
         text = json.dumps(usage).encode()
@@ -61,13 +73,18 @@ class JsonTests(SynchronousTestCase):
             self.assertIsNone(read(body), body[:20])
         for number in ("-1", "1.5", "true", '"3"', "null", "1" + "0" * 30):
             body = b'{"usage": {"prompt_tokens": %b}}' % number.encode()
-            self.assertEqual(read(body), (0, 0, 0), number)
+            self.assertIsNone(read(body), number)
+            body = b'{"usage": {"prompt_tokens": %b, "completion_tokens": 2}}' % number.encode()
+            self.assertEqual(read(body), (0, 2, 2), number)
 
     def test_other_types(self) -> None:
         """What is not JSON, or is compressed, is not kept."""
         body = json.dumps(CHAT).encode()
         self.assertIsNone(read(body, b"text/plain"))
-        self.assertIsNone(read(body, encoded=True))
+        self.assertIsNone(read(body, coding=b"br"))
+        self.assertIsNone(read(body, coding=b"gzip"), "it is none")
+        self.assertEqual(read(gzip.compress(body), step=3, coding=b"gzip"), (3, 4, 7))
+        self.assertEqual(read(zlib.compress(body), step=3, coding=b"deflate"), (3, 4, 7))
         self.assertEqual(read(body, b"Application/JSON; charset=utf-8"), (3, 4, 7))
 
     def test_any_length(self) -> None:
@@ -124,7 +141,7 @@ class StreamTests(SynchronousTestCase):
             meter = ModelTokenMeter(b"text/event-stream")
             meter.feed(EVENTS[:at])
             meter.feed(EVENTS[at:])
-            self.assertEqual(meter.end(), (3, 4, 7), at)
+            self.assertEqual(numbers(meter.so_far), (3, 4, 7), at)
 
     def test_the_last_report_counts(self) -> None:
         """Of several, each a sum up to then; an explicit zero is zero."""
@@ -157,3 +174,63 @@ class StreamTests(SynchronousTestCase):
 
 def _anthropic(**tokens: int) -> dict[str, int]:
     return {f"{name}_tokens": number for name, number in tokens.items()}
+
+
+class PartsTests(SynchronousTestCase):
+    def test_inside(self) -> None:
+        """OpenAI counts what is cached, thought and heard inside of the input and the output."""
+        usage = {
+            "prompt_tokens": 100,
+            "completion_tokens": 50,
+            "prompt_tokens_details": {"cached_tokens": 80, "audio_tokens": 5},
+            "completion_tokens_details": {"reasoning_tokens": 30, "audio_tokens": 7},
+        }
+        meter = ModelTokenMeter(b"application/json", members=_members("openai"))
+        meter.feed(json.dumps({"usage": usage}).encode())
+        expected = Tokens(100, 80, 0, 50, 30, audio_input=5, audio_output=7)
+        self.assertEqual(meter.so_far, expected)
+
+    def test_beside(self) -> None:
+        """Anthropic counts the cache beside the input, Gemini thoughts beside the output."""
+        anthropic = {"input_tokens": 10, "output_tokens": 5}
+        anthropic |= {"cache_read_input_tokens": 70, "cache_creation_input_tokens": 20}
+        gemini = {"promptTokenCount": 9, "candidatesTokenCount": 4, "thoughtsTokenCount": 6}
+        gemini |= {"cachedContentTokenCount": 3}
+        for provider, document, tokens in (
+            ("anthropic", {"usage": anthropic}, Tokens(100, 70, 20, 5)),
+            ("gemini", {"usageMetadata": gemini}, Tokens(9, 3, 0, 10, 6)),
+        ):
+            meter = ModelTokenMeter(b"application/json", members=_members(provider))
+            meter.feed(json.dumps(document).encode())
+            self.assertEqual(meter.so_far, tokens, provider)
+
+
+class WordsTests(SynchronousTestCase):
+    def test_of_a_stream(self) -> None:
+        """What a stream said is measured for want of a report, however it is cut."""
+        events = [
+            {"choices": [{"delta": {"role": "assistant", "content": ""}}]},
+            {"choices": [{"delta": {"content": "four"}}]},
+            {"type": "content_block_delta", "delta": {"type": "text_delta", "text": 'fiv"e'}},
+            {"type": "response.output_text.delta", "delta": "six"},
+        ]
+        stream = b"".join(b"data: %s\n\n" % json.dumps(event).encode() for event in events)
+        for step in (1, 7, 50, 10**9):
+            meter = ModelTokenMeter(b"text/event-stream")
+            for at in range(0, len(stream), step):
+                meter.feed(stream[at : at + step])
+            self.assertEqual((meter.text, meter.events), (4 + 6 + 3, 3), step)
+            self.assertIsNone(meter.so_far)
+
+    def test_of_a_document(self) -> None:
+        """All of it."""
+        meter = ModelTokenMeter(b"text/plain")
+        meter.feed(b"four")
+        meter.feed(b"five")
+        self.assertEqual((meter.text, meter.events), (8, 0))
+
+
+def _members(provider: str):
+    members = parse_provider(provider, provider_text(provider)).token_members
+    assert members is not None
+    return members

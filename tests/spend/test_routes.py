@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted import User
+from naap_twisted import User, create_external_proxy
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.record import ExchangeRecord
+from naap_twisted.model import Tokens
 from naap_twisted.spend.book import UsageBook
 from naap_twisted.spend.counts import Counts, UsageKey
 from naap_twisted.spend.routes import add_usage_route, as_json
 from tests.spend.memory import MemoryUsageStore
 
 from ..spine import ask_site, make_server
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+DOCUMENTED = json.loads(
+    (ROOT / "docs" / "spend.md").read_text("utf-8").partition("```json\n")[2].partition("```")[0]
+)["budgets"][0]
 
 
 class UsageRouteTests(SynchronousTestCase):
@@ -24,7 +35,7 @@ class UsageRouteTests(SynchronousTestCase):
         book = UsageBook(MemoryUsageStore(), MemoryReactorClock(), now=lambda: 1_795_000_000)
         add_usage_route(server.router, book)
         record = ExchangeRecord(user=User("ada"), route="/r", phases={"headers": 0.1})
-        record.upstream_status, record.model_tokens = 200, (1, 2, 3)
+        record.upstream_status, record.model_tokens = 200, Tokens(1, output=2)
         book.ended(record)
         listed = {}
         for user in ("ada", "bob"):
@@ -39,6 +50,31 @@ class UsageRouteTests(SynchronousTestCase):
         self.assertEqual(listed["bob"], [])
         stranger = ask_site(server.site(), "GET", "/api/v1/usage")
         self.assertEqual(stranger.error, (401, "UNAUTHORIZED"))
+
+    def test_budgets(self) -> None:
+        """Each budget of the caller once, with what is left; money is a text."""
+        tokens = StaticTokens({"t-ada": User("ada")})
+        month = {"usd": "1.5", "per": "month"}
+        server = make_server(authenticator=tokens, budget=[month])
+        for path in ("/a", "/b"):
+            proxy = create_external_proxy(
+                allowed_hosts=["api.example.com"], budget=[{"tokens": 9, "per": "1h"}]
+            )
+            server.mount(path, proxy)
+        answer = ask_site(
+            server.site(), "GET", "/api/v1/usage", [("Authorization", "Bearer t-ada")]
+        )
+        found = [(b["route"], b["unit"], b["limit"], b["left"]) for b in answer.json["budgets"]]
+        self.assertEqual(
+            found,
+            [
+                ("/api/v1/a", "usd", "1.5", "1.5"),
+                ("/api/v1/a", "tokens", 9, 9),
+                ("/api/v1/b", "tokens", 9, 9),
+            ],
+        )
+        self.assertEqual(answer.json["usage"], [])
+        self.assertEqual(set(answer.json["budgets"][0]), set(DOCUMENTED))
 
     def test_json(self) -> None:
         """Latest month first, then by route."""

@@ -1,0 +1,169 @@
+"""What a request may cost at most, and what an answer did cost that reports nothing. Pure.
+
+Nobody here has the models' tokenizers, so a text's tokens are told by its bytes. The constants are
+on the high side; docs/spend.md says how far from what vendors report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from ..documents.document import FieldText
+from ..policy.output_limit import LimitedEndpoints
+
+#: Bytes of UTF-8 that make a token, where a provider's file says nothing else.
+BYTES_PER_TOKEN = 3
+#: Tokens of an answer that no member and no option of the route bounds.
+UNBOUNDED_OUTPUT = 4_096
+#: Tokens of an image in a request, whatever its size.
+IMAGE = 1_600
+#: Bytes of recorded sound, as base64 or as they are, that make a token.
+SOUND_BYTES = 800
+#: Texts of base64 from this length on are taken for a medium, and not for words.
+_MEDIUM = 2_048
+_MOST_ANSWERS = 1_000
+_ANSWERS = ("n", "best_of", "candidateCount", "candidate_count", "num_generations")
+_USUAL_LIMITS = (
+    *("max_completion_tokens", "max_tokens", "max_output_tokens", "max_new_tokens"),
+    *("maxOutputTokens", "maxTokens"),
+)
+_MEDIA_MEMBERS = frozenset(("url", "image_url", "data", "file_data", "bytes", "image", "audio"))
+_SOUND = ("audio", "data:audio", "input_audio")
+
+
+@frozen
+class Worst:
+    """Tokens that a request may cost at most: of its own text, and of the answer's."""
+
+    input: int = 0
+    output: int = 0
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.input + self.output
+
+
+class Estimator:
+    """Tells the worst case of a route's requests.
+
+    :param limits: endpoints of language models, and the members that bound what they put out;
+        where there are none, any request with JSON may be one.
+    :param bound: tokens that the route lets an answer have; ``None``: it has no bound.
+    """
+
+    def __init__(
+        self,
+        limits: Sequence[LimitedEndpoints] = (),
+        *,
+        bound: int | None = None,
+        bytes_per_token: int = BYTES_PER_TOKEN,
+    ) -> None:
+        self._limits = tuple(limits)
+        self._unsaid = UNBOUNDED_OUTPUT if bound is None else bound
+        self._bytes_per_token = bytes_per_token
+
+    def worst(self, method: bytes, path: str, value: Any, length: int) -> Worst:
+        """What a request may cost.
+
+        :param path: below the base that the limits' endpoints are relative to.
+        :param value: its parsed body; ``None`` where it has none, or none that can be read.
+        :param length: bytes of the body.
+        """
+        if method not in (b"POST", b"PUT", b"PATCH") or not length:
+            return Worst()
+        members = self.limiting(method, path)
+        if not isinstance(value, dict | list):
+            return Worst(-(-length // SOUND_BYTES), 0 if members is None else self._unsaid)
+        media, tokens = _media(value) if length >= _MEDIUM else (0, 0)
+        written = self.text_tokens(max(0, length - media)) + tokens
+        items = value if isinstance(value, list) else [value]
+        return Worst(written, sum(self._output(item, members) for item in items))
+
+    def text_tokens(self, size: int) -> int:
+        """The tokens of a text of *size* bytes."""
+        return -(-size // self._bytes_per_token)
+
+    def answer_tokens(self, text: int, events: int) -> int:
+        """The tokens of an answer of which so many bytes of *text* came.
+
+        :param events: of a stream; each has a token at least.
+        """
+        return max(events, self.text_tokens(text))
+
+    def limiting(self, method: bytes, path: str) -> tuple[str, ...] | None:
+        """The members that bound an answer of this endpoint; ``None`` where no model answers."""
+        if not self._limits:
+            return _USUAL_LIMITS
+        for limit in self._limits:
+            if limit.endpoints.match(method, "", path) is not None:
+                return limit.members
+        return None
+
+    def _output(self, item: Any, members: tuple[str, ...] | None) -> int:
+        if members is None or not isinstance(item, dict):
+            return 0
+        said = [n for path in members for n in _numbers(item, path.split("."))]
+        return max(said, default=self._unsaid) * _answers(item)
+
+
+def _answers(item: Mapping[str, Any]) -> int:
+    inner = [item, item.get("generationConfig"), item.get("generation_config")]
+    asked = [
+        number
+        for table in inner
+        if isinstance(table, dict)
+        for name in _ANSWERS
+        for number in _numbers(table, [name])
+    ]
+    return min(max(asked, default=1), _MOST_ANSWERS) or 1
+
+
+def _numbers(value: Any, names: Sequence[str]) -> list[int]:
+    """The whole numbers at a path, through lists too."""
+    if isinstance(value, list):
+        return [number for item in value for number in _numbers(item, names)]
+    if names:
+        return _numbers(value[names[0]], names[1:]) if _has(value, names[0]) else []
+    if isinstance(value, FieldText):
+        return [int(value)] if value.isascii() and value.isdigit() and len(value) < 16 else []
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return [min(int(value), 1 << 40)]
+    return []
+
+
+def _has(value: Any, name: str) -> bool:
+    return isinstance(value, dict) and name in value
+
+
+def _media(value: Any) -> tuple[int, int]:
+    """The bytes of a body that are images and sound, and the tokens that they make."""
+    size = tokens = 0
+    pending: list[tuple[str, Any]] = [("", value)]
+    while pending:
+        name, each = pending.pop()
+        if isinstance(each, dict):
+            sound = any(str(item).startswith(_SOUND) for item in (name, *_kinds(each)))
+            pending += [("audio" if sound else key, inner) for key, inner in each.items()]
+        elif isinstance(each, list):
+            pending += [(name, inner) for inner in each]
+        elif isinstance(each, str) and len(each) >= _MEDIUM and _is_medium(name, each):
+            size += len(each)
+            heard = name == "audio" or each.startswith(_SOUND)
+            tokens += -(-len(each) // SOUND_BYTES) if heard else IMAGE
+    return size, tokens
+
+
+def _kinds(table: Mapping[str, Any]) -> list[Any]:
+    return [table.get(name) for name in ("type", "mimeType", "mime_type", "media_type", "format")]
+
+
+def _is_medium(name: str, text: str) -> bool:
+    """Whether a member holds base64; words that only look so stand under other names."""
+    if name not in _MEDIA_MEMBERS:
+        return False
+    begins = text.partition(",")[2] if text.startswith("data:") else text
+    return begins.isascii() and not any(mark in begins for mark in (" ", "\n", ".", ",", "{"))

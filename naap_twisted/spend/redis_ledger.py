@@ -1,0 +1,265 @@
+"""The ledger in Redis: one for all processes and machines, and one script call for each step.
+
+Redis runs a script without interruption, so that two processes can't both take what is left. Each
+process remembers what it saw of the accounts that it uses. While Redis is gone it goes on from
+there by itself (``on_redis_loss = "local"``), and books what it spent when Redis is back. A Redis
+that comes back with less than a process saw spent, because it lost its data, is told.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import uuid4
+
+from attrs import define
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from ..errors import Unavailable
+from ..limits.redis_link import RedisGone, RedisLink
+from .ledger import HELD_MINUTES, Charge, Correction, MemoryLedger, Standing, Verdict
+
+# A hash for each account: "s<part>" is spent, "h<part>:<minute>" is held. Numbers stay below 2**53,
+# so that Lua's doubles hold them exactly.
+_COMMON = """
+local function number(value) return string.format('%.0f', value) end
+local function standing(key, since, minute, keep)
+  local spent, held, oldest = 0, 0, 0
+  local all = redis.call('HGETALL', key)
+  local late = {}
+  for i = 1, #all, 2 do
+    local name, value = all[i], tonumber(all[i + 1])
+    local part, at = name:match('^h(%d+):(%d+)$')
+    if part and tonumber(at) < minute - HELD then
+      redis.call('HDEL', key, name)
+      redis.call('HINCRBY', key, 's' .. part, number(value))
+      name, part = 's' .. part, nil
+    end
+    local began = tonumber(part or name:match('^s(%d+)$'))
+    if began >= since then
+      if part then held = held + value else spent = spent + value end
+      if oldest == 0 or began < oldest then oldest = began end
+    elseif not part and began < since - keep then
+      redis.call('HDEL', key, name)
+    end
+  end
+  return spent, held, oldest
+end
+""".replace("HELD", str(HELD_MINUTES))
+# For each key seven numbers: part, since, minute, limit or -1, amount, keep, what is known spent.
+_RESERVE = (
+    _COMMON
+    + """
+local out, refused = {}, -1
+for i, key in ipairs(KEYS) do
+  local a = (i - 1) * 7
+  local known = tonumber(ARGV[a + 7])
+  local field = 's' .. ARGV[a + 1]
+  if known > tonumber(redis.call('HGET', key, field) or '0') then
+    redis.call('HSET', key, field, number(known))
+  end
+  local spent, held, oldest = standing(
+    key, tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), tonumber(ARGV[a + 6]))
+  local limit = tonumber(ARGV[a + 4])
+  if limit >= 0 and spent + held >= limit and refused < 0 then refused = i - 1 end
+  for _, value in ipairs({spent, held, oldest}) do out[#out + 1] = number(value) end
+  out[#out + 1] = redis.call('HGET', key, field) or '0'
+end
+if refused < 0 then
+  for i, key in ipairs(KEYS) do
+    local a = (i - 1) * 7
+    redis.call('HINCRBY', key, 'h' .. ARGV[a + 1] .. ':' .. ARGV[a + 3], ARGV[a + 5])
+    redis.call('EXPIRE', key, ARGV[a + 6])
+  end
+end
+out[#out + 1] = number(refused)
+return out
+"""
+)
+# The first key is of the step, so that one that is told twice counts once. For each other key:
+# part, minute, what was held, what was spent, keep.
+_SETTLE = """
+if not redis.call('SET', KEYS[1], 1, 'NX', 'EX', 86400) then return 0 end
+for i = 2, #KEYS do
+  local key, a = KEYS[i], (i - 2) * 5
+  local field = 'h' .. ARGV[a + 1] .. ':' .. ARGV[a + 2]
+  local held, amount = tonumber(redis.call('HGET', key, field) or '-1'), tonumber(ARGV[a + 3])
+  local spent = tonumber(ARGV[a + 4])
+  if held > amount then
+    redis.call('HINCRBY', key, field, string.format('%.0f', -amount))
+  elseif held == amount then
+    redis.call('HDEL', key, field)
+  elseif tonumber(ARGV[a + 5]) < 0 then
+    spent = spent - amount
+  end
+  local sum = redis.call('HINCRBY', key, 's' .. ARGV[a + 1], string.format('%.0f', spent))
+  if sum < 0 then redis.call('HSET', key, 's' .. ARGV[a + 1], 0) end
+  redis.call('EXPIRE', key, math.abs(tonumber(ARGV[a + 5])))
+end
+return 1
+"""
+_READ = (
+    _COMMON
+    + """
+local out = {}
+for i, key in ipairs(KEYS) do
+  local a = (i - 1) * 3
+  local spent, held, oldest = standing(
+    key, tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]))
+  for _, value in ipairs({spent, held, oldest}) do out[#out + 1] = string.format('%.0f', value) end
+end
+return out
+"""
+)
+_MOST_KNOWN = 100_000
+_MOST_WAITING = 100_000
+
+
+@define
+class _Step:
+    """Corrections that Redis has not acknowledged."""
+
+    name: str
+    corrections: Sequence[Correction]
+
+
+class RedisLedger:
+    """Keeps accounts in Redis.
+
+    :param prefix: opens every key; servers of one prefix share their ledger.
+    :param deny: while Redis is gone, requests get 503; else each process goes on by itself.
+    :ivar waiting: settlements that Redis does not know yet.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        link: RedisLink,
+        *,
+        prefix: str,
+        deny: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._link = link
+        link.when_back = self._book
+        self._now = now
+        self._prefix = prefix
+        self._deny = deny
+        self._local = MemoryLedger()
+        self._known: OrderedDict[tuple[str, int], int] = OrderedDict()
+        self._without: set[int] = set()  # identities of charges that were reserved here alone
+        self.waiting: list[_Step] = []
+        self._booking = False
+
+    def reserve(self, charges: Sequence[Charge]) -> Verdict | Deferred[Verdict]:
+        """Reserve under all of the budgets, or under none.
+
+        :raises Unavailable: Redis is gone, and *deny* is set.
+        """
+        if not self._link.up:
+            return self._alone(charges)
+        arguments: list[Any] = []
+        for each in charges:
+            limit = each.limit if each.enforced else -1
+            known = self._known.get((each.account, each.part), 0)
+            numbers = each.part, each.since, each.minute, limit, each.amount, each.keep, known
+            arguments += numbers
+        asked = self._link.evaluate(_RESERVE, self._keys(charges), arguments)
+        done = asked.addCallbacks(
+            self._verdict, self._lost, callbackArgs=(charges,), errbackArgs=(charges,)
+        )
+        return done
+
+    def _verdict(self, answer: list[Any], charges: Sequence[Charge]) -> Verdict:
+        *numbers, refused = map(int, answer)
+        before = []
+        for index, charge in enumerate(charges):
+            spent, held, oldest, of_part = numbers[index * 4 : index * 4 + 4]
+            before.append(Standing(spent, held, oldest or charge.part))
+            self._learn(charge, of_part)
+        return Verdict(refused, tuple(before))
+
+    def _learn(self, charge: Charge, spent: int) -> None:
+        """Remember what was spent, as the beginning for a time without Redis."""
+        key = charge.account, charge.part
+        self._known[key] = spent
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+
+    def _lost(self, failure: Any, charges: Sequence[Charge]) -> Verdict:
+        failure.trap(RedisGone)
+        return self._alone(charges)
+
+    def _alone(self, charges: Sequence[Charge]) -> Verdict:
+        if self._deny:
+            raise Unavailable(reason="Redis is gone and on_redis_loss is deny")
+        for charge in charges:
+            account = self._local.account(charge)
+            known = self._known.get((charge.account, charge.part), 0)
+            account.spent[charge.part] = max(known, account.spent.get(charge.part, 0))
+        verdict = self._local.reserve(charges)
+        if verdict.refused < 0:
+            self._without.update(map(id, charges))
+        return verdict
+
+    def settle(self, corrections: Sequence[Correction]) -> None:
+        """Put what was spent in the place of what was reserved, as soon as Redis is there."""
+        if not self._without.isdisjoint(id(each.charge) for each in corrections):
+            self._local.settle(corrections)
+        if len(self.waiting) >= _MOST_WAITING:
+            self._log.error("Redis is gone for too long: what a request cost is not booked there")
+            return
+        self.waiting.append(_Step(uuid4().hex, corrections))
+        self._book()
+
+    def _book(self) -> None:
+        """Tell Redis what it does not know, one step at a time."""
+        if self._booking or not self.waiting or not self._link.up:
+            return
+        self._booking = True
+        step = self.waiting[0]
+        keys = [f"{self._prefix}step:{step.name}"]
+        keys += self._keys([each.charge for each in step.corrections])
+        arguments: list[Any] = []
+        for each in step.corrections:
+            charge = each.charge
+            # What Redis has spent as estimated meanwhile is corrected; what it never had is added.
+            old = self._now() // 60 - charge.minute > HELD_MINUTES
+            keep = -charge.keep if old and id(charge) not in self._without else charge.keep
+            arguments += (charge.part, charge.minute, charge.amount, each.spent, keep)
+        asked = self._link.evaluate(_SETTLE, keys, arguments)
+        asked.addCallbacks(self._booked, self._not_booked, callbackArgs=(step,))
+
+    def _booked(self, _: object, step: _Step) -> None:
+        self._booking = False
+        self.waiting.remove(step)
+        self._without.difference_update(id(each.charge) for each in step.corrections)
+        self._book()
+
+    def _not_booked(self, failure: Any) -> None:
+        # The step has a name, so it may be told again although Redis may have heard of it.
+        failure.trap(RedisGone)
+        self._booking = False
+
+    async def read(self, charges: Sequence[Charge]) -> Sequence[Standing]:
+        """The standing of each account; while Redis is gone, as far as this process knows."""
+        arguments: list[Any] = []
+        for each in charges:
+            arguments += (each.since, each.minute, each.keep)
+        try:
+            answer = await self._link.evaluate(_READ, self._keys(charges), arguments)
+        except RedisGone:
+            return self._local.read(charges)
+        spent, held, oldest = (list(map(int, answer[at::3])) for at in range(3))
+        return [
+            Standing(spent[at], held[at], oldest[at] or charge.part)
+            for at, charge in enumerate(charges)
+        ]
+
+    def _keys(self, charges: Sequence[Charge]) -> list[str]:
+        return [self._prefix + charge.account for charge in charges]

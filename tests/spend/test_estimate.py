@@ -1,0 +1,103 @@
+"""Tests of naap_twisted.spend.estimate: what a request may cost at most."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.policy.endpoint_pattern import Endpoint
+from naap_twisted.policy.endpoints import Endpoints
+from naap_twisted.policy.output_limit import LimitedEndpoints
+from naap_twisted.spend.estimate import IMAGE, UNBOUNDED_OUTPUT, Estimator, Worst
+
+CHAT = LimitedEndpoints(
+    Endpoints([Endpoint.parse("POST /chat")]), ("max_completion_tokens", "max_tokens")
+)
+KNOWN = Estimator([CHAT], bound=500)
+UNKNOWN = Estimator()
+
+
+def worst(
+    value: Any, estimator: Estimator = KNOWN, method: bytes = b"POST", path: str = "/chat"
+) -> Worst:
+    return estimator.worst(method, path, value, len(json.dumps(value)))
+
+
+class OutputTests(SynchronousTestCase):
+    def test_bounds(self) -> None:
+        """The largest of a request's own limits, else the route's, else a figure of ours."""
+        for value, output in (
+            ({"max_tokens": 7}, 7),
+            ({"max_tokens": 7, "max_completion_tokens": 9}, 9),
+            ({}, 500),
+            ({"max_tokens": None}, 500),
+            ({"max_tokens": "7"}, 500),
+            ({"max_tokens": -1}, 500),
+            ({"max_tokens": True}, 500),
+            ({"max_tokens": 0}, 0),
+            ({"max_tokens": 1e30}, 1 << 40),
+        ):
+            self.assertEqual(worst(value).output, output, value)
+        self.assertEqual(worst({}, UNKNOWN).output, UNBOUNDED_OUTPUT)
+
+    def test_several_answers(self) -> None:
+        """Each is paid for: n, best_of, Gemini's candidates; absurd numbers are bounded."""
+        for more, times in (
+            ({"n": 3}, 3),
+            ({"n": 2, "best_of": 5}, 5),
+            ({"generationConfig": {"candidateCount": 4}}, 4),
+            ({"n": 0}, 1),
+            ({"n": 10**18}, 1000),
+            ({"n": "3"}, 1),
+        ):
+            self.assertEqual(worst({"max_tokens": 10, **more}).output, 10 * times, more)
+
+    def test_where_no_model_answers(self) -> None:
+        """Embeddings have no output; a request that only reads costs no tokens."""
+        self.assertEqual(worst({"input": "x"}, path="/embeddings").output, 0)
+        self.assertGreater(worst({"input": "x"}, path="/embeddings").input, 0)
+        for method in (b"GET", b"HEAD", b"DELETE"):
+            self.assertEqual(worst({"max_tokens": 7}, method=method), Worst())
+        self.assertEqual(KNOWN.worst(b"POST", "/chat", None, 0), Worst())
+
+    def test_lists(self) -> None:
+        """A list of requests costs what each of them does."""
+        self.assertEqual(worst([{"max_tokens": 7}, {"max_tokens": 8}]).output, 15)
+
+
+class InputTests(SynchronousTestCase):
+    def test_text(self) -> None:
+        """A token has three bytes, whatever they say."""
+        self.assertEqual(KNOWN.worst(b"POST", "/chat", {}, 300).input, 100)
+        self.assertEqual(KNOWN.worst(b"POST", "/chat", {}, 301).input, 101)
+
+    def test_media(self) -> None:
+        """An image costs a figure, recorded sound by its length, text its length wherever it is."""
+        base64 = "QUJD" * 4_000
+        image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64}"}}
+        sound = {"type": "input_audio", "input_audio": {"data": base64, "format": "wav"}}
+        inline = {"inlineData": {"mimeType": "image/png", "data": base64}}
+        for part, least, most in (
+            (image, IMAGE, IMAGE + 60),
+            (inline, IMAGE, IMAGE + 60),
+            (sound, 20, 100),
+            ({"type": "text", "text": base64}, 5_333, 5_400),
+            ({"type": "text", "text": f"data:{base64}"}, 5_333, 5_400),
+        ):
+            found = worst({"messages": [{"content": [part]}]}).input
+            self.assertTrue(least <= found <= most, (part["type"] if "type" in part else "", found))
+
+    def test_unread(self) -> None:
+        """A body that is no JSON costs by its length."""
+        self.assertEqual(KNOWN.worst(b"POST", "/audio", None, 8_000), Worst(10, 0))
+        self.assertEqual(KNOWN.worst(b"POST", "/chat", None, 800), Worst(1, 500))
+
+
+class AnswerTests(SynchronousTestCase):
+    def test_received(self) -> None:
+        """By its text, and no less than one token an event."""
+        self.assertEqual(KNOWN.answer_tokens(300, 0), 100)
+        self.assertEqual(KNOWN.answer_tokens(30, 26), 26)
+        self.assertEqual(KNOWN.answer_tokens(0, 0), 0)
