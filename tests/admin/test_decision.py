@@ -244,7 +244,7 @@ class RuleTests(DecisionTestCase):
             ('{"tools":1}', "BODY_NOT_ALLOWED", 'only = ["model", "n", "tools"]'),
             ('{"n":1,"n":1}', "BODY_NOT_ALLOWED", None),
             ("{", "INVALID_JSON", None),
-            ("", None, None),
+            ("", "MODEL_NOT_ALLOWED", '[proxy.body] default = { model = "gpt-4o-mini" }'),
         ):
             _, found, hint = self.steps(body=body)
             self.assertEqual((found, hint), (code, line), body)

@@ -157,7 +157,8 @@ class ProviderStage(TestCase):
     async def counted(self) -> Any:
         """The tokens of the last exchange, once it has ended: in, out and in total."""
         await until(lambda: self.tokens)
-        return self.tokens[-1]
+        tokens = self.tokens[-1]
+        return tokens and (tokens.input, tokens.output, tokens.total)
 
     def origins(self) -> list[str]:
         return ["http://localhost:1"]
