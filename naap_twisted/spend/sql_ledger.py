@@ -55,7 +55,7 @@ class SqlLedger:
             rows = connection.execute(
                 sql.select(_ROW.account, _ROW.sums).where(_ROW.account.in_(names))
             )
-            sums = {account: written for account, written in rows}
+            sums = {row.account: row.sums for row in rows}
             accounts = [Account.read(sums.get(name, "")) for name in names]
             return tuple([a.standing(c) for a, c in zip(accounts, charges, strict=True)])
 

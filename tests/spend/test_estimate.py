@@ -87,7 +87,7 @@ class InputTests(SynchronousTestCase):
             ({"type": "text", "text": f"data:{base64}"}, 5_333, 5_400),
         ):
             found = worst({"messages": [{"content": [part]}]}).input
-            self.assertTrue(least <= found <= most, (part["type"] if "type" in part else "", found))
+            self.assertTrue(least <= found <= most, (part.get("type"), found))
 
     def test_unread(self) -> None:
         """A body that is no JSON costs by its length."""
