@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from attrs import field, frozen
+from attrs import astuple, field, frozen
 from twisted.web.iweb import IBodyProducer
 
 from .secret import Secret
@@ -33,6 +33,37 @@ class User:
     id: str
     email: str | None = None
     roles: tuple[str, ...] = ()
+
+
+@frozen
+class Tokens:
+    """A language model's tokens, as one answer reports them; every number is at least zero.
+
+    :ivar input: all of the prompt.
+    :ivar cached_input: of those, read from a cache.
+    :ivar cache_write: of those, written to one.
+    :ivar output: all that was put out, what the model thought included.
+    :ivar reasoning: of those, what it thought.
+    :ivar audio_input: of the input; *audio_output* likewise of the output.
+    """
+
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them: the other numbers are parts of these two."""
+        return self.input + self.output
+
+    def plus(self, other: Tokens) -> Tokens:
+        """The sum of both."""
+        mine, more = astuple(self), astuple(other)
+        return Tokens(*(one + another for one, another in zip(mine, more, strict=True)))
 
 
 @frozen

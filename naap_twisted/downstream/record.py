@@ -6,7 +6,7 @@ from time import perf_counter
 
 from attrs import define, field
 
-from ..model import User
+from ..model import Tokens, User
 from .caller import rate_key
 
 
@@ -23,8 +23,10 @@ class ExchangeRecord:
     :ivar rule: the option of the route that refused it, or the rule in that option.
     :ivar status: the status that the browser got; 0 when it left before the response head.
     :ivar upstream_status: the status that the upstream answered; 0 when it was not asked.
-    :ivar model_tokens: a language model's tokens of prompt, of completion and of both, where the
-        route counts them and the answer reports them.
+    :ivar model_tokens: a language model's tokens, where the route counts them and the answer
+        reports them: all of them, or those up to where the answer broke off or the browser left.
+    :ivar answer_bytes: bytes of the answer's body, without its content coding, that were looked
+        through for them.
     :ivar dropped: request headers that the route did not pass on.
     :ivar bytes_in: bytes of the request body.
     :ivar bytes_out: bytes of the answer's body.
@@ -42,7 +44,8 @@ class ExchangeRecord:
     rule: str = ""
     status: int = 0
     upstream_status: int = 0
-    model_tokens: tuple[int, int, int] | None = None
+    model_tokens: Tokens | None = None
+    answer_bytes: int = 0
     dropped: int = 0
     bytes_in: int = 0
     bytes_out: int = 0

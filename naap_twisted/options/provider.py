@@ -14,11 +14,11 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
-from attrs import Factory, frozen
+from attrs import Factory, asdict, frozen
 
 from ..headers import ACCOUNT_CHOOSING, PRIVATE, HeaderPatterns
 from ..model import TokenPlace
-from ..spend.model_tokens import TokenMembers
+from ..spend.tokens import TokenMembers
 from . import http_values as http
 from . import values
 from .option import option
@@ -126,14 +126,28 @@ class CallerToken:
     )
 
 
+_members = values.list_of(_reported, what="members")
+
+
 @frozen
 class ModelUsage:
-    """``[usage]``: members of a JSON answer, dots between them."""
+    """``[usage]``: members of a JSON answer, dots between them; of several the first there counts.
+
+    A report is the object that has them, ``usage`` of ``"usage.input_tokens"``; what stands deeper
+    in it is named from the top as well. What stands beside a number is added to it.
+    """
 
     section: ClassVar[str] = "usage"
 
-    input: tuple[str, ...] = option(values.list_of(_reported, what="members"), "Tokens in.")
-    output: tuple[str, ...] = option(values.list_of(_reported, what="members"), "Tokens out.")
+    input: tuple[str, ...] = option(_members, "Tokens in.")
+    input_beside: tuple[str, ...] = option(_members, "More tokens in, which those leave out.")
+    cached_input: tuple[str, ...] = option(_members, "Tokens in that were read from a cache.")
+    cache_write: tuple[str, ...] = option(_members, "Tokens in that were written to a cache.")
+    output: tuple[str, ...] = option(_members, "Tokens out.")
+    output_beside: tuple[str, ...] = option(_members, "More tokens out, which those leave out.")
+    reasoning: tuple[str, ...] = option(_members, "Tokens out that the model thought.")
+    audio_input: tuple[str, ...] = option(_members, "Tokens in of audio.")
+    audio_output: tuple[str, ...] = option(_members, "Tokens out of audio.")
 
 
 _SECTIONS: Mapping[str, Any] = {
@@ -187,7 +201,7 @@ class Provider:
         """Where its answers report a model's tokens; ``None`` where the file does not say."""
         if not self.usage.input and not self.usage.output:
             return None
-        return TokenMembers.at(self.usage.input, self.usage.output)
+        return TokenMembers.at(**asdict(self.usage))
 
 
 def _folder() -> Traversable:
@@ -261,7 +275,6 @@ def parse_provider(name: str, written: str) -> Provider:
     for key, value in (plain["needs"] if isinstance(plain["needs"], dict) else {}).items():
         _refuse_odd(key, "needs", problems)
         _refuse_odd(value, "needs", problems)
-    _refuse_nested(read["usage"], problems)
     groups, least, limits = read_opens(document, problems)
     if problems.lines:
         raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
@@ -290,15 +303,6 @@ def _refuse_passing(headers: ProviderHeaders, token: CallerToken, problems: Prob
     for name in (*ACCOUNT_CHOOSING, *headers.choosing):
         if passed.match(name.encode("ascii")):
             problems.add("headers.send", f"{name} chooses an account; only a route may pass it")
-
-
-def _refuse_nested(usage: ModelUsage, problems: Problems) -> None:
-    """Of a report that is read, what stands deeper is not looked for."""
-    reports = {path.rpartition(".")[0] for path in (*usage.input, *usage.output)}
-    for report in sorted(reports):
-        for outer in sorted(reports):
-            if report.startswith(f"{outer}."):
-                problems.add("usage", f"{report} stands inside of {outer}; name members of one")
 
 
 def _refuse_two_places(key: KeyPlace, problems: Problems) -> None:

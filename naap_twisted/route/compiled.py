@@ -33,7 +33,7 @@ from ..policy.models import Models
 from ..policy.output_limit import LimitedEndpoints, OutputLimit
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
-from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
+from ..spend.tokens import USUAL_MEMBERS, TokenMembers
 from ..whip import rules as whip
 from .body import BodyPolicy
 from .calls import call_rewrite

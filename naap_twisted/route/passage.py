@@ -91,8 +91,7 @@ class Passage(Protocol):
         self._over = True
         request = self._request
         request.record.mark("relay")
-        if self._meter is not None:
-            request.record.model_tokens = self._meter.end()
+        self._tell_tokens()
         if reason.check(ResponseDone, PotentialDataLoss):
             if self._scrubber is not None:
                 request.write(self._scrubber.end())
@@ -123,4 +122,10 @@ class Passage(Protocol):
         """The browser is gone."""
         if not self._over:
             self._over = True
+            self._tell_tokens()
             self.transport.loseConnection()
+
+    def _tell_tokens(self) -> None:
+        meter, record = self._meter, self._request.record
+        if meter is not None:
+            record.model_tokens, record.answer_bytes = meter.end(), meter.text_bytes

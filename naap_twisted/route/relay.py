@@ -21,7 +21,8 @@ from ..framing.fields import Fields
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
-from ..spend.model_tokens import ModelTokenMeter, TokenMembers
+from ..spend.model_tokens import ModelTokenMeter
+from ..spend.tokens import TokenMembers
 from ..upstream.beginning import Beginning, discard
 from .error_text import error_text
 from .passage import Passage
@@ -113,7 +114,10 @@ async def relay(
     if body is not None and scrubber is None and tokens is None:
         _finish(request, body)
         return
-    meter = None if tokens is None else _meter(request, tokens)
+    meter = None
+    if tokens is not None:
+        # What passes through the decoder of its coding comes to the meter without it.
+        meter = _meter(fields, b"" if inflater else coding_of(response_fields(response)), tokens)
     passage = Passage(request, scrubber, meter, inflater)
     if not getattr(response, "body_follows", False):
         # The head goes out now, because a stream's first event may come minutes later.
@@ -264,11 +268,9 @@ def _is_text(fields: Fields) -> bool:
     )
 
 
-def _meter(request: IDownstreamRequest, members: TokenMembers) -> ModelTokenMeter:
-    headers = request.responseHeaders
-    content_type = (headers.getRawHeaders(b"content-type") or [b""])[0]
-    encoded = headers.hasHeader(b"content-encoding")
-    return ModelTokenMeter(content_type, encoded=encoded, members=members)
+def _meter(fields: Fields, coding: bytes, members: TokenMembers) -> ModelTokenMeter:
+    types = (value for name, value in fields if name == b"Content-Type")
+    return ModelTokenMeter(next(types, b""), coding, members)
 
 
 def _set_headers(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:

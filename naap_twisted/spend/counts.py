@@ -44,7 +44,8 @@ class Counts:
             counts.failed = 1
         tokens = record.model_tokens
         if tokens is not None:
-            counts.prompt_tokens, counts.completion_tokens, counts.total_tokens = tokens
+            counts.prompt_tokens, counts.completion_tokens = tokens.input, tokens.output
+            counts.total_tokens = tokens.total
         return counts
 
     def add(self, other: Counts) -> None:

@@ -8,116 +8,78 @@ decides what is counted.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable
-from typing import Any, TypeVar
 
-from attrs import frozen
-
+from ..framing.codings import Inflater, Unreadable
 from ..headers import media_type
 from .json_members import MemberScanner
+from .tokens import USUAL_MEMBERS, Kind, TokenMembers, Tokens
 
-#: Tokens of the prompt, of the completion, and in total.
-ModelTokens = tuple[int, int, int]
-
-_MOST_TOKENS = 1 << 48
 _STREAM = b"text/event-stream"
+_LINES = frozenset((b"application/x-ndjson", b"application/jsonl"))
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _EVENT_END = (b"\n\n", b"\r\n\r\n")
 _DATA = b"data:"
-_Other = TypeVar("_Other", int, None)
-
-
-@frozen
-class TokenMembers:
-    """Where answers report tokens.
-
-    :ivar reports: paths of the objects that have the numbers.
-    :ivar prompt: names of the number of the prompt's tokens in them; the first one there counts.
-    :ivar completion: likewise of the completion's.
-    :ivar mark: what every text with such an object has in it.
-    """
-
-    reports: frozenset[tuple[bytes, ...]]
-    prompt: tuple[str, ...]
-    completion: tuple[str, ...]
-    mark: re.Pattern[bytes]
-
-    @classmethod
-    def at(cls, prompt: Iterable[str], completion: Iterable[str]) -> TokenMembers:
-        """Those at paths such as ``"usage.prompt_tokens"``; a report has a name of its own.
-
-        >>> TokenMembers.at(["usage.tokens.in"], ["usage.tokens.out"]).reports
-        frozenset({(b'usage', b'tokens')})
-        """
-        split = [[path.split(".") for path in paths] for paths in (prompt, completion)]
-        reports = frozenset(
-            tuple(key.encode() for key in keys[:-1]) for paths in split for keys in paths
-        )
-        first, second = (tuple(dict.fromkeys(keys[-1] for keys in paths)) for paths in split)
-        names = b"|".join(sorted({re.escape(report[-1]) for report in reports}))
-        return cls(reports, first, second, re.compile(rb'"(?:%b)"\s*+:\s*+\{' % names))
-
-
-# At the top of an answer or a chunk; in the last event of OpenAI's responses; in the first one of
-# Anthropic's messages, whose later events report the rest.
-USUAL_MEMBERS = TokenMembers.at(
-    [
-        f"{before}usage.{name}"
-        for before in ("", "response.", "message.")
-        for name in ("prompt_tokens", "input_tokens")
-    ],
-    ["usage.completion_tokens", "usage.output_tokens"],
-)
+_SLICE = 64 * 1024
 
 
 class ModelTokenMeter:
     """Reads along one answer.
 
-    :param content_type: the answer's; the meter reads JSON and event streams only.
-    :param encoded: the answer has a Content-Encoding, so the meter cannot read it.
+    :param content_type: the answer's; tokens are read in JSON, lines of it, and event streams.
+    :param coding: the answer's content coding, ``b""`` for none.
+    :ivar text_bytes: bytes of the body so far, without their coding.
+    :ivar unread: the coding is one that is not read here, or it is broken; *text_bytes* then counts
+        the bytes as they come.
     """
 
     def __init__(
-        self,
-        content_type: bytes,
-        *,
-        encoded: bool = False,
-        members: TokenMembers = USUAL_MEMBERS,
+        self, content_type: bytes, coding: bytes = b"", members: TokenMembers = USUAL_MEMBERS
     ) -> None:
         kind = media_type(content_type)
         self._members = members
         self._scanner = MemberScanner(members.reports, self._take)
         self._events = _EventData(self._scanner, members.mark) if kind == _STREAM else None
-        self._reads = not encoded and kind in (_STREAM, b"application/json")
-        self._reported = False
-        self._prompt = self._completion = 0
-        self._total: int | None = None
+        self._reads = self._events is not None or kind in _LINES or _is_json(kind)
+        self._numbers: dict[Kind, int] = {}
+        self._inflater: Inflater | None = None
+        self.text_bytes = 0
+        self.unread = False
+        if coding:
+            try:
+                self._inflater = Inflater(coding)
+            except Unreadable:
+                self.unread = True
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the body."""
-        if self._reads:
-            (self._events or self._scanner).feed(data)
-
-    def end(self) -> ModelTokens | None:
-        """What the whole answer reported, or ``None`` where it reported nothing."""
-        if not self._reported:
-            return None
-        prompt, completion = self._prompt, self._completion
-        return prompt, completion, prompt + completion if self._total is None else self._total
-
-    def _take(self, text: bytes) -> None:
-        """Take a report: its numbers stand in for those before it, and leave the others alone."""
-        try:
-            usage: dict[str, Any] = json.loads(text)
-        except (ValueError, RecursionError):
+        inflater = self._inflater
+        if inflater is None:
+            self._read(data)
             return
-        self._reported = True
-        members = self._members
-        self._prompt = _number(usage, *members.prompt, otherwise=self._prompt)
-        self._completion = _number(usage, *members.completion, otherwise=self._completion)
-        self._total = _number(usage, "total_tokens", otherwise=None)
+        inflater.put(data)
+        try:
+            while inflater.waits:
+                self._read(inflater.take(_SLICE))
+        except Unreadable:
+            self._inflater, self.unread = None, True
+
+    def so_far(self) -> Tokens | None:
+        """What the answer has reported up to now; ``None`` where it reported nothing."""
+        return self._members.sum(self._numbers) if self._numbers else None
+
+    def end(self) -> Tokens | None:
+        """What the whole answer reported, or ``None`` where it reported nothing."""
+        return self.so_far()
+
+    def _read(self, text: bytes) -> None:
+        self.text_bytes += len(text)
+        if self._reads and not self.unread:
+            (self._events or self._scanner).feed(text)
+
+    def _take(self, report: bytes) -> None:
+        """Take a report: its numbers stand in for those before it, and leave the others alone."""
+        self._numbers |= self._members.read(report)
 
 
 class _EventData:
@@ -166,9 +128,5 @@ class _EventData:
             self._is_data = None
 
 
-def _number(usage: dict[str, Any], *names: str, otherwise: _Other) -> int | _Other:
-    for name in names:
-        value = usage.get(name)
-        if type(value) is int and 0 <= value < _MOST_TOKENS:
-            return value
-    return otherwise
+def _is_json(kind: bytes) -> bool:
+    return kind == b"application/json" or kind.endswith(b"+json")

@@ -147,7 +147,8 @@ class ProviderStage(TestCase):
 
         def ended(request: Any) -> None:
             tell(request)
-            self.tokens.append(request.record.model_tokens)
+            tokens = request.record.model_tokens
+            self.tokens.append(tokens and (tokens.input, tokens.output, tokens.total))
 
         self.patch(site, "exchange_ended", ended)
 

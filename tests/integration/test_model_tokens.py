@@ -2,6 +2,8 @@
 
 import json
 
+from naap_twisted.spend.tokens import Tokens
+
 from .support import CHUNKED, PINNED, IntegrationTestCase, chunk, response, until
 
 JSON = "Content-Type: application/json"
@@ -31,14 +33,14 @@ class ModelTokenTests(IntegrationTestCase):
         document = {"response": {"output": "x" * 75_000, "usage": CHAT}}
         for size in (1000, 100_000):
             body = event({"delta": "x" * 1000}) * 100 + event(document)
-            self.assertEqual(await self.counted(EVENTS, body, size), (3, 4, 7))
+            self.assertEqual(await self.counted(EVENTS, body, size), Tokens(input=3, output=4))
 
     async def test_a_long_answer(self):
         """Over a megabyte, with the report at its end, or at its beginning."""
         text = "x" * 2_000_000
         for document in ({"text": text, "usage": CHAT}, {"usage": CHAT, "text": text}):
             body = json.dumps(document).encode()
-            self.assertEqual(await self.counted(JSON, body, 50_000), (3, 4, 7))
+            self.assertEqual(await self.counted(JSON, body, 50_000), Tokens(input=3, output=4))
 
     async def test_anthropic(self):
         """Its stream tells what came in at the beginning, and what went out at the end."""
@@ -46,7 +48,7 @@ class ModelTokenTests(IntegrationTestCase):
         body += event({"delta": {"text": "x" * 1000}}) * 20
         body += event({"type": "message_delta", "usage": {"output_tokens": 15}})
         for size in (3, 700, 100_000):
-            self.assertEqual(await self.counted(EVENTS, body, size), (500, 15, 515))
+            self.assertEqual(await self.counted(EVENTS, body, size), Tokens(input=500, output=15))
 
     async def test_no_report(self):
         for kind, body in ((JSON, b"{}"), (EVENTS, event({"x": 1}))):

@@ -3,6 +3,7 @@
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.downstream.record import ExchangeRecord
+from naap_twisted.model import Tokens
 from naap_twisted.spend.counts import NAMES, Counts
 from naap_twisted.storage.tables import USAGE
 
@@ -21,7 +22,8 @@ class CountsTests(SynchronousTestCase):
 
     def test_tokens(self) -> None:
         """Where the answer told of any."""
-        counts = Counts.of(ExchangeRecord(upstream_status=200, model_tokens=(1, 2, 3)))
+        tokens = Tokens(input=1, output=2)
+        counts = Counts.of(ExchangeRecord(upstream_status=200, model_tokens=tokens))
         self.assertEqual(
             (counts.prompt_tokens, counts.completion_tokens, counts.total_tokens), (1, 2, 3)
         )

@@ -6,10 +6,12 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.spend.model_tokens import ModelTokenMeter, TokenMembers
+from naap_twisted.spend.model_tokens import ModelTokenMeter
+from naap_twisted.spend.tokens import TokenMembers, Tokens
 
 CHAT = {"usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}}
 RESPONSES = {"usage": {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}}
+SEEN = Tokens(input=3, output=4)
 EVENTS = (
     b'data: {"choices": [{"delta": {"content": "usage"}}], "usage": null}\n\n'
     b"data: " + json.dumps({"choices": [], **CHAT}).encode() + b"\n\ndata: [DONE]\n\n"
@@ -27,30 +29,30 @@ class JsonTests(SynchronousTestCase):
     def test_shapes(self) -> None:
         """Chat completions, the Responses API, a sum that is left out."""
         for document in (CHAT, RESPONSES):
-            self.assertEqual(read(json.dumps(document).encode()), (3, 4, 7))
-        self.assertEqual(read(b'{"usage": {"prompt_tokens": 3}}'), (3, 0, 3))
+            self.assertEqual(read(json.dumps(document).encode()), SEEN)
+        self.assertEqual(read(b'{"usage": {"prompt_tokens": 3}}'), Tokens(input=3))
 
     def test_members(self) -> None:
         """Of a provider whose reports stand elsewhere, in an answer and in a stream."""
         members = TokenMembers.at(
-            ["usage.tokens.input", "delta.usage.tokens.input"], ["usage.tokens.output"]
+            input=["usage.tokens.input", "delta.usage.tokens.input"], output=["usage.tokens.output"]
         )
         usage = {"usage": {"billed": {"input": 1}, "tokens": {"input": 3, "output": 4}}}
         text = json.dumps(usage).encode()
-        self.assertEqual(read(text, members=members), (3, 4, 7))
+        self.assertEqual(read(text, members=members), SEEN)
         self.assertIsNone(read(json.dumps(CHAT).encode(), members=members))
         stream = (
             b'data: {"type": "text"}\n\ndata: ' + json.dumps({"delta": usage}).encode() + b"\n\n"
         )
         for step in (1, 30, 10_000):
             told = read(stream, b"text/event-stream", step, members=members)
-            self.assertEqual(told, (3, 4, 7))
+            self.assertEqual(told, SEEN)
 
     def test_any_split(self) -> None:
         """However the bytes come."""
         body = json.dumps(CHAT).encode()
         for step in range(1, len(body)):
-            self.assertEqual(read(body, step=step), (3, 4, 7))
+            self.assertEqual(read(body, step=step), SEEN)
 
     def test_nothing_reported(self) -> None:
         """Another document, no document, numbers that are none."""
@@ -59,16 +61,20 @@ class JsonTests(SynchronousTestCase):
             *(b"[" * 100_000, b"\xff\xfe"),
         ):
             self.assertIsNone(read(body), body[:20])
-        for number in ("-1", "1.5", "true", '"3"', "null", "1" + "0" * 30):
+        for number in ("-1", "1.5", "true", '"3"', "null", "NaN", "1e3", "1" + "0" * 30):
             body = b'{"usage": {"prompt_tokens": %b}}' % number.encode()
-            self.assertEqual(read(body), (0, 0, 0), number)
+            self.assertIsNone(read(body), number)
 
     def test_other_types(self) -> None:
-        """What is not JSON, or is compressed, is not kept."""
+        """JSON, and lines of it, in any spelling of their types; nothing else."""
         body = json.dumps(CHAT).encode()
-        self.assertIsNone(read(body, b"text/plain"))
-        self.assertIsNone(read(body, encoded=True))
-        self.assertEqual(read(body, b"Application/JSON; charset=utf-8"), (3, 4, 7))
+        for kind in (b"text/plain", b"", b"audio/mpeg"):
+            self.assertIsNone(read(body, kind))
+        for kind in (
+            *(b"Application/JSON; charset=utf-8", b"application/stream+json"),
+            *(b"application/x-ndjson", b"application/jsonl"),
+        ):
+            self.assertEqual(read(b"{}\n" + body + b"\n", kind), SEEN, kind)
 
     def test_any_length(self) -> None:
         """A report before, in the midst of, or behind megabytes of text."""
@@ -78,21 +84,21 @@ class JsonTests(SynchronousTestCase):
             {"text": text, **CHAT},
             {"data": [{"embedding": [0.1] * 300_000, "usage": {"total_tokens": 1}}], **CHAT},
         ):
-            self.assertEqual(read(json.dumps(document).encode(), step=65536), (3, 4, 7))
+            self.assertEqual(read(json.dumps(document).encode(), step=65536), SEEN)
 
 
 class StreamTests(SynchronousTestCase):
     def test_last_chunk(self) -> None:
         """The usage chunk, in any split; line ends of either kind."""
         for step in (1, 7, 10**9):
-            self.assertEqual(read(EVENTS, b"text/event-stream", step), (3, 4, 7))
+            self.assertEqual(read(EVENTS, b"text/event-stream", step), SEEN)
         other = EVENTS.replace(b"\n", b"\r\n").replace(b"data: ", b"data:")
-        self.assertEqual(read(other, b"text/event-stream; charset=utf-8"), (3, 4, 7))
+        self.assertEqual(read(other, b"text/event-stream; charset=utf-8"), SEEN)
 
     def test_responses_api(self) -> None:
         """Its last event holds the whole response."""
         event = b"event: response.completed\ndata: " + json.dumps({"response": RESPONSES}).encode()
-        self.assertEqual(read(event + b"\n\n", b"text/event-stream"), (3, 4, 7))
+        self.assertEqual(read(event + b"\n\n", b"text/event-stream"), SEEN)
 
     def test_no_usage(self) -> None:
         """A stream that reports none."""
@@ -103,7 +109,7 @@ class StreamTests(SynchronousTestCase):
         document = {"response": {"output": ["é" * 40_000 + '"usage": {'], **RESPONSES}}
         event = b"data: " + json.dumps(document).encode() + b"\n\n"
         for step in (997, 65536, 10**9):
-            self.assertEqual(read(EVENTS + event, b"text/event-stream", step), (3, 4, 7))
+            self.assertEqual(read(EVENTS + event, b"text/event-stream", step), SEEN)
 
     def test_anthropic(self) -> None:
         """What came in is told at the beginning, and what went out at the end."""
@@ -116,7 +122,9 @@ class StreamTests(SynchronousTestCase):
         )
         for body in (stream, stream.replace(b"\n", b"\r\n"), stream.replace(b"\n", b"\r")):
             for step in (1, 7, 100, 10**9):
-                self.assertEqual(read(body, b"text/event-stream", step), (500, 15, 515))
+                self.assertEqual(
+                    read(body, b"text/event-stream", step), Tokens(input=500, output=15)
+                )
 
     def test_every_cut(self) -> None:
         """In two, at every byte."""
@@ -124,13 +132,13 @@ class StreamTests(SynchronousTestCase):
             meter = ModelTokenMeter(b"text/event-stream")
             meter.feed(EVENTS[:at])
             meter.feed(EVENTS[at:])
-            self.assertEqual(meter.end(), (3, 4, 7), at)
+            self.assertEqual(meter.end(), SEEN, at)
 
     def test_the_last_report_counts(self) -> None:
         """Of several, each a sum up to then; an explicit zero is zero."""
         for numbers, tokens in (
-            (((3, 1, 4), (3, 2, 5)), (3, 2, 5)),
-            (((3, 1, 4), (0, 0, 0)), (0, 0, 0)),
+            (((3, 1, 4), (3, 2, 5)), Tokens(input=3, output=2)),
+            (((3, 1, 4), (0, 0, 0)), Tokens()),
         ):
             names = ("prompt_tokens", "completion_tokens", "total_tokens")
             reports = [{"usage": dict(zip(names, each, strict=True))} for each in numbers]
@@ -142,7 +150,7 @@ class StreamTests(SynchronousTestCase):
         lines = json.dumps(CHAT, indent=1).splitlines()
         body = "".join(f"data: {line}\r\n" for line in lines) + "\r\n"
         for step in (1, 5, 10**9):
-            self.assertEqual(read(body.encode(), b"text/event-stream", step), (3, 4, 7))
+            self.assertEqual(read(body.encode(), b"text/event-stream", step), SEEN)
 
     def test_no_json(self) -> None:
         """A broken event is over at its end, and so is a comment."""
@@ -152,7 +160,7 @@ class StreamTests(SynchronousTestCase):
             b': {"usage": {\n\n',
             b"data:\n\n",
         ):
-            self.assertEqual(read(broken + EVENTS, b"text/event-stream", 3), (3, 4, 7), broken)
+            self.assertEqual(read(broken + EVENTS, b"text/event-stream", 3), SEEN, broken)
 
 
 def _anthropic(**tokens: int) -> dict[str, int]:

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted import User
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.record import ExchangeRecord
+from naap_twisted.model import Tokens
 from naap_twisted.spend.book import UsageBook
 from naap_twisted.spend.counts import Counts, UsageKey
 from naap_twisted.spend.routes import add_usage_route, as_json
@@ -24,7 +25,7 @@ class UsageRouteTests(SynchronousTestCase):
         book = UsageBook(MemoryUsageStore(), MemoryReactorClock(), now=lambda: 1_795_000_000)
         add_usage_route(server.router, book)
         record = ExchangeRecord(user=User("ada"), route="/r", phases={"headers": 0.1})
-        record.upstream_status, record.model_tokens = 200, (1, 2, 3)
+        record.upstream_status, record.model_tokens = 200, Tokens(input=1, output=2)
         book.ended(record)
         listed = {}
         for user in ("ada", "bob"):
