@@ -22,7 +22,7 @@ from ..spend.tokens import TokenMembers
 from . import http_values as http
 from . import values
 from .option import option
-from .provider_opens import Limit, ModelNames, read_opens
+from .provider_opens import Limit, ModelNames, StreamUsage, read_opens
 from .read import Problems, read_section, refuse_unknown
 from .values import Surroundings
 
@@ -155,6 +155,7 @@ _SECTIONS: Mapping[str, Any] = {
     "key": KeyPlace,
     "token": CallerToken,
     "usage": ModelUsage,
+    "stream_usage": StreamUsage,
     "model": ModelNames,
 }
 
@@ -168,6 +169,7 @@ class Provider:
     :ivar variable: the environment variable in which its clients look for a key.
     :ivar needs: options of a route that only its owner knows, each with an example.
     :ivar route: options of a route, as a file writes them.
+    :ivar stream_usage: where a stream reports usage only when it is asked.
     :ivar endpoints: groups of endpoints by name, which a route names as ``"@chat"``.
     :ivar least: the groups that a page needs at least, as a route names them.
     :ivar opens: what a route opens that names no endpoints: ``"fine-tuning and file deletion"``.
@@ -184,6 +186,7 @@ class Provider:
     key: KeyPlace = Factory(KeyPlace)
     token: CallerToken = Factory(CallerToken)
     usage: ModelUsage = Factory(ModelUsage)
+    stream_usage: StreamUsage = Factory(StreamUsage)
     endpoints: Mapping[str, tuple[str, ...]] = Factory(dict)
     least: tuple[str, ...] = ()
     opens: str = ""

@@ -46,6 +46,7 @@ from .response_headers import ResponseRewrite
 from .scrub import Guard
 from .sealing import Sealing
 from .signing import Signing
+from .usage_asking import UsageAsking
 
 # APIs that take urlencoded forms take a query's parameters for their fields, too.
 _FORMS = frozenset(("application/x-www-form-urlencoded", "*/*"))
@@ -72,6 +73,7 @@ class Route:
     :ivar guard: looks for all of its keys, but for those that a callable makes.
     :ivar session_ttl: seconds that the Location of a WebRTC session works; ``None``: no sessions.
     :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
+    :ivar asking: how a stream's usage is asked for; ``None``: it is not.
     :ivar opening: what it opens of its upstream; ``None``: everything.
     :ivar judge: the rules about its requests' bodies; ``None``: there are none.
     :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
@@ -101,6 +103,7 @@ class Route:
     session_ttl: float | None
     patch: BodyPolicy
     tokens: TokenMembers | None
+    asking: UsageAsking | None
     cors: RouteCors
     egress: PolicyMaker
     beyond: PolicyMaker | None
@@ -146,7 +149,7 @@ def compile_route(written: RouteOptions) -> Route:
     options = with_sessions(written) if has_sessions else written
     patch_types = whip.patch_types(types) if has_sessions else types
     opening = _opening(options)
-    judge = _judge(options, opening)
+    judge, asking = _judge(options, opening), _asking(options, opening)
     body_policy = partial(
         BodyPolicy,
         limit=options.body_limit,
@@ -170,9 +173,11 @@ def compile_route(written: RouteOptions) -> Route:
             types,
             rewrite=call_rewrite(options.session) if options.session else None,
             judged=judge is not None,
+            asking=asking is not None,
         ),
         patch=body_policy(patch_types, judged=judge is not None),
         tokens=_tokens(options),
+        asking=asking,
         session_ttl=options.location_ttl if has_sessions else None,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
@@ -244,6 +249,15 @@ def _tokens(options: RouteOptions) -> TokenMembers | None:
     if not options.count_tokens:
         return None
     return (options.provider and options.provider.token_members) or USUAL_MEMBERS
+
+
+def _asking(options: RouteOptions, opening: Opening | None) -> UsageAsking | None:
+    asked = None if options.provider is None else options.provider.stream_usage
+    if not options.count_tokens or asked is None or not asked.endpoints:
+        return None
+    opening = opening or Opening(None, None, None, options.target)
+    endpoints = Endpoints([*map(Endpoint.parse, asked.endpoints)])
+    return UsageAsking(opening, endpoints, tuple(asked.member.split(".")))
 
 
 def _guard(options: RouteOptions) -> Guard:

@@ -199,6 +199,9 @@ class MountedProxy(Answering):
         target = vetted.target
         record.target = target.origin
         body, content_type, changed = await self._body(request, target)
+        asked = None
+        if route.asking is not None:
+            asked = route.asking.asked(request.method, target, body, content_type)
         record.mark("body")
         injection = route.injection
         if route.hosts:
@@ -221,14 +224,15 @@ class MountedProxy(Answering):
             request_id=record.request_id,
             dropped=dropped,
         )
-        if changed:
+        if changed or asked is not None:
             headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
         for name in dropped:
             self._tell_dropped(record, name)
         sealing = injection.sealing
         sealed = None if sealing is None else sealing.seal(target)
         who = record.caller, identity, self._certificate, sealed
-        outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts, *who)
+        sent = body if asked is None else asked
+        outbound = OutboundRequest(request.method, vetted, headers, sent, route.timeouts, *who)
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
@@ -251,9 +255,9 @@ class MountedProxy(Answering):
             self._refused(record, token if target.origin == vetted.target.origin else None)
         if self._observation is not None and response.code < 400:
             at_location = self._webrtc is not None and self._webrtc.holds(request)
-            asked = () if at_location else dict.fromkeys((vetted.target, target))
-            self._observation.note(request.method, asked, body, content_type)
-        await self._answer(request, response, target, guard)
+            targets = () if at_location else dict.fromkeys((vetted.target, target))
+            self._observation.note(request.method, targets, body, content_type)
+        await self._answer(request, response, target, guard, unasked=asked is not None)
 
     async def _body(
         self, request: IDownstreamRequest, target: Target
@@ -309,7 +313,13 @@ class MountedProxy(Answering):
         )
 
     async def _answer(
-        self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard
+        self,
+        request: IDownstreamRequest,
+        response: IResponse,
+        target: Target,
+        guard: Guard,
+        *,
+        unasked: bool,
     ) -> None:
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
@@ -328,6 +338,7 @@ class MountedProxy(Answering):
             self._bound.clock,
             redact=self.options.redact_bodies,
             tokens=route.tokens,
+            unasked=unasked,
             locate=self._homeward.locate(request, location) if moves else None,
         )
 
