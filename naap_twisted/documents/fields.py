@@ -97,6 +97,8 @@ class FormDocument:
             changed = JsonDocument(text, b"", None).changed(below)[0].decode("utf-8")
             kept = [each for each in kept if each.path[:1] != (name,)]
             added.append(self.writer.field(name, changed, is_json=self.nests_json))
+        if len(kept) + len(added) > MOST_FIELDS:
+            raise too_many()  # The server's words come last, so that they would be the ones to go.
         return self.writer.body([*(each.raw for each in kept), *added]), self.content_type
 
     def _holds_json(self, name: str) -> bool:
@@ -159,7 +161,7 @@ def tree_of(fields: Sequence[Field]) -> dict[str, Any]:
     :raises BodyNotAllowed: not every reader takes it for that.
     """
     if len(fields) > MOST_FIELDS:
-        raise ambiguous(f"more than {MOST_FIELDS} fields")
+        raise too_many()
     root: dict[str, Any] = {}
     spellings: dict[str, str] = {}
     for each in fields:
@@ -228,6 +230,11 @@ def ambiguous(what: str, param: str | None = None) -> BodyNotAllowed:
     """The refusal of a form of which readers make different things."""
     message = f"Request body can be read in more than one way: {what}"
     return BodyNotAllowed(message, reason=f"a form with {what}", param=param, rule="reading")
+
+
+def too_many() -> BodyNotAllowed:
+    """The refusal of a form whose last fields some readers drop."""
+    return ambiguous(f"more than {MOST_FIELDS} fields")
 
 
 def invalid(what: str) -> InvalidForm:

@@ -27,7 +27,8 @@ DEEPEST = 64
 
 _MUCH = 32 * 1024
 _MOST_QUOTED = 64
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+# Without its closing quote, too: else each quote of a text that never ends is tried to its end.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?+', re.DOTALL)
 _ROUND = bytes.maketrans(b"[]{}", b"()()")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _BLANKS = re.compile(r"[ \t\n\r]*")
@@ -225,7 +226,8 @@ def _fraction(digits: str) -> float:
         raise _ambiguous("a number beyond what readers hold")
     if number == 0.0 and _ZERO.fullmatch(digits) is None:
         raise _ambiguous("a number too small for readers to hold")
-    if len(digits) > _SAFE_DIGITS + 1 and Decimal(digits) != Decimal(repr(number)):
+    # A zero is exact, and its exponent may be more than a Decimal takes.
+    if number and len(digits) > _SAFE_DIGITS + 1 and Decimal(digits) != Decimal(repr(number)):
         raise _ambiguous("a number that not every reader holds exactly")
     return number
 

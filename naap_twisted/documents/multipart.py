@@ -14,7 +14,7 @@ from attrs import frozen
 
 from ..errors import UnsupportedMediaType
 from .document import Upload
-from .fields import MOST_FIELDS, Field, FormDocument, ambiguous, invalid, path_of
+from .fields import MOST_FIELDS, Field, FormDocument, ambiguous, invalid, path_of, too_many
 from .parameters import parameters, split_parameters
 
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
@@ -38,6 +38,12 @@ class _Writer:
     def body(self, fields: Iterable[bytes]) -> bytes:
         parts = b"".join(b"--%b\r\n%b\r\n" % (self.boundary, each) for each in fields)
         return b"%b--%b--\r\n" % (parts, self.boundary)
+
+
+#: Some clients give each part its length; other headers, such as a coding, change what it says.
+_PART_HEADERS = frozenset(
+    ("content-disposition", "content-type", "content-transfer-encoding", "content-length")
+)
 
 
 def read_multipart(content: bytes, content_type: bytes) -> FormDocument:
@@ -65,7 +71,7 @@ def _parts(content: bytes, boundary: bytes) -> list[bytes]:
     if first or not parts:
         raise invalid("it does not begin with its boundary")
     if len(parts) > MOST_FIELDS + 1:
-        raise ambiguous(f"more than {MOST_FIELDS} fields")
+        raise too_many()
     if parts.pop() not in (b"--", b"--\r\n"):
         raise invalid("its last boundary is missing, or something follows it")
     for part in parts:
@@ -89,6 +95,10 @@ def _field(part: bytes) -> Field:
         if name in headers:
             raise ambiguous(f"a part with two {name}")
         headers[name] = _utf8(match[2]).strip()
+    if headers.keys() - _PART_HEADERS:
+        raise ambiguous("a part with a header that some readers act by")
+    if headers.get("content-length", str(len(content))) != str(len(content)):
+        raise ambiguous("a part with another Content-Length than its own")
     if headers.get("content-transfer-encoding", "binary").lower() not in _PLAIN_CODINGS:
         raise ambiguous("a part with a Content-Transfer-Encoding, which not every reader undoes")
     kind = headers.get("content-type", "")
@@ -100,7 +110,11 @@ def _field(part: bytes) -> Field:
         raise ambiguous("a file without a name, which some servers take for a text")
     if filename is not None:
         return Field(name, path, Upload(filename, kind, len(content)), part)
-    if "charset=" in kind.lower() and not re.search(r"charset=\"?utf-?8\b", kind.lower()):
+    try:
+        said = split_parameters(kind)[1] if kind else {}
+    except ValueError as fault:
+        raise ambiguous(f"a part whose Content-Type has {fault}") from None
+    if set(said) - {"charset"} or said.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise ambiguous(f'the field "{name}" in a charset of its own')
     text = _utf8(content)
     if "\0" in text:

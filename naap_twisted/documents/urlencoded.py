@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import quote_plus, unquote_to_bytes
 
 from ..errors import UnsupportedMediaType
-from .fields import Field, FormDocument, ambiguous, invalid, path_of
+from .fields import MOST_FIELDS, Field, FormDocument, ambiguous, invalid, path_of, too_many
 from .parameters import parameters
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -37,7 +37,10 @@ def read_urlencoded(content: bytes, content_type: bytes) -> FormDocument:
         raise ambiguous("a semicolon that is not encoded, which some servers take for &")
     if _MALFORMED.search(content) is not None:
         raise invalid("malformed percent encoding")
-    fields = [_field(pair) for pair in content.split(b"&") if pair]
+    pairs = [pair for pair in content.split(b"&") if pair]
+    if len(pairs) > MOST_FIELDS:
+        raise too_many()
+    fields = [_field(pair) for pair in pairs]
     return FormDocument(content, content_type, fields, _Writer())
 
 

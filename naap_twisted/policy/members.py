@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..documents.document import Document, Member
+from ..documents.document import Document, Member, Upload
 from ..errors import BodyNotAllowed
 
 _DROPPED = str.maketrans("", "", "_-. ")
@@ -120,6 +120,7 @@ class Members:
             if child.path:
                 child.note(each, found)
             if child.below:
+                # A file may hold members, too: `session` as a browser's Blob. Nobody reads it here.
                 inner = document.inner(key) if isinstance(each, str) else None
                 self._walk(key, child, each if inner is None else inner, found)
         return found
@@ -140,7 +141,9 @@ class Members:
                         self._walk(key, child, each, found)
             elif isinstance(table, list):
                 self._walk(name, node, table, found)
-            elif self._through and table is not None and not node.path:
+            elif isinstance(table, Upload) or (
+                self._through and table is not None and not node.path
+            ):
                 raise BodyNotAllowed(
                     f'Body member "{shown(name)}" must be an object on this route',
                     reason=f'"{shown(name)}" is no object, in which a rule looks for members',

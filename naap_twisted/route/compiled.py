@@ -48,6 +48,7 @@ from .sealing import Sealing
 from .signing import Signing
 from .usage_asking import UsageAsking
 
+_FORM = b"application/x-www-form-urlencoded"
 # APIs that take urlencoded forms take a query's parameters for their fields, too.
 _FORMS = frozenset(("application/x-www-form-urlencoded", "*/*"))
 #: Stands for a certificate in the list of what a route injects.
@@ -231,7 +232,23 @@ def _judge(options: RouteOptions, opening: Opening | None) -> BodyJudge | None:
         return None
     merged = not _FORMS.isdisjoint(options.content_type)
     opening = opening or Opening(None, None, None, options.target)
-    return BodyJudge(opening, rules, limit, judge, merged)
+    limited = () if options.provider is None else options.provider.limits
+    answering = [Endpoint.parse(text) for each in limited for text in each.endpoints]
+    return BodyJudge(
+        opening,
+        rules,
+        limit,
+        judge,
+        merged,
+        Endpoints(answering) if answering else None,
+        (b"{}", b"application/json") if _takes_json(options) else (b"", _FORM),
+    )
+
+
+def _takes_json(options: RouteOptions) -> bool:
+    types = {*options.content_type}
+    taken = types & {"application/json", "application/*", "*/*"}
+    return bool(taken) or _FORM.decode() not in types
 
 
 def _output_limit(options: RouteOptions) -> OutputLimit | None:

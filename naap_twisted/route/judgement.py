@@ -19,6 +19,7 @@ from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..options.route_body import Judge
 from ..policy.body_rules import BodyRules
+from ..policy.endpoints import Endpoints
 from ..policy.output_limit import OutputLimit
 from .opening import Opening
 
@@ -26,6 +27,9 @@ Changes = Mapping[Member, object]
 #: The bytes and their Content-Type; ``None`` for no body.
 Body = tuple[bytes | None, bytes | None]
 _READING = (b"GET", b"HEAD")
+_WRITING = (b"POST", b"PUT", b"PATCH")
+_JSON = b"application/json"
+_BLANKS_AND_BOM = b"\xef\xbb\xbf \t\r\n"
 
 
 @frozen
@@ -34,6 +38,8 @@ class BodyJudge:
 
     :ivar opening: takes a target apart as the rules are written, and knows the models it may name.
     :ivar judge: the owner's callable; it sees what the rules let pass, and may change it.
+    :ivar answering: endpoints at which a model answers; ``None``: any may be one.
+    :ivar empty: what stands for no body: an object or a form without members, as the route takes.
     :ivar merged: the upstream is of a kind that takes a query's parameters for a form's fields.
     """
 
@@ -42,6 +48,8 @@ class BodyJudge:
     limit: OutputLimit | None
     judge: Judge | None
     merged: bool
+    answering: Endpoints | None = None
+    empty: tuple[bytes, bytes] = (b"{}", _JSON)
 
     async def judged(
         self, request: IDownstreamRequest, target: Target, sent: Body, patience: Patience
@@ -71,7 +79,8 @@ class BodyJudge:
         changes = {**changes, **words}
         if changes:
             return document.changed(changes)
-        return sent if document.content is sent[0] else (document.content, document.content_type)
+        unchanged = document.content is sent[0] or document.content is self.empty[0]
+        return sent if unchanged else (document.content, document.content_type)
 
     def explain(self, method: bytes, target: Target, sent: Body) -> str:
         """Why the rules let a body pass, for the operator; ``judge`` sees real requests only.
@@ -96,18 +105,32 @@ class BodyJudge:
             self.rules.judge_query(query, listed, merged=self.merged)
         body, content_type = sent
         if body is None:
-            return None
+            # An upstream may take no body for one without members, and choose what they are.
+            said = method in _WRITING and self._bear_on_no_body(method, target)
+            return read_document(*self.empty) if said else None
         kind = media_type(content_type or b"")
         if readable(kind):
             return read_document(body, content_type or b"")
         models = self.opening.models
         alone = self.rules is None and self.limit is None and self.judge is None
-        if alone and models is not None and self.opening.names_model(target):
+        # Some servers read JSON whatever its type says.
+        is_json = body.lstrip(_BLANKS_AND_BOM)[:1] in (b"{", b"[")
+        if alone and not is_json and models is not None and self.opening.names_model(target):
             return None
         raise UnsupportedMediaType(
             "This route judges bodies, so it takes JSON and forms only",
             reason=f"a body of type {kind.decode('ascii', 'replace')[:64]!a} can't be judged",
         )
+
+    def _bear_on_no_body(self, method: bytes, target: Target) -> bool:
+        """Whether the rules have something to say of a request without a body."""
+        if self.rules is not None or self.judge is not None:
+            return True
+        return self._model_answers(method, target)
+
+    def _model_answers(self, method: bytes, target: Target) -> bool:
+        path = self.opening.parts(target)[1]
+        return self.answering is None or self.answering.match(method, "", path) is not None
 
     def _ruled(self, method: bytes, target: Target, document: Document) -> Changes:
         """What the rules change: defaults, and limits that they set or clamp."""
@@ -119,7 +142,9 @@ class BodyJudge:
         if bounded and not isinstance(document.value, dict):
             # Members of a list's items would be judged by nobody.
             raise BodyNotAllowed("Request body must be a JSON object", rule="models")
-        if models is not None:
+        if models is not None and not (
+            document.content is self.empty[0] and not self._model_answers(method, target)
+        ):
             words = () if self.rules is None else (*self.rules.set, *map(".".join, changes))
             models.judge_body(
                 document,

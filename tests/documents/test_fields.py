@@ -161,3 +161,15 @@ class PropertyTests(SynchronousTestCase):
             and parse_qsl(pair.decode(), True)[0][0].partition("[")[0] != name
         ]
         self.assertEqual(after.split(b"&")[: len(kept)], kept)
+
+
+class BoundTests(SynchronousTestCase):
+    def test_words_of_the_server(self) -> None:
+        """A form that is full takes no more: PHP and qs would drop what comes last, the server's.
+
+        A word in the place of the page's own field still has room.
+        """
+        form = urlencoded(b"&".join(b"m[k%d]=" % number for number in range(1000)))
+        error = self.assertRaises(BodyNotAllowed, form.changed, {("m", "shop"): "berlin"})
+        self.assertIn("more than 1000 fields", error.message)
+        self.assertIn(b"m[k7]=berlin", form.changed({("m", "k7"): "berlin"})[0])

@@ -59,6 +59,20 @@ class SuiteTests(SynchronousTestCase):
         self.assertGreater(min(counted.values()), 30)
 
 
+class DepthTests(SynchronousTestCase):
+    def test_text_without_end(self) -> None:
+        """What stands behind a quote that nothing closes is one text, so that it is read once.
+
+        Were each of its quotes tried for the beginning of a text, half a megabyte took minutes.
+        """
+        with self.assertRaises(InvalidJson):
+            strict_value(b"[" * 60 + b'"' + b"[" * 10 + b"]" * 70)
+        with self.assertRaises(InvalidJson):
+            strict_value(b"[" * 65 + b'"\\' * 1000)
+        with self.assertRaises(BodyNotAllowed):
+            strict_value(b"[" * 65 + b'"["' + b"]" * 65)
+
+
 class ChangeTests(SynchronousTestCase):
     def test_nothing(self) -> None:
         """No members, the same bytes."""

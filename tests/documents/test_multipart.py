@@ -91,3 +91,25 @@ class BoundTests(SynchronousTestCase):
                 read_multipart(body, PART)
             except ProxyError as error:
                 self.assertLess(len(error.message), 240)
+
+
+class PartHeaderTests(SynchronousTestCase):
+    def test_what_changes_a_part(self) -> None:
+        """A part with a coding, a length or a charset that readers differ about is refused."""
+        kind = b'multipart/form-data; boundary="b"'
+        for header, passes in (
+            (b"Content-Length: 1", True),
+            (b"Content-Length: 2", False),
+            (b"Content-Encoding: gzip", False),
+            (b"X-Other: 1", False),
+            (b"Content-Type: text/plain; charset=utf-8", True),
+            (b"Content-Type: text/plain; charset=utf-8; charset=utf-16", False),
+            (b"Content-Type: text/plain; charset =utf-16", False),
+            (b"Content-Type: text/plain; charset*=utf-16", False),
+        ):
+            head = b'Content-Disposition: form-data; name="a"\r\n' + header
+            body = b"--b\r\n" + head + b"\r\n\r\nx\r\n--b--\r\n"
+            if passes:
+                self.assertEqual(read_multipart(body, kind).value, {"a": "x"}, header)
+            else:
+                self.assertRaises(ProxyError, read_multipart, body, kind)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.documents.urlencoded import read_urlencoded
-from naap_twisted.errors import ProxyError
+from naap_twisted.errors import BodyNotAllowed, ProxyError
 from tests.body_vectors import FORM
 
 
@@ -32,3 +32,9 @@ class WriterTests(SynchronousTestCase):
                 read_urlencoded(text, FORM)
             except ProxyError as error:
                 self.assertLess(len(error.message), 240)
+
+    def test_counted_first(self) -> None:
+        """Fields past the bound are counted, and their names are not looked at."""
+        with self.assertRaises(BodyNotAllowed) as caught:
+            read_urlencoded(b"&".join([b"a.b=1"] * 1001), FORM)
+        self.assertIn("more than 1000 fields", caught.exception.message)

@@ -1,7 +1,11 @@
 """Members by their dotted paths, and the spellings that a reader takes for them."""
 
+from types import SimpleNamespace
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.documents.document import Upload
 from naap_twisted.errors import BodyNotAllowed
 from naap_twisted.policy.members import Members, folded, member_of, shown
 from tests.policy.bodies import from_form, from_json
@@ -69,3 +73,12 @@ class MembersTests(SynchronousTestCase):
         self.assertEqual(folded("Max_Tokens"), folded("maxTokens"))
         self.assertEqual(len(shown("x" * 500)), 64)
         self.assertEqual(shown("a\nb"), "a\\nb")
+
+
+class FileTests(SynchronousTestCase):
+    def test_where_members_are_looked_for(self) -> None:
+        """A file there may hold members that nobody here reads, so it is refused."""
+        session = Upload("blob", "application/json", 9)
+        document: Any = SimpleNamespace(value={"session": session, "other": session})
+        self.assertRaises(BodyNotAllowed, Members(["session.tools"]).found, document)
+        self.assertEqual(Members(["other"]).found(document), {"other": [session]})

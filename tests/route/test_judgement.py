@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -19,6 +20,8 @@ from naap_twisted.errors import (
 )
 from naap_twisted.model import User
 from naap_twisted.options.route_body import body_rules
+from naap_twisted.policy.endpoint_pattern import Endpoint
+from naap_twisted.policy.endpoints import Endpoints
 from naap_twisted.policy.models import ModelPlaces, Models
 from naap_twisted.policy.target import PinnedBase
 from naap_twisted.route.judgement import BodyJudge
@@ -74,7 +77,26 @@ class JudgementTests(SynchronousTestCase):
         """What nothing changes is the very same bytes, blanks and spellings and all."""
         sent = self.judged(judge_of(rules={"n": {"max": 1}}), SPACED)
         self.assertIs(sent[0], SPACED)
-        self.assertEqual(self.judged(judge_of(set={"n": 2}), None), (None, JSON))
+        self.assertEqual(self.judged(judge_of(rules={"n": {"max": 1}}), None), (None, JSON))
+
+    def test_no_body(self) -> None:
+        """It is judged as one without members: words and defaults go up, gaps are told."""
+        self.assertEqual(self.judged(judge_of(set={"n": 2}), None), (b'{"n":2}', JSON))
+        self.assertEqual(self.judged(judge_of(default={"n": 2}), None), (b'{"n":2}', JSON))
+        self.assertEqual(self.judged(judge_of(set={"n": 2}), None, method=b"GET"), (None, JSON))
+        self.refused(BodyNotAllowed, judge_of(rules={"n": {"required": True}}), None)
+        self.refused(ModelNotAllowed, judge_of(models=("a",)), None)
+        chat = Endpoints([Endpoint.parse("POST /chat")])
+        judge = evolve(judge_of(models=("a",)), answering=chat)
+        self.assertEqual(self.judged(judge, None, below=b"/responses/1/cancel"), (None, JSON))
+        self.refused(ModelNotAllowed, judge, None, below=b"/chat")
+
+    def test_json_of_another_type(self) -> None:
+        """A model in the query lets pass what can't be read, but no JSON that claims a type."""
+        judge, below = judge_of(models=("a",)), b"/x?model=a"
+        self.assertEqual(self.judged(judge, b"v=0", b"application/sdp", below=below)[0], b"v=0")
+        for body in (b'{"model":"b"}', b" [1]", b'\xef\xbb\xbf{"model":"b"}'):
+            self.refused(UnsupportedMediaType, judge, body, b"application/sdp", below=below)
 
     def test_words_and_defaults(self) -> None:
         """A default's table may get a word of the server's; the user's own id is a word."""
@@ -104,7 +126,8 @@ class JudgementTests(SynchronousTestCase):
         self.assertEqual(self.judged(judge, b"{}", below=b"/x?model=m")[0], b"{}")
         self.refused(ModelNotAllowed, judge, b"{}")
         self.refused(ModelNotAllowed, judge, b'{"model":"m2"}', below=b"/x?model=m")
-        self.assertEqual(self.judged(judge, None, None), (None, None))
+        self.refused(ModelNotAllowed, judge, None, None)
+        self.assertEqual(self.judged(judge, None, None, below=b"/x?model=m")[0], None)
         for body in (b'[{"model":"x"}]', b'"x"'):
             self.refused(BodyNotAllowed, judge, body, below=b"/x?model=m")
 
@@ -160,5 +183,5 @@ class JudgementTests(SynchronousTestCase):
             BodyNotAllowed, judge.explain, b"POST", BASE.join(b"/x"), (b'{"n":2}', JSON)
         )
         self.assertEqual(
-            judge.explain(b"POST", BASE.join(b"/x"), (None, None)), "no body for the rules to judge"
+            judge.explain(b"GET", BASE.join(b"/x"), (None, None)), "no body for the rules to judge"
         )
