@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from attrs import field, frozen
+from attrs import astuple, field, frozen
 from twisted.web.iweb import IBodyProducer
 
 from .secret import Secret
@@ -77,6 +77,37 @@ class User:
 
 
 @frozen
+class Tokens:
+    """A language model's tokens, as one answer reports them; every number is at least zero.
+
+    :ivar input: all of the prompt.
+    :ivar cached_input: of those, read from a cache.
+    :ivar cache_write: of those, written to one.
+    :ivar output: all that was put out, what the model thought included.
+    :ivar reasoning: of those, what it thought.
+    :ivar audio_input: of the input; *audio_output* likewise of the output.
+    """
+
+    input: int = 0
+    cached_input: int = 0
+    cache_write: int = 0
+    output: int = 0
+    reasoning: int = 0
+    audio_input: int = 0
+    audio_output: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them: the other numbers are parts of these two."""
+        return self.input + self.output
+
+    def plus(self, other: Tokens) -> Tokens:
+        """The sum of both."""
+        mine, more = astuple(self), astuple(other)
+        return Tokens(*(one + another for one, another in zip(mine, more, strict=True)))
+
+
+@frozen
 class ExposeHeader:
     """An upstream response header relayed under another name, readable by the page.
 
@@ -94,43 +125,6 @@ class RateLimit:
 
     requests: int = 200
     window: float = 900.0
-
-
-@frozen
-class Tokens:
-    """A language model's tokens, of one exchange or of many.
-
-    :ivar input: all of the prompt.
-    :ivar cached_input: of those, what was read from a cache; *cache_write*: what was put into one.
-    :ivar output: all of the answer.
-    :ivar reasoning: of those, what the model thought without showing it.
-    :ivar audio_input: of the input, what was sound; *audio_output*: of the output.
-    """
-
-    input: int = 0
-    cached_input: int = 0
-    cache_write: int = 0
-    output: int = 0
-    reasoning: int = 0
-    audio_input: int = 0
-    audio_output: int = 0
-
-    @property
-    def total(self) -> int:
-        """Input and output."""
-        return self.input + self.output
-
-    def plus(self, other: Tokens) -> Tokens:
-        """The sums of both."""
-        return Tokens(
-            self.input + other.input,
-            self.cached_input + other.cached_input,
-            self.cache_write + other.cache_write,
-            self.output + other.output,
-            self.reasoning + other.reasoning,
-            self.audio_input + other.audio_input,
-            self.audio_output + other.audio_output,
-        )
 
 
 @frozen

@@ -24,6 +24,7 @@ CROSS_CUTTING = (
     "test_public_names.py",
     "test_types.py",
     "options/test_verdicts.py",
+    "spend/test_recordings.py",
 )
 
 

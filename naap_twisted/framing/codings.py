@@ -20,6 +20,8 @@ _FREE_OF_RATIO = 64 * 1024
 MOST_MEMBERS = 64
 
 _GZIP = frozenset((b"gzip", b"x-gzip"))
+#: Codings that are undone here.
+READ_CODINGS = _GZIP | {b"deflate"}
 _PLAIN = frozenset((b"", b"identity"))
 
 
@@ -51,7 +53,7 @@ class Inflater:
 
     def __init__(self, coding: bytes) -> None:
         self._gzip = coding in _GZIP
-        if not self._gzip and coding != b"deflate":
+        if coding not in READ_CODINGS:
             raise Unreadable("a content coding that is not read")
         self._waiting = b""
         self._engine = zlib.decompressobj(wbits=31) if self._gzip else None

@@ -14,15 +14,15 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
 
-from attrs import Factory, frozen
+from attrs import Factory, asdict, frozen
 
 from ..headers import ACCOUNT_CHOOSING, PRIVATE, HeaderPatterns
 from ..model import TokenPlace
-from ..spend.model_tokens import NUMBERS, TokenMembers
+from ..spend.tokens import TokenMembers
 from . import http_values as http
 from . import values
 from .option import option
-from .provider_opens import Limit, ModelNames, read_opens
+from .provider_opens import Limit, ModelNames, StreamUsage, read_opens
 from .read import Problems, read_section, refuse_unknown
 from .values import Surroundings
 
@@ -131,21 +131,23 @@ _members = values.list_of(_reported, what="members")
 
 @frozen
 class ModelUsage:
-    """``[usage]``: members of a JSON answer, dots between them."""
+    """``[usage]``: members of a JSON answer, dots between them; of several the first there counts.
+
+    A report is the object that has them, ``usage`` of ``"usage.input_tokens"``; what stands deeper
+    in it is named from the top as well. What stands beside a number is added to it.
+    """
 
     section: ClassVar[str] = "usage"
 
     input: tuple[str, ...] = option(_members, "Tokens in.")
+    input_beside: tuple[str, ...] = option(_members, "More tokens in, which those leave out.")
+    cached_input: tuple[str, ...] = option(_members, "Tokens in that were read from a cache.")
+    cache_write: tuple[str, ...] = option(_members, "Tokens in that were written to a cache.")
     output: tuple[str, ...] = option(_members, "Tokens out.")
-    cached_input: tuple[str, ...] = option(_members, "Of those in, read from a cache.")
-    cache_write: tuple[str, ...] = option(_members, "Of those in, written to a cache.")
-    reasoning: tuple[str, ...] = option(_members, "Of those out, thought.")
-    audio_input: tuple[str, ...] = option(_members, "Of those in, sound.")
-    audio_output: tuple[str, ...] = option(_members, "Of those out, sound.")
-    beside: tuple[str, ...] = option(
-        values.list_of(values.one_of("cached_input", "cache_write", "reasoning"), what="names"),
-        "Which of these the API counts beside those in or out, not inside of them.",
-    )
+    output_beside: tuple[str, ...] = option(_members, "More tokens out, which those leave out.")
+    reasoning: tuple[str, ...] = option(_members, "Tokens out that the model thought.")
+    audio_input: tuple[str, ...] = option(_members, "Tokens in of audio.")
+    audio_output: tuple[str, ...] = option(_members, "Tokens out of audio.")
 
 
 _SECTIONS: Mapping[str, Any] = {
@@ -153,6 +155,7 @@ _SECTIONS: Mapping[str, Any] = {
     "key": KeyPlace,
     "token": CallerToken,
     "usage": ModelUsage,
+    "stream_usage": StreamUsage,
     "model": ModelNames,
 }
 
@@ -166,6 +169,7 @@ class Provider:
     :ivar variable: the environment variable in which its clients look for a key.
     :ivar needs: options of a route that only its owner knows, each with an example.
     :ivar route: options of a route, as a file writes them.
+    :ivar stream_usage: where a stream reports usage only when it is asked.
     :ivar endpoints: groups of endpoints by name, which a route names as ``"@chat"``.
     :ivar least: the groups that a page needs at least, as a route names them.
     :ivar opens: what a route opens that names no endpoints: ``"fine-tuning and file deletion"``.
@@ -182,6 +186,7 @@ class Provider:
     key: KeyPlace = Factory(KeyPlace)
     token: CallerToken = Factory(CallerToken)
     usage: ModelUsage = Factory(ModelUsage)
+    stream_usage: StreamUsage = Factory(StreamUsage)
     endpoints: Mapping[str, tuple[str, ...]] = Factory(dict)
     least: tuple[str, ...] = ()
     opens: str = ""
@@ -199,9 +204,7 @@ class Provider:
         """Where its answers report a model's tokens; ``None`` where the file does not say."""
         if not self.usage.input and not self.usage.output:
             return None
-        usage = self.usage
-        paths = {name: getattr(usage, name) for name in NUMBERS if getattr(usage, name)}
-        return TokenMembers.at(paths, usage.beside)
+        return TokenMembers.at(**asdict(self.usage))
 
 
 def _folder() -> Traversable:
@@ -275,7 +278,6 @@ def parse_provider(name: str, written: str) -> Provider:
     for key, value in (plain["needs"] if isinstance(plain["needs"], dict) else {}).items():
         _refuse_odd(key, "needs", problems)
         _refuse_odd(value, "needs", problems)
-    _refuse_nested(read["usage"], problems)
     groups, least, limits = read_opens(document, problems)
     if problems.lines:
         raise values.Flaws(*(("", f"{name}: {line}") for line in problems.lines))
@@ -304,15 +306,6 @@ def _refuse_passing(headers: ProviderHeaders, token: CallerToken, problems: Prob
     for name in (*ACCOUNT_CHOOSING, *headers.choosing):
         if passed.match(name.encode("ascii")):
             problems.add("headers.send", f"{name} chooses an account; only a route may pass it")
-
-
-def _refuse_nested(usage: ModelUsage, problems: Problems) -> None:
-    """Of a report that is read, what stands deeper is not looked for."""
-    reports = {path.rpartition(".")[0] for path in (*usage.input, *usage.output)}
-    for report in sorted(reports):
-        for outer in sorted(reports):
-            if report.startswith(f"{outer}."):
-                problems.add("usage", f"{report} stands inside of {outer}; name members of one")
 
 
 def _refuse_two_places(key: KeyPlace, problems: Problems) -> None:

@@ -82,6 +82,18 @@ class ModelNames:
 
 
 @frozen
+class StreamUsage:
+    """``[stream_usage]``: endpoints whose streams report usage only where a body asks for it."""
+
+    section: ClassVar[str] = "stream_usage"
+
+    endpoints: tuple[str, ...] = option(values.list_of(endpoint, what="endpoints"), "Where.")
+    member: str = option(
+        _member, "What asks, by being true.", default="stream_options.include_usage"
+    )
+
+
+@frozen
 class Limit:
     """One of ``[[limit]]``: what bounds the output of a model at some endpoints."""
 

@@ -19,6 +19,11 @@ _JSON_TYPES = frozenset((b"application/json",))
 ANY_TYPE = "*/*"
 
 
+def is_json(content_type: bytes | None) -> bool:
+    """Whether a Content-Type is that of JSON."""
+    return media_type(content_type or b"") in _JSON_TYPES
+
+
 @frozen
 class BodyRewrite:
     """Bodies that leave as others.
@@ -45,6 +50,8 @@ class BodyPolicy:
     :param whole: every body is read whole, for it is to be signed.
     :param judged: every body is read whole, for it is to be judged, and no coding may hide it.
     :param noted: JSON and forms that declare no more bytes are read whole, to be noted.
+    :param asking: JSON is read whole, for a stream's usage may have to be asked for in it, and no
+        coding may hide it.
     """
 
     def __init__(
@@ -58,6 +65,7 @@ class BodyPolicy:
         whole: bool = False,
         judged: bool = False,
         noted: int = 0,
+        asking: bool = False,
     ) -> None:
         self.content_types = tuple(content_types)
         self.limit = limit
@@ -67,6 +75,7 @@ class BodyPolicy:
         self._judged = judged
         self._whole = whole or judged
         self._noted = noted
+        self._asking = asking
         self._accepted = frozenset(name.lower().encode("ascii") for name in content_types)
         self._any = ANY_TYPE in content_types
         ranges = (name.removesuffix(b"*") for name in self._accepted if name.endswith(b"/*"))
@@ -98,12 +107,13 @@ class BodyPolicy:
         if rewrite is not None and content_type is not None and kind in rewrite.types:
             return await self._rewritten(request, rewrite, content_type)
         is_json = not self._any and kind in _JSON_TYPES
-        if is_json or self._judged or metered:
+        asks = self._asking and kind in _JSON_TYPES
+        if is_json or asks or self._judged or metered:
             _refuse_coding(request)
         looked_into = readable(kind)
         kept = max(self._resendable, self._noted if looked_into else 0)
         is_kept = body.length is not None and body.length <= kept
-        whole = self._whole or (metered and looked_into)
+        whole = self._whole or asks or (metered and looked_into)
         if not (is_json or body.complete or is_kept or whole):
             return StreamedBody(body, self.limit, self._missing(request.method)), content_type
         data = body.read_all(self.limit)

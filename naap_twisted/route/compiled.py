@@ -25,22 +25,21 @@ from ..model import (
     TokenPlace,
 )
 from ..options.client_certs import client_certificate
-from ..options.provider import Provider
 from ..options.references import import_object
 from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
 from ..policy.endpoints import Endpoint, Endpoints
 from ..policy.models import Models
-from ..policy.output_limit import LimitedEndpoints, OutputLimit
+from ..policy.output_limit import OutputLimit
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
-from ..spend.estimate import Estimator
-from ..spend.model_tokens import USUAL_MEMBERS, TokenMembers
+from ..spend.tokens import TokenMembers
 from ..whip import rules as whip
 from .body import BodyPolicy
 from .calls import call_rewrite
 from .injection import Injection
 from .judgement import BodyJudge
+from .metering import asking_of, costing_of, limited_endpoints, token_members
 from .narrowing import Narrowing
 from .observed_body import MOST_READ
 from .opening import Opening, model_places
@@ -50,6 +49,7 @@ from .scrub import Guard
 from .sealing import Sealing
 from .signing import Signing
 from .spending import Costing
+from .usage_asking import UsageAsking
 
 _FORM = b"application/x-www-form-urlencoded"
 # APIs that take urlencoded forms take a query's parameters for their fields, too.
@@ -79,6 +79,7 @@ class Route:
     :ivar tokens: where answers report a model's tokens; ``None``: they are not counted.
     :ivar costing: tells what a request may cost.
     :ivar narrowing: holds requests to the models of their page token.
+    :ivar asking: how a stream's usage is asked for; ``None``: it is not.
     :ivar opening: what it opens of its upstream; ``None``: everything.
     :ivar judge: the rules about its requests' bodies; ``None``: there are none.
     :ivar beyond: makes the policy of redirects that lead away from a pinned base's origin.
@@ -110,6 +111,7 @@ class Route:
     tokens: TokenMembers | None
     costing: Costing
     narrowing: Narrowing
+    asking: UsageAsking | None
     cors: RouteCors
     egress: PolicyMaker
     beyond: PolicyMaker | None
@@ -155,7 +157,7 @@ def compile_route(written: RouteOptions) -> Route:
     options = with_sessions(written) if has_sessions else written
     patch_types = whip.patch_types(types) if has_sessions else types
     opening = _opening(options)
-    judge = _judge(options, opening)
+    judge, asking = _judge(options, opening), asking_of(options, opening)
     body_policy = partial(
         BodyPolicy,
         limit=options.body_limit,
@@ -176,7 +178,9 @@ def compile_route(written: RouteOptions) -> Route:
         opening=opening,
         judge=judge,
         target_url_header=options.header,
-        body=body_policy(types, rewrite=rewrite, judged=judge is not None),
+        body=body_policy(
+            types, rewrite=rewrite, judged=judge is not None, asking=asking is not None
+        ),
         narrowing=Narrowing(
             not options.follow_redirects,
             model_places(provider),
@@ -186,8 +190,9 @@ def compile_route(written: RouteOptions) -> Route:
             patch=body_policy(patch_types, judged=True),
         ),
         patch=body_policy(patch_types, judged=judge is not None),
-        tokens=_token_members(provider) if options.count_tokens else None,
-        costing=_costing(options, opening),
+        tokens=token_members(provider) if options.count_tokens else None,
+        asking=asking,
+        costing=costing_of(options, opening),
         session_ttl=options.location_ttl if has_sessions else None,
         timeouts=Timeouts(
             options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
@@ -264,33 +269,7 @@ def _output_limit(options: RouteOptions) -> OutputLimit | None:
     bound = options.max_output_tokens
     if bound is None or options.provider is None:
         return None
-    return OutputLimit(bound, _limited(options.provider))
-
-
-def _limited(provider: Provider) -> list[LimitedEndpoints]:
-    return [
-        LimitedEndpoints(Endpoints([*map(Endpoint.parse, limit.endpoints)]), limit.members)
-        for limit in provider.limits
-    ]
-
-
-def _costing(options: RouteOptions, opening: Opening | None) -> Costing:
-    provider, bound = options.provider, options.max_output_tokens
-    estimator = Estimator(
-        () if provider is None else _limited(provider),
-        bound=None if bound is None else bound.tokens,
-    )
-    return Costing(
-        estimator,
-        model_places(provider),
-        opening or Opening(None, None, None, options.target),
-        _token_members(provider),
-        "" if provider is None else provider.name,
-    )
-
-
-def _token_members(provider: Provider | None) -> TokenMembers:
-    return (provider and provider.token_members) or USUAL_MEMBERS
+    return OutputLimit(bound, limited_endpoints(options.provider))
 
 
 def _guard(options: RouteOptions) -> Guard:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+from typing import Protocol as TypingProtocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
@@ -16,15 +18,25 @@ from ..errors import UpstreamCut
 from ..framing.codings import Inflater, Unreadable
 from ..interfaces import IDownstreamRequest
 from ..spend.model_tokens import ModelTokenMeter
-from .scrub import Scrubber
 
 _SLICE = 64 * 1024
+
+
+class Stage(TypingProtocol):
+    """What changes a body on its way: it may keep some bytes until it has seen more."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What goes on once *data* has come."""
+
+    def end(self) -> bytes:
+        """What is left at the body's end."""
 
 
 @implementer(IPushProducer)
 class Passage(Protocol):
     """Carries an upstream's body to the browser, under the browser's back-pressure.
 
+    :param stages: what changes the body, one after the other.
     :param inflater: decodes the content coding, a slice at a time, because a browser that does not
         read must not let a small body on the wire become much memory.
     :ivar done: fires when the browser has the whole body; fails with UpstreamCut where it is cut.
@@ -35,12 +47,12 @@ class Passage(Protocol):
     def __init__(
         self,
         request: IDownstreamRequest,
-        scrubber: Scrubber | None,
+        stages: Sequence[Stage],
         meter: ModelTokenMeter | None,
         inflater: Inflater | None = None,
     ) -> None:
         self._request = request
-        self._scrubber = scrubber
+        self._stages = stages
         self._meter = meter
         self._inflater = inflater
         self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
@@ -70,9 +82,9 @@ class Passage(Protocol):
 
     def _pass_on(self, data: bytes) -> None:
         if self._meter is not None:
-            self._meter.feed(data)  # before the scrubber, which keeps some bytes for the end
-        if self._scrubber is not None:
-            data = self._scrubber.feed(data)
+            self._meter.feed(data)  # before the stages, which keep some bytes for the end
+        for stage in self._stages:
+            data = stage.feed(data)
         if data:
             self._request.write(data)
 
@@ -91,10 +103,11 @@ class Passage(Protocol):
         self._over = True
         request = self._request
         request.record.mark("relay")
-        self._tell()
+        self._tell_tokens()
         if reason.check(ResponseDone, PotentialDataLoss):
-            if self._scrubber is not None:
-                request.write(self._scrubber.end())
+            rest = self._rest()
+            if rest:
+                request.write(rest)
             request.unregisterProducer()
             request.finish()
             self.done.callback(None)
@@ -102,6 +115,12 @@ class Passage(Protocol):
             request.record.outcome = "upstream_cut"
             request.abort()
             self.done.errback(UpstreamCut(reason.getErrorMessage()))
+
+    def _rest(self) -> bytes:
+        rest = b""
+        for stage in self._stages:
+            rest = stage.feed(rest) + stage.end()
+        return rest
 
     def pauseProducing(self) -> None:
         self._paused = True
@@ -122,12 +141,11 @@ class Passage(Protocol):
         """The browser is gone."""
         if not self._over:
             self._over = True
-            self._tell()
+            self._tell_tokens()
             self.transport.loseConnection()
 
-    def _tell(self) -> None:
-        """Note what the answer reported, and what came of it."""
+    def _tell_tokens(self) -> None:
         meter, record = self._meter, self._request.record
         if meter is not None:
-            record.model_tokens = meter.so_far
-            record.answer_text, record.answer_events = meter.text, meter.events
+            record.model_tokens = meter.end()
+            record.answer_text, record.answer_events = meter.text_bytes, meter.events

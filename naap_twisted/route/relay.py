@@ -16,15 +16,24 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
 from ..downstream.headers import make_preset, put_fields, put_preset
 from ..errors import BadGateway, UpstreamStatus
-from ..framing.codings import MOST_WHOLE, Inflater, Unreadable, coding_of, inflated
+from ..framing.codings import (
+    MOST_WHOLE,
+    READ_CODINGS,
+    Inflater,
+    Unreadable,
+    coding_of,
+    inflated,
+)
 from ..framing.fields import Fields
 from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
-from ..spend.model_tokens import ModelTokenMeter, TokenMembers
+from ..spend.extra_event import ExtraEventFilter
+from ..spend.model_tokens import ModelTokenMeter
+from ..spend.tokens import TokenMembers
 from ..upstream.beginning import Beginning, discard
 from .error_text import error_text
-from .passage import Passage
+from .passage import Passage, Stage
 from .response_headers import SHARED, ResponseRewrite, beside_ours
 from .scrub import Guard, Scrubber
 
@@ -39,6 +48,7 @@ _DESCRIBING = frozenset(
     )
 )
 _UNREAD = "(compressed)"
+_EVENTS = b"text/event-stream"
 _EXPOSED_ALWAYS = b"X-Request-ID"
 _TEXTS = frozenset(
     b"application/" + kind
@@ -75,12 +85,14 @@ async def relay(
     *,
     redact: bool = False,
     tokens: TokenMembers | None = None,
+    unasked: bool = False,
     locate: Mapping[bytes, Callable[[bytes], bytes]] | None = None,
 ) -> None:
     """Carry *response* to the browser, to its end.
 
     :param redact: search JSON and text bodies of successful responses for injected secrets, too.
     :param tokens: where the response reports the model's tokens, which go into the record.
+    :param unasked: a stream reports usage only because this server asked; the page gets none of it.
     :param locate: what rewrites a header of a name, such as the absolute Location.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     :raises UpstreamStatus: an error's body had to be searched and could not be decoded.
@@ -91,7 +103,8 @@ async def relay(
     if locate:
         fields = [(n, locate[n](value) if n in locate else value) for n, value in fields]
     bodiless = request.method == b"HEAD" or response.code in (204, 304)
-    scrubber = inflater = None
+    stages: list[Stage] = []
+    inflater = None
     # An error may quote the key that it refuses, and a redirect's body its Location, so the body of
     # either is searched.
     searched = guard and (response.code >= 300 or (redact and _is_text(fields)))
@@ -100,21 +113,31 @@ async def relay(
         if coding and response.code >= 400:
             await _relay_encoded_error(request, response, fields, exposed, coding, guard, clock)
             return
-        scrubber, inflater = Scrubber(guard), _passing_inflater(coding, response)
-        fields = fields if inflater is None else _without_coding(fields)
+        stages, inflater = [Scrubber(guard)], _passing_inflater(coding, response)
+    if unasked and not bodiless and response.code == 200 and _content_type(fields) == _EVENTS:
+        coding = b"" if inflater else coding_of(response_fields(response))
+        # In a coding that nobody here reads, the page gets the event as well.
+        if coding in READ_CODINGS:
+            inflater = Inflater(coding)
+        if not coding or inflater:
+            stages = [ExtraEventFilter(), *stages]
+    fields = fields if inflater is None else _without_coding(fields)
     _begin(request, response, fields, exposed)
     if bodiless:
         if request.method == b"HEAD" and not searched:
             _tell_length(request, response)
-    elif response.length is not UNKNOWN_LENGTH and scrubber is None:
+    elif response.length is not UNKNOWN_LENGTH and not stages:
         length = b"%d" % response.length
         request.responseHeaders.setRawHeaders(b"Content-Length", [length])
     body = getattr(response, "complete_body", None)
-    if body is not None and scrubber is None and tokens is None:
+    if body is not None and not stages and tokens is None:
         _finish(request, body)
         return
-    meter = None if tokens is None else _meter(request, response, tokens, inflater)
-    passage = Passage(request, scrubber, meter, inflater)
+    meter = None
+    if tokens is not None:
+        # What passes through the decoder of its coding comes to the meter without it.
+        meter = _meter(fields, b"" if inflater else coding_of(response_fields(response)), tokens)
+    passage = Passage(request, stages, meter, inflater)
     if not getattr(response, "body_follows", False):
         # The head goes out now, because a stream's first event may come minutes later.
         request.write(b"")
@@ -264,16 +287,13 @@ def _is_text(fields: Fields) -> bool:
     )
 
 
-def _meter(
-    request: IDownstreamRequest,
-    response: IResponse,
-    members: TokenMembers,
-    inflater: Inflater | None,
-) -> ModelTokenMeter:
-    """What reads along; what is decoded for the guard's search comes to it without its coding."""
-    content_type = (request.responseHeaders.getRawHeaders(b"content-type") or [b""])[0]
-    coding = coding_of(response_fields(response)) if inflater is None else b""
-    return ModelTokenMeter(content_type, coding=coding, members=members)
+def _meter(fields: Fields, coding: bytes, members: TokenMembers) -> ModelTokenMeter:
+    return ModelTokenMeter(_content_type(fields), coding, members)
+
+
+def _content_type(fields: Fields) -> bytes:
+    types = (value for name, value in fields if name == b"Content-Type")
+    return media_type(next(types, b""))
 
 
 def _set_headers(request: IDownstreamRequest, fields: Fields, exposed: Sequence[bytes]) -> None:

@@ -23,9 +23,9 @@ from ..model import Target, Tokens
 from ..policy.members import shown
 from ..policy.models import ModelPlaces
 from ..spend.estimate import Estimator, Worst
-from ..spend.model_tokens import TokenMembers
 from ..spend.prices import Price, Prices
 from ..spend.purse import Cost, Purse, Reservation
+from ..spend.tokens import TokenMembers
 from .opening import Opening
 
 _REMAINING = spelled(b"X-Budget-Remaining")

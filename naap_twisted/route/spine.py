@@ -209,15 +209,18 @@ class MountedProxy(Answering):
         target = vetted.target
         record.target = target.origin
         sent = await self._body(request, target)
+        asked = None
+        if self.route.asking is not None:
+            asked = self.route.asking.asked(request.method, target, *sent[:2])
         record.mark("body")
         if not self._spending.counts(record):
-            await self._forward(request, vetted, *sent)
+            await self._forward(request, vetted, *sent, asked)
             return
         bill = await self._spending.reserve(request, target, *sent[:2])
         record.mark("spend")
         error: BaseException | None = None
         try:
-            await self._forward(request, vetted, *sent)
+            await self._forward(request, vetted, *sent, asked)
         except BaseException as ended:
             error = ended
             raise
@@ -231,8 +234,9 @@ class MountedProxy(Answering):
         body: bytes | IBodyProducer | None,
         content_type: bytes | None,
         changed: bool,
+        asked: bytes | None,
     ) -> None:
-        """Send the request with the server's own words, and relay the answer."""
+        """Send the request, or *asked* in its body's place, and relay the answer."""
         record, route, target = request.record, self.route, vetted.target
         injection = route.injection
         if route.hosts:
@@ -255,14 +259,15 @@ class MountedProxy(Answering):
             request_id=record.request_id,
             dropped=dropped,
         )
-        if changed:
+        if changed or asked is not None:
             headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
         for name in dropped:
             self._tell_dropped(record, name)
         sealing = injection.sealing
         sealed = None if sealing is None else sealing.seal(target)
         who = record.caller, identity, self._certificate, sealed
-        outbound = OutboundRequest(request.method, vetted, headers, body, route.timeouts, *who)
+        sent = body if asked is None else asked
+        outbound = OutboundRequest(request.method, vetted, headers, sent, route.timeouts, *who)
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
@@ -285,9 +290,9 @@ class MountedProxy(Answering):
             self._refused(record, token if target.origin == vetted.target.origin else None)
         if self._observation is not None and response.code < 400:
             at_location = self._webrtc is not None and self._webrtc.holds(request)
-            asked = () if at_location else dict.fromkeys((vetted.target, target))
-            self._observation.note(request.method, asked, body, content_type)
-        await self._answer(request, response, target, guard)
+            targets = () if at_location else dict.fromkeys((vetted.target, target))
+            self._observation.note(request.method, targets, body, content_type)
+        await self._answer(request, response, target, guard, unasked=asked is not None)
 
     async def _body(
         self, request: IDownstreamRequest, target: Target
@@ -352,7 +357,13 @@ class MountedProxy(Answering):
         )
 
     async def _answer(
-        self, request: IDownstreamRequest, response: IResponse, target: Target, guard: Guard
+        self,
+        request: IDownstreamRequest,
+        response: IResponse,
+        target: Target,
+        guard: Guard,
+        *,
+        unasked: bool,
     ) -> None:
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
@@ -371,6 +382,7 @@ class MountedProxy(Answering):
             self._bound.clock,
             redact=self.options.redact_bodies,
             tokens=route.tokens or self._spending.reports(request.record),
+            unasked=unasked,
             locate=self._homeward.locate(request, location) if moves else None,
         )
 

@@ -16,13 +16,15 @@ _LONGEST_KEY = 64
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _UNFOLLOWED = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
 _MARK = re.compile(rb'["{}\[\],:]')
+_TOP_MARK = re.compile(rb'["{}\[\]]')
 _QUOTE, _COMMA, _COLON, _OPEN, _CLOSE = b'"', b",", b":", b"{[", b"}]"
 
 
 class MemberScanner:
     """Scans one JSON text after another.
 
-    A text that is no JSON may be misread, but costs no more than another of its length.
+    A text may be a list of such texts, as Gemini streams its answers without ``alt=sse``. One that
+    is no JSON may be misread, but costs no more than another of its length.
 
     :param wanted: paths of keys from the top of a text, such as ``(b"response", b"usage")``.
     :param found: called with each object that is the value of such a member.
@@ -39,7 +41,8 @@ class MemberScanner:
 
     def reset(self) -> None:
         """Begin a new text, whatever state the one before was left in."""
-        self._depth = 0
+        self._depth = 0  # without the list around the texts
+        self._in_list = False
         self._keys: list[bytes] = []  # the present key of each followed object that is open
         self._in_string = self._escaped = self._key_is_next = False
         self._key: bytearray | None = None
@@ -58,7 +61,7 @@ class MemberScanner:
             if self._in_string:
                 at = self._read_string(data, at)
             elif self._depth == len(self._keys):
-                mark = _MARK.search(data, at)
+                mark = (_MARK if self._keys else _TOP_MARK).search(data, at)
                 if mark is None:
                     break
                 at = self._read_mark(data, mark.start())
@@ -106,6 +109,8 @@ class MemberScanner:
                 self._key = bytearray()
         elif mark == _COMMA:
             self._key_is_next = bool(self._keys)
+        elif mark == b"[" and not self._depth and not self._in_list:
+            self._in_list = True
         elif mark in _OPEN:
             if followed and mark == b"{":
                 self._open(at)
@@ -123,6 +128,8 @@ class MemberScanner:
             self._key_is_next = True
 
     def _close(self, data: bytes, at: int) -> None:
+        if not self._depth:
+            self._in_list = False
         if self._depth == len(self._keys) and self._keys:
             self._keys.pop()
         self._depth = max(0, self._depth - 1)

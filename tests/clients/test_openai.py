@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from naap_twisted.model import Tokens
-
 from ..browser.support import until
 from . import openai_api, stainless
 from .openai_api import QUESTION
@@ -37,7 +35,7 @@ class PythonTests(_OpenAI, stainless.PythonTests, PythonClientTestCase):
 
         self.assertEqual(await self.ask(self.with_client(use)), ("Hello, Ada", ["Hello, Ada"]))
         await until(lambda: len(self.tokens) == 2)
-        self.assertEqual(self.tokens, [Tokens(9, output=4)] * 2)
+        self.assertEqual(self.tokens, [(9, 4, 13)] * 2)
 
     async def test_files(self):
         upload = ("a.jsonl", b"hello", "application/jsonl")

@@ -83,6 +83,8 @@ class ProviderOpensTests(SynchronousTestCase):
             (f"{limit}members = ['a b']", "limit[0].members[0]: is not a member of a body"),
             (f"{limit}members=['a']\n{limit}members=['b']", '"GET /a" has a limit already'),
             ("[usage]\nlimit = ['max']", "usage.limit: unknown key"),
+            ("[stream_usage]\nendpoints = ['/a']", "stream_usage.endpoints[0]: "),
+            ("[stream_usage]\nmember = ''", "stream_usage.member: is not a member of a body"),
         ):
             with self.subTest(written=written), self.assertRaises(ValueError) as caught:
                 parse_provider("bad", written)

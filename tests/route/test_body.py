@@ -311,6 +311,20 @@ class Policy(SynchronousTestCase):
             self.opened(request, types=("application/sdp",)), (b"v=0", b"application/sdp")
         )
 
+    def test_asking(self):
+        """Where a stream's usage may be asked for, JSON is read whole of any length, unjudged."""
+        for kind, is_read in ((JSON, True), ("audio/wav", False)):
+            request = request_with(b'{"a', kind, declared=None, complete=False)
+            policy = BodyPolicy(["*/*"], 100, required=True, asking=True)
+            opening = Deferred.fromCoroutine(policy.open(request))
+            if not is_read:
+                self.assertIsInstance(self.successResultOf(opening)[0], StreamedBody)
+                continue
+            self.assertNoResult(opening)
+            request.body.feed(b'": no}')
+            request.body.end()
+            self.assertEqual(self.successResultOf(opening)[0], b'{"a": no}')
+
     def test_noted(self):
         """To be noted, JSON and forms that say that they are short are read whole, unjudged."""
         form, other = "application/x-www-form-urlencoded", "audio/wav"

@@ -31,7 +31,7 @@ class Inflating(SynchronousTestCase):
     def begin(self, browser=None, scrubber=None):
         self.browser = browser or Browser()
         self.response = Response()
-        passage = Passage(self.browser, scrubber, None, Inflater(b"gzip"))
+        passage = Passage(self.browser, [scrubber] if scrubber else [], None, Inflater(b"gzip"))
         self.response.deliverBody(passage)
         return passage.done
 

@@ -13,12 +13,12 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from naap_twisted.errors import UpstreamCut, UpstreamStatus
-from naap_twisted.model import Target, Tokens
+from naap_twisted.model import Target
 from naap_twisted.route.relay import refuse_with, relay, response_fields
 from naap_twisted.route.request_headers import injected_headers
 from naap_twisted.route.response_headers import ResponseRewrite
 from naap_twisted.route.scrub import Guard
-from naap_twisted.spend.model_tokens import USUAL_MEMBERS
+from naap_twisted.spend.tokens import USUAL_MEMBERS, Tokens
 from tests.support import FakeRequest
 
 TARGET = Target("https", "api.example.com", 443, "/v1")
@@ -169,7 +169,7 @@ class Relay(RelayCase):
 
     def test_tokens(self):
         """Read along where asked for, before the browser's end; what passes is the same."""
-        for members, tokens in ((USUAL_MEMBERS, Tokens(1, output=2)), (None, None)):
+        for members, tokens in ((USUAL_MEMBERS, Tokens(input=1, output=2)), (None, None)):
             with self.subTest(tokens=tokens):
                 browser = Browser()
                 response = Response(headers=[("Content-Type", "application/json")])
@@ -182,6 +182,7 @@ class Relay(RelayCase):
                 self.successResultOf(done)
                 self.assertEqual(b"".join(browser.written), body)
                 self.assertEqual(browser.record.model_tokens, tokens)
+                self.assertEqual(browser.record.answer_text, len(body) if members else 0)
 
     def test_redacted(self):
         """Of good answers what is text, in any of its names, where asked for; of errors all."""

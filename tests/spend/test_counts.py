@@ -22,7 +22,8 @@ class CountsTests(SynchronousTestCase):
 
     def test_tokens(self) -> None:
         """Where the answer told of any."""
-        counts = Counts.of(ExchangeRecord(upstream_status=200, model_tokens=Tokens(1, output=2)))
+        tokens = Tokens(input=1, output=2)
+        counts = Counts.of(ExchangeRecord(upstream_status=200, model_tokens=tokens))
         self.assertEqual(
             (counts.prompt_tokens, counts.completion_tokens, counts.total_tokens), (1, 2, 3)
         )

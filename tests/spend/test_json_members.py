@@ -43,7 +43,13 @@ class Places(SynchronousTestCase):
 
     def test_not_wanted(self) -> None:
         """Elsewhere, or no object."""
-        for text in (b'[{"usage": {}}]', b'{"usage": [{}]}', b'{"usage": "{}"}', b'"usage"', b"{}"):
+        for text in (
+            b'[[{"usage": {}}]]',
+            b'{"usage": [{}]}',
+            b'{"usage": "{}"}',
+            b'"usage"',
+            b"{}",
+        ):
             for step in (1, 10**9):
                 self.assertEqual(found(text, step), [], text)
 
@@ -52,6 +58,13 @@ class Places(SynchronousTestCase):
         text = b'{"usage": {"a": 1}}\n{"usage": {"a": 2}}'
         for step in (1, 10**9):
             self.assertEqual(found(text, step), [{"a": 1}, {"a": 2}])
+
+    def test_a_list_of_texts(self) -> None:
+        """Each of its items is one; a list inside of it is none."""
+        text = b'[{"usage": {"a": 1}}, 3, "usage", [{"usage": {"b": 1}}],\n{"usage": {"a": 2}}]'
+        for step in (1, 10**9):
+            self.assertEqual(found(text, step), [{"a": 1}, {"a": 2}])
+            self.assertEqual(found(text + b"\n" + text, step), [{"a": 1}, {"a": 2}] * 2)
 
     def test_reset(self) -> None:
         """What was left open is forgotten."""
@@ -83,7 +96,9 @@ class Places(SynchronousTestCase):
         """In any text and cut."""
         text = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8")
         expected = []
-        for name, value in document.items() if isinstance(document, dict) else ():
+        texts = document if isinstance(document, list) else [document]
+        pairs = [pair for each in texts if isinstance(each, dict) for pair in each.items()]
+        for name, value in pairs:
             inner = value.get("usage") if name == "response" and isinstance(value, dict) else None
             expected += [
                 each for each in (value if name == "usage" else inner,) if isinstance(each, dict)

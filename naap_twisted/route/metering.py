@@ -1,0 +1,52 @@
+"""What a route's options say of the tokens of its requests and answers."""
+
+from __future__ import annotations
+
+from ..options.provider import Provider
+from ..options.route import RouteOptions
+from ..policy.endpoints import Endpoint, Endpoints
+from ..policy.output_limit import LimitedEndpoints
+from ..spend.estimate import Estimator
+from ..spend.tokens import USUAL_MEMBERS, TokenMembers
+from .opening import Opening, model_places
+from .spending import Costing
+from .usage_asking import UsageAsking
+
+
+def limited_endpoints(provider: Provider) -> list[LimitedEndpoints]:
+    """The endpoints at which a provider's models answer, and what bounds their answers."""
+    return [
+        LimitedEndpoints(Endpoints([*map(Endpoint.parse, limit.endpoints)]), limit.members)
+        for limit in provider.limits
+    ]
+
+
+def costing_of(options: RouteOptions, opening: Opening | None) -> Costing:
+    """How the requests of a route are estimated."""
+    provider, bound = options.provider, options.max_output_tokens
+    estimator = Estimator(
+        () if provider is None else limited_endpoints(provider),
+        bound=None if bound is None else bound.tokens,
+    )
+    return Costing(
+        estimator,
+        model_places(provider),
+        opening or Opening(None, None, None, options.target),
+        token_members(provider),
+        "" if provider is None else provider.name,
+    )
+
+
+def token_members(provider: Provider | None) -> TokenMembers:
+    """Where the answers of a provider report tokens."""
+    return (provider and provider.token_members) or USUAL_MEMBERS
+
+
+def asking_of(options: RouteOptions, opening: Opening | None) -> UsageAsking | None:
+    """How a stream's usage is asked for; ``None``: it is not."""
+    asked = None if options.provider is None else options.provider.stream_usage
+    if not options.count_tokens or asked is None or not asked.endpoints:
+        return None
+    opening = opening or Opening(None, None, None, options.target)
+    endpoints = Endpoints([*map(Endpoint.parse, asked.endpoints)])
+    return UsageAsking(opening, endpoints, tuple(asked.member.split(".")))

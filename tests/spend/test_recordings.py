@@ -1,0 +1,78 @@
+"""Streams in the shapes that vendors document, with their own providers' files, in every cut."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from naap_twisted.options.provider import parse_provider, provider_text
+from naap_twisted.spend.model_tokens import ModelTokenMeter
+from naap_twisted.spend.tokens import TokenMembers, Tokens
+
+RECORDINGS = Path(__file__).parent / "recordings"
+ALL = Tokens(100, 64, 0, 50, 32, 8, 4)
+TOLD = {
+    "openai-chat.sse": ALL,
+    "azure-openai-chat.sse": ALL,
+    "openai-responses.sse": Tokens(100, 64, 0, 50, 32),
+    "openai-incomplete.sse": Tokens(100, 64, 0, 50, 32),
+    "openai-realtime.sse": Tokens(100, 64, 0, 50, 0, 8, 4),
+    "anthropic.sse": Tokens(100, 64, 26, 50),
+    "gemini.sse": Tokens(100, 64, 0, 50, 32),
+    "gemini-list.json": Tokens(100, 64, 0, 50, 32),
+    "mistral.sse": Tokens(100, 64, 0, 50),
+    "cohere.sse": Tokens(100, 64, 0, 50),
+    "groq.sse": Tokens(100, 64, 0, 50, 32),
+    "openrouter.sse": Tokens(100, 64, 26, 50, 32, 8),
+}
+
+
+def members_of(name: str) -> TokenMembers:
+    vendor = "azure-openai" if name.startswith("azure") else name.partition(".")[0].split("-")[0]
+    members = parse_provider(vendor, provider_text(vendor)).token_members
+    assert members is not None
+    return members
+
+
+class RecordingTests(SynchronousTestCase):
+    def test_every_cut(self) -> None:
+        """The same numbers, plain and in gzip, of tokens and of a model's words."""
+        self.assertEqual({path.name for path in RECORDINGS.iterdir()}, set(TOLD))
+        for name, tokens in TOLD.items():
+            body, members = (RECORDINGS / name).read_bytes(), members_of(name)
+            kind = b"application/json" if name.endswith(".json") else b"text/event-stream"
+            uncut = ModelTokenMeter(kind, b"", members)
+            uncut.feed(body)
+            words = uncut.text_bytes, uncut.events
+            for sent, coding in ((body, b""), (gzip.compress(body), b"gzip")):
+                for cut in range(len(sent) + 1):
+                    meter = ModelTokenMeter(kind, coding, members)
+                    meter.feed(sent[:cut])
+                    meter.feed(sent[cut:])
+                    self.assertEqual((meter.end(), meter.unread), (tokens, False), (name, cut))
+                    self.assertEqual((meter.text_bytes, meter.events), words, (name, cut))
+
+    def test_broken_off(self) -> None:
+        """What was reported up to then, which is no more than in the end."""
+        body, members = (RECORDINGS / "anthropic.sse").read_bytes(), members_of("anthropic.sse")
+        outputs = []
+        for end in range(len(body)):
+            meter = ModelTokenMeter(b"text/event-stream", b"", members)
+            meter.feed(body[:end])
+            tokens = meter.so_far()
+            outputs.append(0 if tokens is None else tokens.output)
+            self.assertIn(tokens and tokens.input, (None, 100))
+        self.assertEqual(outputs, sorted(outputs))
+        self.assertEqual(set(outputs), {0, 1, 20, 50})
+
+    def test_unread(self) -> None:
+        """A coding that nobody here reads, and a broken one; the bytes are counted all the same."""
+        for coding in (b"br", b"zstd", b"gzip", b"gzip,br"):
+            meter = ModelTokenMeter(b"text/event-stream", coding)
+            meter.feed(b"no such coding")
+            meter.feed(b"more")
+            self.assertIsNone(meter.so_far())
+            self.assertTrue(meter.unread, coding)
+            self.assertGreaterEqual(meter.text_bytes, 4)
