@@ -14,6 +14,7 @@ from ..policy.addresses import format_allow_network
 from ..policy.host_rules import HostRule
 from ..route.spine import MountedProxy
 from ..secret import Secret
+from ..spend.estimate import UNBOUNDED_OUTPUT
 from .mounts import Mount
 
 _SOURCES = ("env:", "file:", "user_key:")
@@ -71,7 +72,21 @@ def of_routes(
                 " naap-proxy learn prints"
             )
         lines += (f"{path}: {line}" for line in (*_shared(proxy), *_taken_in_vain(proxy)))
+        lines += (f"{path}: {line}" for line in _of_budgets(proxy, config))
     return lines
+
+
+def _of_budgets(proxy: MountedProxy, config: Config) -> Iterator[str]:
+    """The cautions about budgets: a worst case without a bound, a ledger that a restart forgets."""
+    options, server = proxy.options, config.server
+    budgets = (*server.budget, *options.budget)
+    if any(budget.counts_tokens for budget in budgets) and options.max_output_tokens is None:
+        yield (
+            f"a request without a limit of its own reserves {UNBOUNDED_OUTPUT} tokens of output,"
+            " and may cost more; set max_output_tokens"
+        )
+    if options.budget and not (server.state_dir or server.database_url or config.redis.url):
+        yield "its budgets are kept in memory: a restart forgets what was spent; set state_dir"
 
 
 def _taken_in_vain(proxy: MountedProxy) -> Iterator[str]:

@@ -42,6 +42,8 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
     yield "rate limit", f"{_limit(limit)} per address" if limit else "none"
     if server.user_rate_limit:
         yield "", f"{_limit(server.user_rate_limit)} per user"
+    for index, budget in enumerate(server.budget):
+        yield "" if index else "budget", budget.text
     if server.state_dir or server.database_url:
         place = "a database" if server.database_url else server.state_dir
         yield "state", f"{place}: {'keys and ' if config.keys.master_key else ''}usage"
@@ -96,6 +98,8 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         yield "resource policy", f"{route.resource_policy}: other pages may show what is answered"
     if route.rate_limit:
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
+    for index, budget in enumerate(route.budget):
+        yield "" if index else "budget", budget.text
     if route.require_origin:
         yield "origin", "has to be there: pages of cors_origins, and callers that say they are"
     if route.observe:

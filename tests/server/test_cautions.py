@@ -45,6 +45,16 @@ class RouteTests(SynchronousTestCase):
             " naap-proxy learn prints",
         )
 
+    def test_budgets(self):
+        """A worst case that nothing bounds, and a ledger that a restart forgets."""
+        budget = [{"tokens": 5, "per": "day"}]
+        unbounded, forgotten = self.cautions(host="127.0.0.1", budget=budget)
+        self.assertIn("reserves 4096 tokens of output", unbounded)
+        self.assertIn("set max_output_tokens", unbounded)
+        self.assertIn("a restart forgets what was spent", forgotten)
+        budget = [{"requests": 5, "per": "day"}]
+        self.assertEqual(len(self.cautions(host="127.0.0.1", budget=budget)), 1)
+
     def test_taken_in_vain(self):
         """A name that is taken out and is none of the usual ones, or only inside a prefix."""
         for option, names, count in (

@@ -27,6 +27,13 @@ class DescribeTests(SynchronousTestCase):
         text = "\n".join(describe(config_of(proxy=proxy(*lines[:2], lowered))))
         self.assertIn("5 tokens; more is lowered\n", text)
 
+    def test_budgets(self) -> None:
+        """What may be spent, a line each."""
+        budgets = '[{ usd = 0.5, per = "day" }, { requests = 9, per = "1h", mode = "audit" }]'
+        text = "\n".join(describe(config_of(proxy=proxy(f"budget = {budgets}"))))
+        self.assertIn("  budget             0.5 USD a day of each caller\n", text)
+        self.assertIn("9 requests in any 1h of each caller, watched only\n", text)
+
     def test_opens(self) -> None:
         """What a route opens, in plain words where nobody bounds it."""
         vendor = ("allowed_hosts = []", 'provider = "openai"')
