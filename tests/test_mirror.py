@@ -25,6 +25,7 @@ CROSS_CUTTING = (
     "test_types.py",
     "options/test_verdicts.py",
     "spend/test_recordings.py",
+    "spend/test_wallet.py",
 )
 
 

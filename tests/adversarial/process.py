@@ -68,13 +68,14 @@ class ProxyProcess(Child):
     """``twistd naap-proxy`` with *routes*: TOML tables ``[[proxy]]``.
 
     :param files: its soft limit of open files; ``None``: as ours.
+    :param server: TOML of everything else.
     :param before: Python that runs before Twisted is imported.
     :ivar port: where it listens, after :meth:`started`.
     """
 
-    def __init__(self, test, routes, files=None, before=""):
+    def __init__(self, test, routes, files=None, before="", server=SERVER):
         config = Path(test.mktemp())
-        config.write_text(SERVER + routes)
+        config.write_text(server + routes)
         config.chmod(0o600)  # it holds a key
         config = config.resolve()
         arguments = [sys.executable, "-c", before + TWISTD, "--pidfile=", "-n", "naap-proxy"]
