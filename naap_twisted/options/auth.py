@@ -100,9 +100,10 @@ class AuthOptions:
         keyword="require_auth",
     )
     mode: str = _in_file(
-        one_of("session", "jwt", "none"),
-        "Who calls is told by a `session` service, by a signed token (`jwt`), or by nobody"
-        " (`none`). See [docs/auth.md](docs/auth.md).",
+        one_of("session", "jwt", "tokens", "none"),
+        "Who calls is told by a `session` service, by a signed token (`jwt`), by a token that"
+        " `naap-proxy token new` made (`tokens`), or by nobody (`none`)."
+        " See [docs/auth.md](docs/auth.md).",
         default="session",
     )
     authenticator: IAuthenticator | None = option(

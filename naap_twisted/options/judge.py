@@ -22,7 +22,17 @@ from .opened import judge_endpoints
 from .option import options_of
 from .read import Problems
 from .route import RouteOptions
-from .rules import AUTH, EXPOSURE, PLACED, ROUTE, STORES, Placed, keeps_keys, tells_usage
+from .rules import (
+    AUTH,
+    EXPOSURE,
+    PLACED,
+    ROUTE,
+    STORES,
+    TOKENS,
+    Placed,
+    keeps_keys,
+    tells_usage,
+)
 from .server import Config
 
 _EVERYWHERE = (AllowedNetwork(ip_network("0.0.0.0/0")), AllowedNetwork(ip_network("::/0")))
@@ -48,6 +58,8 @@ def judge_server(config: Config, problems: Problems) -> None:
     _auth(config.auth, problems)
     for rule in STORES:
         rule.judge(config, "keys", problems)
+    for rule in TOKENS:
+        rule.judge(config, "auth", problems)
     _client_certificate(config.upstream, "upstream", problems)
     _listening(config, problems)
 

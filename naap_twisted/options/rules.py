@@ -10,7 +10,9 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
+from ..auth.credentials import CSRF_COOKIE, SESSION_COOKIE
 from ..auth.gate import is_rule
+from ..auth.tokens import TokenAuthenticator
 from ..credentials.sigv4 import OWN_HEADERS, AwsSigV4
 from ..documents.reader import readable
 from ..model import AllowedNetwork
@@ -141,6 +143,36 @@ AUTH: tuple[Rule[AuthOptions], ...] = (
         lambda auth: auth.mode == "session" and not auth.session_url,
         'is missing: the URL that says who a token belongs to; or write mode = "jwt" or "none"',
     ),
+    *(
+        Rule[AuthOptions](
+            key,
+            broken,
+            'has no meaning in mode "tokens", whose tokens stand in headers only; delete it',
+        )
+        for key, broken in (
+            (
+                "session_cookie",
+                lambda at: at.mode == "tokens" and at.session_cookie not in ("", SESSION_COOKIE),
+            ),
+            ("csrf_cookie", lambda at: at.mode == "tokens" and at.csrf_cookie != CSRF_COOKIE),
+        )
+    ),
+)
+
+TOKENS: tuple[Rule[Config], ...] = tuple(
+    Rule(
+        option,
+        broken,
+        "needs state_dir or database_url to find the tokens in; set one of them",
+        ("server.state_dir", "server.database_url"),
+    )
+    for option, broken in (
+        ("mode", lambda at: at.auth.mode == "tokens" and not is_kept(at)),
+        (
+            "authenticator",
+            lambda at: isinstance(at.auth.authenticator, TokenAuthenticator) and not is_kept(at),
+        ),
+    )
 )
 
 STORES: tuple[Rule[Config], ...] = (

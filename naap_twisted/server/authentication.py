@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..auth.jwt import SECRET_VARIABLES, JwtAuthenticator, JwtOptions
 from ..auth.session import SessionAuthenticator
+from ..auth.tokens import TokenAuthenticator
 from ..interfaces import IAuthenticator
 from ..options.auth import BY_CODE, AuthOptions
 
@@ -31,6 +32,8 @@ def authenticator_of(auth: AuthOptions, ca_file: str) -> IAuthenticator | None:
             csrf_cookie=auth.csrf_cookie,
             ca_file=ca_file,
         )
+    if auth.mode == "tokens":
+        return TokenAuthenticator()
     algorithms = auth.named_algorithms
     options = JwtOptions(
         audience=auth.audience,

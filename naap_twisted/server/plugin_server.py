@@ -112,7 +112,7 @@ class PluginServer(MultiService):
             token_headers=config.auth.token_headers,
             page_tokens=state.page_tokens,
         )
-        state.share_sessions(self._authenticator)
+        state.connect(self._authenticator)
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
         self._location_key = LocationKey(options.state_dir)

@@ -18,6 +18,7 @@ from ..auth import page_tokens
 from ..auth.page_tokens import PageTokens
 from ..auth.session import SessionAuthenticator
 from ..auth.token_routes import Find, add_token_routes
+from ..auth.tokens import TokenAuthenticator
 from ..credentials.secret_files import SecretFiles
 from ..errors import ConfigError
 from ..interfaces import IAuthenticator, IKeyStore, IPageTokenStore, IRateLimiter
@@ -37,6 +38,7 @@ from ..whip import key
 
 if TYPE_CHECKING:
     from ..auth.sql_revocations import SqlRevocations
+    from ..auth.sql_tokens import SqlTokenStore
     from ..keys.sql import SqlKeyStore
     from ..limits.redis_link import RedisLink
     from ..storage.database import Database
@@ -126,14 +128,42 @@ class State:
 
         return SqlRevocations(self._database, self._reactor, lasting=lasting)
 
-    def share_sessions(self, authenticator: IAuthenticator | None) -> None:
-        """Let a session authenticator remember its answers in Redis, where there is one."""
+    def connect(self, authenticator: IAuthenticator | None) -> None:
+        """Give an authenticator of ours the store that it shares with other processes.
+
+        Sessions are remembered in Redis, where there is one; tokens of services are in the
+        database.
+
+        :raises ConfigError: there have to be tokens, and there is no database.
+        """
+        if isinstance(authenticator, TokenAuthenticator):
+            authenticator.keep_in(self._tokens(), self._config.server.base_path)
         if self.redis is None or not isinstance(authenticator, SessionAuthenticator):
             return
         from ..auth.redis_sessions import RedisLoginSessions
 
         url = authenticator.url
         authenticator.share(RedisLoginSessions(self.redis, name=self._name, session_url=url))
+
+    def _tokens(self) -> SqlTokenStore:
+        if self._database is None:
+            raise ConfigError("tokens: need state_dir or database_url to be kept in; set one")
+        from ..auth.sql_tokens import SqlTokenStore
+
+        return SqlTokenStore(self._database)
+
+    def change_tokens(self, work: Callable[[SqlTokenStore], object]) -> None:
+        """Do *work* on the tokens of services. As :meth:`rotate_keys` it is for a command.
+
+        :raises ConfigError: there is no database, or it can't be opened.
+        """
+        store = self._tokens()
+        assert self._database is not None
+        self._database.open()
+        try:
+            work(store)
+        finally:
+            self._database.close()
 
     def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         """A rate limiter, shared through Redis where there is one; each *policy* counts apart."""

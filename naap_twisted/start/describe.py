@@ -162,6 +162,9 @@ def describe_auth(auth: AuthOptions) -> str:
     """How a server learns who its callers are; secrets are named by their source only."""
     if auth.mode == "none":
         return "off"
+    if auth.mode == "tokens":
+        words = ["" if auth.is_required else "optional", "tokens of services, from headers only"]
+        return " ".join(filter(None, words))
     words = ["" if auth.is_required else "optional", auth.mode]
     if auth.mode == "session":
         words.append(f"asked of {_shown(auth.session_url)}, kept {auth.cache_ttl:g}s")

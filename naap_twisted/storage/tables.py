@@ -45,6 +45,19 @@ USAGE = Table(
     ),
 )
 
+#: Tokens of services: of a secret there is the SHA-256 only. Times are seconds since 1970; column
+#: ``routes`` holds a JSON list, or NULL for every route.
+TOKENS = Table(
+    "naap_tokens",
+    METADATA,
+    Column("id", sql.Text, primary_key=True),
+    Column("name", sql.Text, nullable=False),
+    Column("digest", sql.Text, nullable=False),
+    Column("routes", sql.Text),
+    Column("created_at", sql.BigInteger, nullable=False),
+    *(Column(name, sql.BigInteger) for name in ("expires_at", "revoked_at", "used_at")),
+)
+
 #: Page tokens that count no more; an empty id: all of the user's. ``at``: milliseconds since 1970.
 REVOKED_TOKENS = Table(
     "naap_revoked_tokens",
@@ -80,8 +93,12 @@ def _budgets(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[BUDGETS])
 
 
+def _tokens(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[TOKENS])
+
+
 #: Step n takes version n to n + 1. Append to them and never edit one: a database has run it.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first, _revoked_tokens, _budgets)
+STEPS: tuple[Callable[[Connection], None], ...] = (_first, _revoked_tokens, _budgets, _tokens)
 
 
 def migrate(connection: Connection) -> None:

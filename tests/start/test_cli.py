@@ -279,11 +279,12 @@ class InitTests(CliCase):
         """Each indented block, in the place of the mode that stands there."""
         section = cli.example_config().partition("[auth]")[2].partition("[upstream]")[0]
         blocks = section.split('#   mode = "')[1:]
-        self.assertEqual(len(blocks), 2)
+        self.assertEqual(len(blocks), 3)
         for block in blocks:
             lines = [line for line in ('#   mode = "' + block).splitlines() if "#   " in line]
             auth = "\n".join(["[auth]", *(line.removeprefix("#   ") for line in lines)])
             text = cli.example_config().replace("[auth]" + section, auth + "\n")
+            text = text.replace("# state_dir", "state_dir")
             environ = {"OPENAI_API_KEY": "sk-test", "NEXTAUTH_SECRET": "x" * 32}
             environ["PAGE_TOKEN_ISSUER"] = "y" * 43
             config = parse_config(text, environ=environ)
