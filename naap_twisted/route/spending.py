@@ -115,7 +115,8 @@ class Spending:
         """
         record, worst, price = request.record, Worst(), None
         pockets = self._purse.pockets_of(record)
-        if any(pocket.budget.counts_tokens for pocket in pockets):
+        metered = any(pocket.budget.counts_tokens for pocket in pockets)
+        if metered:
             worst, models = self._costing.worst(request.method, target, body, kind)
             if worst.total and any(pocket.budget.unit == "usd" for pocket in pockets):
                 price = self._price(request.method, target, worst, models)
@@ -123,7 +124,7 @@ class Spending:
         reservation, left = await self._purse.reserve(record, pockets, most)
         if left:
             _announce(request, left)
-        return Bill(reservation, self._costing.estimator, worst, most, price)
+        return Bill(reservation, self._costing.estimator, worst, price, metered)
 
     def _price(
         self, method: bytes, target: Target, worst: Worst, models: Sequence[str]
@@ -158,13 +159,16 @@ class Spending:
 
 @define
 class Bill:
-    """One request's reservation, until what it did cost is known."""
+    """One request's reservation, until what it did cost is known.
+
+    :ivar metered: one of its budgets is about tokens, or money.
+    """
 
     reservation: Reservation
     estimator: Estimator
     worst: Worst
-    most: Cost
     price: Price | None
+    metered: bool
 
     def settle(self, record: ExchangeRecord, error: BaseException | None) -> None:
         """Book what the exchange did cost, which is over.
@@ -174,6 +178,9 @@ class Bill:
         if "headers" not in record.phases or _never_went(record, error):
             self.reservation.settle(Cost())
             return
+        if not self.metered:
+            self.reservation.settle(Cost(1))
+            return
         tokens, estimated = self._tokens(record, whole=error is None)
         spent = Cost.of(tokens, self.price)
         record.booked, record.usd, record.estimated = tokens, spent.usd, estimated
@@ -182,11 +189,14 @@ class Bill:
     def _tokens(self, record: ExchangeRecord, *, whole: bool) -> tuple[Tokens, bool]:
         """The tokens of the exchange, and whether they are estimated."""
         status, reported = record.upstream_status, record.model_tokens
+        if not self.worst.total:
+            # What reads a stored answer is told again what that did cost, which is booked already.
+            return Tokens(), False
         if status == 0:
             return Tokens(input=self.worst.input, output=self.worst.output), True
         if reported is not None and whole:
             return reported, False
-        if status >= 300 or not self.worst.total:
+        if status >= 300:
             return reported or Tokens(), False
         seen = reported or Tokens()
         received = 0
@@ -203,10 +213,13 @@ class Bill:
 
 
 def _never_went(record: ExchangeRecord, error: BaseException | None) -> bool:
-    """Whether the upstream can't have the request: no connection was made to it."""
-    if record.upstream_status or error is None:
+    """Whether the upstream can't have the request.
+
+    No connection was made to it, or a callable of the route's has answered in its place.
+    """
+    if record.upstream_status:
         return False
-    return isinstance(error, ProxyError) and not error.was_sent
+    return error is None or (isinstance(error, ProxyError) and not error.was_sent)
 
 
 def _announce(request: IDownstreamRequest, left: bytes) -> None:

@@ -69,6 +69,7 @@ class ProviderStage(TestCase):
     :ivar route: options of the route that its owner has to give beside *provider* and *key*.
     :ivar others: further routes by their paths: each one's options, and as *base_path* the path of
         its base URL.
+    :ivar page_tokens: the server's option of that name.
     :ivar sessions: the vendor's paths to which a session of WHIP leads by a URL of its own, which
         no owner names among a route's endpoints.
     :ivar tokens: what each exchange that ended used of a model.
@@ -81,6 +82,7 @@ class ProviderStage(TestCase):
     route: ClassVar[dict[str, Any]] = {}
     others: ClassVar[dict[str, dict[str, Any]]] = {}
     sessions: ClassVar[tuple[str, ...]] = ()
+    page_tokens: ClassVar[dict[str, Any] | None] = None
     token: ClassVar[str] = TOKEN
 
     def setUp(self) -> None:
@@ -116,6 +118,7 @@ class ProviderStage(TestCase):
             cors_origins=self.origins(),
             allow_networks=(AllowedNetwork(_NETWORK, port),),
             drain_timeout=1.0,
+            page_tokens=self.page_tokens,
         )
         routes = {"/x": {"base_path": self.base_path, **self.route, **route}, **self.others}
         self._bases = [str(options.get("base_path", "")) for options in routes.values()]

@@ -18,6 +18,7 @@ from naap_twisted.model import Tokens
 from naap_twisted.options.budget import budget_list
 from naap_twisted.policy.target import PinnedBase
 from naap_twisted.route.spending import Bill, Spending
+from naap_twisted.spend.estimate import Worst
 from naap_twisted.spend.ledger import MemoryLedger
 from naap_twisted.spend.prices import Price, Prices
 from naap_twisted.spend.purse import Purse
@@ -113,6 +114,19 @@ class EndTests(SpendingTestCase):
         self.assertEqual(self.ended(BadGateway()), [0, 0])
         self.setUp()
         self.assertEqual(self.ended(GeneratorExit())[0], self.question + 40)
+
+    def test_answered_here(self) -> None:
+        """A route's callable that answers by itself costs nothing."""
+        self.assertEqual(self.ended(), [0, 0])
+
+    def test_stored_answers(self) -> None:
+        """An answer that is read again reports what is booked already."""
+        bill = self.successResultOf(self.bill({}, b"/uploads"))
+        bill.worst = Worst()
+        self.record.phases["headers"] = 0.1
+        self.record.upstream_status, self.record.model_tokens = 200, Tokens(5, output=7)
+        bill.settle(self.record, None)
+        self.assertEqual(self.spent(), [0, 0])
 
     def test_an_error_of_the_upstream(self) -> None:
         """It costs what it reports, which is nothing as a rule."""
