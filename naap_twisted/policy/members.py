@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..documents.document import Document, Member, Upload
+from ..documents.fields import FormDocument
 from ..errors import BodyNotAllowed
 
 _DROPPED = str.maketrans("", "", "_-. ")
@@ -122,10 +123,13 @@ class Members:
             if child.below:
                 # A file may hold members, too: `session` as a browser's Blob. Nobody reads it here.
                 inner = document.inner(key) if isinstance(each, str) else None
-                self._walk(key, child, each if inner is None else inner, found)
+                inside = each if inner is None else inner
+                self._walk(key, child, inside, found, isinstance(document, FormDocument))
         return found
 
-    def _walk(self, name: str, node: _Node, value: Any, found: dict[str, list[Any]]) -> None:
+    def _walk(
+        self, name: str, node: _Node, value: Any, found: dict[str, list[Any]], keyed: bool
+    ) -> None:
         below, unlisted = node.below, node.unlisted
         for table in value if isinstance(value, list) else (value,):
             if isinstance(table, dict):
@@ -134,13 +138,16 @@ class Members:
                     if child is None:
                         if key not in unlisted:
                             node.refuse_alike(key)
+                        if keyed and isinstance(each, dict):
+                            # PHP and Rails take a form's table of tables for a list of them.
+                            self._walk(name, node, each, found, keyed)
                         continue
                     if child.path:
                         child.note(each, found)
                     if child.below:
-                        self._walk(key, child, each, found)
+                        self._walk(key, child, each, found, keyed)
             elif isinstance(table, list):
-                self._walk(name, node, table, found)
+                self._walk(name, node, table, found, keyed)
             elif isinstance(table, Upload) or (
                 self._through and table is not None and not node.path
             ):

@@ -6,6 +6,7 @@ the bound, and where an endpoint knows one and none is there, it is set.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from ..errors import BodyNotAllowed
 from .body_rules import kinds_of
 from .endpoints import Endpoints
 from .members import Members, member_of
+
+_SLASHES = re.compile(r"/+")
 
 
 @frozen
@@ -28,6 +31,14 @@ class OutputBound:
 
     tokens: int
     clamp: bool = False
+
+
+def covers(endpoints: Endpoints, method: bytes, path: str) -> bool:
+    """Whether *path* is one of *endpoints*, also to a server that is loose about its slashes."""
+    if endpoints.match(method, "", path) is not None:
+        return True
+    loose = _SLASHES.sub("/", path).rstrip("/")
+    return loose != path and endpoints.match(method, "", loose) is not None
 
 
 @frozen
@@ -60,7 +71,7 @@ class OutputLimit:
                         raise self._refusal(name, value)
                     changes[member_of(name)] = self._bound.tokens
         for limit in self._limits:
-            if limit.endpoints.match(method, "", path) is not None:
+            if covers(limit.endpoints, method, path):
                 there = [n for n in limit.members if any(v is not None for v in found.get(n, ()))]
                 if not there:
                     changes[member_of(_to_set(limit.members, document.value))] = self._bound.tokens

@@ -18,9 +18,16 @@ from .likely_endpoint import is_name
 from .own_query import folded, readings
 
 #: Parameters in which frameworks read another method than the request's: Rails, Symfony and
-#: Laravel; Google's system parameter; IBM's spellings of the headers.
+#: Laravel; Salesforce's; Google's system parameter; IBM's spellings of the headers.
 METHOD_PARAMETERS = (
-    *("_method", "$httpMethod", "X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method"),
+    *(
+        "_method",
+        "_HttpMethod",
+        "$httpMethod",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+        "X-HTTP-Method",
+    ),
 )
 
 _OVERRIDES = {folded(name): name for name in METHOD_PARAMETERS}

@@ -20,7 +20,7 @@ from ..model import Target
 from ..options.route_body import Judge
 from ..policy.body_rules import BodyRules
 from ..policy.endpoints import Endpoints
-from ..policy.output_limit import OutputLimit
+from ..policy.output_limit import OutputLimit, covers
 from .opening import Opening
 
 Changes = Mapping[Member, object]
@@ -130,7 +130,7 @@ class BodyJudge:
 
     def _model_answers(self, method: bytes, target: Target) -> bool:
         path = self.opening.parts(target)[1]
-        return self.answering is None or self.answering.match(method, "", path) is not None
+        return self.answering is None or covers(self.answering, method, path)
 
     def _ruled(self, method: bytes, target: Target, document: Document) -> Changes:
         """What the rules change: defaults, and limits that they set or clamp."""

@@ -12,6 +12,7 @@ from ..documents.json_text import JsonDocument
 from ..errors import ProxyError
 from ..model import Target
 from ..policy.endpoints import Endpoints
+from ..policy.output_limit import covers
 from .body import is_json
 from .opening import Opening
 
@@ -45,7 +46,7 @@ class UsageAsking:
         if not isinstance(body, bytes) or not is_json(content_type):
             return None
         path = self.opening.parts(target)[1]
-        if self.endpoints.match(method, "", path) is None:
+        if not covers(self.endpoints, method, path):
             return None
         try:
             document = JsonDocument.read(body, content_type or b"")

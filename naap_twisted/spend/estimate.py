@@ -12,7 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from ..documents.document import FieldText
-from ..policy.output_limit import LimitedEndpoints
+from ..policy.output_limit import LimitedEndpoints, covers
 
 #: Bytes of UTF-8 that make a token, where a provider's file says nothing else.
 BYTES_PER_TOKEN = 3
@@ -99,7 +99,7 @@ class Estimator:
         if not self._limits:
             return _USUAL_LIMITS
         for limit in self._limits:
-            if limit.endpoints.match(method, "", path) is not None:
+            if covers(limit.endpoints, method, path):
                 return limit.members
         return None
 

@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.documents.document import Upload
+from naap_twisted.documents.reader import read_document
 from naap_twisted.errors import BodyNotAllowed
 from naap_twisted.policy.members import Members, folded, member_of, shown
 from tests.policy.bodies import from_form, from_json
@@ -73,6 +75,21 @@ class MembersTests(SynchronousTestCase):
         self.assertEqual(folded("Max_Tokens"), folded("maxTokens"))
         self.assertEqual(len(shown("x" * 500)), 64)
         self.assertEqual(shown("a\nb"), "a\\nb")
+
+
+class TableTests(SynchronousTestCase):
+    def test_tables_of_a_form(self) -> None:
+        """PHP and Rails take a table of tables for a list, whatever its keys."""
+        members = Members(["items.price"])
+        for pairs in (
+            [("items[a][price]", "9")],
+            [("items[0][price]", "9")],
+            [("items[a][b][price]", "9")],
+        ):
+            body = urlencode(pairs).encode()
+            document = read_document(body, b"application/x-www-form-urlencoded")
+            self.assertEqual(members.found(document), {"items.price": ["9"]}, pairs)
+        self.assertEqual(members.found(from_json({"items": {"a": {"price": 9}}})), {})
 
 
 class FileTests(SynchronousTestCase):

@@ -40,6 +40,7 @@ class LimitTests(SynchronousTestCase):
             ("/chat", {"max_tokens": 5}, {}),
             ("/chat", {"max_completion_tokens": 2000}, {}),
             ("/responses", {}, {("max_output_tokens",): 2000}),
+            ("//chat/", {}, {("max_completion_tokens",): 2000}),
             ("/embeddings", {}, {}),
             ("/g", {}, {("generationConfig", "maxOutputTokens"): 2000}),
             ("/g", {"generation_config": {}}, {("generation_config", "max_output_tokens"): 2000}),

@@ -105,6 +105,7 @@ VECTORS = [
     ("limit=1%3B2", True, True),
     # The method.
     ("_method=DELETE", False, False),
+    ("_HttpMethod=DELETE", False, False),
     ("x=1&_method=DELETE", False, False),
     ("_METHOD=DELETE", False, False),
     ("%5Fmethod=DELETE", False, False),
