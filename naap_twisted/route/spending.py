@@ -59,7 +59,7 @@ class Costing:
         named = [*self.places.in_path(origin, path), *self.places.in_query(query)]
         length, value = 0, None
         if not isinstance(body, bytes):
-            length = 0 if body is None else max(0, _length(body))
+            length = 0 if body is None else _length(body)
         else:
             length = len(body)
             if readable(media_type(kind or b"")):
@@ -76,8 +76,9 @@ class Costing:
 
 
 def _length(body: IBodyProducer) -> int:
+    # A body of a length that nobody told is none of no bytes, and must not be free.
     length = body.length
-    return length if isinstance(length, int) else 0
+    return length if isinstance(length, int) else 1
 
 
 class Spending:

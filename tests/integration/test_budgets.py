@@ -145,6 +145,23 @@ class TokenBudgetTests(BudgetTestCase):
         self.assertEqual(answer.status, 422)
         self.assertEqual(self.upstream.connections, 0)
 
+    async def test_chunked(self):
+        """A body whose type nobody reads, and whose length nobody told, is not free."""
+        self.begin(budget=TOKENS, content_type="*/*")
+        client = await self.running.client()
+        lines = (
+            *(f"POST {PINNED}/chat HTTP/1.1", f"Host: 127.0.0.1:{self.running.port}"),
+            *("Content-Type: text/plain", "Transfer-Encoding: chunked"),
+        )
+        client.send("\r\n".join((*lines, "", "")).encode())
+        await self.upstream.until(lambda: self.upstream.connections)
+        ((_, held),) = self.spent()
+        self.assertEqual(held, 1 + 4096)
+        client.send(chunk(json.dumps(CHAT).encode()) + b"0\r\n\r\n")
+        self.assertEqual((await client.answer("POST")).status, 200)
+        await until(lambda: self.spent()[0][1] == 0)
+        self.assertEqual(self.spent(), [(13, 0)])
+
     async def test_no_price(self):
         """Money is not spent on a model whose price nobody knows."""
         self.begin(budget=[{"usd": 1, "per": "day"}])
