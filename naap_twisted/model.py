@@ -11,7 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-from attrs import astuple, field, frozen
+from attrs import field, frozen
 from twisted.web.iweb import IBodyProducer
 
 from .secret import Secret
@@ -100,11 +100,6 @@ class Tokens:
     def total(self) -> int:
         """All of them: the other numbers are parts of these two."""
         return self.input + self.output
-
-    def plus(self, other: Tokens) -> Tokens:
-        """The sum of both."""
-        mine, more = astuple(self), astuple(other)
-        return Tokens(*(one + another for one, another in zip(mine, more, strict=True)))
 
 
 @frozen
