@@ -53,6 +53,7 @@ SERVER = {
     "ca_file": None,
     "client_cert": None,
     "client_key": None,
+    "lame_duck": None,
     "drain_timeout": 30.0,
     "admin_listen": "",
     "admin_remote": False,

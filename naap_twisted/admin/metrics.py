@@ -101,7 +101,7 @@ def _exchanges(tally: Tally) -> Iterable[Metric]:
         dropped.add_metric([name], counts.dropped)
     failures = CounterMetricFamily(
         "naap_failures",
-        "Exchanges that did not end well: an error code, client_gone or upstream_cut",
+        "Exchanges that did not end well: an error code, client_gone, upstream_cut or drained",
         labels=["route", "outcome"],
     )
     for (route, outcome), count in tally.outcomes.items():

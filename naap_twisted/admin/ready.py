@@ -53,9 +53,9 @@ class Readiness:
     async def report(self) -> dict[str, Any]:
         """The document; its ``status`` is "ready", or "not ready" with what is ``failing``."""
         server = self._server
-        draining = not server.running or server.site().draining
+        ending = not server.running or server.site().closing
         checks = {
-            "server": "draining" if draining else OK,
+            "server": "draining" if ending else OK,
             "listeners": OK if server.is_listening else "down",
         }
         answers = await gatherResults([probe() for probe in self._probes.values()])

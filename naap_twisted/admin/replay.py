@@ -54,7 +54,7 @@ def replay(
     """
     # A second site of the same parts, without an observer, so that nothing is logged or counted.
     quiet = DownstreamSite(site.resource, limits=site.limits, reactor=site.reactor)
-    quiet.draining = site.draining
+    quiet.closing, quiet.draining = site.closing, site.draining
     channel = quiet.buildProtocol(_HERE)
     if channel is None:
         return None

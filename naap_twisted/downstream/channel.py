@@ -43,6 +43,7 @@ from .held import Hold
 from .lingering import Linger
 from .liveness import peer_closed
 from .outflow import Outflow
+from .record import ExchangeRecord
 from .request import DownstreamRequest
 from .seams import Serving
 
@@ -201,7 +202,7 @@ class Channel(RequestChannel, Outflow):
         return data.removeprefix(b"\r\n")
 
     def _begin(self, head: RequestHead, rest: bytes) -> bytes:
-        self._close_after = not head.keep_alive or head.minor == 0 or self.site.draining
+        self._close_after = not head.keep_alive or head.minor == 0 or self.site.closing
         length = None if head.body_length == CHUNKED else head.body_length
         body = self._body = RequestBody(self, length)
         self._owes_continue = head.expect_continue and not body.complete
@@ -343,7 +344,7 @@ class Channel(RequestChannel, Outflow):
 
     def writeHeaders(self, version: bytes, code: bytes, reason: bytes, headers: Headers) -> None:
         """Keep a response head until :meth:`write`; its version is 1.1 whatever *version* says."""
-        if not self._body.complete or self.site.draining:
+        if not self._body.complete or self.site.closing:
             self._close_after = True
         parts = [b"HTTP/1.1 ", code, b" ", reason, b"\r\n"]
         for name, values in headers.getAllRawHeaders():
@@ -359,7 +360,7 @@ class Channel(RequestChannel, Outflow):
         self._request = None
         self._crumbs = 0
         self._body.discard()
-        if not self._close_after and self._body.complete and not self.site.draining:
+        if not self._close_after and self._body.complete and not self.site.closing:
             self._state = State.HEAD
             self.deadline = self.site.ticker.now() + self._limits.keep_alive
             if self._blocked:
@@ -464,6 +465,11 @@ class Channel(RequestChannel, Outflow):
         self.transport.abortConnection()
 
     abortConnection = abort  # the name that Twisted's transports have for it
+
+    @property
+    def exchange(self) -> ExchangeRecord | None:
+        """The record of the exchange in flight."""
+        return None if self._request is None else self._request.record
 
     @property
     def idle(self) -> bool:

@@ -18,7 +18,8 @@ class ExchangeRecord:
     :ivar client: the caller's address as the rate limit sees it.
     :ivar route: the mount's path, never the raw request path below it.
     :ivar target: scheme and authority of the upstream, never path or query.
-    :ivar outcome: ``"ok"``, an error code, ``"client_gone"`` or ``"upstream_cut"``.
+    :ivar outcome: ``"ok"``, an error code, ``"client_gone"``, ``"upstream_cut"``, or ``"drained"``
+        where the end of the server cut it.
     :ivar reason: the part of a refusal that only the operator reads.
     :ivar rule: the option of the route that refused it, or the rule in that option.
     :ivar status: the status that the browser got; 0 when it left before the response head.

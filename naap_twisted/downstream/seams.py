@@ -55,7 +55,7 @@ class Serving(Protocol):
     reactor: Any
     held: HeldBytes
     lingering: Lingering
-    draining: bool
+    closing: bool
     requestFactory: Any
 
     def connection_opened(self, channel: Any) -> None: ...

@@ -34,7 +34,8 @@ class DownstreamSite(Site):
     :param exempt: proxies that may have any number of connections open.
     :param charge: called with the address that sent bytes which are no request. An error that it
         returns is the answer, in place of the one about those bytes.
-    :ivar draining: the server shuts down, so that answers say ``Connection: close``.
+    :ivar closing: the server is about to end, so that answers say ``Connection: close``.
+    :ivar draining: it shuts down: it listens no more, and requests that begin now are refused.
     :ivar open: the connections that are open now.
     :ivar waiting: those beside them whose front has not said yet for whom it connects.
     :ivar held: the account of request bodies in memory.
@@ -58,7 +59,7 @@ class DownstreamSite(Site):
         super().__init__(resource, reactor=reactor)  # type: ignore[no-untyped-call]
         self.limits = limits or DownstreamLimits()
         self.ticker = Ticker(self.reactor)
-        self.draining = False
+        self.closing = self.draining = False
         self.open: set[Channel] = set()
         self.waiting: set[Waiting] = set()
         self._per_address: Counter[str] = Counter()
@@ -141,7 +142,7 @@ class DownstreamSite(Site):
 
     def drain(self) -> None:
         """Close idle connections; the others close after the answer that they are at."""
-        self.draining = True
+        self.closing = self.draining = True
         for channel in list(self.open):
             channel.wind_up()
         for connection in list(self.waiting):

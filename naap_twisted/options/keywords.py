@@ -45,6 +45,7 @@ class ServerKeywords(TypedDict, total=False):
     security_headers: bool
     https_redirect: bool
     hsts: float | str | None
+    lame_duck: float | str | None
     drain_timeout: float | str
     max_in_flight: int
     max_in_flight_per_user: int

@@ -133,6 +133,11 @@ class ServerOptions:
     hsts: float | None = option(
         optional(duration), "Seconds that browsers remember to use https.", '"365d"'
     )
+    lame_duck: float | None = option(
+        optional(duration),
+        "How long `/readyz` says no at shutdown before the listeners close, for load balancers.",
+        '"5s"',
+    )
     drain_timeout: float = option(
         duration, "What exchanges in flight get at shutdown.", '"30s"', default=30.0
     )

@@ -1,7 +1,8 @@
-"""The end of a server: open exchanges may finish, but within a bound."""
+"""The end of a server: it is announced, open exchanges may finish, and both have a bound."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from twisted.internet.task import deferLater
@@ -9,6 +10,8 @@ from twisted.logger import Logger
 
 from ..downstream.site import DownstreamSite
 
+#: The outcome, in the log and in metrics, of an exchange that outlasted ``drain_timeout``.
+CUT = "drained"
 _STEP = 0.05
 
 
@@ -16,35 +19,71 @@ class Drain:
     """Waits for the end of a site's connections, and cuts those that outlast *timeout*.
 
     :param timeout: seconds.
+    :param lame_duck: seconds in which the site still serves, and says that it is about to end;
+        ``None`` for none.
     """
 
     _log = Logger()
 
-    def __init__(self, site: DownstreamSite, reactor: Any, timeout: float) -> None:
+    def __init__(
+        self, site: DownstreamSite, reactor: Any, timeout: float, lame_duck: float | None = None
+    ) -> None:
         self._site = site
         self._reactor = reactor
-        self._steps = max(1, int(timeout / _STEP))
+        self._timeout = timeout
+        self._lame_duck = lame_duck
+        self._hurried = False
+
+    async def announce(self) -> None:
+        """Be a lame duck: whoever balances load sends no more here before the listener closes."""
+        if self._lame_duck is None:
+            return
+        self._site.closing = True
+        self._log.info(
+            "not ready any more; serving on for {seconds} s before the listeners close",
+            seconds=self._lame_duck,
+        )
+        steps = max(1, int(self._lame_duck / _STEP))
+        while steps > 0 and not self._hurried:
+            steps -= 1
+            await deferLater(self._reactor, _STEP)
 
     async def run(self) -> None:
         """Drain; at the end no connection is open and every exchange has its log line."""
         site = self._site
         site.drain()
+        steps = max(1, int(self._timeout / _STEP))
         if site.open:
             self._log.info(
                 "draining {count} connections, for {seconds} s at most; a second signal cuts them"
                 " at once",
                 count=len(site.open),
-                seconds=self._steps * _STEP,
+                seconds=steps * _STEP,
             )
-        while site.open and self._steps > 0:
-            self._steps -= 1
+        while site.open and steps > 0 and not self._hurried:
+            steps -= 1
             await deferLater(self._reactor, _STEP)
-        for channel in list(site.open):
-            channel.abort()
+        self._cut()
         if site.open:
             # Each cut exchange logs in connectionLost, which comes in the reactor's next turn.
             await deferLater(self._reactor, 0)
 
+    def _cut(self) -> None:
+        routes: Counter[str] = Counter()
+        for channel in list(self._site.open):
+            record = channel.exchange
+            if record is not None:
+                routes[record.route or "no route"] += 1
+                # What has failed already keeps its outcome.
+                record.outcome = CUT if record.outcome == "ok" else record.outcome
+            channel.abort()
+        if routes:
+            self._log.warn(
+                "{count} exchanges outlasted the drain and were cut: {routes}",
+                count=routes.total(),
+                routes=", ".join(f"{count} of {route}" for route, count in routes.most_common()),
+            )
+
     def hurry(self) -> None:
         """Stop waiting: the next step cuts what is open."""
-        self._steps = 0
+        self._hurried = True

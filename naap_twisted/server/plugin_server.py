@@ -308,7 +308,7 @@ class PluginServer(MultiService):
         """Open the listening sockets, before twistd drops its privileges."""
         self.check_start()
         site = self.site()
-        site.draining = False  # An earlier stop has set it.
+        site.closing = site.draining = False  # An earlier stop has set them.
         for description in self.listen:
             port = ListeningPort(self._reactor, description, site)
             port.setServiceParent(self)  # type: ignore[no-untyped-call]
@@ -360,7 +360,10 @@ class PluginServer(MultiService):
         return bool(self._ports) and all(port.is_up for port in self._ports)
 
     def stopService(self) -> Deferred[None]:
-        """Stop listening, let open exchanges finish, cut those that outlast ``drain_timeout``."""
+        """Serve on for ``lame_duck``, stop listening, and let what is open finish, or cut it.
+
+        Exchanges that outlast ``drain_timeout`` are cut.
+        """
         return Deferred.fromCoroutine(self._stop())
 
     def hurry(self) -> None:
@@ -369,10 +372,11 @@ class PluginServer(MultiService):
             self._drain.hurry()
 
     async def _stop(self) -> None:
+        site, upstream, options = self.site(), self.parts.upstream, self.parts.options
+        drain = self._drain = Drain(site, self._reactor, options.drain_timeout, options.lame_duck)
+        await drain.announce()
         await super().stopService()  # type: ignore[no-untyped-call]
-        site, upstream = self.site(), self.parts.upstream
-        self._drain = Drain(site, self._reactor, self.parts.options.drain_timeout)
-        await self._drain.run()
+        await drain.run()
         await self.parts.state.close()
         await upstream.close()
         site.ticker.stop()

@@ -233,7 +233,7 @@ class DrainTests(RefusalTestCase):
         with capturedLogs() as logs:
             await self.running.server.stopService()
         (event,) = [event for event in logs if "exchange" in event]
-        self.assertEqual(event["exchange"].record.outcome, "client_gone")
+        self.assertEqual(event["exchange"].record.outcome, "drained")
 
     async def _until_heard(self, client, site):
         other = await RawClient.connect(self, self.running.port)

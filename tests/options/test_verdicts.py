@@ -130,7 +130,9 @@ class VerdictTests(TestCase):
         server.privilegedStartService()
         server.startService()
         self.assertTrue(server.addresses())
-        await server.stopService()
+        stopped = server.stopService()
+        server.hurry()
+        await stopped
         return []
 
     def test_enough(self) -> None:

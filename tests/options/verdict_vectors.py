@@ -368,7 +368,7 @@ def _server() -> Iterator[Row]:
     for place in ("server.compression", "server.security_headers", "server.https_redirect"):
         yield from _rows(place, False, BAD_FLAGS)
         yield from _rows(place, True, (True, False))
-    for place in ("server.hsts", "server.drain_timeout"):
+    for place in ("server.hsts", "server.lame_duck", "server.drain_timeout"):
         yield from _rows(place, False, BAD_DURATIONS)
         yield from _rows(place, True, GOOD_DURATIONS)
     connections = ("server.max_connections", "server.connections_per_address")

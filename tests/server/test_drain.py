@@ -2,14 +2,17 @@
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.downstream.record import ExchangeRecord
 from naap_twisted.server.drain import Drain
 
 
 class Channel:
-    def __init__(self, site):
+    def __init__(self, site, exchange=None):
         self.site = site
+        self.exchange = exchange
 
     def abort(self):
         self.site.cut.append(self)
@@ -21,12 +24,12 @@ class Site:
 
     def __init__(self, reactor, connections):
         self.reactor = reactor
-        self.draining = False
+        self.closing = self.draining = False
         self.cut = []
         self.open = {Channel(self) for _ in range(connections)}
 
     def drain(self):
-        self.draining = True
+        self.closing = self.draining = True
 
 
 class DrainTests(SynchronousTestCase):
@@ -68,4 +71,55 @@ class DrainTests(SynchronousTestCase):
         self.drain.hurry()
         self.clock.pump([0.05] * 3)
         self.successResultOf(self.done)
+        self.assertEqual(len(self.site.cut), 1)
+
+    def test_cut_is_told(self):
+        """The log says how many were cut and of which routes; what failed before keeps its word."""
+        self.begin(1, timeout=0.05)
+        records = [ExchangeRecord(route=route) for route in ("/a", "/b", "/a", "")]
+        records[1].outcome = "upstream_cut"
+        self.site.open |= {Channel(self.site, record) for record in records}
+        with capturedLogs() as logs:
+            self.clock.pump([0.05] * 3)
+        self.successResultOf(self.done)
+        self.assertEqual(
+            [record.outcome for record in records],
+            ["drained", "upstream_cut", "drained", "drained"],
+        )
+        (line,) = [formatEvent(event) for event in logs if "were cut" in event["log_format"]]
+        self.assertTrue(line.startswith("4 exchanges outlasted the drain and were cut: 2 of /a, "))
+        self.assertIn("1 of no route", line)
+
+
+class LameDuckTests(SynchronousTestCase):
+    def announced(self, lame_duck):
+        self.clock = Clock()
+        self.site = Site(self.clock, 1)
+        self.drain = Drain(self.site, self.clock, 10.0, lame_duck)
+        return Deferred.fromCoroutine(self.drain.announce())
+
+    def test_none(self):
+        """Nothing is announced, and the drain begins at once."""
+        self.successResultOf(self.announced(None))
+        self.assertFalse(self.site.closing)
+
+    def test_serves_on(self):
+        """The site closes connections after their answers, and refuses nothing for that time."""
+        announced = self.announced(5.0)
+        self.clock.pump([0.05] * 99)
+        self.assertNoResult(announced)
+        self.assertEqual((self.site.closing, self.site.draining), (True, False))
+        self.clock.pump([0.05] * 2)
+        self.successResultOf(announced)
+        self.assertEqual(self.site.cut, [])
+
+    def test_hurried(self):
+        """A second signal ends it, and the drain after it."""
+        announced = self.announced(1000.0)
+        self.drain.hurry()
+        self.clock.pump([0.05] * 2)
+        self.successResultOf(announced)
+        done = Deferred.fromCoroutine(self.drain.run())
+        self.clock.pump([0.05] * 2)
+        self.successResultOf(done)
         self.assertEqual(len(self.site.cut), 1)

@@ -201,9 +201,13 @@ class Stop(TestCase):
 
     timeout = 10
 
-    async def start(self, drain_timeout):
+    async def start(self, drain_timeout, **options):
         self.server = create_plugin_server(
-            "stop", 0, require_auth=False, rate_limit=None, drain_timeout=drain_timeout
+            *("stop", 0),
+            require_auth=False,
+            rate_limit=None,
+            drain_timeout=drain_timeout,
+            **options,
         )
         self.waiting = Deferred()
 
@@ -249,6 +253,20 @@ class Stop(TestCase):
         await busy.gone
         self.assertEqual(busy.data, b"")
         self.answer.callback(b"too late")
+
+    async def test_lame_duck(self):
+        """New connections are served until it is over, and told to close; then none is."""
+        await self.start(8.0, lame_duck=0.4)
+        stopped = self.server.stopService()
+        late = await self.peer()
+        late.transport.write(request_bytes("GET", "/healthz", (), None))
+        await late.gone
+        answer = read_answer(late.data)
+        self.assertEqual((answer.code, answer.header("connection")), (200, "close"))
+        self.assertNoResult(stopped)
+        self.assertTrue(self.server.is_listening)
+        await stopped
+        self.assertFalse(self.server.is_listening)
 
     async def test_nothing_open(self):
         """Without connections there is nothing to wait for; it can be started again."""

@@ -334,7 +334,7 @@ class Draining(SynchronousTestCase):
     def test_refused(self):
         """An exchange that begins while the server drains gets 503 and Retry-After."""
         spine = make_spine()
-        spine.site.draining = True
+        spine.site.drain()
         answer = spine.ask()
         self.assertEqual(answer.error, (503, "UNAVAILABLE"))
         self.assertEqual(answer.header("retry-after"), "1")

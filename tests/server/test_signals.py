@@ -73,7 +73,7 @@ class SecondSignalTests(SynchronousTestCase):
         rest = process.stdout.read()
         self.assertEqual(process.wait(30), 0, rest)
         self.assertNotIn("Traceback", "".join(self.seen) + rest)
-        self.assertIn('"outcome":"client_gone"', rest)
+        self.assertIn('"outcome":"drained"', rest)
 
 
 class OthersTests(SynchronousTestCase):
