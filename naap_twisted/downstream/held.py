@@ -32,6 +32,11 @@ class HeldBytes:
         self.by_key: Counter[str] = Counter()
         self.refused = 0
 
+    def rebound(self, most: int, most_per_key: int) -> None:
+        """Other bounds from now on; what is held stays."""
+        self._most = most
+        self._most_per_key = most_per_key
+
     def check(self, key: str, size: int, own: int) -> None:
         """Check that *size* bytes more have room, for a body that holds *own* already.
 

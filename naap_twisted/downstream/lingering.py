@@ -27,6 +27,10 @@ class Lingering:
         self.total = 0
         self.by_key: Counter[str] = Counter()
 
+    def rebound(self, limits: DownstreamLimits) -> None:
+        """Other bounds from now on, for connections that begin to linger."""
+        self._limits = limits
+
     def enter(self, key: str, now: float, *, stuck: bool) -> Linger | None:
         """The drain of one more connection, or ``None`` where too many linger already.
 

@@ -37,6 +37,7 @@ class DownstreamRequest(UnmadeRequest):
         for resources that are not :class:`~naap_twisted.interfaces.IHeadResource`.
     :ivar record: the record that the log line is made of.
     :ivar outer: the beginning of the path that belongs to resources above this server.
+    :ivar regime: the rules under which the exchange began.
     :ivar relayed: the answer is an upstream's, so its bytes are not touched.
     :ivar gone: the browser has left before the answer was out.
     :ivar refusal: the answer to a head that could not be read as a whole: wrappers see the request,
@@ -74,6 +75,8 @@ class DownstreamRequest(UnmadeRequest):
         answer = self.responseHeaders = LeanHeaders()
         self.body = body
         site = self.site = channel.site
+        regime = self.regime = site.regime
+        regime.in_flight += 1
         answer.preset(((b"Date", site.http_date()),))
         self.record = ExchangeRecord(started=site.ticker.now())
 

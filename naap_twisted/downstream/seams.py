@@ -16,6 +16,7 @@ from ..errors import ProxyError
 from .held import HeldBytes
 from .limits import DownstreamLimits
 from .lingering import Lingering
+from .regime import Regime
 
 
 class Connection(Protocol):
@@ -51,6 +52,7 @@ class Serving(Protocol):
     """A site, as its connections and requests see it; :class:`~.site.DownstreamSite` is one."""
 
     limits: DownstreamLimits
+    regime: Regime
     ticker: Ticker
     reactor: Any
     held: HeldBytes

@@ -21,6 +21,7 @@ from .channel import Channel
 from .held import HeldBytes
 from .limits import DownstreamLimits
 from .lingering import Lingering
+from .regime import Regime
 from .request import DownstreamRequest
 from .seams import Waiting
 
@@ -28,12 +29,9 @@ from .seams import Waiting
 class DownstreamSite(Site):
     """Serves *resource* over HTTP/1.1 and hands requests on at the end of their head.
 
-    :param resource: the root of any tree of ``IResource``.
-    :param limits: bounds of connections and requests.
-    :param observers: called with every :class:`DownstreamRequest` whose exchange is over.
-    :param exempt: proxies that may have any number of connections open.
-    :param charge: called with the address that sent bytes which are no request. An error that it
-        returns is the answer, in place of the one about those bytes.
+    The parameters are those of the first :class:`~.regime.Regime`.
+
+    :ivar regime: the one that holds now, for what begins.
     :ivar closing: the server is about to end, so that answers say ``Connection: close``.
     :ivar draining: it shuts down: it listens no more, and requests that begin now are refused.
     :ivar open: the connections that are open now.
@@ -58,6 +56,7 @@ class DownstreamSite(Site):
     ) -> None:
         super().__init__(resource, reactor=reactor)  # type: ignore[no-untyped-call]
         self.limits = limits or DownstreamLimits()
+        self.regime = Regime(resource, self.limits, observers, exempt, charge)
         self.ticker = Ticker(self.reactor)
         self.closing = self.draining = False
         self.open: set[Channel] = set()
@@ -65,10 +64,19 @@ class DownstreamSite(Site):
         self._per_address: Counter[str] = Counter()
         self.held = HeldBytes(self.limits.held, self.limits.held_per_address)
         self.lingering = Lingering(self.limits)
-        self._observers = observers
-        self._exempt = exempt
-        self._charge = charge
         self._date = (0, b"")
+
+    def serve(self, regime: Regime) -> None:
+        """Let *regime* hold from now on, for new connections and for requests that begin.
+
+        What is in flight ends under the regime that it began with; a connection that is open keeps
+        its bounds. Accounts of what is open go on.
+        """
+        self.regime = regime
+        self.resource = regime.resource
+        self.limits = regime.limits
+        self.held.rebound(self.limits.held, self.limits.held_per_address)
+        self.lingering.rebound(self.limits)
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
@@ -87,7 +95,7 @@ class DownstreamSite(Site):
     def _is_crowded(self, host: str) -> bool:
         if self._per_address[host] < self.limits.connections_per_address:
             return False
-        return not self._exempt.trusts(host)
+        return not self.regime.exempt.trusts(host)
 
     def connection_opened(self, channel: Channel) -> None:
         """Count *channel*, a new connection."""
@@ -105,9 +113,8 @@ class DownstreamSite(Site):
             del self._per_address[host]
 
     def exchange_ended(self, request: DownstreamRequest) -> None:
-        """Tell the observers that *request* is answered, or that its browser left."""
-        for observer in self._observers:
-            observer(request)
+        """Tell those who observe that *request* is answered, or that its browser left."""
+        request.regime.ended(request)
 
     def refused(self, channel: Channel, error: ProxyError) -> tuple[ProxyError, str]:
         """Log *error*, about bytes that never became a request: its answer and the line's id."""
@@ -124,14 +131,13 @@ class DownstreamSite(Site):
 
     def charged(self, channel: Channel, error: ProxyError) -> ProxyError:
         """Count a head that is no request against its sender: the answer, *error* or a 429."""
-        if self._charge is None:
-            return error
-        return self._charge(peer_name(channel.getPeer())) or error
+        charge = self.regime.charge
+        return error if charge is None else charge(peer_name(channel.getPeer())) or error
 
     def broken_off(self, channel: Channel) -> None:
         """Charge a head that its sender did not end: it was read as any other."""
-        if self._charge is not None:
-            self._charge(peer_name(channel.getPeer()))
+        if self.regime.charge is not None:
+            self.regime.charge(peer_name(channel.getPeer()))
 
     def http_date(self) -> bytes:
         """The Date header's value, made once a second (RFC 9110 section 6.6.1)."""

@@ -37,7 +37,7 @@ class ReplayTests(SynchronousTestCase):
     def test_counts_nowhere(self):
         """A question of the console is no exchange: neither logged nor counted."""
         site = make_server().site()
-        self.patch(site, "_observers", [lambda request: self.fail("observed")])
+        self.patch(site.regime, "observers", [lambda request: self.fail("observed")])
         self.assertEqual(replay(site, "OPTIONS", "/healthz", PREFLIGHT).status, 204)
 
     def test_secure(self):

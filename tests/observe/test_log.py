@@ -22,7 +22,7 @@ class Lines(SynchronousTestCase):
         """A spine, and the list that its access lines go to."""
         self.events = []
         spine = make_spine(**options)
-        spine.site._observers = [AccessLog(Logger("naap.access", observer=self.events.append))]
+        spine.site.regime.observers = [AccessLog(Logger("naap.access", observer=self.events.append))]
         return spine
 
     def line(self):
@@ -155,7 +155,7 @@ class JsonLines(SynchronousTestCase):
     def test_access(self):
         """An exchange's fields stand beside the others, not inside a text."""
         spine = make_spine()
-        spine.site._observers = [AccessLog(self.log)]
+        spine.site.regime.observers = [AccessLog(self.log)]
         spine.ask()
         (line,) = self.lines()
         self.assertEqual((line["route"], line["status"], line["level"]), ("/api/v1/x", 200, "info"))

@@ -98,7 +98,7 @@ class Success(SynchronousTestCase):
         """Each step's time is recorded, in the spine's order."""
         spine = make_spine()
         seen = []
-        spine.site._observers = [lambda request: seen.append(request.record)]
+        spine.site.regime.observers = [lambda request: seen.append(request.record)]
         spine.ask()
         (record,) = seen
         self.assertEqual(list(record.phases), ["authorize", "body", "headers", "upstream", "relay"])

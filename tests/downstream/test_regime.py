@@ -1,0 +1,61 @@
+"""Tests of naap_twisted.downstream.regime: an exchange ends under the rules it began with."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
+
+from naap_twisted.downstream.limits import DownstreamLimits
+from naap_twisted.downstream.regime import Regime
+from naap_twisted.errors import Unavailable
+from tests.spine import connect, make_spine, read_answer, request_bytes
+
+
+class RegimeTests(SynchronousTestCase):
+    def test_over(self) -> None:
+        """It is over when the last exchange is, and at once where none is in flight."""
+        seen: list[object] = []
+        regime = Regime(Resource(), observers=[seen.append])
+        self.successResultOf(regime.over())
+        regime.in_flight += 2
+        over = regime.over()
+        regime.ended("a")
+        self.assertNoResult(over)
+        regime.ended("b")
+        self.successResultOf(over)
+        self.assertEqual(seen, ["a", "b"])
+
+
+class SiteTests(SynchronousTestCase):
+    """Of :class:`naap_twisted.downstream.site.DownstreamSite`, which changes its regime."""
+
+    def test_next_request(self) -> None:
+        """A connection stays open; what begins on it after the change is under the new regime."""
+        spine = make_spine()
+        site = spine.site
+        told: list[str] = []
+        first = spine.ask()
+        self.assertEqual(first.code, 200)
+        old = site.regime
+        old.observers = [lambda request: told.append("old")]
+        wire = connect(site)
+        wire.protocol.dataReceived(request_bytes("GET", "/healthz", (), None))
+        self.assertEqual(read_answer(wire.value()).code, 200)
+        self.assertEqual((told, old.in_flight), (["old"], 0))
+        site.serve(Regime(Resource(), observers=[lambda request: told.append("new")]))
+        wire.clear()
+        wire.protocol.dataReceived(request_bytes("GET", "/healthz", (), None))
+        self.assertEqual(read_answer(wire.value()).code, 404)
+        self.assertEqual(told, ["old", "new"])
+        self.assertIs(site.resource, site.regime.resource)
+
+    def test_bounds(self) -> None:
+        """The accounts of what is open go on, under other bounds."""
+        site = make_spine().site
+        site.held.add("a", 10)
+        limits = DownstreamLimits(held=20, held_per_address=15, connections=0, lingering=0)
+        site.serve(Regime(Resource(), limits))
+        self.assertEqual(site.held.total, 10)
+        self.assertRaises(Unavailable, site.held.check, "b", 11, 0)
+        self.assertFalse(site.has_room())
+        self.assertIsNone(site.lingering.enter("a", 0.0, stuck=False))
