@@ -187,3 +187,16 @@ def observers_of(publisher: LogPublisher) -> Sequence[ILogObserver]:
 def handles_errors(klein: Klein) -> bool:
     """Whether *klein* was given functions that answer errors, its own 404 among them."""
     return bool(klein._error_handlers)
+
+
+def end_with_status_0(reactor: Any) -> None:
+    """Let the process end with status 0 after the signal that asked it to stop.
+
+    twistd would raise the signal once more when everything is closed, so that containers and
+    service managers would report a server that ended in order as killed.
+    """
+
+    def forget() -> None:
+        reactor._exitSignal = None
+
+    reactor.addSystemEventTrigger("after", "shutdown", forget)

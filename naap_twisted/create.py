@@ -27,12 +27,13 @@ def create_plugin_server(
     return make_server(config, reactor)
 
 
-def make_server(config: Config, reactor: Any) -> PluginServer:
+def make_server(config: Config, reactor: Any, before: PluginServer | None = None) -> PluginServer:
     """The server of a checked *config*, which opens its ``admin_listen`` as it starts.
 
+    :param before: the server in whose place it will serve.
     :raises ConfigError: a part of the server refuses its option, such as a file that can't be read.
     """
-    return PluginServer(config, reactor, _admin_side)
+    return PluginServer(config, reactor, _admin_side, before)
 
 
 def _admin_side(server: PluginServer, endpoint: str) -> AdminSide:

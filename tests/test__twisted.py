@@ -16,10 +16,11 @@ from OpenSSL.crypto import (
     load_certificate,
 )
 from twisted.internet import reactor
+from twisted.internet.base import ReactorBase
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, OpenSSLDefaultPaths, optionsForClientTLS
-from twisted.internet.testing import StringTransport
+from twisted.internet.testing import MemoryReactorClock, StringTransport
 from twisted.logger import LogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -34,6 +35,7 @@ from naap_twisted._twisted import (
     RequestChannel,
     TableHeaders,
     UnmadeRequest,
+    end_with_status_0,
     handles_errors,
     listening_below,
     observers_of,
@@ -417,6 +419,16 @@ class OtherNames(SynchronousTestCase):
         self.assertFalse(handles_errors(application))
         application.handle_errors(ValueError)(lambda request, failure: b"mine")
         self.assertTrue(handles_errors(application))
+
+    def test_exitSignal(self) -> None:
+        """The signal that began the shutdown, which twistd would raise again, is forgotten."""
+        self.assertIn("_exitSignal", vars(ReactorBase))
+        memory = MemoryReactorClock()
+        memory._exitSignal = 15
+        end_with_status_0(memory)
+        ((forget, _, _),) = memory.triggers["after"]["shutdown"]
+        forget()
+        self.assertIsNone(memory._exitSignal)
 
     def test_every_name_has_its_test(self) -> None:
         """A private name that _twisted.py takes is tested above, by a test of its name."""

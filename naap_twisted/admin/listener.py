@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import asdict
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from twisted.logger import Logger
 from twisted.web.resource import IResource, getChildForRequest
@@ -15,6 +16,7 @@ from twisted.web.resource import IResource, getChildForRequest
 from ..downstream.answer import own_fields, send
 from ..downstream.answering import Answering, only, send_json
 from ..downstream.limits import DownstreamLimits
+from ..downstream.regime import Regime
 from ..downstream.site import DownstreamSite
 from ..errors import NotFound
 from ..interfaces import IDownstreamRequest
@@ -24,7 +26,7 @@ from ..server.ports import ListeningPort
 from ..wrappers.request_id import RequestId
 from ..wrappers.security_headers import SecurityHeaders
 from .console import Console
-from .guard import check_host, check_local
+from .guard import check_host, check_local, check_same_origin
 from .metrics import metrics_of
 from .ready import Readiness
 from .setup import own_origins
@@ -47,8 +49,7 @@ class AdminListener:
 
     def __init__(self, server: PluginServer, description: str) -> None:
         clock = server.parts.clock
-        root = RequestId(SecurityHeaders(AdminRoot(server)))
-        self._site = DownstreamSite(root, limits=_LIMITS, reactor=clock)
+        self._site = DownstreamSite(_root(server), limits=_LIMITS, reactor=clock)
         self._port = ListeningPort(clock, description, self._site)
 
     @property
@@ -70,6 +71,10 @@ class AdminListener:
         self._port.privilegedStartService()
         self._port.startService()
 
+    def serve(self, server: PluginServer) -> None:
+        """Tell of *server* from now on."""
+        self._site.serve(Regime(_root(server), _LIMITS))
+
     async def close(self) -> None:
         """Stop listening, and cut every connection."""
         await self._port.stopService()
@@ -79,8 +84,12 @@ class AdminListener:
         self._site.ticker.stop()
 
 
+def _root(server: PluginServer) -> IResource:
+    return RequestId(SecurityHeaders(AdminRoot(server)))
+
+
 class AdminRoot(Answering):
-    """``/readyz``, ``/metrics``, the console's API and its page at ``/``."""
+    """``/readyz``, ``/metrics``, ``/reload``, the console's API and its page at ``/``."""
 
     def __init__(self, server: PluginServer) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -94,7 +103,7 @@ class AdminRoot(Answering):
 
     async def serve(self, request: IDownstreamRequest) -> None:
         """Answer by path; the console and its page answer to this machine only."""
-        check_host(request, self._server.parts.options.server_names)
+        host = check_host(request, self._server.parts.options.server_names)
         if request.path == b"/readyz":
             only(request, b"GET", b"HEAD")
             report = await self._readiness.report()
@@ -103,9 +112,21 @@ class AdminRoot(Answering):
             only(request, b"GET", b"HEAD")
             metrics = generate_latest(self._metrics)
             send(request, 200, own_fields(metrics, CONTENT_TYPE_LATEST.encode("ascii")), metrics)
+        elif request.path == b"/reload":
+            only(request, b"POST")
+            check_local(request)
+            check_same_origin(request, host)
+            self._reload(request)
         else:
             check_local(request)
             self._render_beside(request)
+
+    def _reload(self, request: IDownstreamRequest) -> None:
+        reload = self._server.reload
+        if reload is None:
+            raise NotFound("This server is built in code: it has no config file to read again")
+        told = reload()
+        send_json(request, asdict(told), 422 if told.problems else 200)
 
     def _render_beside(self, request: IDownstreamRequest) -> None:
         first, *rest = request.postpath

@@ -49,6 +49,15 @@ class ServerCollector(Collector):
         site, pool = self._server.site(), parts.upstream.pool
         yield _gauge("in_flight", "Proxied exchanges in progress", parts.capacity.in_flight)
         yield _gauge("connections", "Open connections of browsers", len(site.open))
+        yield _gauge("config_generation", "1, and one more with each reload", parts.generation)
+        reloads = CounterMetricFamily(
+            "naap_config_reloads",
+            "Reloads of the config; refused: nothing has changed",
+            labels=["outcome"],
+        )
+        for outcome in ("done", "refused"):
+            reloads.add_metric([outcome], parts.tally.reloads[outcome])
+        yield reloads
         uptime = parts.clock.seconds() - parts.born
         yield _gauge("uptime_seconds", "Since the server was made", uptime)
         yield _gauge("held_body_bytes", "Of request bodies that are held whole", site.held.total)

@@ -44,6 +44,28 @@ class PageTokenOptions:
     keys: Secret | None = None
 
 
+class TokenMemory:
+    """What one process knows of page tokens, whatever its config says now.
+
+    :param lasting: seconds that it remembers: as long as a token may live.
+    :ivar counter: names the process. Uses that no store counts are counted by one process: another
+        would count from 0 again.
+    :ivar key: signs where nothing else is there to do it.
+    """
+
+    def __init__(self, lasting: float, clocks: Clocks | None = None) -> None:
+        self.clocks = clocks or Clocks()
+        self.revoked = Revocations(self.clocks, lasting)
+        self.uses = Uses(self.clocks, lasting)
+        self.counter = secrets.token_urlsafe(_ID_BYTES)
+        self.key = secrets.token_bytes(KEY_SIZE)
+
+    def last(self, seconds: float) -> None:
+        """Remember for *seconds* at least, from now on."""
+        self.revoked.last(seconds)
+        self.uses.last(seconds)
+
+
 class PageTokens:
     """Makes page tokens, and judges those that requests show.
 
@@ -52,6 +74,7 @@ class PageTokens:
     :param state_dir: has the key where the options have none; ``""``: the key is made for this
         process alone.
     :param kept: the database, where there is one: there revocations outlive the process.
+    :param memory: outlives these tokens, for those of another config.
     :param store: is shared with other processes; ``None``: this process counts and remembers.
     """
 
@@ -66,7 +89,7 @@ class PageTokens:
         state_dir: str = "",
         store: IPageTokenStore | None = None,
         kept: SqlRevocations | None = None,
-        clocks: Clocks | None = None,
+        memory: TokenMemory | None = None,
     ) -> None:
         self.max_ttl = options.max_ttl
         self._issuers = options.issuers
@@ -76,11 +99,12 @@ class PageTokens:
         self._state_dir = state_dir
         self._store = store
         self._kept = kept
-        self._clocks = clocks or Clocks()
-        self._revoked = Revocations(self._clocks, options.max_ttl)
-        self._uses = Uses(self._clocks, options.max_ttl)
-        # Uses that no store counts are counted by one process: another would count from 0 again.
-        self._counter = "" if store is not None else secrets.token_urlsafe(_ID_BYTES)
+        self._memory = memory or TokenMemory(options.max_ttl)
+        self._memory.last(options.max_ttl)
+        self._clocks = self._memory.clocks
+        self._revoked = self._memory.revoked
+        self._uses = self._memory.uses
+        self._counter = "" if store is not None else self._memory.counter
         self._signer: Signer | None = None
 
     def start(self) -> None:
@@ -120,7 +144,7 @@ class PageTokens:
             "Neither page_tokens.keys nor state_dir: page tokens work until this process ends, and"
             " in no other"
         )
-        return secrets.token_bytes(KEY_SIZE)
+        return self._memory.key
 
     def is_issuer(self, headers: Headers) -> bool:
         """Whether Authorization holds the secret of the site's backend."""

@@ -66,6 +66,10 @@ class _Lasting(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def last(self, seconds: float) -> None:
+        """Keep entries for *seconds* at least: never less, so that they end in their order."""
+        self._lasting = max(self._lasting, seconds)
+
     def get(self, key: K) -> V | None:
         entry = self._entries.get(key)
         return None if entry is None else entry[0]
@@ -104,6 +108,10 @@ class Revocations:
     def __len__(self) -> int:
         return len(self._known)
 
+    def last(self, seconds: float) -> None:
+        """Remember for *seconds* at least, from now on."""
+        self._known.last(seconds)
+
     def add(self, revocation: Revocation) -> None:
         """Remember *revocation*.
 
@@ -130,6 +138,10 @@ class Uses:
 
     def __init__(self, clocks: Clocks, lasting: float, most: int = MOST) -> None:
         self._counts: _Lasting[str, int] = _Lasting(clocks, lasting, most)
+
+    def last(self, seconds: float) -> None:
+        """Remember for *seconds* at least, from now on."""
+        self._counts.last(seconds)
 
     def count(self, grant: PageGrant) -> bool:
         """Count one use; whether there was one left.

@@ -96,3 +96,9 @@ def wrong_method(methods: Iterable[str]) -> MethodNotAllowed:
     allow = ", ".join(sorted({*methods, "OPTIONS"})).encode("ascii")
     reason = f"the path takes {allow.decode('ascii')}"
     return MethodNotAllowed(reason=reason, headers=((b"Allow", allow),))
+
+
+def in_words(mounts: Sequence[Mount]) -> str:
+    """Methods and path of each of *mounts*, for the log's line about a start."""
+    routes = (f"{' '.join(mount.methods) or 'ANY'} {mount.full_path}" for mount in mounts)
+    return ", ".join(routes) or "none"

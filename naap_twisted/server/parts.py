@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
 
 if TYPE_CHECKING:
     from ..limits.capacity import Capacity
-    from ..options.server import ServerOptions
+    from ..options.server import Config, ServerOptions
     from ..upstream.client import UpstreamClient
+    from .heirlooms import Heirlooms
     from .stores import State
     from .tally import Tally
+
+
+class Served(Protocol):
+    """A server as its stage sees it; :class:`~naap_twisted.server.plugin_server.PluginServer`."""
+
+    @property
+    def config(self) -> Config: ...
+
+    @property
+    def listen(self) -> Sequence[str]:
+        """Endpoint strings."""
 
 
 class AdminSide(Protocol):
@@ -27,8 +40,25 @@ class AdminSide(Protocol):
         :raises CannotListenError: the address is taken.
         """
 
+    def serve(self, server: Any) -> None:
+        """Tell of *server* from now on."""
+
     async def close(self) -> None:
         """Stop listening, and cut every connection."""
+
+
+@frozen
+class Reloaded:
+    """What came of a reload.
+
+    :ivar generation: of the config that serves now.
+    :ivar changed: the options that are other than before.
+    :ivar problems: why nothing has changed; empty where the config was taken.
+    """
+
+    generation: int
+    changed: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -36,7 +66,9 @@ class Parts:
     """What a :class:`~naap_twisted.server.plugin_server.PluginServer` is made of.
 
     :ivar clock: the server's reactor, which is monotonic.
-    :ivar born: when the server was made, in the clock's seconds.
+    :ivar born: when the first server of these sockets was made, in the clock's seconds.
+    :ivar heirlooms: what a reload goes on with.
+    :ivar generation: 1, and one more with each reload.
     """
 
     options: ServerOptions
@@ -46,3 +78,5 @@ class Parts:
     tally: Tally
     clock: Any
     born: float
+    heirlooms: Heirlooms
+    generation: int = 1

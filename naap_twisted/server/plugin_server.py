@@ -5,13 +5,13 @@ It is the seed's plugin server; ``create_plugin_server`` makes one of options.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve
 from klein import Klein
 from twisted.application.service import MultiService
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
@@ -22,38 +22,33 @@ from ..auth.patience import Patience
 from ..deadlines import make_monotonic
 from ..downstream.adapt import AnySite
 from ..downstream.caller import TrustedProxies
+from ..downstream.regime import Regime
 from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
-from ..interfaces import IHeadResource, IKeyStore, IResolver
-from ..limits.capacity import Capacity
+from ..interfaces import IHeadResource, IKeyStore
 from ..limits.door import Door
 from ..model import User
 from ..observe.health import Health
-from ..observe.log import AccessLog
 from ..options.code import check_mount, exposed
 from ..options.listen import Listen
-from ..options.server import Config, UpstreamOptions
+from ..options.server import Config
 from ..policy.egress import EgressPolicy
 from ..route.cross_site import CrossSite
 from ..route.spine import Bindings, ExternalProxy, MountedProxy
 from ..secret import Secret
-from ..upstream.client import UpstreamClient
-from ..upstream.dns import DnsResolver
-from ..upstream.resolver import SystemResolver
 from ..whip.key import LocationKey
 from ..wrappers.rate_limit import Charge
-from .authentication import NOBODY, auth_in_words, authenticator_of
+from .authentication import NOBODY, auth_in_words
 from .cautions import of_routes
-from .chain import capacity_of, limits_of, wrapped
-from .drain import Drain
-from .mounts import Mount, shadowed
+from .chain import limits_of, wrapped
+from .made import authenticator_for, observers_of, parts_of, places_of
+from .mounts import Mount, in_words, shadowed
 from .own_calls import keyed_client, open_client
 from .own_names import own_names
-from .parts import AdminSide, Parts
-from .ports import ListeningPort, tls_problems
+from .parts import AdminSide, Parts, Reloaded
+from .ports import tls_problems
 from .routing import Routes
-from .stores import State
-from .tally import Tally
+from .stage import Stage
 
 if TYPE_CHECKING:
     from treq.client import HTTPClient
@@ -63,9 +58,11 @@ class PluginServer(MultiService):
     """A server of proxies and Klein routes; an ``IService``.
 
     :param admin: makes the listener of ``admin_listen``, of this server and that endpoint string.
+    :param before: the server in whose place this one will serve: see :meth:`take_over`.
     :ivar router: a ``klein.Klein``, mounted at the base path: add routes to it.
     :ivar root_children: resources outside the base path, by first path segment.
     :ivar listen: endpoint strings.
+    :ivar reload: reads the config's file again; ``None`` for a server that is built in code.
     :ivar http: a treq client for this server's own calls, under its address rules.
     :ivar parts: what the server is made of; its admin side reads them.
     """
@@ -77,6 +74,7 @@ class PluginServer(MultiService):
         config: Config,
         reactor: Any,
         admin: Callable[[PluginServer, str], AdminSide],
+        before: PluginServer | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         make_monotonic(reactor)  # before anything of this server looks at the clock
@@ -89,20 +87,10 @@ class PluginServer(MultiService):
         self.router = Klein()
         self.listen = tuple(listen.description for listen in options.listen)
         self._bounds = limits_of(config)
-        self._places = capacity_of(options)
         self._trusted = TrustedProxies(options.trusted_proxies)
-        resolver = resolver_of(config.upstream, reactor)
-        self.parts = Parts(
-            options=options,
-            upstream=UpstreamClient(reactor, resolver=resolver, ca_file=config.upstream.ca_file),
-            state=State(config, reactor),
-            capacity=Capacity.of(self._places),
-            tally=Tally(),
-            clock=reactor,
-            born=reactor.seconds(),
-        )
+        self.parts: Parts = parts_of(config, reactor, None if before is None else before.parts)
         self.http: HTTPClient = open_client(self.parts.upstream, config.upstream.allow_networks)
-        self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
+        self._authenticator = authenticator_for(config, self.parts.heirlooms)
         state = self.parts.state
         self._gate = Gate(
             self._authenticator,
@@ -115,7 +103,9 @@ class PluginServer(MultiService):
         state.connect(self._authenticator)
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
-        self._location_key = LocationKey(options.state_dir)
+        self._location_key = self.parts.heirlooms.have(
+            lambda: LocationKey(options.state_dir), "key of locations", options.state_dir
+        )
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
         state.add_routes(self.router, self._routes.holds)
@@ -124,23 +114,17 @@ class PluginServer(MultiService):
         limit = options.rate_limit
         self._limiter = None if limit is None else state.limiter("address", limit)
         self._root = self._wrapped(options.listen)
-        self._site: DownstreamSite | None = None
         self._resource: AnySite | None = None
-        self._drain: Drain | None = None
-        self._ports: list[ListeningPort] = []
+        self.reload: Callable[[], Reloaded] | None = None
         self._make_admin = admin
-        self._admin: AdminSide | None = None
+        self._stage: Stage | None = None
+        # Fires when every server in whose place this one serves has answered all that it began.
+        self._replaced: Deferred[None] = succeed(None)
 
     def _wrapped(self, listen: Sequence[Listen]) -> IHeadResource:
-        names = own_names(listen, self.parts.options.server_names)
-        return wrapped(
-            self._routes,
-            self.parts.options,
-            self._limiter,
-            self._trusted,
-            names,
-            self.config.auth.token_headers,
-        )
+        options, tokens = self.parts.options, self.config.auth.token_headers
+        names = own_names(listen, options.server_names)
+        return wrapped(self._routes, options, self._limiter, self._trusted, names, tokens)
 
     def mount(self, path: str, resource: Resource | IResource | ExternalProxy) -> None:
         """Mount a proxy, or any resource (``app.resource()`` of a Klein app), below the base path.
@@ -155,16 +139,14 @@ class PluginServer(MultiService):
 
     def _bind(self, path: str, proxy: ExternalProxy) -> MountedProxy:
         full_path, options = self.parts.options.base_path + path, proxy.options
-        in_flight, door = self._places.route, self._routes.door
-        if options.max_in_flight is not None:
-            in_flight = evolve(in_flight, running=options.max_in_flight)
+        door = self._routes.door
         if options.rate_limit is not None:
             door = door.beside(self.parts.state.policy("route", options.rate_limit, path))
         bindings = Bindings(
             path=full_path,
             gate=self._gate,
             upstream=self.parts.upstream,
-            capacity=self.parts.capacity.sibling(in_flight),
+            capacity=places_of(self.parts, full_path, options.max_in_flight),
             clock=self.parts.clock,
             options=self.config.upstream,
             door=door,
@@ -205,27 +187,17 @@ class PluginServer(MultiService):
 
     def site(self) -> DownstreamSite:
         """The site that this server listens with; every call returns the same one."""
-        if self._site is None:
-            limiter = self._limiter
-            self._site = DownstreamSite(
-                self._root,
-                limits=self._bounds,
-                exempt=self._trusted,
-                reactor=self._reactor,
-                observers=self._observers(),
-                charge=None if limiter is None else Charge(limiter, self._trusted),
-            )
-        return self._site
+        return self._staged().site
 
-    def _observers(self) -> list[Callable[[Any], None]]:
-        observers: list[Callable[[Any], None]] = [AccessLog()]
-        usage = self.parts.state.usage
-        if usage is not None:
-            observers.append(lambda request: usage.ended(request.record))
-        # Only /metrics reads the tally, and counting costs half a microsecond an exchange.
-        if self.parts.options.admin_listen:
-            observers.append(self.parts.tally.ended)
-        return observers
+    def _staged(self) -> Stage:
+        if self._stage is None:
+            self._stage = Stage(self._reactor, self._regime(), self._make_admin)
+        return self._stage
+
+    def _regime(self) -> Regime:
+        limiter = self._limiter
+        charge = None if limiter is None else Charge(limiter, self._trusted)
+        return Regime(self._root, self._bounds, observers_of(self.parts), self._trusted, charge)
 
     def client(
         self,
@@ -307,15 +279,7 @@ class PluginServer(MultiService):
     def privilegedStartService(self) -> None:
         """Open the listening sockets, before twistd drops its privileges."""
         self.check_start()
-        site = self.site()
-        site.closing = site.draining = False  # An earlier stop has set them.
-        for description in self.listen:
-            port = ListeningPort(self._reactor, description, site)
-            port.setServiceParent(self)  # type: ignore[no-untyped-call]
-            self._ports.append(port)
-        if self.config.server.admin_listen:
-            self._admin = self._make_admin(self, self.config.server.admin_listen)
-            self._admin.open()
+        self._staged().open(self)
         super().privilegedStartService()  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
@@ -325,21 +289,24 @@ class PluginServer(MultiService):
         :raises CannotListenError: an address is taken.
         """
         # Sockets may be open by now, but the reactor reads no request before this method returns.
+        self._open_stores()
+        if not self._staged().is_open:
+            self.privilegedStartService()
+        super().startService()  # type: ignore[no-untyped-call]
+        self._tell()
+
+    def _open_stores(self) -> None:
         self.parts.state.open()
         if any(mount.has_sessions for mount in self.routes()):
             self._location_key.open()
-        if not self._ports:
-            self.privilegedStartService()
-        super().startService()  # type: ignore[no-untyped-call]
-        routes = ", ".join(
-            f"{' '.join(mount.methods) or 'ANY'} {mount.full_path}" for mount in self.routes()
-        )
+
+    def _tell(self) -> None:
         self._log.info(
             "{name} listens on {addresses}{admin}; routes: {routes}; auth: {auth}",
             name=self.title,
             addresses=", ".join(self.addresses()),
             admin=f"; admin: {self.admin_address}" if self.admin_address else "",
-            routes=routes or "none",
+            routes=in_words(self.routes()),
             auth=auth_in_words(self._authenticator, required=self.require_auth),
         )
         for caution in self.cautions():
@@ -347,17 +314,17 @@ class PluginServer(MultiService):
 
     def addresses(self) -> list[str]:
         """Where the server listens: ``scheme://host:port``, or a UNIX endpoint's string."""
-        return [port.address for port in self._ports]
+        return self._staged().addresses
 
     @property
     def admin_address(self) -> str:
-        """Where the admin side listens now; ``""`` while it does not."""
-        return "" if self._admin is None else self._admin.address
+        """Where the admin side listens; ``""`` while it does not."""
+        return self._staged().admin_address
 
     @property
     def is_listening(self) -> bool:
         """Whether every address of :attr:`listen` is up."""
-        return bool(self._ports) and all(port.is_up for port in self._ports)
+        return self._staged().is_listening
 
     def stopService(self) -> Deferred[None]:
         """Serve on for ``lame_duck``, stop listening, and let what is open finish, or cut it.
@@ -368,26 +335,59 @@ class PluginServer(MultiService):
 
     def hurry(self) -> None:
         """Cut every open exchange, while the server stops."""
-        if self._drain is not None:
-            self._drain.hurry()
+        self._staged().hurry()
 
     async def _stop(self) -> None:
-        site, upstream, options = self.site(), self.parts.upstream, self.parts.options
-        drain = self._drain = Drain(site, self._reactor, options.drain_timeout, options.lame_duck)
-        await drain.announce()
+        stage = self._staged()
+        await stage.drain(self)
         await super().stopService()  # type: ignore[no-untyped-call]
-        await drain.run()
+        await self._replaced
+        await self._close_stores()
+        await stage.close()
+
+    async def _close_stores(self) -> None:
+        """Close what no server after this one goes on with."""
+        upstream = self.parts.upstream
         await self.parts.state.close()
-        await upstream.close()
-        site.ticker.stop()
-        upstream.ticker.stop()
-        for port in self._ports:
-            self.removeService(port)  # type: ignore[no-untyped-call]
-        self._ports.clear()
-        # The admin side closes last: /readyz says "not ready" while everything else ends.
-        if self._admin is not None:
-            await self._admin.close()
-            self._admin = None
+        if not self.parts.heirlooms.shares(upstream):
+            await upstream.close()
+            upstream.ticker.stop()
+
+    def take_over(self, old: PluginServer) -> None:
+        """Serve in the place of *old*, on its sockets and on the connections that are open.
+
+        What begins from now on is this server's. What *old* has begun it ends, and then closes the
+        stores that are not this one's, too.
+
+        :raises ConfigError: see :meth:`check_start`; or a store can't be opened.
+        :raises CannotListenError: an address is taken. *old* goes on as it was in both cases.
+        """
+        self.check_start()
+        stage = old._staged()
+        try:
+            self._open_stores()
+            change = stage.change(self, self._regime())
+        except BaseException:
+            self._close_later(self._close_stores())  # What *old* has, too, stays open.
+            raise
+        self._stage = stage
+        ended = change()
+        self.parts.heirlooms.succeed()
+        super().startService()  # type: ignore[no-untyped-call]
+        self._replaced = self._close_later(old._retire(ended))
+        self._tell()
+
+    async def _retire(self, regime: Regime) -> None:
+        """End what began under *regime*, and close what no later server goes on with."""
+        # Nobody reads the secrets of routes again for requests that have them already.
+        self.parts.state.secret_files.stop()
+        await regime.over()
+        await self._replaced
+        await self._close_stores()
+
+    def _close_later(self, closing: Coroutine[Any, Any, None]) -> Deferred[None]:
+        said = "Stores could not be closed"
+        return Deferred.fromCoroutine(closing).addErrback(partial(self._log.failure, said))
 
     def run(self) -> None:
         """Serve until Ctrl-C; for scripts. Under twistd use ``--app package.module:server``."""
@@ -395,10 +395,3 @@ class PluginServer(MultiService):
         from .run import run_server
 
         run_server(self, self._reactor)
-
-
-def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
-    """The resolver that *options* ask for: the named DNS servers, else the system's."""
-    if options.dns_servers:
-        return DnsResolver(options.dns_servers, reactor)
-    return SystemResolver(reactor)

@@ -1,4 +1,8 @@
-"""Listening on endpoint strings: their check before the start, their opening, their addresses."""
+"""Listening on endpoint strings: their check before the start, their opening, their addresses.
+
+A socket outlives the config that it was opened for: a reload gives it another certificate, or the
+PROXY protocol before it, and no connection that waits in its queue is lost.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,12 @@ from cryptography import x509
 from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_PEM, X509
 from twisted.application.service import Service
-from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
+from twisted.internet.endpoints import TCP4ServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions, DiffieHellmanParameters, KeyPair
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.python.lockfile import isLocked
@@ -29,18 +35,38 @@ from ..options.listen import BACKLOG, Listen, parse_listen, with_backlog
 from ..options.secrets import read_secret_file
 
 
+class Doorway(Factory):
+    """The factory of a socket: what stands behind it can change while the socket listens."""
+
+    noisy = False
+
+    def __init__(self, behind: IProtocolFactory) -> None:
+        self.behind = behind
+
+    def logPrefix(self) -> str:
+        """The name in Twisted's lines about the socket."""
+        return type(self.behind).__name__
+
+    def buildProtocol(self, addr: Any) -> Any:
+        """A connection of what stands behind now."""
+        return self.behind.buildProtocol(addr)
+
+
 class ListeningPort(Service):
     """One listening address, as a service. What can't be listened on ends the start.
 
     :param description: an endpoint string.
     :param site: whose connections come in there.
+    :raises ConfigError: systemd gave no such socket.
     """
 
     def __init__(self, reactor: Any, description: str, site: DownstreamSite) -> None:
         self.description = description
+        self._reactor = reactor
+        self._site = site
         self._listen = parse_listen(description)
         self._endpoint = _endpoint(reactor, self._listen)
-        self._factory: IProtocolFactory = Fronts(site) if self._listen.fronted else site
+        self._doorway: Doorway | None = None
         self._port: Any = None
 
     def privilegedStartService(self) -> None:
@@ -49,8 +75,9 @@ class ListeningPort(Service):
         :raises CannotListenError: the address is taken, or is not this machine's.
         :raises ConfigError: the directory of a UNIX socket is missing or can't be written.
         """
+        self._doorway = Doorway(_behind(self._listen, self._site))
         outcomes: list[Any] = []
-        self._endpoint.listen(self._factory).addBoth(outcomes.append)
+        self._endpoint.listen(self._doorway).addBoth(outcomes.append)
         (outcome,) = outcomes  # every kind of endpoint that listen may name listens at once
         if not isinstance(outcome, Failure):
             self._port = outcome
@@ -72,6 +99,25 @@ class ListeningPort(Service):
         port, self._port = self._port, None
         return None if port is None else port.stopListening()
 
+    def serves(self, description: str) -> Callable[[], None] | None:
+        """What lets this socket be that of *description*; ``None`` where it needs another one.
+
+        The files of ``ssl:`` are read now, and what they hold counts when the result is called.
+
+        :param description: an endpoint string that :func:`check_tls` has found right.
+        """
+        listen = parse_listen(description)
+        if self._doorway is None or socket_of(listen) != socket_of(self._listen):
+            return None
+        behind = _behind(listen, self._site)
+
+        def turn() -> None:
+            assert self._doorway is not None
+            self._doorway.behind = behind
+            self.description, self._listen = description, listen
+
+        return turn
+
     @property
     def is_up(self) -> bool:
         """Whether the port listens now."""
@@ -89,8 +135,14 @@ class ListeningPort(Service):
 
 
 def _endpoint(reactor: Any, listen: Listen) -> Any:
+    arguments = listen.arguments
     if listen.kind == "ssl":
-        return _tls_endpoint(reactor, listen)
+        return TCP4ServerEndpoint(
+            reactor,
+            int(arguments["port"]),
+            backlog=int(arguments.get("backlog", BACKLOG)),
+            interface=arguments.get("interface", ""),
+        )
     try:
         return serverFromString(reactor, with_backlog(listen.description))
     except LookupError:
@@ -98,20 +150,27 @@ def _endpoint(reactor: Any, listen: Listen) -> Any:
         raise ConfigError(f"{listen.description}: {reason}") from None
 
 
-def _tls_endpoint(reactor: Any, listen: Listen) -> SSL4ServerEndpoint:
-    """An ``ssl:`` endpoint that sends the whole chain of the certificate's file.
+def _behind(listen: Listen, site: DownstreamSite) -> IProtocolFactory:
+    """What stands behind a socket: *site*, with TLS and the PROXY protocol where *listen* has them.
 
-    Twisted's own sends the first certificate of the file. Programs without a cache of intermediate
-    certificates, such as curl and most SDKs, then find no way to a root that they know.
+    TLS sends the whole chain of the certificate's file. Twisted's own ``ssl:`` sends the first
+    certificate of it, and programs without a cache of intermediate certificates, such as curl and
+    most SDKs, then find no way to a root that they know.
     """
+    factory: IProtocolFactory = Fronts(site) if listen.fronted else site
+    if listen.kind != "ssl":
+        return factory
+    return TLSMemoryBIOFactory(server_context(listen.arguments), False, factory)
+
+
+def socket_of(listen: Listen) -> tuple[str, ...]:
+    """What tells the socket of *listen* from others, whatever is spoken on it."""
+    if listen.kind not in ("tcp", "tcp6", "ssl"):
+        return (listen.endpoint,)
     arguments = listen.arguments
-    return SSL4ServerEndpoint(
-        reactor,
-        int(arguments["port"]),
-        server_context(arguments),
-        backlog=int(arguments.get("backlog", BACKLOG)),
-        interface=arguments.get("interface", ""),
-    )
+    version = "6" if listen.kind == "tcp6" else "4"
+    backlog = arguments.get("backlog", "")
+    return version, arguments.get("interface", ""), arguments["port"], backlog
 
 
 def tls_problems(listen: Sequence[str], admin: str) -> list[str]:

@@ -16,7 +16,7 @@ from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 from ..errors import ConfigError
 from ..observe.text import speed_up_text_logs
 from .cautions import as_root
-from .signals import Hurried, outlive_others, when_asked_again
+from .signals import Hurried, on_hangup, outlive_others, when_asked_again
 
 _MOST_FILES = 65_536
 # New objects between two looks for reference cycles. An exchange leaves no cycle behind, so that
@@ -50,14 +50,19 @@ def run_server(server: Runnable, reactor: Any) -> None:
     reactor.run()
 
 
-def settle_down(reactor: Any, hurry: Callable[[], None]) -> None:
+def settle_down(
+    reactor: Any, hurry: Callable[[], None], reload: Callable[[], None] | None = None
+) -> None:
     """Make the process ready for its first request, once its server has started.
 
     :param hurry: is called for a second stop signal.
+    :param reload: is called for SIGHUP.
     """
     for line in as_root(os.geteuid()):
         _log.warn("{caution}", caution=line)
     outlive_others(reactor)
+    if reload is not None:
+        on_hangup(reactor, reload)
     when_asked_again(reactor, hurry)
     speed_up_text_logs()
     # The objects there are now live as long as the process. Frozen, they are not traversed in each
@@ -83,6 +88,11 @@ def plainly() -> Iterator[None]:
     except ConfigError as error:
         raise SystemExit("\n".join(error.problems)) from None
     except CannotListenError as error:
-        # For a UNIX socket Twisted gives no interface, and the path as the port.
-        where = error.port if error.interface is None else f"{error.interface or '*'}:{error.port}"
-        raise SystemExit(f"cannot listen on {where}: {error.socketError}") from None
+        raise SystemExit(cannot_listen(error)) from None
+
+
+def cannot_listen(error: CannotListenError) -> str:
+    """The line that says which address can't be had, and why."""
+    # For a UNIX socket Twisted gives no interface, and the path as the port.
+    where = error.port if error.interface is None else f"{error.interface or '*'}:{error.port}"
+    return f"cannot listen on {where}: {error.socketError}"

@@ -1,4 +1,4 @@
-"""Signals: SIGINT and SIGTERM stop a server gently, a second one at once; no other ends it."""
+"""Signals: SIGINT and SIGTERM stop a server gently, a second one at once; SIGHUP reloads it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ _OTHERS = (
 )
 
 _log = Logger()
+
+
+@runtime_checkable
+class Reloadable(Protocol):
+    """A service that can read its config again."""
+
+    def ask(self) -> None:
+        """Ask for a reload, which comes soon."""
 
 
 @runtime_checkable
@@ -56,7 +64,7 @@ def outlive_others(reactor: Any) -> None:
 
     def tell(number: int) -> None:
         _log.info(
-            "{signal}: reload is not available in this version; nothing changed",
+            "{signal}: nothing changed; SIGHUP reloads a server of a config file",
             signal=signal.Signals(number).name,
         )
 
@@ -67,3 +75,15 @@ def outlive_others(reactor: Any) -> None:
     for number in _OTHERS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, on_signal)
+
+
+def on_hangup(reactor: Any, reload: Callable[[], None]) -> None:
+    """Call *reload*, in the reactor's thread, for each SIGHUP; to be called in the main thread.
+
+    Under nohup, too: the end of a terminal then reloads what has not changed.
+    """
+
+    def on_signal(number: int, frame: object) -> None:
+        reactor.callFromThread(reload)
+
+    signal.signal(signal.SIGHUP, on_signal)

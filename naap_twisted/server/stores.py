@@ -15,7 +15,7 @@ from klein import Klein
 from twisted.internet.defer import Deferred
 
 from ..auth import page_tokens
-from ..auth.page_tokens import PageTokens
+from ..auth.page_tokens import PageTokens, TokenMemory
 from ..auth.session import SessionAuthenticator
 from ..auth.token_routes import Find, add_token_routes
 from ..auth.tokens import TokenAuthenticator
@@ -35,6 +35,7 @@ from ..spend.ledger import Ledger, MemoryLedger
 from ..spend.purse import Purse
 from ..spend.routes import add_usage_route
 from ..whip import key
+from .heirlooms import Heirlooms
 
 if TYPE_CHECKING:
     from ..auth.sql_revocations import SqlRevocations
@@ -54,41 +55,55 @@ class State:
     :ivar page_tokens: ``None`` where the server has none.
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
+    :param heirlooms: has the stores of the server before, which a reload goes on with.
     :raises ConfigError: the package that an option needs is not installed, or ``database_url`` is
         no URL of a database.
     """
 
-    def __init__(self, config: Config, reactor: Any) -> None:
+    def __init__(self, config: Config, reactor: Any, heirlooms: Heirlooms | None = None) -> None:
         self._config = config
         self._reactor = reactor
-        self._name = config.server.name
-        self._database = _database(config.server, reactor)
+        self._heirlooms = heirlooms or Heirlooms()
+        have = self._heirlooms.have
+        server = self._config.server
+        self._name = server.name
+        self._database = have(
+            lambda: _database(server, reactor), "database", server.database_url, server.state_dir
+        )
         self._sealed = _sealed_keys(config, self._database)
         self._keys: IKeyStore | None = config.keys.keys or self._sealed
-        self.redis = _redis(config.redis.url, reactor)
+        self.redis = have(lambda: _redis(config.redis.url, reactor), "redis", config.redis.url)
         self.secret_files = SecretFiles(reactor)
         self.page_tokens = self._made_page_tokens()
         self.usage: UsageBook | None = None
-        self.ledger: Ledger = MemoryLedger()
-        if self.redis is not None:
-            from ..spend.redis_ledger import RedisLedger
-
-            self.ledger = RedisLedger(
-                self.redis,
-                prefix=f"naap:{self._name}:budget:",
-                deny=config.redis.on_redis_loss == "deny",
-            )
+        self.ledger: Ledger = have(
+            self._made_ledger, "ledger", self.redis, self._database, self._name, self._denies
+        )
         self._purses: dict[str, Purse] = {}
         self._has_usage_route = False
         self._router = Klein()  # until the server's own is told
         self._opened = False
         if self._database is not None:
             from ..spend.sql import SqlUsageStore
+
+            store = SqlUsageStore(self._database)
+            self.usage = have(lambda: UsageBook(store, reactor), "usage", self._database)
+
+    @property
+    def _denies(self) -> bool:
+        return self._config.redis.on_redis_loss == "deny"
+
+    def _made_ledger(self) -> Ledger:
+        if self.redis is not None:
+            from ..spend.redis_ledger import RedisLedger
+
+            prefix = f"naap:{self._name}:budget:"
+            return RedisLedger(self.redis, prefix=prefix, deny=self._denies)
+        if self._database is not None:
             from ..spend.sql_ledger import SqlLedger
 
-            self.usage = UsageBook(SqlUsageStore(self._database), reactor)
-            if self.redis is None:
-                self.ledger = SqlLedger(self._database)
+            return SqlLedger(self._database)
+        return MemoryLedger()
 
     @property
     def keys(self) -> IKeyStore:
@@ -104,13 +119,19 @@ class State:
         options, server = self._config.auth.page_tokens, self._config.server
         if options is None:
             return None
-        return PageTokens(
-            options,
-            server=server.name,
-            base_path=server.base_path,
-            state_dir=server.state_dir,
-            store=self._page_token_store(options.max_ttl),
-            kept=self._kept_revocations(options.max_ttl),
+        memory = self._heirlooms.have(lambda: TokenMemory(options.max_ttl), "memory of page tokens")
+        return self._heirlooms.have(
+            lambda: PageTokens(
+                options,
+                server=server.name,
+                base_path=server.base_path,
+                state_dir=server.state_dir,
+                store=self._page_token_store(options.max_ttl),
+                kept=self._kept_revocations(options.max_ttl),
+                memory=memory,
+            ),
+            *("page tokens", options, server.name, server.base_path, server.state_dir),
+            *(self.redis, self._database, self._denies),
         )
 
     def _page_token_store(self, lasting: float) -> IPageTokenStore | None:
@@ -118,8 +139,7 @@ class State:
             return None
         from ..auth.redis_page_tokens import RedisPageTokens
 
-        deny = self._config.redis.on_redis_loss == "deny"
-        return RedisPageTokens(self.redis, name=self._name, lasting=lasting, deny=deny)
+        return RedisPageTokens(self.redis, name=self._name, lasting=lasting, deny=self._denies)
 
     def _kept_revocations(self, lasting: float) -> SqlRevocations | None:
         if self._database is None:
@@ -167,6 +187,12 @@ class State:
 
     def limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         """A rate limiter, shared through Redis where there is one; each *policy* counts apart."""
+        return self._heirlooms.have(
+            lambda: self._made_limiter(policy, limit),
+            *("limiter", self._name, policy, limit, self.redis, self._denies),
+        )
+
+    def _made_limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         if self.redis is None:
             return MemoryRateLimiter(limit, self._reactor)
         from ..limits.redis import RedisRateLimiter
@@ -176,7 +202,7 @@ class State:
             self.redis,
             self._reactor,
             prefix=f"naap:{self._name}:{policy}:",
-            deny=self._config.redis.on_redis_loss == "deny",
+            deny=self._denies,
         )
 
     def policy(self, name: str, limit: RateLimit, of: str = "", *, users: bool = False) -> Policy:
@@ -226,7 +252,7 @@ class State:
     @property
     def needs_redis(self) -> bool:
         """Whether requests are refused while Redis is gone."""
-        return self.redis is not None and self._config.redis.on_redis_loss == "deny"
+        return self.redis is not None and self._denies
 
     def check(self) -> None:
         """Check that ``state_dir`` can be used; this creates and opens nothing.
@@ -255,11 +281,12 @@ class State:
                 if self._sealed is not None:
                     self._sealed.check_master_key()
             except ConfigError:
-                self._database.close()
+                self._close_own(self._database)
                 raise
-        if self.redis is not None:
+        # What the server before has, too, is started.
+        if self.redis is not None and not self._heirlooms.shares(self.redis):
             self.redis.start()
-        if self.page_tokens is not None:
+        if self.page_tokens is not None and not self._heirlooms.shares(self.page_tokens):
             self.page_tokens.start()
         self.secret_files.start()
         self._opened = True
@@ -281,19 +308,27 @@ class State:
             self._database.close()
 
     async def close(self) -> None:
-        """Write what is left of usage, and close the stores. They can be opened again."""
+        """Write what is left of usage, and close the stores. They can be opened again.
+
+        What the server before or after this one has, too, stays open.
+        """
         if not self._opened:
             return
         self._opened = False
         self.secret_files.stop()
-        if self.page_tokens is not None:
+        shares = self._heirlooms.shares
+        if self.page_tokens is not None and not shares(self.page_tokens):
             self.page_tokens.stop()
-        if self.usage is not None:
+        if self.usage is not None and not shares(self.usage):
             await self.usage.stop()
         if self._database is not None:
-            self._database.close()
-        if self.redis is not None:
+            self._close_own(self._database)
+        if self.redis is not None and not shares(self.redis):
             await self.redis.stop()
+
+    def _close_own(self, database: Database) -> None:
+        if not self._heirlooms.shares(database):
+            database.close()
 
 
 def _needs(option: str, module: str, extra: str) -> None:

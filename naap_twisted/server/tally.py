@@ -7,6 +7,7 @@ outcomes are labels, so the number of counts is bounded.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -43,6 +44,7 @@ class Tally:
 
     :ivar routes: by path as mounted; ``""`` holds the requests that met no route.
     :ivar outcomes: exchanges that did not end well, by route and outcome as the log line has them.
+    :ivar reloads: of the config: how many were ``"done"`` and ``"refused"``.
     :ivar refusals: those that a rule of a route refused, by route, outcome and rule.
     """
 
@@ -50,6 +52,7 @@ class Tally:
         self.routes: dict[str, RouteTally] = {}
         self.outcomes: dict[tuple[str, str], int] = {}
         self.refusals: dict[tuple[str, str, str], int] = {}
+        self.reloads: Counter[str] = Counter()
 
     def ended(self, request: DownstreamRequest) -> None:
         """Count the exchange of *request*, which is over."""

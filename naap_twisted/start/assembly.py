@@ -13,15 +13,16 @@ from ..route.spine import ExternalProxy
 from ..server.plugin_server import PluginServer
 
 
-def build_server(config: Config) -> PluginServer:
+def build_server(config: Config, before: PluginServer | None = None) -> PluginServer:
     """The server that *config* describes, not started.
 
+    :param before: the server in whose place it will serve.
     :raises ConfigError: one line a problem: an ``authorize`` that can't be imported, or a value
         that the part behind its option refuses; of the server's options with the names of code.
     """
     from twisted.internet import reactor
 
-    server = make_server(config, reactor)
+    server = make_server(config, reactor, before)
     problems: list[str] = []
     for index, route in enumerate(config.proxy):
         try:
@@ -33,14 +34,15 @@ def build_server(config: Config) -> PluginServer:
     return server
 
 
-def checked_server(config: Config) -> PluginServer:
-    """The server that *config* describes, able to start: for twistd and for ``check``.
+def checked_server(config: Config, before: PluginServer | None = None) -> PluginServer:
+    """The server that *config* describes, able to start: for twistd, ``check`` and a reload.
 
+    :param before: the server in whose place it will serve.
     :raises ConfigError: see :func:`build_server`, with the names of a file; or one line for each
         reason why a start fails.
     """
     try:
-        server = build_server(config)
+        server = build_server(config, before)
         server.check_start()
     except ConfigError as error:
         raise ConfigError(*map(in_file, error.problems)) from None

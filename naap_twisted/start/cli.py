@@ -32,7 +32,7 @@ from ..options.server import Config
 from ..options.values import here
 from ..server.cautions import as_root
 from ..server.plugin_server import PluginServer
-from . import learn, prices, token
+from . import ask_reload, learn, prices, token
 from .assembly import checked_server, import_from_here
 from .describe import describe
 
@@ -90,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     about = "print the least policy that allows what routes with observe = true have logged"
     learn.add_arguments(command("learn", about, run=learn.run))
+    about = "let the running server of CONFIG read it again; what is wrong changes nothing"
+    ask_reload.add_arguments(command("reload", about, run=ask_reload.run))
     token.add_arguments(command("token", "make, list and end the tokens of services"))
     about = "print what a million tokens of each model cost, with the age of each list"
     prices.add_arguments(command("prices", about, run=prices.run))

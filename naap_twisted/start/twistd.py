@@ -20,14 +20,15 @@ from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
 from twisted.python import usage
 
-from ..config import load_config
+from .._twisted import end_with_status_0
 from ..errors import ConfigError
 from ..options.references import import_object
 from ..server.plugin_server import PluginServer
 from ..server.ports import check_free
 from ..server.run import plainly, raise_file_limit, settle_down
-from ..server.signals import Hurried
-from .assembly import checked_server, import_from_here
+from ..server.signals import Hurried, Reloadable
+from .assembly import import_from_here
+from .reloading import ReloadingServer
 
 DEMO_PORT = 4020
 _log = Logger()
@@ -104,7 +105,10 @@ class PlainStart(MultiService):
 
         with self._plainly():
             super().startService()  # type: ignore[no-untyped-call]
-        settle_down(reactor, self.hurry)  # By now twistd has become the user of its --uid.
+        # By now twistd has become the user of its --uid.
+        reload = next((service.ask for service in self if isinstance(service, Reloadable)), None)
+        settle_down(reactor, self.hurry, reload)
+        end_with_status_0(reactor)
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:
@@ -180,7 +184,15 @@ def _make(options: Options) -> IService:
         server.check_start()
     else:
         import_from_here()
-        server = checked_server(load_config(options["config"]))
+        from twisted.internet import reactor
+
+        reloading = ReloadingServer(options["config"], reactor)
+        _check_free(reloading.server)
+        return reloading
+    _check_free(server)
+    return server
+
+
+def _check_free(server: PluginServer) -> None:
     for endpoint in server.endpoints():
         check_free(endpoint)
-    return server

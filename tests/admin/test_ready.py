@@ -86,10 +86,11 @@ class ReadinessTests(AdminTestCase):
     async def test_listener_down(self):
         """A public address that is not heard any more."""
         self.start(listen=["tcp:0:interface=127.0.0.1"] * 2)
-        await self.server._ports[1].stopService()
+        _, second = self.server._stage._listeners
+        await second.stopService()
         status, failing, _ = await self.report()
         self.assertEqual((status, failing), (503, ["listeners"]))
-        self.server._ports[1].startService()
+        second.startService()
 
     async def test_database(self):
         """A database that can't be read."""

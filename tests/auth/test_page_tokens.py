@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.http_headers import Headers
 
 from naap_twisted.auth.minting import Order
-from naap_twisted.auth.page_tokens import FILE_NAME, PageTokenOptions, PageTokens
+from naap_twisted.auth.page_tokens import FILE_NAME, PageTokenOptions, PageTokens, TokenMemory
 from naap_twisted.auth.revocations import Clocks
 from naap_twisted.errors import (
     InvalidToken,
@@ -63,7 +63,7 @@ class PageTokensCase(SynchronousTestCase):
             base_path="/api/v1",
             state_dir=state_dir,
             store=store,
-            clocks=Clocks(lambda: self.now, lambda: self.now),
+            memory=TokenMemory(3600.0, Clocks(lambda: self.now, lambda: self.now)),
         )
 
     def mint(self, tokens: PageTokens | None = None, **members: Any) -> tuple[str, PageGrant]:

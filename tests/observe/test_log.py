@@ -22,7 +22,9 @@ class Lines(SynchronousTestCase):
         """A spine, and the list that its access lines go to."""
         self.events = []
         spine = make_spine(**options)
-        spine.site.regime.observers = [AccessLog(Logger("naap.access", observer=self.events.append))]
+        spine.site.regime.observers = [
+            AccessLog(Logger("naap.access", observer=self.events.append))
+        ]
         return spine
 
     def line(self):

@@ -17,7 +17,7 @@ from zope.interface.verify import verifyObject
 
 from naap_twisted import ConfigError, User, create_external_proxy, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.server.plugin_server import resolver_of
+from naap_twisted.server.made import resolver_of
 from naap_twisted.upstream.dns import DnsResolver
 from naap_twisted.upstream.resolver import SystemResolver
 from tests.config.support import config_of

@@ -112,3 +112,14 @@ class OthersTests(SynchronousTestCase):
         self.assertEqual(self.handlers[signal.SIGHUP], signal.SIG_IGN)
         self.assertIs(self.handlers[signal.SIGUSR1], rotate)
         self.assertTrue(callable(self.handlers[signal.SIGUSR2]))
+
+    def test_hangup(self):
+        """It reloads, in the reactor's thread, whatever became of it before."""
+        self.handlers[signal.SIGHUP] = signal.SIG_IGN
+        reloads = []
+        signals.on_hangup(self, lambda: reloads.append(1))
+        self.handlers[signal.SIGHUP](signal.SIGHUP, None)
+        self.assertEqual(reloads, [])
+        ((reload, _),) = self.later
+        reload()
+        self.assertEqual(reloads, [1])

@@ -15,8 +15,8 @@ from twisted.trial.unittest import SynchronousTestCase
 import naap_twisted
 from naap_twisted import demo
 from naap_twisted.errors import ConfigError
-from naap_twisted.server.plugin_server import PluginServer
 from naap_twisted.start import twistd as service
+from naap_twisted.start.reloading import ReloadingServer
 from tests.config.support import proxy, text_of
 
 ROOT = Path(naap_twisted.__file__).parent.parent
@@ -74,8 +74,9 @@ class MakeTests(ServiceCase):
     def test_config(self) -> None:
         """A good config is the server, not started."""
         (server,) = service.makeService(self.options("--config", self.config(text_of())))
-        self.assertIsInstance(server, PluginServer)
+        self.assertIsInstance(server, ReloadingServer)
         self.assertFalse(server.running)
+        self.assertFalse(server.server.running)
 
     def test_bad_config(self) -> None:
         """One line a problem, and nothing else, becomes the exit."""
@@ -144,7 +145,7 @@ class TacTests(ServiceCase):
         names: dict[str, object] = {}
         exec(compile(TAC.read_text(), str(TAC), "exec"), names)  # noqa: S102
         ((server,),) = IServiceCollection(names["application"])
-        self.assertIsInstance(server, PluginServer)
+        self.assertIsInstance(server, ReloadingServer)
 
     def test_not_set(self) -> None:
         """One line when nobody said which."""
@@ -197,9 +198,9 @@ class PlainStartTests(SynchronousTestCase):
     def test_settled(self) -> None:
         """Once it has started, and twistd has dropped its privileges, the process settles down."""
         front, hurried = service.PlainStart(), []
-        self.patch(service, "settle_down", lambda reactor, hurry: hurried.append(hurry))
+        self.patch(service, "settle_down", lambda reactor, *then: hurried.append(then))
         front.startService()
-        self.assertEqual(hurried, [front.hurry])
+        self.assertEqual(hurried, [(front.hurry, None)])
 
 
 class PluginTests(ServiceCase):

@@ -1,0 +1,88 @@
+"""The parts of a server, made of its config, or taken over from the server before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve
+
+from ..interfaces import IAuthenticator, IResolver
+from ..limits.capacity import Capacity
+from ..observe.log import AccessLog
+from ..options.server import Config, UpstreamOptions
+from ..upstream.client import UpstreamClient
+from ..upstream.dns import DnsResolver
+from ..upstream.resolver import SystemResolver
+from .authentication import authenticator_of
+from .chain import capacity_of
+from .heirlooms import Heirlooms, stamp
+from .parts import Parts
+from .stores import State
+from .tally import Tally
+
+
+def parts_of(config: Config, reactor: Any, before: Parts | None) -> Parts:
+    """The parts of a server with *config*, as far as they can be had those of the one before.
+
+    :raises ConfigError: see :class:`~.stores.State`; or ``ca_file`` can't be read.
+    """
+    heirlooms = Heirlooms(None if before is None else before.heirlooms)
+    upstream = config.upstream
+
+    def client() -> UpstreamClient:
+        resolver = resolver_of(upstream, reactor)
+        return UpstreamClient(reactor, resolver=resolver, ca_file=upstream.ca_file)
+
+    places = capacity_of(config.server)
+    return Parts(
+        options=config.server,
+        upstream=heirlooms.have(client, "upstream", upstream, stamp(upstream.ca_file)),
+        state=State(config, reactor, heirlooms),
+        capacity=heirlooms.have(lambda: Capacity.of(places), "places", places),
+        tally=heirlooms.have(Tally, "tally"),
+        clock=reactor,
+        born=heirlooms.have(reactor.seconds, "born"),
+        heirlooms=heirlooms,
+        generation=1 if before is None else before.generation + 1,
+    )
+
+
+def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
+    """The resolver that *options* ask for: the named DNS servers, else the system's."""
+    if options.dns_servers:
+        return DnsResolver(options.dns_servers, reactor)
+    return SystemResolver(reactor)
+
+
+def authenticator_for(config: Config, heirlooms: Heirlooms) -> IAuthenticator | None:
+    """The authenticator of *config*: sessions and keys that it knows outlive a reload."""
+    auth, ca_file = config.auth, config.upstream.ca_file
+    return heirlooms.have(
+        lambda: authenticator_of(auth, ca_file), "authenticator", auth, ca_file, stamp(ca_file)
+    )
+
+
+def observers_of(parts: Parts) -> list[Callable[[Any], None]]:
+    """Who is told of each exchange that is over."""
+    observers: list[Callable[[Any], None]] = [AccessLog()]
+    usage = parts.state.usage
+    if usage is not None:
+        observers.append(lambda request: usage.ended(request.record))
+    # Only /metrics reads the tally, and counting costs half a microsecond an exchange.
+    if parts.options.admin_listen:
+        observers.append(parts.tally.ended)
+    return observers
+
+
+def places_of(parts: Parts, path: str, running: int | None) -> Capacity:
+    """The places of the route at *path*, beside those of the server.
+
+    :param running: exchanges at once; ``None``: as many as the server lets any route have.
+    """
+    limit = capacity_of(parts.options).route
+    if running is not None:
+        limit = evolve(limit, running=running)
+    return parts.heirlooms.have(
+        lambda: parts.capacity.sibling(limit), "places of a route", path, limit, parts.capacity
+    )

@@ -1,0 +1,142 @@
+"""Where servers serve, one config after the other: the site, its sockets and the admin side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ..downstream.regime import Regime
+from ..downstream.site import DownstreamSite
+from .drain import Drain
+from .listeners import Listeners
+from .parts import AdminSide, Served
+
+
+class Stage:
+    """What stays open while a reload puts one server in the place of another.
+
+    :param make_admin: makes the listener of ``admin_listen``, of a server and an endpoint string.
+    :ivar site: that the sockets belong to.
+    """
+
+    _log = Logger()
+
+    def __init__(
+        self,
+        reactor: Any,
+        regime: Regime,
+        make_admin: Callable[[Any, str], AdminSide],
+    ) -> None:
+        self._reactor = reactor
+        self._make_admin = make_admin
+        self.site = DownstreamSite(regime.resource, limits=regime.limits, reactor=reactor)
+        self.site.serve(regime)
+        self._listeners: Listeners | None = None
+        self._admin: AdminSide | None = None
+        self._admin_listen = ""
+        self._drain: Drain | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was opened, and not closed since."""
+        return self._listeners is not None
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether every address is up."""
+        return bool(self._listeners) and all(port.is_up for port in self._listeners or ())
+
+    @property
+    def addresses(self) -> list[str]:
+        """Of the sockets: ``scheme://host:port``, or a UNIX endpoint's string."""
+        return [port.address for port in self._listeners or ()]
+
+    @property
+    def admin_address(self) -> str:
+        """Where the admin side listens; ``""`` while it does not."""
+        return "" if self._admin is None else self._admin.address
+
+    def open(self, server: Served) -> None:
+        """Listen for *server*.
+
+        :raises CannotListenError, ConfigError: an address can't be had; none is kept then.
+        """
+        self.site.closing = self.site.draining = False  # An earlier stop has set them.
+        self._listeners = Listeners(self._reactor, self.site)
+        try:
+            self.change(server, self.site.regime)()
+        except BaseException:
+            self._listeners = None
+            raise
+
+    def change(self, server: Served, regime: Regime) -> Callable[[], Regime]:
+        """Be ready to serve *regime*, of *server*; the result does it, and can't fail.
+
+        It gives the regime that ends.
+
+        :raises CannotListenError, ConfigError: a new address can't be had; nothing has changed.
+        """
+        assert self._listeners is not None, "it was never opened"
+        listen, before = server.config.server.admin_listen, self._admin
+        admin = before
+        if listen != self._admin_listen:
+            admin = self._make_admin(server, listen) if listen else None
+            if admin is not None:
+                admin.open()
+        try:
+            change_sockets = self._listeners.change(server.listen)
+        except BaseException:
+            if admin is not None and admin is not before:
+                self._close(admin)
+            raise
+
+        def commit() -> Regime:
+            change_sockets()
+            ending = self.site.regime
+            self.site.serve(regime)
+            self._admin, self._admin_listen = admin, listen
+            if admin is not None and admin is before:
+                admin.serve(server)
+            elif before is not None:
+                self._close(before)
+            return ending
+
+        return commit
+
+    def _close(self, admin: AdminSide) -> None:
+        def failed(failure: Failure) -> None:
+            self._log.failure("The admin side could not be closed", failure)
+
+        Deferred.fromCoroutine(admin.close()).addErrback(failed)
+
+    async def drain(self, server: Served) -> None:
+        """Be a lame duck, stop listening, and let what is open finish within its time."""
+        options = server.config.server
+        drain = self._drain = Drain(
+            self.site, self._reactor, options.drain_timeout, options.lame_duck
+        )
+        await drain.announce()
+        if self._listeners is not None:
+            await self._listeners.close()
+        await drain.run()
+
+    def hurry(self) -> None:
+        """Cut every open exchange, while the stage drains."""
+        if self._drain is not None:
+            self._drain.hurry()
+
+    async def close(self) -> None:
+        """Close what is left, after the drain.
+
+        The admin side closes last: /readyz says "not ready" while everything else ends.
+        """
+        self.site.ticker.stop()
+        self._listeners = None
+        self._admin_listen = ""
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await admin.close()
