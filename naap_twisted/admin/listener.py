@@ -43,6 +43,7 @@ class AdminListener:
     """The admin port of *server*.
 
     :param description: the endpoint string of ``admin_listen``.
+    :ivar port: its socket.
     """
 
     _log = Logger()
@@ -50,26 +51,21 @@ class AdminListener:
     def __init__(self, server: PluginServer, description: str) -> None:
         clock = server.parts.clock
         self._site = DownstreamSite(_root(server), limits=_LIMITS, reactor=clock)
-        self._port = ListeningPort(clock, description, self._site)
-
-    @property
-    def address(self) -> str:
-        """Where it listens: ``scheme://host:port``, or a UNIX endpoint's string."""
-        return self._port.address
+        self.port = ListeningPort(clock, description, self._site)
 
     def open(self) -> None:
         """Listen.
 
         :raises CannotListenError: the address is taken.
         """
-        if not parse_listen(self._port.description).local:
+        if not parse_listen(self.port.description).local:
             self._log.warn(
                 "admin_listen = {listen}: /readyz and /metrics answer other machines without a"
                 " password; listen on loopback, or let a firewall decide who may ask",
-                listen=self._port.description,
+                listen=self.port.description,
             )
-        self._port.privilegedStartService()
-        self._port.startService()
+        self.port.privilegedStartService()
+        self.port.startService()
 
     def serve(self, server: PluginServer) -> None:
         """Tell of *server* from now on."""
@@ -77,7 +73,7 @@ class AdminListener:
 
     async def close(self) -> None:
         """Stop listening, and cut every connection."""
-        await self._port.stopService()
+        await self.port.stopService()
         self._site.drain()
         for channel in list(self._site.open):
             channel.abort()

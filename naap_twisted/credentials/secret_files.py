@@ -1,4 +1,4 @@
-"""Secret files that change while the server runs: looked at once a second, beside the requests.
+"""Secrets and certificates whose files change while the server runs: looked at once a second.
 
 A file is taken only when two looks a second apart saw the same one. So a file that is being written
 in place is not read half way, unless its writer rests for a second; one that is put in its place by
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def look_at(files: tuple[Path, ...]) -> Look:
 @define(eq=False)
 class _Watched:
     name: str
-    options: Any = field(repr=False)
+    again: Callable[[], Any] = field(repr=False)
     take: Callable[[Any], None]
     files: tuple[Path, ...]
     read: Look
@@ -52,19 +53,19 @@ class _Watched:
     failing: str = ""
 
     def news(self) -> tuple[Any, str]:
-        """Other options or ``None``, and what is wrong with the files; called in a thread."""
+        """What the files hold now or ``None``, and what is wrong with it; called in a thread."""
         now = look_at(self.files)
         settled, self.last = now == self.last, now
         if not settled or (now == self.read and not self.failing):
             return None, self.failing
         try:
-            options = read_again(self.options)
+            found = self.again()
         except ValueError as error:
             return None, str(error)
         if look_at(self.files) != now:
             return None, self.failing
         self.read = now
-        return (None if options is self.options else options), ""
+        return found, ""
 
 
 class SecretFiles:
@@ -87,11 +88,40 @@ class SecretFiles:
 
         :param name: whose options they are, for the log.
         """
+        now: Any = options
+
+        def again() -> Any:
+            found = read_again(now)
+            return None if found is now else found
+
+        def taken(found: Any) -> None:
+            nonlocal now
+            now = found
+            take(found)
+
         files = files_of(options)
         if files:
-            seen = look_at(files)
-            self._watched.append(_Watched(name, options, take, files, seen, seen))
-            self._later()
+            self.watch_files(name, files, again, taken)
+
+    def watch_files(
+        self,
+        name: str,
+        files: tuple[Path, ...],
+        again: Callable[[], Any],
+        take: Callable[[Any], None],
+    ) -> Callable[[], None]:
+        """Call *take* with what *again* gives, each time that one of *files* has changed.
+
+        :param name: whose files they are, for the log.
+        :param again: is called in a thread; ``None`` where nothing has changed after all. It raises
+            ``ValueError`` where the files can't be used, and what was before stays then.
+        :returns: what ends it.
+        """
+        seen = look_at(files)
+        watched = _Watched(name, again, take, files, seen, seen)
+        self._watched.append(watched)
+        self._later()
+        return partial(self._watched.remove, watched)
 
     def start(self) -> None:
         """Look once a second, as soon as there is anything to look at."""
@@ -127,17 +157,18 @@ class SecretFiles:
         self._later()
 
     def _told(self, news: list[tuple[_Watched, Any, str]]) -> None:
-        for each, options, wrong in news:
+        for each, found, wrong in news:
+            if each not in self._watched:
+                continue
             if wrong and wrong != each.failing:
                 self._log.error(
-                    "{name}: the secret stays as it was: {reason}", name=each.name, reason=wrong
+                    "{name}: all stays as it was: {reason}", name=each.name, reason=wrong
                 )
             each.failing = wrong
-            if options is not None:
-                each.options = options
-                each.take(options)
+            if found is not None:
+                each.take(found)
                 self._log.info(
-                    "{name}: a secret was read again from {files}",
+                    "{name}: read again from {files}",
                     name=each.name,
                     files=", ".join(map(str, each.files)),
                 )

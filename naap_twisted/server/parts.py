@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..options.server import Config, ServerOptions
     from ..upstream.client import UpstreamClient
     from .heirlooms import Heirlooms
+    from .ports import ListeningPort
     from .stores import State
     from .tally import Tally
 
@@ -31,8 +32,8 @@ class AdminSide(Protocol):
     """The listener of ``admin_listen``, as its server sees it; ``create.py`` makes it."""
 
     @property
-    def address(self) -> str:
-        """Where it listens: ``scheme://host:port``, or a UNIX endpoint's string."""
+    def port(self) -> ListeningPort:
+        """Its socket."""
 
     def open(self) -> None:
         """Listen.

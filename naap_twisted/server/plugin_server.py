@@ -293,6 +293,7 @@ class PluginServer(MultiService):
         if not self._staged().is_open:
             self.privilegedStartService()
         super().startService()  # type: ignore[no-untyped-call]
+        self._staged().watch(self.parts.state.secret_files)
         self._tell()
 
     def _open_stores(self) -> None:
@@ -374,6 +375,7 @@ class PluginServer(MultiService):
         ended = change()
         self.parts.heirlooms.succeed()
         super().startService()  # type: ignore[no-untyped-call]
+        stage.watch(self.parts.state.secret_files)
         self._replaced = self._close_later(old._retire(ended))
         self._tell()
 

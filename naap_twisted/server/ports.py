@@ -34,6 +34,9 @@ from ..errors import ConfigError
 from ..options.listen import BACKLOG, Listen, parse_listen, with_backlog
 from ..options.secrets import read_secret_file
 
+# What reading the files of ``ssl:`` raises where they hold something else.
+_UNFIT = (ssl.SSLError, SSL.Error, OSError, ValueError, TypeError, AttributeError)
+
 
 class Doorway(Factory):
     """The factory of a socket: what stands behind it can change while the socket listens."""
@@ -99,17 +102,39 @@ class ListeningPort(Service):
         port, self._port = self._port, None
         return None if port is None else port.stopListening()
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of its key and certificates; none without TLS."""
+        return tls_files(self._listen)
+
+    def read_again(self) -> Callable[[], None]:
+        """Read the files of ``ssl:``; what they hold counts when the result is called.
+
+        :raises ValueError: they can't be used.
+        """
+        check_tls(self.description)
+        try:
+            turn = self.serves(self.description)
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+        assert turn is not None, "it is the socket of its own description"
+        return turn
+
     def serves(self, description: str) -> Callable[[], None] | None:
         """What lets this socket be that of *description*; ``None`` where it needs another one.
 
         The files of ``ssl:`` are read now, and what they hold counts when the result is called.
 
         :param description: an endpoint string that :func:`check_tls` has found right.
+        :raises ConfigError: its files are others since then.
         """
         listen = parse_listen(description)
         if self._doorway is None or socket_of(listen) != socket_of(self._listen):
             return None
-        behind = _behind(listen, self._site)
+        try:
+            behind = _behind(listen, self._site)
+        except _UNFIT:
+            raise ConfigError(f"{description}: its files can not be used any more") from None
 
         def turn() -> None:
             assert self._doorway is not None
@@ -163,6 +188,15 @@ def _behind(listen: Listen, site: DownstreamSite) -> IProtocolFactory:
     return TLSMemoryBIOFactory(server_context(listen.arguments), False, factory)
 
 
+def tls_files(listen: Listen) -> tuple[Path, ...]:
+    """The files that an ``ssl:`` endpoint names."""
+    if listen.kind != "ssl":
+        return ()
+    key = listen.arguments.get("privateKey", "server.pem")
+    others = (listen.arguments.get(name) for name in ("certKey", "extraCertChain", "dhParameters"))
+    return tuple(map(Path, dict.fromkeys((key, *filter(None, others)))))
+
+
 def socket_of(listen: Listen) -> tuple[str, ...]:
     """What tells the socket of *listen* from others, whatever is spoken on it."""
     if listen.kind not in ("tcp", "tcp6", "ssl"):
@@ -212,7 +246,7 @@ def check_tls(description: str) -> None:
         pair = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         pair.load_cert_chain(certificate, key, password=lambda: b"")
         server_context(listen.arguments).getContext()
-    except (ssl.SSLError, SSL.Error, OSError, ValueError, TypeError, AttributeError):
+    except _UNFIT:
         raise ValueError(
             f"{key} and {certificate} are no PEM private key, without a passphrase, and the"
             " certificate that goes with it; or one of the other TLS arguments can't be used"

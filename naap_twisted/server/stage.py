@@ -9,11 +9,20 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from ..credentials.secret_files import SecretFiles
 from ..downstream.regime import Regime
 from ..downstream.site import DownstreamSite
 from .drain import Drain
 from .listeners import Listeners
 from .parts import AdminSide, Served
+
+
+def _nothing() -> None:
+    """What there is to do without an admin side."""
+
+
+def _do(change: Callable[[], None]) -> None:
+    change()
 
 
 class Stage:
@@ -39,6 +48,7 @@ class Stage:
         self._admin: AdminSide | None = None
         self._admin_listen = ""
         self._drain: Drain | None = None
+        self._watches: list[Callable[[], None]] = []
 
     @property
     def is_open(self) -> bool:
@@ -58,7 +68,7 @@ class Stage:
     @property
     def admin_address(self) -> str:
         """Where the admin side listens; ``""`` while it does not."""
-        return "" if self._admin is None else self._admin.address
+        return "" if self._admin is None else self._admin.port.address
 
     def open(self, server: Served) -> None:
         """Listen for *server*.
@@ -89,6 +99,7 @@ class Stage:
                 admin.open()
         try:
             change_sockets = self._listeners.change(server.listen)
+            renewed = _nothing if before is None else before.port.read_again()
         except BaseException:
             if admin is not None and admin is not before:
                 self._close(admin)
@@ -101,11 +112,27 @@ class Stage:
             self._admin, self._admin_listen = admin, listen
             if admin is not None and admin is before:
                 admin.serve(server)
+                renewed()
             elif before is not None:
                 self._close(before)
             return ending
 
         return commit
+
+    def watch(self, files: SecretFiles) -> None:
+        """Take up what *files* finds changed in the certificates of the sockets."""
+        self._watch_no_more()
+        ports = [*(self._listeners or ()), *([self._admin.port] if self._admin else [])]
+        self._watches = [
+            files.watch_files(port.description, port.files, port.read_again, _do)
+            for port in ports
+            if port.files
+        ]
+
+    def _watch_no_more(self) -> None:
+        for end in self._watches:
+            end()
+        self._watches = []
 
     def _close(self, admin: AdminSide) -> None:
         def failed(failure: Failure) -> None:
@@ -135,6 +162,7 @@ class Stage:
         The admin side closes last: /readyz says "not ready" while everything else ends.
         """
         self.site.ticker.stop()
+        self._watch_no_more()
         self._listeners = None
         self._admin_listen = ""
         admin, self._admin = self._admin, None

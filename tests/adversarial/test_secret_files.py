@@ -26,7 +26,7 @@ class SecretFileTests(IntegrationTestCase):
         self.addCleanup(globalLogPublisher.removeObserver, self.log)
 
     def log(self, event):
-        if "secret" in event.get("log_format", "") and "reason" in event:
+        if "all stays" in event.get("log_format", "") and "reason" in event:
             self.lines.append(event["reason"])
 
     def write(self, file, text, mode=0o600):

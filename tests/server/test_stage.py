@@ -17,24 +17,36 @@ from tests.spine import make_server
 ADMIN = "tcp:4021:interface=127.0.0.1"
 
 
+class Port:
+    """The admin side's socket."""
+
+    files = ()
+
+    def __init__(self, address: str) -> None:
+        self.address = self.description = address
+
+    def read_again(self) -> Any:
+        return lambda: None
+
+
 class Admin:
     """The admin side, which notes what happens to it."""
 
     def __init__(self, server: Any, listen: str, told: list[Any]) -> None:
-        self.address = listen
+        self.port = Port(listen)
         self.told = told
         self.taken = listen.endswith("9")
 
     def open(self) -> None:
         if self.taken:
             raise CannotListenError("127.0.0.1", 9, OSError("taken"))
-        self.told.append(("open", self.address))
+        self.told.append(("open", self.port.address))
 
     def serve(self, server: Any) -> None:
         self.told.append(("serve", server))
 
     async def close(self) -> None:
-        self.told.append(("close", self.address))
+        self.told.append(("close", self.port.address))
 
 
 class StageTests(SynchronousTestCase):

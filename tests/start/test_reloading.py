@@ -202,7 +202,7 @@ class ReloadTests(ReloadCase):
         self.assertEqual(await self.ask("/api/v1/none"), 404)
 
     async def test_certificate(self) -> None:
-        """A reload reads the certificate again; a pair that does not fit is refused."""
+        """A reload, and time, read the certificate again; a pair that does not fit is refused."""
         self.upstream = ScriptedUpstream(self)
         first, second = Authority(), Authority()
         key, chain = self.folder / "key.pem", self.folder / "chain.pem"
@@ -218,11 +218,15 @@ class ReloadTests(ReloadCase):
         serving = self.start()
         self.assertEqual(await self.trusting(first, second), [True, False])
         put(second)
-        self.assertEqual(serving.reload().problems, ())
-        self.assertEqual(await self.trusting(first, second), [False, True])
+        with capturedLogs() as logs:
+            self.assertEqual(serving.reload().problems, ())
+            self.assertEqual(await self.trusting(first, second), [False, True])
+            put(first)
+            await until(lambda: any("read again from" in formatEvent(event) for event in logs))
+        self.assertEqual(await self.trusting(first, second), [True, False])
         key.write_text("none")
         self.assertIn("are no PEM private key", serving.reload().problems[0])
-        self.assertEqual(await self.trusting(first, second), [False, True])
+        self.assertEqual(await self.trusting(first, second), [True, False])
 
     async def test_admin(self) -> None:
         """The admin side tells of the new config, and moves where that says so."""
