@@ -10,6 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any, ClassVar
@@ -251,8 +252,11 @@ def written_provider(name: str, surroundings: Surroundings) -> str:
         raise ValueError(f"{path} is not UTF-8 text") from None
 
 
+@lru_cache(maxsize=64)
 def parse_provider(name: str, written: str) -> Provider:
-    """The provider that a file describes; its ``[route]`` is judged where a route takes it.
+    """The provider that a file describes, read once for all routes and reloads.
+
+    Its ``[route]`` is judged where a route takes it.
 
     :param written: the file's TOML.
     :raises ValueError: with every problem in it.
