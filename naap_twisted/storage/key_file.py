@@ -13,6 +13,16 @@ from ..errors import ConfigError
 KEY_SIZE = 32
 
 
+def own_key(state_dir: str, name: str) -> bytes:
+    """The key in the file *name* of *state_dir*; with ``""`` one of this process alone.
+
+    :raises ConfigError: see :func:`stored_key`.
+    """
+    if not state_dir:
+        return secrets.token_bytes(KEY_SIZE)
+    return stored_key(Path(state_dir).absolute() / name)
+
+
 def stored_key(path: Path) -> bytes:
     """The key in the file *path*, which is made where there is none.
 
