@@ -102,13 +102,13 @@ class PluginServer(MultiService):
             born=reactor.seconds(),
         )
         self.http: HTTPClient = open_client(self.parts.upstream, config.upstream.allow_networks)
-        self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
         state = self.parts.state
+        self._authenticator = authenticator_of(config.auth, config.upstream.ca_file, state.guests)
         self._gate = Gate(
             self._authenticator,
             Patience(reactor, self._bounds.callable_timeout),
             required=self.require_auth,
-            public_routes=options.public_routes,
+            public_routes=state.public_routes,
             token_headers=config.auth.token_headers,
             page_tokens=state.page_tokens,
         )
@@ -118,7 +118,7 @@ class PluginServer(MultiService):
         self._location_key = LocationKey(options.state_dir)
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
-        state.add_routes(self.router, self._routes.holds)
+        state.add_routes(self.router, self._routes.holds, self._cross_site)
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
         limit = options.rate_limit
@@ -139,7 +139,7 @@ class PluginServer(MultiService):
             self._limiter,
             self._trusted,
             names,
-            self.config.auth.token_headers,
+            self.config.auth.caller_headers,
         )
 
     def mount(self, path: str, resource: Resource | IResource | ExternalProxy) -> None:
