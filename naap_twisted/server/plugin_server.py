@@ -257,7 +257,7 @@ class PluginServer(MultiService):
         return self.parts.state.keys
 
     def user(self, request: Request | IRequest) -> User | None:
-        """The authenticated user behind *request*; ``None`` for a guest."""
+        """The user, or the guest, behind *request*; ``None``: nobody is known."""
         record = getattr(request, "record", None)
         return None if record is None else record.user
 

@@ -188,7 +188,7 @@ class State:
         """A limit for the :class:`~naap_twisted.limits.door.Door`, which asks who the caller is.
 
         :param of: tells apart the routes that have a limit of the same *name*.
-        :param users: whether guests are exempt.
+        :param users: whether callers whom nobody knows are exempt.
         """
         limiter = self.limiter(f"{name}{of}", limit)
         return Policy(name, limit, limiter, users_only=users)
