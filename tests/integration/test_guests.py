@@ -28,6 +28,7 @@ from ..clients.support import (
 from ..keypairs import public, rsa, sign
 from ..servers import NO_REDIS, Redis
 from .support import IntegrationTestCase, until
+from .test_tls import TlsTestCase
 
 try:
     import openai
@@ -260,6 +261,17 @@ class FloodTests(GuestsCase):
         self.assertEqual(codes, [200] * 60 + [429] * 240)
         other = await self.enter(at, ("X-Forwarded-For", "2001:db8:1:3::1"))
         self.assertEqual(other.status, 200)
+
+
+class SecureTests(TlsTestCase):
+    async def test_secure(self) -> None:
+        """Where this server speaks TLS itself, no cookie goes out that plain http would carry."""
+        self.serve_tls(guest={"keys": "k" * 32, "cookie": "__Host-guest"})
+        answer = await self.running.ask("POST", "/api/v1/guest", [JSON], b"{}")
+        lines = answer.headers.getRawHeaders("Set-Cookie", [])
+        self.assertEqual([line.endswith("; Secure") for line in lines], [True, True])
+        self.assertTrue(lines[0].startswith("__Host-guest="))
+        self.assertNotIn("Domain", "".join(lines))
 
 
 class SharedTests(GuestsCase):
