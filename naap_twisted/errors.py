@@ -200,6 +200,12 @@ class InvalidTokenRequest(ProxyError):
     status, code, default = 400, "INVALID_TOKEN_REQUEST", "No such token can be made"
 
 
+class ChallengeFailed(ProxyError):
+    """Who wants to be a guest has not shown what shows that no machine asks."""
+
+    status, code, default = 403, "CHALLENGE_FAILED", "The challenge was not passed"
+
+
 class NoUserKey(ProxyError):
     """The route needs the user's own key for a provider, and the user keeps none here.
 

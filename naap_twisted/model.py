@@ -68,12 +68,14 @@ class User:
 
     :ivar id: the identity provider's stable id; never empty.
     :ivar page: what the caller may do, where the caller is a page that shows a page token.
+    :ivar guest: it is an anonymous visitor, who never signed in.
     """
 
     id: str
     email: str | None = None
     roles: tuple[str, ...] = ()
     page: PageGrant | None = field(default=None, repr=False)
+    guest: bool = field(default=False, repr=False)
 
 
 @frozen

@@ -12,7 +12,8 @@ from unittest import TestResult
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted import PluginServer, SignableRequest
+from naap_twisted import PluginServer, RateLimit, SignableRequest
+from naap_twisted.auth.guests import GuestOptions
 from naap_twisted.config import parse_config
 from naap_twisted.documents.fields import DEEPEST_NAME, MOST_FIELDS
 from naap_twisted.documents.json_text import DEEPEST
@@ -115,6 +116,23 @@ class ReadmeTests(SynchronousTestCase):
             (standing,) = ledger.read([charge])
             left = max(0, 1000 - standing.total)
             self.assertEqual(tuple(map(int, row)), (standing.spent, standing.held, left))
+
+    def test_guest_example(self) -> None:
+        """The config of docs/guests.md passes without a caution, and is what its text says."""
+        text = (ROOT / "docs" / "guests.md").read_text(encoding="utf-8")
+        example = re.search(r"<!-- guest-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        assert example is not None
+        environ = {"OPENAI_API_KEY": KEY, "TURNSTILE_SECRET": KEY}
+        config = parse_config(example[1], directory=ROOT, environ=environ)
+        self.assertEqual([budget.of for budget in config.proxy[0].budget], ["guest", "route"])
+        options = GuestOptions()
+        self.assertEqual(config.auth.guests.per_address, options.per_address)
+        for name, limit in (("per_address", "20 in 1 hour"), ("per_prefix", "60 in 1 hour")):
+            self.assertIn(f"| {limit} |\n", text)
+            each: RateLimit = getattr(options, name)
+            self.assertEqual(f"{each.requests} in {each.window / 3600:g} hour", limit)
+        self.assertEqual(options.ttl, 30 * 86_400)
+        self.assertIn(f"| `{options.cookie}` |\n", text)
 
     def test_credentials_examples(self) -> None:
         """So do those about keys that are more than a text."""

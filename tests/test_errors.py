@@ -34,6 +34,7 @@ TABLE = [
     ("Forbidden", (), 403, "FORBIDDEN", "permission_error"),
     ("TokenNotAllowed", (), 403, "TOKEN_NOT_ALLOWED", "permission_error"),
     ("InvalidTokenRequest", (), 400, "INVALID_TOKEN_REQUEST", "invalid_request_error"),
+    ("ChallengeFailed", (), 403, "CHALLENGE_FAILED", "permission_error"),
     ("NoUserKey", ("p", "/keys"), 403, "NO_USER_KEY", "permission_error"),
     ("InvalidKey", (), 400, "INVALID_KEY", "invalid_request_error"),
     ("TooManyKeys", (), 409, "TOO_MANY_KEYS", "invalid_request_error"),

@@ -81,6 +81,7 @@ REVEALING = {
     "options/secrets.py",
     "auth/signing_keys.py",
     "auth/page_token.py",
+    *("auth/signed_text.py", "auth/challenge.py"),
     *("credentials/oauth2.py", "credentials/sigv4.py"),
     "demo/media/process.py",
     "keys/vault.py",

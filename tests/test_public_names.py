@@ -37,6 +37,7 @@ SERVER = {
     "authenticator": None,
     "public_routes": ("/healthz",),
     "token_headers": (),
+    "guest": None,
     "page_tokens": None,
     "jwt_secret": None,
     "compression": True,

@@ -1,4 +1,4 @@
-"""The Cookie header (RFC 6265 section 4.2), read by name and never repaired. Pure."""
+"""Cookies (RFC 6265): read by name and never repaired, and set. Pure."""
 
 from __future__ import annotations
 
@@ -24,6 +24,23 @@ def values_of(lines: Iterable[bytes], name: bytes) -> list[bytes]:
         for key, equals, value in (pair.partition(b"=") for pair in line.split(b";"))
         if equals and key.strip(b" \t") == name
     ]
+
+
+def set_cookie(
+    name: str, value: str, *, seconds: int, same_site: str, secure: bool, readable: bool = False
+) -> bytes:
+    """A Set-Cookie line for the whole host that answers, and for no other (RFC 6265 section 4.1).
+
+    >>> set_cookie("a", "1", seconds=60, same_site="Lax", secure=True)
+    b'a=1; Max-Age=60; Path=/; SameSite=Lax; HttpOnly; Secure'
+
+    :param seconds: until browsers forget it.
+    :param readable: for the page's scripts, too.
+    """
+    parts = [f"{name}={value}", f"Max-Age={seconds}", "Path=/", f"SameSite={same_site}"]
+    parts += [] if readable else ["HttpOnly"]
+    parts += ["Secure"] if secure else []
+    return "; ".join(parts).encode("ascii")
 
 
 def percent_decoded(value: bytes) -> bytes:

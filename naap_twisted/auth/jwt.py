@@ -201,7 +201,7 @@ class JwtAuthenticator:
         return self._verified(key, token, header)
 
     def _verified(self, key: Key, token: bytes, header: TokenHeader) -> User:
-        payload = _payload_of(token, key, header)
+        payload = payload_of(token, key, header)
         try:
             claims = read_object(payload)
             check_claims(claims, self._expected, self._now())
@@ -237,7 +237,11 @@ def read_header(token: bytes, algorithms: frozenset[str]) -> TokenHeader:
     return TokenHeader(algorithm, kid)
 
 
-def _payload_of(token: bytes, key: Key, header: TokenHeader) -> bytes:
+def payload_of(token: bytes, key: Key, header: TokenHeader) -> bytes:
+    """What *token* says, once its signature by *key* verifies.
+
+    :raises InvalidToken: it does not, or the key is not for the token's algorithm.
+    """
     if not fits(key, header.algorithm):
         raise InvalidToken(reason="token: its algorithm does not go with the key")
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -14,11 +13,12 @@ from ..errors import InvalidToken, InvalidTokenRequest, TokenNotAllowed, Unautho
 from ..interfaces import IDownstreamRequest, IPageTokenStore
 from ..model import PageGrant, User
 from ..secret import Secret
-from ..storage.key_file import KEY_SIZE, stored_key
+from ..storage.key_file import KEY_SIZE, own_key
 from .credentials import bearer_token
 from .minting import Order
-from .page_token import FAMILY, Signer, signing_keys
+from .page_token import FAMILY, Signer
 from .revocations import Clocks, Revocation, Revocations, Uses
+from .signed_text import signing_keys
 
 if TYPE_CHECKING:
     from .sql_revocations import SqlRevocations
@@ -138,13 +138,12 @@ class PageTokens:
         return self._signer
 
     def _own_key(self) -> bytes:
-        if self._state_dir:
-            return stored_key(Path(self._state_dir).absolute() / FILE_NAME)
-        self._log.info(
-            "Neither page_tokens.keys nor state_dir: page tokens work until this process ends, and"
-            " in no other"
-        )
-        return self._memory.key
+        if not self._state_dir:
+            self._log.info(
+                "Neither page_tokens.keys nor state_dir: page tokens work until this process ends,"
+                " and in no other"
+            )
+        return own_key(self._state_dir, FILE_NAME, self._memory.key)
 
     def is_issuer(self, headers: Headers) -> bool:
         """Whether Authorization holds the secret of the site's backend."""

@@ -28,6 +28,9 @@ def literal_keys(config: Config) -> Iterator[str]:
             yield f"auth.page_tokens.issuers[{index}]"
     if _is_literal(tokens.keys):
         yield "auth.page_tokens.keys"
+    for key in ("keys", "verify_secret"):
+        if _is_literal(getattr(config.auth.guests, key)):
+            yield f"auth.guest.{key}"
     for index, route in enumerate(config.proxy):
         if _is_literal(route.key):
             yield f"proxy[{index}].key"

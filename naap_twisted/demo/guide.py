@@ -11,6 +11,7 @@ ORIGIN = "http://localhost:3000"
 CHAT_PATH = "/assistant/openai-proxy"
 WHIP_PATH = "/daydream/whip-proxy"
 PINNED_PATH = "/openai"
+GUEST_PATH = "/guest-chat"
 PINNED_WHIP_PATH = "/whip"
 # The shortest offer that every upstream answers; a browser's has a hundred lines.
 OFFER = (

@@ -22,7 +22,7 @@ from ..model import AllowedNetwork, ExposeHeader, RateLimit
 from ..page.page import demo_children
 from ..route.spine import create_external_proxy
 from ..server.plugin_server import PluginServer
-from .guide import CHAT_PATH, PINNED_PATH, PINNED_WHIP_PATH, WHIP_PATH, Guide
+from .guide import CHAT_PATH, GUEST_PATH, PINNED_PATH, PINNED_WHIP_PATH, WHIP_PATH, Guide
 from .media.process import INSTALL, LOOPBACK, MediaProcess, is_installed
 from .media.status import MediaStatus
 from .openai_upstream import OpenAIUpstream
@@ -30,6 +30,8 @@ from .upstream import new_authorization
 from .whip_upstream import WhipUpstream
 
 BASE_PATH = "/api/v1"
+#: What a guest may ask; in any hour, so that it is the same at every minute.
+QUESTIONS = {"requests": 5, "per": "1h", "of": "guest"}
 
 
 class DemoService(MultiService):
@@ -119,13 +121,16 @@ class DemoService(MultiService):
             port=self._port,
             base_path=BASE_PATH,
             require_auth=False,
+            guest={},
             # The demo's page loads twenty files, and asks for the count of frames every second.
             rate_limit=RateLimit(requests=10_000),
             allow_networks=reachable,
             reactor=self._reactor,
         )
         self._mount(server, openai, whip, reachable)
-        server.root_children.update(demo_children(BASE_PATH + CHAT_PATH, chat_url))
+        server.root_children.update(
+            demo_children(BASE_PATH + CHAT_PATH, chat_url, BASE_PATH, BASE_PATH + GUEST_PATH)
+        )
         demo = Resource()
         demo.putChild(b"media", MediaStatus(self.media))
         server.root_children[b"demo"] = demo
@@ -133,6 +138,7 @@ class DemoService(MultiService):
             BASE_PATH + CHAT_PATH: chat_url,
             BASE_PATH + WHIP_PATH: whip_url,
             BASE_PATH + PINNED_PATH: "/models",
+            BASE_PATH + GUEST_PATH: "/models",
             BASE_PATH + PINNED_WHIP_PATH: "/demo-room",
         }
         server.root_children[b"console"] = Console(server, tries)
@@ -159,6 +165,8 @@ class DemoService(MultiService):
         )
         target = f"http://{LOOPBACK}:{openai}/v1"
         server.mount(PINNED_PATH, proxy(target=target, methods=("GET", "POST"), timeout=60.0))
+        asked = proxy(target=target, timeout=60.0, authorize="user", budget=[QUESTIONS])
+        server.mount(GUEST_PATH, asked)
         # For clients that can't learn the upstream's port, such as the built example frontend.
         target = f"http://{LOOPBACK}:{whip}/whip"
         server.mount(PINNED_WHIP_PATH, proxy(target=target, content_type="application/sdp"))

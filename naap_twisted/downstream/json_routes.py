@@ -9,7 +9,8 @@ from typing import Any
 
 from twisted.web.server import NOT_DONE_YET
 
-from ..errors import ProxyError, Unauthorized
+from ..errors import BodyTooLarge, Forbidden, ProxyError, Unauthorized, UnsupportedMediaType
+from ..headers import media_type
 from ..model import User
 from .answer import send_refusal
 
@@ -20,11 +21,38 @@ def signed_in(request: Any) -> User:
     """The user who sent *request*.
 
     :raises Unauthorized: no user is known, even on a server that does not require auth.
+    :raises Forbidden: it is a guest, who has nothing here that could be kept.
+    """
+    user = known(request)
+    if user.guest:
+        raise Forbidden("This needs a user who signed in", reason="a guest asks")
+    return user
+
+
+def known(request: Any) -> User:
+    """The user or the guest who sent *request*.
+
+    :raises Unauthorized: nobody is known.
     """
     user: User | None = request.record.user
     if user is None:
         raise Unauthorized()
     return user
+
+
+def json_body(request: Any, most: int) -> bytes:
+    """The body of *request*, which says that it is JSON.
+
+    :param most: its bytes.
+    :raises UnsupportedMediaType: it says something else, or nothing.
+    :raises BodyTooLarge: it has more.
+    """
+    if media_type(request.getHeader(b"content-type") or b"") != b"application/json":
+        raise UnsupportedMediaType("Expected Content-Type: application/json")
+    body: bytes = request.content.read(most + 1)
+    if len(body) > most:
+        raise BodyTooLarge()
+    return body
 
 
 def own_route(handler: Handler) -> Handler:

@@ -64,9 +64,12 @@ class ExchangeRecord:
     def caller(self) -> str:
         """The name under which limits count the caller: the user, else the address (or its /64).
 
-        The prefix keeps a user apart from an address that is spelled alike.
+        The prefix keeps a user apart from a guest or an address that is spelled alike.
         """
-        return f"u:{self.user.id}" if self.user is not None else f"a:{rate_key(self.client)}"
+        user = self.user
+        if user is None:
+            return f"a:{rate_key(self.client)}"
+        return f"g:{user.id}" if user.guest else f"u:{user.id}"
 
     def mark(self, phase: str) -> None:
         """Note that *phase* ends now; it began when the phase before it ended."""

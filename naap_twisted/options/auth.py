@@ -10,6 +10,8 @@ import attrs
 from attrs import frozen
 
 from ..auth import claims, credentials, fetch, signing_keys
+from ..auth.app_check import HEADER as APP_CHECK_HEADER
+from ..auth.guests import GuestOptions
 from ..auth.jwt import LONGEST_LEEWAY, SECRET_VARIABLES
 from ..auth.page_tokens import PageTokenOptions
 from ..headers import is_token
@@ -17,6 +19,7 @@ from ..interfaces import IAuthenticator
 from ..secret import Secret
 from . import http_values as http
 from . import values
+from .guest import guest
 from .option import option
 from .page_tokens import page_tokens
 from .secrets import MAX_FILE_BYTES, resolve
@@ -100,9 +103,10 @@ class AuthOptions:
         keyword="require_auth",
     )
     mode: str = _in_file(
-        one_of("session", "jwt", "tokens", "none"),
+        one_of("session", "jwt", "tokens", "guest", "none"),
         "Who calls is told by a `session` service, by a signed token (`jwt`), by a token that"
-        " `naap-proxy token new` made (`tokens`), or by nobody (`none`)."
+        " `naap-proxy token new` made (`tokens`), by a cookie that the server gave an anonymous"
+        " visitor (`guest`), or by nobody (`none`)."
         " See [docs/auth.md](docs/auth.md).",
         default="session",
     )
@@ -142,6 +146,14 @@ class AuthOptions:
         " issuer, mints for pages. See [docs/page-tokens.md](docs/page-tokens.md).",
         '{ max_ttl = "1h", issuers = ["${env:PAGE_TOKEN_ISSUER}"] }',
         secret=True,
+    )
+    guest: GuestOptions | None = option(
+        guest,
+        "Anonymous visitors are known again: how long, how many new ones of an address, and whether"
+        " a challenge stands before. See [docs/guests.md](docs/guests.md).",
+        '{ ttl = "30d", per_address = { requests = 20, window = "1h" } }',
+        secret=True,
+        mode="guest",
     )
     secret: Secret | None = option(
         optional(values.reads_files("Secret | str", values.TEXT)(resolve)),
@@ -186,6 +198,17 @@ class AuthOptions:
         return self.mode != "none" if self.required is None else self.required
 
     @property
+    def guests(self) -> GuestOptions:
+        """``guest``, or what it is where nobody said."""
+        return self.guest or GuestOptions()
+
+    @property
+    def caller_headers(self) -> tuple[str, ...]:
+        """Headers that tell who calls, on every route: a preflight allows them."""
+        app_check = self.mode == "guest" and self.guests.app_check
+        return (*self.token_headers, *((APP_CHECK_HEADER,) if app_check else ()))
+
+    @property
     def named_algorithms(self) -> tuple[str, ...]:
         """``algorithms``; HS256 where there is a secret and the file does not say."""
         return self.algorithms or (("HS256",) if self.secret is not None else ())
@@ -198,6 +221,8 @@ KEYS = ("secret", "public_key_file", "jwks_url")
 def told_by_code(auth: AuthOptions, environ: Mapping[str, str], problems: Problems) -> AuthOptions:
     """*auth* as code gave it, with its mode: code names none."""
     if auth.authenticator is None:
+        if auth.guest is not None:
+            return attrs.evolve(auth, mode="guest")
         if auth.required is False and auth.secret is None:
             # A secret that can't be read leaves nobody, too; its own line says so.
             return attrs.evolve(auth, mode="none")

@@ -11,6 +11,7 @@ from ipaddress import ip_network
 from attrs import fields_dict
 
 from ..auth import signing_keys
+from ..auth.guests import PATH as GUEST_PATH
 from ..auth.jwt import SECRET_VARIABLES
 from ..errors import ConfigError
 from ..model import AllowedNetwork, UserKeyHeader
@@ -130,6 +131,7 @@ def judge_path(config: Config, path: str, place: str, problems: Problems) -> Non
         (first == "healthz" and not config.server.base_path)
         or (first == "keys" and keeps_keys(config))
         or (path == "/usage" and tells_usage(config))
+        or (path == GUEST_PATH and config.auth.mode == "guest")
         or (config.auth.page_tokens is not None and (path + "/").startswith("/tokens/"))
     ):
         problems.add(place, f'"{path}" is the server\'s own; choose another')
@@ -250,3 +252,5 @@ def _user_keys(at: Placed, place: str, problems: Problems) -> None:
             problems.add(where, "${user_key:...} needs master_key; set it")
         if _is_for_anyone(at):
             problems.add(where, "${user_key:...} needs auth: whose key would it be?")
+        elif at.config.auth.mode == "guest":
+            problems.add(where, "${user_key:...} needs users who sign in: guests keep no keys")

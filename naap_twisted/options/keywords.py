@@ -61,6 +61,7 @@ class ServerKeywords(TypedDict, total=False):
     authenticator: IAuthenticator | None
     token_headers: Sequence[str]
     page_tokens: Mapping[str, object] | None
+    guest: Mapping[str, object] | None
     jwt_secret: Secret | str | None
     dns_servers: Sequence[str]
     ca_file: str | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..auth.page_token import check_issuer, signing_keys
+from ..auth.page_token import check_issuer
 from ..auth.page_tokens import PageTokenOptions
+from ..auth.signed_text import signing_keys
 from ..secret import Secret
 from . import values
 from .secrets import resolve

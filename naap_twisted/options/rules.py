@@ -122,9 +122,11 @@ AUTH: tuple[Rule[AuthOptions], ...] = (
     Rule(
         "page_tokens",
         lambda auth: (
-            auth.mode == "none" and auth.page_tokens is not None and not auth.page_tokens.issuers
+            auth.mode in ("none", "guest")
+            and auth.page_tokens is not None
+            and not auth.page_tokens.issuers
         ),
-        'needs issuers, for auth.mode is "none" and nobody else could mint a token; write issuers ='
+        "needs issuers, for in this auth.mode nobody else could mint a token; write issuers ="
         ' ["${env:PAGE_TOKEN_ISSUER}"], or choose a mode',
         ("mode", "required"),
     ),
@@ -134,8 +136,28 @@ AUTH: tuple[Rule[AuthOptions], ...] = (
         "has no meaning beside authenticator; give one of them",
     ),
     Rule(
+        "guest",
+        lambda auth: auth.mode == BY_CODE and auth.guest is not None,
+        "has no meaning beside authenticator; give one of them",
+    ),
+    Rule(
+        "session_cookie",
+        lambda auth: auth.mode == "guest" and auth.session_cookie != SESSION_COOKIE,
+        'has no meaning in mode "guest"; write guest = { cookie = "..." }',
+    ),
+    Rule(
+        "guest",
+        lambda auth: auth.mode == "guest" and auth.csrf_cookie in ("", auth.guests.cookie),
+        "needs a csrf_cookie of another name than its own cookie has; choose one",
+        ("csrf_cookie",),
+    ),
+    Rule(
         "csrf_cookie",
-        lambda auth: auth.session_cookie and auth.csrf_cookie in ("", auth.session_cookie),
+        lambda auth: (
+            auth.mode != "guest"
+            and auth.session_cookie
+            and auth.csrf_cookie in ("", auth.session_cookie)
+        ),
         "must have a name of its own beside session_cookie; choose another",
     ),
     Rule(
@@ -354,6 +376,12 @@ PLACED: tuple[Rule[Placed], ...] = (
         ),
         'needs auth, and this server has none; turn auth on, or write authorize = "anyone"',
         ("auth.mode", "auth.required", "auth.page_tokens"),
+    ),
+    Rule(
+        "authorize",
+        lambda at: at.config.auth.mode == "guest" and str(at.route.authorize).startswith("role:"),
+        'lets nobody in, for auth.mode is "guest" and a guest has no role; write "user"',
+        ("auth.mode",),
     ),
 )
 

@@ -25,7 +25,7 @@ _TYPES = {
     "svg": b"image/svg+xml",
 }
 #: What a panel is called on its tab; its markup is in ``static/NAME.html``.
-_PANELS = {"chat": "Chat", "camera": "Camera", "console": "Console"}
+_PANELS = {"chat": "Chat", "guest": "Guest", "camera": "Camera", "console": "Console"}
 
 
 class StaticText(Resource):
@@ -58,13 +58,17 @@ class StaticText(Resource):
         return b""
 
 
-def demo_children(proxy_path: str, target_url: str) -> dict[bytes, IResource]:
+def demo_children(
+    proxy_path: str, target_url: str, base_path: str, guest_path: str
+) -> dict[bytes, IResource]:
     """The children of the demo's root: all panels at ``/``, their files at ``/page/``.
 
     :param proxy_path: path of the chat route on this server.
     :param target_url: the upstream URL that the chat sends as its target.
+    :param base_path: below which visitors become guests.
+    :param guest_path: path of the route that guests may ask.
     """
-    values = {"proxy": proxy_path, "target": target_url}
+    values = {"proxy": proxy_path, "target": target_url, "api": base_path, "guest": guest_path}
     return {b"": StaticText(_document(tuple(_PANELS), values), "html"), b"page": _files()}
 
 
@@ -73,7 +77,7 @@ def console_children(origins: Callable[[], Sequence[str]]) -> dict[bytes, IResou
 
     :param origins: gives the root URLs of the proxy's own listeners; the page may call them.
     """
-    document = _document(("console",), {"proxy": "", "target": ""})
+    document = _document(("console",), dict.fromkeys(("proxy", "target", "api", "guest"), ""))
     return {b"": StaticText(document, "html", origins), b"page": _files()}
 
 

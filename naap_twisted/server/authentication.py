@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..auth.guests import Guests
 from ..auth.jwt import SECRET_VARIABLES, JwtAuthenticator, JwtOptions
 from ..auth.session import SessionAuthenticator
 from ..auth.tokens import TokenAuthenticator
@@ -16,11 +17,16 @@ NOBODY = (
 )
 
 
-def authenticator_of(auth: AuthOptions, ca_file: str) -> IAuthenticator | None:
-    """The authenticator of ``[auth]``, or the one given in code; ``None``: every caller is a guest.
+def authenticator_of(
+    auth: AuthOptions, ca_file: str, guests: Guests | None = None
+) -> IAuthenticator | None:
+    """The authenticator of ``[auth]``, or the one given in code; ``None``: nobody is known.
 
     :param ca_file: PEM file of further trust anchors, for the session service and the JWKS URL.
+    :param guests: of the server, in mode "guest".
     """
+    if auth.mode == "guest":
+        return guests
     if auth.mode in ("none", BY_CODE):
         return auth.authenticator
     if auth.mode == "session":

@@ -73,6 +73,7 @@ def of_routes(
             )
         lines += (f"{path}: {line}" for line in (*_shared(proxy), *_taken_in_vain(proxy)))
         lines += (f"{path}: {line}" for line in _of_budgets(proxy, config))
+        lines += (f"{path}: {line}" for line in _of_guests(proxy, config))
     return lines
 
 
@@ -87,6 +88,22 @@ def _of_budgets(proxy: MountedProxy, config: Config) -> Iterator[str]:
         )
     if options.budget and not (server.state_dir or server.database_url or config.redis.url):
         yield "its budgets are kept in memory: a restart forgets what was spent; set state_dir"
+
+
+def _of_guests(proxy: MountedProxy, config: Config) -> Iterator[str]:
+    """The cautions about guests, of whom anybody may be as many as the ceilings let in."""
+    options, server = proxy.options, config.server
+    if config.auth.mode != "guest":
+        return
+    budgets = (*server.budget, *options.budget)
+    holds = any(budget.of != "user" and not budget.audit for budget in budgets)
+    if proxy.injects and not (holds or options.rate_limit or server.user_rate_limit):
+        yield (
+            "guests spend its keys without a budget or a rate limit of their own; set budget ="
+            ' [{ requests = 50, per = "day", of = "guest" }]'
+        )
+    if any(budget.of == "user" for budget in budgets):
+        yield 'a budget of = "user" is not about guests; write of = "guest"'
 
 
 def _taken_in_vain(proxy: MountedProxy) -> Iterator[str]:

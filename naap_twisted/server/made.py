@@ -55,11 +55,12 @@ def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
     return SystemResolver(reactor)
 
 
-def authenticator_for(config: Config, heirlooms: Heirlooms) -> IAuthenticator | None:
+def authenticator_for(config: Config, parts: Parts) -> IAuthenticator | None:
     """The authenticator of *config*: sessions and keys that it knows outlive a reload."""
-    auth, ca_file = config.auth, config.upstream.ca_file
-    return heirlooms.have(
-        lambda: authenticator_of(auth, ca_file), "authenticator", auth, ca_file, stamp(ca_file)
+    auth, ca_file, guests = config.auth, config.upstream.ca_file, parts.state.guests
+    return parts.heirlooms.have(
+        lambda: authenticator_of(auth, ca_file, guests),
+        *("authenticator", auth, ca_file, stamp(ca_file), guests),
     )
 
 

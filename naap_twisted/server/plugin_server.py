@@ -90,13 +90,13 @@ class PluginServer(MultiService):
         self._trusted = TrustedProxies(options.trusted_proxies)
         self.parts: Parts = parts_of(config, reactor, None if before is None else before.parts)
         self.http: HTTPClient = open_client(self.parts.upstream, config.upstream.allow_networks)
-        self._authenticator = authenticator_for(config, self.parts.heirlooms)
         state = self.parts.state
+        self._authenticator = authenticator_for(config, self.parts)
         self._gate = Gate(
             self._authenticator,
             Patience(reactor, self._bounds.callable_timeout),
             required=self.require_auth,
-            public_routes=options.public_routes,
+            public_routes=state.public_routes,
             token_headers=config.auth.token_headers,
             page_tokens=state.page_tokens,
         )
@@ -108,7 +108,7 @@ class PluginServer(MultiService):
         )
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
-        state.add_routes(self.router, self._routes.holds)
+        state.add_routes(self.router, self._routes.holds, self._cross_site)
         self._routes.beside[b"healthz"] = Health(options.name, reactor)
         self.root_children = self._routes.beside
         limit = options.rate_limit
@@ -122,7 +122,7 @@ class PluginServer(MultiService):
         self._replaced: Deferred[None] = succeed(None)
 
     def _wrapped(self, listen: Sequence[Listen]) -> IHeadResource:
-        options, tokens = self.parts.options, self.config.auth.token_headers
+        options, tokens = self.parts.options, self.config.auth.caller_headers
         names = own_names(listen, options.server_names)
         return wrapped(self._routes, options, self._limiter, self._trusted, names, tokens)
 
@@ -229,7 +229,7 @@ class PluginServer(MultiService):
         return self.parts.state.keys
 
     def user(self, request: Request | IRequest) -> User | None:
-        """The authenticated user behind *request*; ``None`` for a guest."""
+        """The user, or the guest, behind *request*; ``None``: nobody is known."""
         record = getattr(request, "record", None)
         return None if record is None else record.user
 

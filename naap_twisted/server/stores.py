@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from klein import Klein
 from twisted.internet.defer import Deferred
 
-from ..auth import page_tokens
+from ..auth import guests, page_tokens
+from ..auth.guest_routes import add_guest_route
 from ..auth.page_tokens import PageTokens, TokenMemory
 from ..auth.session import SessionAuthenticator
 from ..auth.token_routes import Find, add_token_routes
@@ -28,6 +29,7 @@ from ..limits.memory import MemoryRateLimiter
 from ..limits.redis_address import RedisAddress
 from ..model import RateLimit
 from ..options.server import Config, ServerOptions
+from ..route.cross_site import CrossSite
 from ..secret import Secret
 from ..spend.book import UsageBook
 from ..spend.budget import Budget
@@ -35,6 +37,7 @@ from ..spend.ledger import Ledger, MemoryLedger
 from ..spend.purse import Purse
 from ..spend.routes import add_usage_route
 from ..whip import key
+from .guests import desk_of, guests_of
 from .heirlooms import Heirlooms
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ class State:
 
     In Redis, processes whose servers have the same name share their counts and sessions.
 
+    :ivar guests: ``None`` where nobody becomes one.
     :ivar usage: ``None`` where there is no database.
     :ivar ledger: of budgets: in Redis, else in the database, else in memory.
     :ivar page_tokens: ``None`` where the server has none.
@@ -75,6 +79,7 @@ class State:
         self.redis = have(lambda: _redis(config.redis.url, reactor), "redis", config.redis.url)
         self.secret_files = SecretFiles(reactor)
         self.page_tokens = self._made_page_tokens()
+        self.guests = guests_of(config, self._heirlooms)
         self.usage: UsageBook | None = None
         self.ledger: Ledger = have(
             self._made_ledger, "ledger", self.redis, self._database, self._name, self._denies
@@ -209,16 +214,27 @@ class State:
         """A limit for the :class:`~naap_twisted.limits.door.Door`, which asks who the caller is.
 
         :param of: tells apart the routes that have a limit of the same *name*.
-        :param users: whether guests are exempt.
+        :param users: whether callers whom nobody knows are exempt.
         """
         limiter = self.limiter(f"{name}{of}", limit)
         return Policy(name, limit, limiter, users_only=users)
 
-    def add_routes(self, router: Klein, find: Find) -> None:
-        """Add ``/keys``, ``/usage`` and ``/tokens`` where the server has them.
+    @property
+    def public_routes(self) -> tuple[str, ...]:
+        """Exact request paths that need no user; a visitor who wants to be a guest has none yet."""
+        server = self._config.server
+        own = () if self.guests is None else (server.base_path + guests.PATH,)
+        return (*server.public_routes, *own)
+
+    def add_routes(self, router: Klein, find: Find, cross_site: CrossSite) -> None:
+        """Add ``/guest``, ``/keys``, ``/usage`` and ``/tokens`` where the server has them.
 
         :param find: tells of mounts, for which page tokens are made.
+        :param cross_site: knows other sites' pages, which make no guests.
         """
+        if self.guests is not None:
+            desk = desk_of(self._config, self.guests, self.limiter, cross_site, self._reactor)
+            add_guest_route(router, desk)
         if self.page_tokens is not None:
             add_token_routes(router, self.page_tokens, find)
         if self._keys is not None:
@@ -262,19 +278,21 @@ class State:
         if self._config.server.state_dir:
             from ..storage import database
 
-            names = (database.FILE_NAME, key.FILE_NAME, page_tokens.FILE_NAME)
+            names = (database.FILE_NAME, key.FILE_NAME, page_tokens.FILE_NAME, guests.FILE_NAME)
             database.check_directory(Path(self._config.server.state_dir), names)
 
     def open(self) -> None:
         """Open the database and begin to connect to Redis. It blocks: call it before requests come.
 
-        :raises ConfigError: the database or the key of page tokens can't be opened, or users' keys
+        :raises ConfigError: the database or a key file can't be opened, or users' keys
             are sealed with a master key that is not given.
         """
         if self._opened:
             return
         if self.page_tokens is not None:
             self.page_tokens.open()
+        if self.guests is not None:
+            self.guests.open()
         if self._database is not None:
             self._database.open()
             try:

@@ -13,6 +13,8 @@ from ..downstream.record import ExchangeRecord
 from ..interfaces import IUsageStore
 from .counts import Counts, Usage, UsageKey
 
+#: The name under which the usage of all guests is kept together.
+ALL_GUESTS = "guest"
 _MOST_ROWS = 100_000
 # The spine's last phase before a request goes out.
 _SENT = "headers"
@@ -52,7 +54,9 @@ class UsageBook:
         if record.user is None or _SENT not in record.phases:
             return
         month = time.strftime("%Y-%m", time.gmtime(self._now()))
-        self._count(UsageKey(record.user.id, record.route, month), Counts.of(record))
+        # Guests are without number, and nobody asks for the usage of one.
+        who = ALL_GUESTS if record.user.guest else record.user.id
+        self._count(UsageKey(who, record.route, month), Counts.of(record))
 
     def _count(self, key: UsageKey, counts: Counts) -> None:
         sums = self._open.get(key)

@@ -87,9 +87,8 @@ class Pocket:
             return ""
         if of == "address":
             return f"a:{rate_key(record.client)}"
-        if of == "user" and record.user is None:
-            return None
-        if of == "guest" and record.user is not None:
+        signed_in = record.user is not None and not record.user.guest
+        if (of == "user" and not signed_in) or (of == "guest" and signed_in):
             return None
         return record.caller
 

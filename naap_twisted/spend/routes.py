@@ -1,4 +1,4 @@
-"""``GET /usage``: signed-in users read what was spent in their own name, and what is left."""
+"""``GET /usage``: users and guests read what was spent in their own name, and what is left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from klein import Klein
 
-from ..downstream.json_routes import own_route, signed_in
+from ..downstream.json_routes import known, own_route
 from ..downstream.record import ExchangeRecord
 from .book import UsageBook
 from .budget import Budget, plain_usd
@@ -26,7 +26,7 @@ def add_usage_route(
 
     @own_route
     async def usage(request: Any) -> Any:
-        user = signed_in(request)
+        user = known(request)
         listed = [] if book is None else as_json(await book.of(user.id))
         return {"usage": listed, "budgets": await _budgets(purses or {}, request.record)}
 

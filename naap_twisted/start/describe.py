@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..auth import fetch
+from ..auth.guests import GuestOptions
 from ..credentials.sigv4 import AwsSigV4
 from ..model import DEFAULT_PORTS, RateLimit
 from ..options.auth import AuthOptions
@@ -165,6 +166,9 @@ def describe_auth(auth: AuthOptions) -> str:
     if auth.mode == "tokens":
         words = ["" if auth.is_required else "optional", "tokens of services, from headers only"]
         return " ".join(filter(None, words))
+    if auth.mode == "guest":
+        words = ["" if auth.is_required else "optional", ", ".join(_guests_in_words(auth.guests))]
+        return " ".join(filter(None, words))
     words = ["" if auth.is_required else "optional", auth.mode]
     if auth.mode == "session":
         words.append(f"asked of {_shown(auth.session_url)}, kept {auth.cache_ttl:g}s")
@@ -175,6 +179,16 @@ def describe_auth(auth: AuthOptions) -> str:
         words.append(f"by {_key_in_words(auth)}")
     where = f"or cookie {auth.session_cookie}" if auth.session_cookie else "only"
     return " ".join(filter(None, [*words, f"from Authorization {where}"]))
+
+
+def _guests_in_words(guests: GuestOptions) -> Iterator[str]:
+    yield f"guests, from Authorization or cookie {guests.cookie}, known for {guests.ttl:.0f}s"
+    each, prefix = guests.per_address, guests.per_prefix
+    yield f"new ones of an address: {each.requests} in {_seconds(each.window)}"
+    yield f"of an IPv6 /64: {prefix.requests} in {_seconds(prefix.window)}"
+    asked = [f"a challenge judged by {_shown(guests.verify_url)}"] if guests.verify_url else []
+    asked += [f"App Check of project {guests.app_check}"] if guests.app_check else []
+    yield f"after {' or '.join(asked)}" if asked else "without a challenge"
 
 
 def _key_in_words(auth: AuthOptions) -> str:

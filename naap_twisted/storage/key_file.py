@@ -13,6 +13,16 @@ from ..errors import ConfigError
 KEY_SIZE = 32
 
 
+def own_key(state_dir: str, name: str, process_key: bytes) -> bytes:
+    """The key in the file *name* of *state_dir*; with ``""`` *process_key*.
+
+    :raises ConfigError: see :func:`stored_key`.
+    """
+    if not state_dir:
+        return process_key
+    return stored_key(Path(state_dir).absolute() / name)
+
+
 def stored_key(path: Path) -> bytes:
     """The key in the file *path*, which is made where there is none.
 

@@ -2,7 +2,7 @@
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from naap_twisted.auth.cookies import OCTETS, percent_decoded, values_of
+from naap_twisted.auth.cookies import OCTETS, percent_decoded, set_cookie, values_of
 
 
 class Values(SynchronousTestCase):
@@ -25,6 +25,13 @@ class Values(SynchronousTestCase):
         ]:
             with self.subTest(lines=lines):
                 self.assertEqual(values_of(lines, b"a"), found)
+
+    def test_set(self):
+        """One line, for the whole host and for no other."""
+        line = set_cookie("a", "1", seconds=60, same_site="Strict", secure=False, readable=True)
+        self.assertEqual(line, b"a=1; Max-Age=60; Path=/; SameSite=Strict")
+        line = set_cookie("a", "1", seconds=60, same_site="Lax", secure=True)
+        self.assertEqual(line, b"a=1; Max-Age=60; Path=/; SameSite=Lax; HttpOnly; Secure")
 
     def test_plain(self):
         """Percent-encoding is undone once."""

@@ -62,6 +62,25 @@ class Answers(FetchCase):
         self.assertFalse(self.agent.requests[1][2].hasHeader("Cookie"))
 
 
+class Forms(FetchCase):
+    def test_post(self):
+        """A form goes out, and its answer is bounded as any other."""
+        answer = Deferred.fromCoroutine(self.fetch.post(URL, {"a": b"1&", "b": "\u00e4"}))
+        ((method, url, headers),) = self.agent.requests
+        self.assertEqual((method, url), (b"POST", URL.encode()))
+        kind = headers.getRawHeaders("content-type")
+        self.assertEqual(kind, ["application/x-www-form-urlencoded"])
+        self.agent.answer(200, b"x" * 11)
+        self.assertFailed(answer, "a body over 10 bytes")
+
+    def test_late(self):
+        """So is its time; no part of the form is in the words."""
+        answer = Deferred.fromCoroutine(self.fetch.post(URL, {"secret": b"canary"}))
+        self.clock.advance(5.0)
+        self.assertFailed(answer, "")
+        self.assertEqual(len(self.agent.requests), 1)
+
+
 class Leaving(SynchronousTestCase):
     def test_while_it_connects(self):
         """The socket closes in the next turn; see naap_twisted/upstream/attempts.py."""

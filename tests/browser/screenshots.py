@@ -29,6 +29,17 @@ def chat(page: Any) -> None:
     expect()(page.locator("#answer")).to_contain_text("No model was asked")
 
 
+def guest(page: Any) -> None:
+    """Five questions answered, and the sixth refused."""
+    left = page.locator("#guest-left")
+    for count in range(5, -1, -1):
+        expect()(left).to_contain_text(f"{count} question")
+        page.fill("#guest-prompt", "May I ask one more?")
+        page.click("#guest-send")
+        expect()(page.locator("#guest-answer.busy")).to_have_count(0)
+    expect()(page.locator("#guest-error")).to_be_visible()
+
+
 def camera(page: Any) -> None:
     """Frames that the endpoint counted."""
     page.click("#camera-start")
@@ -48,6 +59,7 @@ def console(page: Any) -> None:
 SCENES = {
     "chat-light": (chat, "light", WIDE),
     "chat-narrow": (chat, "light", NARROW),
+    "guest-light": (guest, "light", {**WIDE, "height": 820}),
     "camera-dark": (camera, "dark", WIDE),
     "console-light": (console, "light", {**WIDE, "height": 900}),
 }

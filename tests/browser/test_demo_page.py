@@ -2,7 +2,7 @@
 
 from .demo_page import NARROW, WIDE, DemoPageCase, axe_findings, expect, overflow
 
-TABS = ("chat", "camera", "console")
+TABS = ("chat", "guest", "camera", "console")
 
 
 def shown(page):
@@ -22,6 +22,7 @@ class TabTests(DemoPageCase):
         def scenario(page):
             page.focus("#tab-chat")
             for key, name in [
+                ("ArrowRight", "guest"),
                 ("ArrowRight", "camera"),
                 ("ArrowRight", "console"),
                 ("ArrowRight", "chat"),
@@ -101,7 +102,7 @@ class AccessTests(DemoPageCase):
         self.expect_console("status of 400", "status of 429")
         found = await self.browse(scenario)
         self.assertEqual({name: each for name, each in found.items() if each}, {})
-        self.assertEqual(len(found), 5)
+        self.assertEqual(len(found), 6)
 
     async def test_light(self):
         """axe-core has nothing serious to say about any panel, nor about its errors."""

@@ -66,7 +66,7 @@ HARD = (
 class ModuleCase(BrowserTestCase):
     async def begin(self):
         root = Resource()
-        for name, child in demo_children("/proxy", "http://127.0.0.1:9/v1").items():
+        for name, child in demo_children("/proxy", "http://127.0.0.1:9/v1", "", "").items():
             root.putChild(name, child)
         root.putChild(b"blank", StaticText(BLANK, "html"))
         port = listen(self, Site(root))

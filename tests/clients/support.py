@@ -70,6 +70,7 @@ class ProviderStage(TestCase):
     :ivar others: further routes by their paths: each one's options, and as *base_path* the path of
         its base URL.
     :ivar page_tokens: the server's option of that name.
+    :ivar guest: likewise; then callers are guests, and none has the token.
     :ivar sessions: the vendor's paths to which a session of WHIP leads by a URL of its own, which
         no owner names among a route's endpoints.
     :ivar tokens: what each exchange that ended used of a model.
@@ -83,6 +84,7 @@ class ProviderStage(TestCase):
     others: ClassVar[dict[str, dict[str, Any]]] = {}
     sessions: ClassVar[tuple[str, ...]] = ()
     page_tokens: ClassVar[dict[str, Any] | None] = None
+    guest: ClassVar[dict[str, Any] | None] = None
     token: ClassVar[str] = TOKEN
 
     def setUp(self) -> None:
@@ -111,14 +113,17 @@ class ProviderStage(TestCase):
     def begin(self, **route: Any) -> None:
         """Start vendor and proxy; *route* are options beside the provider's."""
         port = self.vendor_port = serve_site(self, Site(self.upstream()))
+        who: dict[str, Any] = {"guest": self.guest}
+        if self.guest is None:
+            who = {"authenticator": StaticTokens({self.token: User("ada")})}
         plugin = create_plugin_server(
             "clients",
             0,
-            authenticator=StaticTokens({self.token: User("ada")}),
             cors_origins=self.origins(),
             allow_networks=(AllowedNetwork(_NETWORK, port),),
             drain_timeout=1.0,
             page_tokens=self.page_tokens,
+            **who,
         )
         routes = {"/x": {"base_path": self.base_path, **self.route, **route}, **self.others}
         self._bases = [str(options.get("base_path", "")) for options in routes.values()]

@@ -33,6 +33,14 @@ class LiteralTests(SynchronousTestCase):
             ["auth.secret", "keys.master_key", "redis.url"]
             + [f"proxy[0].forward_headers.{name}" for name in headers],
         )
+        guest = (
+            f'[auth]\nmode = "guest"\n[auth.guest]\nkeys = "{SECRET}"\n'
+            f'verify_url = "https://a.example/v"\nverify_secret = "{SECRET}"'
+        )
+        self.assertEqual(
+            list(literal_keys(config_of(auth=guest, proxy=proxy('authorize = "user"')))),
+            ["auth.guest.keys", "auth.guest.verify_secret"],
+        )
         kept = config_of(
             server='[server]\ndatabase_url = "postgresql://user@h/d"',
             redis='[redis]\nurl = "redis://h"',

@@ -106,7 +106,7 @@ class Behaviour(DemoCase):
             question = {"route": route["path"], "url": route["try"]}
             answer = await call("POST", f"{root}/console/explain", json=question, key=None)
             self.assertTrue((await answer.json())["allowed"], route["path"])
-        self.assertEqual(len(document["routes"]), 4)
+        self.assertEqual(len(document["routes"]), 5)
         foreign = {"Origin": "http://evil.example"}
         response = await call("GET", f"{root}/console/setup", foreign, key=None)
         await response.content()

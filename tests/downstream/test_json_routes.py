@@ -10,10 +10,11 @@ from twisted.web.server import Site
 
 from naap_twisted import User
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.downstream.json_routes import own_route, signed_in
-from naap_twisted.errors import InvalidKey
+from naap_twisted.downstream.json_routes import known, own_route, signed_in
+from naap_twisted.errors import Forbidden, InvalidKey, Unauthorized
 
 from ..spine import ask_site, make_server
+from ..support import FakeRequest
 
 ADA = [("Authorization", "Bearer t")]
 
@@ -45,6 +46,14 @@ class OwnRouteTests(SynchronousTestCase):
         for site in self.sites:
             answer = ask_site(site, "GET", "/api/v1/own/nothing", ADA)
             self.assertEqual((answer.code, answer.body), (204, b""))
+
+    def test_guests(self) -> None:
+        """A guest is known, and has not signed in."""
+        request: Any = FakeRequest()
+        self.assertRaises(Unauthorized, known, request)
+        request.record.user = guest = User("guest:a", guest=True)
+        self.assertIs(known(request), guest)
+        self.assertRaises(Forbidden, signed_in, request)
 
     def test_refusals(self) -> None:
         """The contract's error, on a stock site too."""

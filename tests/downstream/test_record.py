@@ -14,6 +14,8 @@ class Caller(SynchronousTestCase):
             (None, "192.0.2.1", "a:192.0.2.1"),
             (None, "2001:db8:1:2:3::4", "a:2001:db8:1:2::/64"),
             (User("192.0.2.1"), "192.0.2.1", "u:192.0.2.1"),
+            (User("guest:a", guest=True), "192.0.2.1", "g:guest:a"),
+            (User("guest:a"), "192.0.2.1", "u:guest:a"),
         ):
             self.assertEqual(ExchangeRecord(user=user, client=client).caller, expected)
 

@@ -174,6 +174,7 @@ class RequiredTests(AuthCase):
     def test_roles_without_users(self) -> None:
         """A role needs somebody who has it."""
         edited = proxy('authorize = "role:admin"')
+        self.assertEqual(self.problems('mode = "guest"', proxy=edited), ["proxy[0].authorize"])
         self.assertEqual(self.problems('mode = "none"', proxy=edited), ["proxy[0].authorize"])
 
 
@@ -191,6 +192,22 @@ class DescribeTests(AuthCase):
             (
                 [JWT, JWKS, 'algorithms = ["RS256", "ES256"]', "required = false"],
                 "optional jwt RS256 or ES256 by the keys at https://id.example/keys " + cookie,
+            ),
+            (
+                ['mode = "guest"'],
+                "guests, from Authorization or cookie naap_guest, known for 2592000s, new ones of"
+                " an address: 20 in 3600s, of an IPv6 /64: 60 in 3600s, without a challenge",
+            ),
+            (
+                [
+                    'mode = "guest"',
+                    "required = false",
+                    'guest = { app_check = "12", verify_secret = "${env:SIGN}", cookie = "g",'
+                    ' verify_url = "https://a.example/v?key=canary", ttl = "1h" }',
+                ],
+                "optional guests, from Authorization or cookie g, known for 3600s, new ones of"
+                " an address: 20 in 3600s, of an IPv6 /64: 60 in 3600s,"
+                " after a challenge judged by https://a.example/v or App Check of project 12",
             ),
         ):
             self.assertEqual(describe_auth(self.config(*lines).auth), words)

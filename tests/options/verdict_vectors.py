@@ -407,6 +407,44 @@ def _others() -> Iterator[Row]:
         yield Row("auth.secret", value, False, jwt)
     yield Row("auth.secret", SECRET, True, jwt)
     yield from _page_tokens()
+    yield from _guests()
+
+
+def _guests() -> Iterator[Row]:
+    guest, long = ("auth.mode", "guest"), "k" * 32
+    limit = {"requests": 5, "window": "1h"}
+    verify = {"verify_url": "https://challenges.example.com/siteverify", "verify_secret": SECRET}
+    tables: tuple[dict[str, Any], ...] = (
+        {},
+        {"ttl": "30d", "cookie": "__Host-guest", "same_site": "strict", "keys": f"{long},j{long}"},
+        {"ttl": 60, "same_site": "none", "per_address": limit, "per_prefix": limit},
+        {**verify, "verify_hostnames": ["app.example.org", "localhost"], "verify_action": "ask"},
+        {"app_check": "123456789012", "app_check_keys": "http://localhost:1/keys"},
+    )
+    yield from _rows("auth.guest", True, tables, guest)
+    yield from _rows("auth.page_tokens", False, ({}, {"max_ttl": 5}), guest, ("auth.guest", {}))
+    yield Row("auth.page_tokens", {"issuers": [long]}, True, (guest, ("auth.guest", {})))
+    for members in (
+        *({"ttl": value} for value in (0, 59, "401d", True, "soon", INF, NAN, [])),
+        *({"cookie": value} for value in ("", "a b", "a;b", "naap_csrf_token", 3, True, [])),
+        *({"same_site": value} for value in ("", "Lax", "no", 3, True, [])),
+        *({"keys": value} for value in ("", "short", f"{long},{long}", "${env:NO_SUCH}", 3)),
+        *({"per_address": value} for value in (3, True, False, {}, {**limit, "requests": 0})),
+        *({"per_prefix": value} for value in (3, True, False, {}, {**limit, "window": "0s"})),
+        *({**verify, "verify_url": value} for value in ("", "http://example.com/v", "x", 3, True)),
+        *({**verify, "verify_secret": value} for value in ("", "${env:NO_SUCH}", 3, True, [])),
+        *({**verify, "verify_hostnames": value} for value in ([], "a", [""], ["A.b"], [3], [[]])),
+        *({**verify, "verify_action": value} for value in ("", "a\nb", 3, True, [])),
+        *({"app_check": value} for value in ("", "my-project", 123, True, "1" * 21, [])),
+        {"app_check": "1", "app_check_keys": "http://example.com/keys"},
+        {"verify_url": verify["verify_url"]},
+        {"verify_secret": SECRET},
+        {"verify_hostnames": ["a.b"]},
+        {"app_check_keys": "https://example.com/keys"},
+        {"max_ttl": 60},
+    ):
+        yield Row("auth.guest", members, False, (guest,))
+    yield from _rows("auth.guest", False, (3, True, "1h", *STRANGE), guest)
 
 
 def _page_tokens() -> Iterator[Row]:

@@ -21,7 +21,7 @@ NAMED = {"127.0.0.1", "api.example.com", "www.w3.org"}
 class Served(TestCase):
     def setUp(self):
         self.root = root = Resource()
-        for name, child in demo_children("/api/v1/proxy", TARGET).items():
+        for name, child in demo_children("/api/v1/proxy", TARGET, "/api/v1", "/api/v1/g").items():
             root.putChild(name, child)
         self.base = serve(self, Site(root))
 
@@ -69,8 +69,10 @@ class Served(TestCase):
     async def test_panels(self):
         """The demo has every panel, with a tab for each; the admin port the console alone."""
         demo = await (await call("GET", self.base + "/")).text()
-        self.assertEqual(re.findall('data-panel="(.*?)"', demo), ["chat", "camera", "console"])
-        self.assertEqual(demo.count('role="tab"'), 3)
+        self.assertEqual(
+            re.findall('data-panel="(.*?)"', demo), ["chat", "guest", "camera", "console"]
+        )
+        self.assertEqual(demo.count('role="tab"'), 4)
         self.root.putChild(b"admin", console_children(lambda: ["http://127.0.0.1:4020"])[b""])
         admin = await (await call("GET", self.base + "/admin")).text()
         self.assertEqual(re.findall('data-panel="(.*?)"', admin), ["console"])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import Resource
 
 from naap_twisted.auth.jwt import JwtAuthenticator
 from naap_twisted.auth.static import StaticTokens
@@ -12,7 +13,10 @@ from naap_twisted.options.code import read_server
 from naap_twisted.options.values import Surroundings
 from naap_twisted.secret import Secret
 from naap_twisted.server.authentication import NOBODY, auth_in_words, authenticator_of
+from naap_twisted.server.guests import guests_of
+from naap_twisted.server.heirlooms import Heirlooms
 from tests.keypairs import SECRET
+from tests.spine import make_server
 
 STATIC = StaticTokens({"t": User("ada")})
 SET = {"NEXTAUTH_SECRET": SECRET}
@@ -53,6 +57,31 @@ class Choosing(SynchronousTestCase):
             error = self.assertRaises(ConfigError, chosen, given, secret, environ)
             self.assertNotIn("canary", str(error))
             self.assertRegex(str(error), "^jwt_secret: ")
+
+
+class Guests(SynchronousTestCase):
+    def test_code(self):
+        """The option says the mode; beside another authenticator it has no meaning."""
+        config = read_server({"name": "x", "guest": {}}, Surroundings(Path(), SET))
+        self.assertEqual((config.auth.mode, config.auth.is_required), ("guest", True))
+        guests = guests_of(config, Heirlooms())
+        self.assertIs(authenticator_of(config.auth, "", guests), guests)
+        self.assertEqual(auth_in_words(guests, required=True), "on (guest)")
+        for given, secret, name in ((STATIC, None, "guest"), (None, SECRET, "jwt_secret")):
+            error = self.assertRaises(ConfigError, chosen, given, secret, {}, guest={})
+            self.assertTrue(str(error).startswith(f"{name}: has no meaning"), str(error))
+
+    def test_own_path(self):
+        """No mount takes their path; where nobody is a guest it is free."""
+        for options, count in (({"guest": {}}, 1), ({"require_auth": False}, 0)):
+            server = make_server(**options)
+            problems = []
+            try:
+                server.mount("/guest", Resource())
+            except ConfigError as error:
+                problems = error.problems
+            self.assertEqual(len(problems), count, problems)
+            server.mount("/guest/x", Resource())
 
 
 class Words(SynchronousTestCase):

@@ -55,6 +55,36 @@ class RouteTests(SynchronousTestCase):
         budget = [{"requests": 5, "per": "day"}]
         self.assertEqual(len(self.cautions(host="127.0.0.1", budget=budget)), 1)
 
+    def test_guests(self):
+        """Who may be many guests has a budget as often, if nothing else holds it."""
+
+        def cautions(server=None, **route):
+            made = create_plugin_server(
+                "s", guest={}, state_dir="s", reactor=MemoryReactorClock(), **(server or {})
+            )
+            options = {"forward_headers": KEY, **route}
+            proxy = create_external_proxy(allowed_hosts=["api.example.com"], **options)
+            made.mount("/a", proxy)
+            return made.cautions()
+
+        (line,) = cautions()
+        self.assertIn("/api/v1/a: guests spend its keys without a budget", line)
+        (line,) = cautions(budget=[{"requests": 5, "per": "day", "of": "guest", "mode": "audit"}])
+        self.assertIn("without a budget", line)
+        limit = {"requests": 5, "window": "1m"}
+        for fine in (
+            {"budget": [{"requests": 5, "per": "day", "of": "guest"}]},
+            {"budget": [{"requests": 5, "per": "day", "of": "route"}]},
+            {"rate_limit": limit},
+            {"server": {"user_rate_limit": limit}},
+            {"server": {"budget": [{"requests": 5, "per": "day", "of": "server"}]}},
+            {"forward_headers": None},
+        ):
+            self.assertEqual(cautions(**fine), [], fine)
+        lines = cautions(budget=[{"requests": 5, "per": "day", "of": "user"}])
+        self.assertEqual(len(lines), 2)
+        self.assertIn('of = "user" is not about guests', lines[1])
+
     def test_taken_in_vain(self):
         """A name that is taken out and is none of the usual ones, or only inside a prefix."""
         for option, names, count in (

@@ -62,12 +62,12 @@ class PartsTests(SynchronousTestCase):
             config_of(auth=text) for text in (session, session, session + 'session_cookie = "sid"')
         )
         first = parts_of(once, self.clock, None)
-        known = authenticator_for(once, first.heirlooms)
+        known = authenticator_for(once, first)
         self.assertIsNotNone(known)
         second = parts_of(again, self.clock, first)
-        self.assertIs(authenticator_for(again, second.heirlooms), known)
+        self.assertIs(authenticator_for(again, second), known)
         third = parts_of(other, self.clock, second)
-        self.assertIsNot(authenticator_for(other, third.heirlooms), known)
+        self.assertIsNot(authenticator_for(other, third), known)
 
     def test_observers(self) -> None:
         """The log always; counts where somebody can read them."""

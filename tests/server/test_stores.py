@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from naap_twisted import RateLimit, User, create_plugin_server
+from naap_twisted.auth import guests
 from naap_twisted.auth.minting import Order
 from naap_twisted.downstream.record import ExchangeRecord
 from naap_twisted.errors import ConfigError, InvalidToken
@@ -126,6 +128,23 @@ class OpenTests(TestCase):
             revoked.append("revoked" in caught.exception.reason)
             await opened.close()
         self.assertEqual(revoked, [True, True])
+
+    async def test_guests(self) -> None:
+        """A restart knows its guests; a key that others can read is refused before the start."""
+        folder = Path(self.mktemp()).absolute()
+        options = {"name": "x", "guest": {}, "state_dir": str(folder)}
+        token = ""
+        for _ in range(2):
+            opened = State(read_server(options), reactor)
+            opened.open()
+            assert opened.guests is not None
+            token = token or opened.guests.admit(opened.guests.new()).token
+            request: Any = FakeRequest(headers={"Authorization": f"Bearer {token}"})
+            self.assertIsNotNone(opened.guests.authenticate(request))
+            await opened.close()
+        (folder / guests.FILE_NAME).chmod(0o644)
+        error = self.assertRaises(ConfigError, State(read_server(options), reactor).check)
+        self.assertIn(guests.FILE_NAME, str(error))
 
     def test_wrong_master_key(self) -> None:
         """Does not open, and leaves nothing open behind it."""

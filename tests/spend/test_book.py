@@ -12,7 +12,7 @@ from naap_twisted.downstream.record import ExchangeRecord
 from naap_twisted.errors import Unavailable
 from naap_twisted.model import User
 from naap_twisted.spend import book as module
-from naap_twisted.spend.book import UsageBook
+from naap_twisted.spend.book import ALL_GUESTS, UsageBook
 from naap_twisted.spend.counts import Counts, UsageKey
 from tests.spend.memory import MemoryUsageStore
 
@@ -74,6 +74,16 @@ class UsageBookTests(SynchronousTestCase):
             self.book.ended(record)
         self.do(self.book.flush())
         self.assertEqual(self.written(), 1)
+
+    def test_guests(self) -> None:
+        """Guests, of whom there is no end, have one row together."""
+        for number in range(100):
+            record = ended()
+            record.user = User(f"guest:{number}", guest=True)
+            self.book.ended(record)
+        self.do(self.book.flush())
+        rows = self.successResultOf(self.store.read(ALL_GUESTS))
+        self.assertEqual([counts.requests for counts in rows.values()], [100])
 
     def test_reading_writes_first(self) -> None:
         """A user sees the request that he just made."""

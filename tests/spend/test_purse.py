@@ -22,6 +22,7 @@ DAY = Window("day", 0, UTC)
 NOON = 1_795_000_000.0
 ADA = ExchangeRecord(client="192.0.2.1", user=User("ada"), route="/r")
 GUEST = ExchangeRecord(client="192.0.2.1", route="/r")
+KNOWN_GUEST = ExchangeRecord(client="192.0.2.1", user=User("guest:a", guest=True), route="/r")
 
 
 def budget(limit: int = 100, unit: str = "tokens", of: str = "caller", **more: Any) -> Budget:
@@ -61,6 +62,18 @@ class CallerTests(PurseTestCase):
             for record, name in ((ADA, ada), (GUEST, guest)):
                 found = [account for account, _ in self.standings(purse, record)]
                 self.assertEqual(found, [] if name is None else [name])
+
+    def test_a_known_guest(self) -> None:
+        """A guest by mode is one whatever its address is, and is no user."""
+        for of, name in (
+            ("caller", "/r:tokens:day:caller:g:guest:a"),
+            ("user", None),
+            ("guest", "/r:tokens:day:guest:g:guest:a"),
+            ("address", "/r:tokens:day:address:a:192.0.2.1"),
+        ):
+            purse = self.purse(budget(of=of))
+            found = [account for account, _ in self.standings(purse, KNOWN_GUEST)]
+            self.assertEqual(found, [] if name is None else [name])
 
     def test_of_the_server(self) -> None:
         """Its budgets are shared by all routes, unless each route has one."""

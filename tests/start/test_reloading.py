@@ -201,6 +201,22 @@ class ReloadTests(ReloadCase):
         self.assertEqual(await self.ask(), 429)
         self.assertEqual(await self.ask("/api/v1/none"), 404)
 
+    async def test_guests_stay(self) -> None:
+        """A guest is known after a reload, also where the key is this process's alone."""
+        self.upstream = ScriptedUpstream(self)
+        self.write(self.route())
+        text = self.path.read_text().replace('mode = "none"', 'mode = "guest"')
+        self.path.write_text(text)
+        serving = self.start()
+        guests = serving.server.parts.state.guests
+        self.path.write_text(
+            text.replace('mode = "guest"', 'mode = "guest"\nguest = { ttl = "1h" }')
+        )
+        self.assertEqual(serving.reload().problems, ())
+        again = serving.server.parts.state.guests
+        self.assertIsNot(again, guests)
+        self.assertEqual(again.open().keys, guests.open().keys)
+
     async def test_certificate(self) -> None:
         """A reload, and time, read the certificate again; a pair that does not fit is refused."""
         self.upstream = ScriptedUpstream(self)

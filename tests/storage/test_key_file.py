@@ -6,12 +6,20 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.errors import ConfigError
-from naap_twisted.storage.key_file import stored_key
+from naap_twisted.storage.key_file import own_key, stored_key
 
 
 class StoredKeyTests(SynchronousTestCase):
     def setUp(self):
         self.folder = Path(self.mktemp()).absolute()
+
+    def test_own(self):
+        """By the name of its file; without a folder there is one for this process alone."""
+        key = own_key(str(self.folder), "a", b"process")
+        self.assertEqual(key, own_key(str(self.folder), "a", b"process"))
+        self.assertEqual(key, stored_key(self.folder / "a"))
+        self.assertNotEqual(key, own_key(str(self.folder), "b", b"process"))
+        self.assertEqual(own_key("", "a", b"process"), b"process")
 
     def test_open_to_others(self):
         """A file that others can read is no key."""

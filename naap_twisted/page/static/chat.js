@@ -3,7 +3,7 @@
 import { curlOf } from "./curl.js";
 import { copies, parts, refocus } from "./dom.js";
 import { CallFailed, refusalOf } from "./failure.js";
-import { eventsOf } from "./sse.js";
+import { showWords } from "./words.js";
 
 const ui = parts(
   "ask", "prompt", "model", "send", "stop", "answer", "note", "error",
@@ -45,16 +45,6 @@ function showError(failure) {
   ui.error.hidden = false;
 }
 
-// Returns only when the upstream said that it was done.
-async function showStream(body) {
-  for await (const event of eventsOf(body)) {
-    if (event === "[DONE]") return;
-    const word = JSON.parse(event).choices[0]?.delta?.content;
-    if (word) ui.answer.append(word);
-  }
-  throw new Error("ended early");
-}
-
 async function ask(signal) {
   const response = await fetch(call.proxy, {
     method: "POST", headers: headers(), body: requestBody(), signal,
@@ -62,7 +52,7 @@ async function ask(signal) {
   if (!response.ok) throw await refusalOf(response);
   const requestId = response.headers.get("X-Request-ID");
   try {
-    await showStream(response.body);
+    await showWords(response.body, ui.answer);
   } catch (error) {
     if (signal.aborted) throw error;
     throw new CallFailed("The answer was cut: what you see is not all of it.", "CUT", requestId);

@@ -4,8 +4,11 @@ import { startTabs } from "./tabs.js";
 import { startCamera } from "./camera.js";
 import { startChat } from "./chat.js";
 import { startConsole } from "./console.js";
+import { startGuest } from "./guest.js";
 
-const START = { chat: startChat, camera: startCamera, console: startConsole };
+const START = {
+  chat: startChat, guest: startGuest, camera: startCamera, console: startConsole,
+};
 const panels = [...document.querySelectorAll("[data-panel]")];
 const shown = Object.fromEntries(
   panels.map((panel) => [panel.dataset.panel, START[panel.dataset.panel](document.body.dataset)]),
