@@ -100,8 +100,8 @@ class OpenTests(TestCase):
             await opened.close()
             again = self.build(folder, key)
             again.open()
-            (counts,) = (await again.usage.of("ada")).values()
-            self.assertEqual(counts.requests, requests)
+            (row,) = (await again.usage.of("ada")).rows
+            self.assertEqual(row.counts.requests, requests)
             self.assertEqual(len(await again.keys.describe("ada")), 1)
             await again.close()
 
