@@ -28,6 +28,7 @@ from .guard import check_host, check_local
 from .metrics import metrics_of
 from .ready import Readiness
 from .setup import own_origins
+from .usage import UsageTotals
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
@@ -80,7 +81,7 @@ class AdminListener:
 
 
 class AdminRoot(Answering):
-    """``/readyz``, ``/metrics``, the console's API and its page at ``/``."""
+    """``/readyz``, ``/metrics``, ``/usage``, the console's API and the page at ``/``."""
 
     def __init__(self, server: PluginServer) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -90,6 +91,7 @@ class AdminRoot(Answering):
         self._beside: dict[bytes, IResource] = {
             **console_children(lambda: own_origins(server)),
             b"console": Console(server),
+            b"usage": UsageTotals(server),
         }
 
     async def serve(self, request: IDownstreamRequest) -> None:
@@ -110,6 +112,6 @@ class AdminRoot(Answering):
     def _render_beside(self, request: IDownstreamRequest) -> None:
         first, *rest = request.postpath
         if first not in self._beside:
-            raise NotFound("This port has /readyz, /metrics and the console at /")
+            raise NotFound("This port has /readyz, /metrics, /usage and the console at /")
         request.prepath, request.postpath = [first], rest
         request.render(getChildForRequest(self._beside[first], request))
