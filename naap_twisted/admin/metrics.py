@@ -23,6 +23,7 @@ from ..server.tally import BOUNDS, Tally
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
+    from ..spend.ledger_watch import LedgerWatch
 
 _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 _UNROUTED = "(none)"
@@ -66,6 +67,7 @@ class ServerCollector(Collector):
         if redis is not None:
             yield _gauge("redis_up", "1: Redis answered last time", int(redis.up))
             yield _counter("redis_outages", "How often Redis was lost", redis.outages)
+        yield from _ledger(parts.state.watch)
         if usage is not None:
             yield _counter("usage_lost", "Exchanges missing in users' usage", usage.lost)
 
@@ -76,6 +78,23 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(f"naap_{name}", text, value=value)
+
+
+def _ledger(watch: LedgerWatch | None) -> Iterator[Metric]:
+    if watch is None:
+        return
+    yield _gauge("ledger_up", "1: what was spent is booked in the shared ledger", not watch.gone)
+    yield _counter("ledger_losses", "How often the shared ledger of budgets was lost", watch.losses)
+    without = CounterMetricFamily(
+        "naap_ledger_requests_without",
+        "Requests under a budget without the shared ledger, by what was done",
+        labels=["done"],
+    )
+    without.add_metric(["local"], watch.alone)
+    without.add_metric(["refused"], watch.refused)
+    yield without
+    lost = "Requests whose cost never got to the ledger, which has what was reserved for them"
+    yield _counter("ledger_unbooked", lost, watch.unbooked)
 
 
 def _exchanges(tally: Tally) -> Iterable[Metric]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from ..auth.sql_tokens import SqlTokenStore
     from ..keys.sql import SqlKeyStore
     from ..limits.redis_link import RedisLink
+    from ..spend.ledger_watch import LedgerWatch
     from ..storage.database import Database
 
 
@@ -70,14 +71,13 @@ class State:
         self.page_tokens = self._made_page_tokens()
         self.usage: UsageBook | None = None
         self.ledger: Ledger = MemoryLedger()
+        self._watch: LedgerWatch | None = None
         if self.redis is not None:
             from ..spend.redis_ledger import RedisLedger
 
-            self.ledger = RedisLedger(
-                self.redis,
-                prefix=f"naap:{self._name}:budget:",
-                deny=config.redis.on_redis_loss == "deny",
-            )
+            deny, prefix = config.redis.on_redis_loss == "deny", f"naap:{self._name}:budget:"
+            self.ledger = ledger = RedisLedger(self.redis, prefix=prefix, deny=deny)
+            self._watch = ledger.watch
         self._purses: dict[str, Purse] = {}
         self._has_usage_route = False
         self._router = Klein()  # until the server's own is told
@@ -88,7 +88,8 @@ class State:
 
             self.usage = UsageBook(SqlUsageStore(self._database), reactor)
             if self.redis is None:
-                self.ledger = SqlLedger(self._database)
+                self.ledger = kept = SqlLedger(self._database)
+                self._watch = kept.watch
 
     @property
     def keys(self) -> IKeyStore:
@@ -222,6 +223,13 @@ class State:
         if self.redis is not None:
             pings["redis"] = self.redis.ping
         return pings
+
+    @property
+    def watch(self) -> LedgerWatch | None:
+        """Of the shared ledger; ``None`` where there is none, or nothing could be booked in it."""
+        pages = self.page_tokens is not None
+        spends = pages or any(purse.has_budgets for purse in self._purses.values())
+        return self._watch if spends else None
 
     @property
     def needs_redis(self) -> bool:

@@ -137,6 +137,11 @@ class Purse:
         pockets = [Pocket(budget, "", path) for budget in of_server]
         return cls((*pockets, *(Pocket(budget, path, path) for budget in own)), ledger)
 
+    @property
+    def has_budgets(self) -> bool:
+        """Whether any request of the route may fall under a budget of it, or of the server."""
+        return bool(self._pockets)
+
     def pockets_of(self, record: ExchangeRecord) -> tuple[Pocket, ...]:
         """The budgets of a request: of the server, of the route, and of the caller's page token."""
         page = None if record.user is None else record.user.page
