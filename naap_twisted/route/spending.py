@@ -22,6 +22,7 @@ from ..interfaces import IDownstreamRequest
 from ..model import Target, Tokens
 from ..policy.members import shown
 from ..policy.models import ModelPlaces
+from ..spend.counts import Counts
 from ..spend.estimate import Estimator, Worst
 from ..spend.prices import Price, Prices
 from ..spend.purse import Cost, Purse, Reservation
@@ -202,6 +203,7 @@ class Bill:
         tokens, estimated = self._tokens(record, whole=error is None)
         spent = Cost.of(tokens, self.price or self.price_of(record.model))
         record.booked, record.usd, record.estimated = tokens, spent.usd, estimated
+        self.reservation.purse.spent.add(Counts.of(record))
         self.reservation.settle(spent)
 
     def _tokens(self, record: ExchangeRecord, *, whole: bool) -> tuple[Tokens, bool]:

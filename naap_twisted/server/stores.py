@@ -53,6 +53,7 @@ class State:
     :ivar usage: ``None`` where there is no database.
     :ivar ledger: of budgets: in Redis, else in the database, else in memory.
     :ivar page_tokens: ``None`` where the server has none.
+    :ivar purses: the budgets of each route, by its path.
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
     :raises ConfigError: the package that an option needs is not installed, or ``database_url`` is
@@ -78,7 +79,7 @@ class State:
             deny, prefix = config.redis.on_redis_loss == "deny", f"naap:{self._name}:budget:"
             self.ledger = ledger = RedisLedger(self.redis, prefix=prefix, deny=deny)
             self._watch = ledger.watch
-        self._purses: dict[str, Purse] = {}
+        self.purses: dict[str, Purse] = {}
         self._has_usage_route = False
         self._router = Klein()  # until the server's own is told
         self._opened = False
@@ -206,14 +207,14 @@ class State:
         """The budgets of the route at *path*: its *own*, and the server's."""
         of_server = self._config.server.budget
         purse = Purse.of_route(path, own, of_server, self.ledger)
-        self._purses[path] = purse
+        self.purses[path] = purse
         if (own or of_server) and not self._has_usage_route:
             self._add_usage_route()
         return purse
 
     def _add_usage_route(self) -> None:
         self._has_usage_route = True
-        add_usage_route(self._router, self.usage, self._purses)
+        add_usage_route(self._router, self.usage, self.purses)
 
     def probes(self) -> dict[str, Callable[[], Deferred[Any]]]:
         """A ping of each store on another machine or disk, by name; it fails without an answer."""
@@ -228,7 +229,7 @@ class State:
     def watch(self) -> LedgerWatch | None:
         """Of the shared ledger; ``None`` where there is none, or nothing could be booked in it."""
         pages = self.page_tokens is not None
-        spends = pages or any(purse.has_budgets for purse in self._purses.values())
+        spends = pages or any(purse.has_budgets for purse in self.purses.values())
         return self._watch if spends else None
 
     @property

@@ -19,6 +19,7 @@ from ..downstream.record import ExchangeRecord
 from ..errors import BudgetExceeded
 from ..model import Tokens
 from .budget import Budget, Clock, Window, nanos, plain_usd
+from .counts import Counts
 from .ledger import Charge, Correction, Ledger, Standing, Verdict
 from .prices import Price
 
@@ -117,6 +118,7 @@ class Purse:
     """The budgets that a route's requests fall under.
 
     :param now: seconds since 1970; they choose the windows.
+    :ivar spent: what this process booked for requests whose tokens or money a budget counts.
     """
 
     _log = Logger()
@@ -127,6 +129,7 @@ class Purse:
         self._pockets = tuple(pockets)
         self._ledger = ledger
         self._now = now
+        self.spent = Counts()
         self._told: OrderedDict[tuple[str, int, int], None] = OrderedDict()
 
     @classmethod

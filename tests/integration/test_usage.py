@@ -10,6 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
+from naap_twisted.admin.metrics import ServerCollector
 from naap_twisted.secret import Secret
 from naap_twisted.spend.sql import SqlUsageStore
 from naap_twisted.spend.totals import Question
@@ -64,6 +65,19 @@ class UsageTests(IntegrationTestCase):
             self.assertEqual((*found, counts.reasoning_tokens), (9, 5, 4, 2))
             # 9 tokens at 1 USD and 4 at 2 USD a million, in billionths.
             self.assertEqual((counts.usd_nanos, counts.estimated_tokens), (17_000, 0))
+
+    async def test_scraped(self):
+        """/metrics counts by route, with no label that a caller chooses."""
+        self.begin(ANSWER)
+        for _ in range(2):
+            await self.chat()
+        families = {f.name: f for f in ServerCollector(self.running.server).collect()}
+        tokens = families["naap_spend_tokens"].samples
+        self.assertEqual({sample.labels["route"] for sample in tokens}, {PATH})
+        found = {sample.labels["kind"]: sample.value for sample in tokens}
+        self.assertEqual(found, {"input": 18, "cached_input": 10, "output": 8, "reasoning": 4})
+        (usd,) = families["naap_spend_usd"].samples
+        self.assertEqual((usd.value, usd.labels), (0.000034, {"route": PATH}))
 
     async def test_estimated(self):
         """Where nobody reports: the estimate, marked, under the priced model of the request."""
