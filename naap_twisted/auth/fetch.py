@@ -1,4 +1,4 @@
-"""The calls that authentication itself makes: a GET that is bounded in time and size."""
+"""The calls that authentication itself makes, bounded in time and size."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class FetchFailed(NaapError):
 
 
 class Fetch:
-    """GET by stock treq: it follows no redirect, and no cookie outlives its call.
+    """GET and POST by stock treq: it follows no redirect, and no cookie outlives its call.
 
     :param reactor: ``None`` is the running one.
     :param timeout: seconds for the whole call, from the connection to the last byte.
@@ -62,7 +62,19 @@ class Fetch:
 
         :raises FetchFailed: no connection, no complete answer in time, or a body over the limit.
         """
-        answer = Deferred.fromCoroutine(self._get(url, headers))
+        return await self._in_time("GET", url, headers, None)
+
+    async def send(self, url: str, headers: RequestHeaders, body: bytes) -> tuple[int, bytes]:
+        """The answer's status and body to a POST of *body*.
+
+        :raises FetchFailed: as :meth:`get` does.
+        """
+        return await self._in_time("POST", url, headers, body)
+
+    async def _in_time(
+        self, method: str, url: str, headers: RequestHeaders, body: bytes | None
+    ) -> tuple[int, bytes]:
+        answer = Deferred.fromCoroutine(self._ask(method, url, headers, body))
         try:
             return await answer.addTimeout(self._timeout, self._reactor)
         except FetchFailed:
@@ -70,10 +82,18 @@ class Fetch:
         except Exception as error:
             raise FetchFailed(type(error).__name__) from None
 
-    async def _get(self, url: str, headers: RequestHeaders) -> tuple[int, bytes]:
+    async def _ask(
+        self, method: str, url: str, headers: RequestHeaders, sent: bytes | None
+    ) -> tuple[int, bytes]:
         # A treq client keeps one cookie jar for all its calls, so each call has its own client.
-        response: Any = await HTTPClient(self._agent).get(
-            url, headers=headers, allow_redirects=False, unbuffered=True, reactor=self._reactor
+        response: Any = await HTTPClient(self._agent).request(
+            method,
+            url,
+            headers=headers,
+            data=sent,
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._reactor,
         )
         beginning = Beginning(self._limit + 1)
         response.deliverBody(beginning)

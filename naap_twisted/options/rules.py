@@ -191,6 +191,15 @@ STORES: tuple[Rule[Config], ...] = (
     ),
 )
 
+SERVER: tuple[Rule[Config], ...] = (
+    Rule(
+        "alert_secret",
+        lambda config: config.server.alert_secret is not None and config.server.alert_url is None,
+        "signs what alert_url gets, and there is none; set it, or delete this",
+        ("server.alert_url",),
+    ),
+)
+
 ROUTE: tuple[Rule[RouteOptions], ...] = (
     Rule(
         "allowed_hosts",

@@ -15,6 +15,7 @@ from klein import Klein
 from twisted.internet.defer import Deferred
 
 from ..auth import page_tokens
+from ..auth.fetch import Fetch
 from ..auth.page_tokens import PageTokens
 from ..auth.session import SessionAuthenticator
 from ..auth.token_routes import Find, add_token_routes
@@ -35,6 +36,7 @@ from ..spend.ledger import Ledger, MemoryLedger
 from ..spend.purse import Purse
 from ..spend.routes import add_usage_route
 from ..whip import key
+from .alerts import Alerts
 
 if TYPE_CHECKING:
     from ..auth.sql_revocations import SqlRevocations
@@ -53,6 +55,7 @@ class State:
     :ivar usage: ``None`` where there is no database.
     :ivar ledger: of budgets: in Redis, else in the database, else in memory.
     :ivar page_tokens: ``None`` where the server has none.
+    :ivar alerts: ``None`` where no webhook hears of budgets.
     :ivar purses: the budgets of each route, by its path.
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
@@ -70,6 +73,7 @@ class State:
         self.redis = _redis(config.redis.url, reactor)
         self.secret_files = SecretFiles(reactor)
         self.page_tokens = self._made_page_tokens()
+        self.alerts = _alerts(config, reactor)
         self.usage: UsageBook | None = None
         self.ledger: Ledger = MemoryLedger()
         self._watch: LedgerWatch | None = None
@@ -206,7 +210,8 @@ class State:
     def purse(self, path: str, own: Sequence[Budget]) -> Purse:
         """The budgets of the route at *path*: its *own*, and the server's."""
         of_server = self._config.server.budget
-        purse = Purse.of_route(path, own, of_server, self.ledger)
+        alert = None if self.alerts is None else self.alerts.tell
+        purse = Purse.of_route(path, own, of_server, self.ledger, alert)
         self.purses[path] = purse
         if (own or of_server) and not self._has_usage_route:
             self._add_usage_route()
@@ -271,6 +276,8 @@ class State:
         if self.page_tokens is not None:
             self.page_tokens.start()
         self.secret_files.start()
+        if self.alerts is not None:
+            self.alerts.start()
         self._opened = True
 
     def rotate_keys(self) -> int:
@@ -295,6 +302,8 @@ class State:
             return
         self._opened = False
         self.secret_files.stop()
+        if self.alerts is not None:
+            self.alerts.stop()
         if self.page_tokens is not None:
             self.page_tokens.stop()
         if self.usage is not None:
@@ -321,6 +330,14 @@ def _database(options: ServerOptions, reactor: Any) -> Database | None:
         return Database.in_directory(options.state_dir, reactor)
     _needs(option, "psycopg", "postgres")
     return Database.at(options.database_url, reactor)
+
+
+def _alerts(config: Config, reactor: Any) -> Alerts | None:
+    server = config.server
+    if server.alert_url is None:
+        return None
+    fetch = Fetch(reactor, timeout=10.0, ca_file=config.upstream.ca_file)
+    return Alerts(server.alert_url, server.alert_secret, server.name, reactor, fetch=fetch)
 
 
 def _sealed_keys(config: Config, database: Database | None) -> SqlKeyStore | None:
