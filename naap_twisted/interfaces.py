@@ -23,7 +23,9 @@ from .secret import Secret
 if TYPE_CHECKING:
     from twisted.web.server import Request
 
-Usage = TypeVar("Usage")
+Usage = TypeVar("Usage", contravariant=True)
+Question = TypeVar("Question", contravariant=True)
+Totals = TypeVar("Totals")
 
 
 class IHeadResource(IResource):
@@ -193,8 +195,8 @@ class IPageTokenStore(Protocol):
         """
 
 
-class IUsageStore(Protocol[Usage]):
-    """Sums of what users used: mappings of spend.counts.UsageKey to Counts.
+class IUsageStore(Protocol[Usage, Question, Totals]):
+    """Sums of what callers used: mappings of spend.counts.UsageKey to Counts, and spend.totals.
 
     Each method's Deferred may fail with errors.Unavailable.
     """
@@ -202,8 +204,8 @@ class IUsageStore(Protocol[Usage]):
     def add(self, usage: Usage) -> Deferred[None]:
         """Add *usage* to the sums; fires once it is safe."""
 
-    def read(self, user_id: str) -> Deferred[Usage]:
-        """Everything of this user."""
+    def totals(self, question: Question) -> Deferred[Totals]:
+        """The sums that are asked for; their number is bounded by the question."""
 
 
 class IResolver(Protocol):

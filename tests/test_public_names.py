@@ -60,6 +60,8 @@ SERVER = {
     "admin_remote": False,
     "state_dir": None,
     "database_url": None,
+    "alert_url": None,
+    "alert_secret": None,
     "master_key": None,
     "keys": None,
     "prices": {},

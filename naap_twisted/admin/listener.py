@@ -30,6 +30,7 @@ from .guard import check_host, check_local, check_same_origin
 from .metrics import metrics_of
 from .ready import Readiness
 from .setup import own_origins
+from .usage import UsageTotals
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
@@ -85,7 +86,7 @@ def _root(server: PluginServer) -> IResource:
 
 
 class AdminRoot(Answering):
-    """``/readyz``, ``/metrics``, ``/reload``, the console's API and its page at ``/``."""
+    """``/readyz``, ``/metrics``, ``/usage``, ``/reload``, the console's API and its page."""
 
     def __init__(self, server: PluginServer) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -95,6 +96,7 @@ class AdminRoot(Answering):
         self._beside: dict[bytes, IResource] = {
             **console_children(lambda: own_origins(server)),
             b"console": Console(server),
+            b"usage": UsageTotals(server),
         }
 
     async def serve(self, request: IDownstreamRequest) -> None:
@@ -127,6 +129,6 @@ class AdminRoot(Answering):
     def _render_beside(self, request: IDownstreamRequest) -> None:
         first, *rest = request.postpath
         if first not in self._beside:
-            raise NotFound("This port has /readyz, /metrics and the console at /")
+            raise NotFound("This port has /readyz, /metrics, /usage and the console at /")
         request.prepath, request.postpath = [first], rest
         request.render(getChildForRequest(self._beside[first], request))

@@ -6,7 +6,7 @@ is bounded, and none of them tells of a user or a target.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,12 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from ..server.tally import BOUNDS, Tally
+from ..spend.budget import NANOS
 
 if TYPE_CHECKING:
     from ..server.plugin_server import PluginServer
+    from ..spend.ledger_watch import LedgerWatch
+    from ..spend.purse import Purse
 
 _CLASSES = ("none", "1xx", "2xx", "3xx", "4xx", "5xx")
 _UNROUTED = "(none)"
@@ -75,6 +78,8 @@ class ServerCollector(Collector):
         if redis is not None:
             yield _gauge("redis_up", "1: Redis answered last time", int(redis.up))
             yield _counter("redis_outages", "How often Redis was lost", redis.outages)
+        yield from _spend(parts.state.purses)
+        yield from _ledger(parts.state.watch)
         if usage is not None:
             yield _counter("usage_lost", "Exchanges missing in users' usage", usage.lost)
 
@@ -85,6 +90,44 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(f"naap_{name}", text, value=value)
+
+
+def _spend(purses: Mapping[str, Purse]) -> Iterator[Metric]:
+    tokens = CounterMetricFamily(
+        "naap_spend_tokens",
+        "Tokens booked under budgets; cached and reasoning ones are parts of input and output",
+        labels=["route", "kind"],
+    )
+    usd = CounterMetricFamily("naap_spend_usd", "What they cost", labels=["route"])
+    text = "Of the tokens, those that nobody reported"
+    estimated = CounterMetricFamily("naap_spend_estimated_tokens", text, labels=["route"])
+    for route, purse in purses.items():
+        if not purse.has_budgets:
+            continue
+        spent = purse.spent
+        for kind in ("input", "cached_input", "output", "reasoning"):
+            tokens.add_metric([route, kind], getattr(spent, f"{kind}_tokens"))
+        usd.add_metric([route], spent.usd_nanos / NANOS)
+        estimated.add_metric([route], spent.estimated_tokens)
+    if tokens.samples:
+        yield from (tokens, usd, estimated)
+
+
+def _ledger(watch: LedgerWatch | None) -> Iterator[Metric]:
+    if watch is None:
+        return
+    yield _gauge("ledger_up", "1: what was spent is booked in the shared ledger", not watch.gone)
+    yield _counter("ledger_losses", "How often the shared ledger of budgets was lost", watch.losses)
+    without = CounterMetricFamily(
+        "naap_ledger_requests_without",
+        "Requests under a budget without the shared ledger, by what was done",
+        labels=["done"],
+    )
+    without.add_metric(["local"], watch.alone)
+    without.add_metric(["refused"], watch.refused)
+    yield without
+    lost = "Requests whose cost never got to the ledger, which has what was reserved for them"
+    yield _counter("ledger_unbooked", lost, watch.unbooked)
 
 
 def _exchanges(tally: Tally) -> Iterable[Metric]:

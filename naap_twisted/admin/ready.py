@@ -62,6 +62,11 @@ class Readiness:
         for name, answered in zip(self._probes, answers, strict=True):
             checks[name] = OK if answered else "unreachable"
         optional = set() if server.parts.state.needs_redis else {"redis"}
+        watch = server.parts.state.watch
+        if watch is not None:
+            checks["ledger"] = watch.word(answers=checks[watch.where] == OK)
+            if not watch.refuses:
+                optional.add("ledger")
         failing = [name for name, word in checks.items() if word != OK and name not in optional]
         return {
             "status": "not ready" if failing else "ready",

@@ -74,7 +74,14 @@ class Fetch:
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json",
         }
-        return await self._in_time("POST", url, headers, urlencode(form).encode("ascii"))
+        return await self.send(url, headers, urlencode(form).encode("ascii"))
+
+    async def send(self, url: str, headers: RequestHeaders, body: bytes) -> tuple[int, bytes]:
+        """The answer's status and body to a POST of *body*.
+
+        :raises FetchFailed: as :meth:`get` does.
+        """
+        return await self._in_time("POST", url, headers, body)
 
     async def _in_time(
         self, method: str, url: str, headers: RequestHeaders, body: bytes | None

@@ -28,6 +28,7 @@ from .rules import (
     EXPOSURE,
     PLACED,
     ROUTE,
+    SERVER,
     STORES,
     TOKENS,
     Placed,
@@ -59,6 +60,8 @@ def judge_server(config: Config, problems: Problems) -> None:
     _auth(config.auth, problems)
     for rule in STORES:
         rule.judge(config, "keys", problems)
+    for rule in SERVER:
+        rule.judge(config, "server", problems)
     for rule in TOKENS:
         rule.judge(config, "auth", problems)
     _client_certificate(config.upstream, "upstream", problems)

@@ -57,6 +57,8 @@ class ServerKeywords(TypedDict, total=False):
     admin_remote: bool
     state_dir: str | None
     database_url: Secret | str | None
+    alert_url: Secret | str | None
+    alert_secret: Secret | str | None
     require_auth: bool
     authenticator: IAuthenticator | None
     token_headers: Sequence[str]

@@ -1,6 +1,7 @@
 """What options may not be beside one another: a condition, the words for it, a remedy.
 
-The same rules judge what a file says and what code gives; :mod:`.judge` says when.
+The same rules judge what a file says and what code gives; :mod:`.judge` says when. They are data,
+over 400 lines of it, and stay together so that one look finds whether a rule is there.
 """
 
 from __future__ import annotations
@@ -210,6 +211,15 @@ STORES: tuple[Rule[Config], ...] = (
         "master_key",
         lambda config: config.keys.master_key is not None and config.keys.keys is not None,
         "has no meaning beside a key store of your own; delete one of them",
+    ),
+)
+
+SERVER: tuple[Rule[Config], ...] = (
+    Rule(
+        "alert_secret",
+        lambda config: config.server.alert_secret is not None and config.server.alert_url is None,
+        "signs what alert_url gets, and there is none; set it, or delete this",
+        ("server.alert_url",),
     ),
 )
 

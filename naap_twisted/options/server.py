@@ -24,7 +24,15 @@ from .listen import Listen, parse_listen
 from .option import in_code, option
 from .prices import price_table, prices_with
 from .route import RouteOptions
-from .stores import ca_file, directory, master_key, redis_url, secret
+from .stores import (
+    ca_file,
+    directory,
+    master_key,
+    redis_url,
+    secret,
+    webhook,
+    webhook_key,
+)
 from .values import count, duration, flag, instance, integer, list_of, name, one_of, optional, text
 
 
@@ -182,6 +190,16 @@ class ServerOptions:
         "Or there: `postgresql://user:password@host/name`.",
         '"${env:DATABASE_URL}"',
         secret=True,
+    )
+    alert_url: Secret | None = option(
+        webhook,
+        "A webhook that hears when 50, 80 and 100 % of a budget are spent; https, or of this"
+        " machine. See [docs/spend.md](docs/spend.md#alerts).",
+        '"${env:ALERT_URL}"',
+        secret=True,
+    )
+    alert_secret: Secret | None = option(
+        webhook_key, "Signs what is posted there.", '"${env:ALERT_SECRET}"', secret=True
     )
 
 

@@ -1,15 +1,19 @@
-"""Values of ``[keys]``, ``[redis]``, of where state is kept and of the trust anchors' file."""
+"""Values of ``[keys]``, ``[redis]``, of where state is kept, of trust anchors and of a webhook."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+from ..auth.fetch import check_url
 from ..keys.vault import Vault
 from ..limits.redis_address import RedisAddress
 from ..secret import Secret
 from .secrets import resolve
 from .values import TEXT, Kind, Surroundings, option_left_out, reads_files, text, unreadable
+
+#: Bytes of a key that signs.
+_LEAST_KEY = 16
 
 
 @reads_files("str | None", TEXT)
@@ -46,9 +50,22 @@ def _secret(check: Callable[[Secret], object] | None = None) -> Kind[Secret | No
     return read
 
 
+def _webhook(url: Secret) -> None:
+    check_url(url.reveal().decode("utf-8", "replace"), cleartext=False)
+
+
+def _long_enough(key: Secret) -> None:
+    if len(key.reveal()) < _LEAST_KEY:
+        raise ValueError(f"is shorter than {_LEAST_KEY} characters, so that it could be guessed")
+
+
 #: ``${env:X}``, ``${file:path}`` or plain text.
 secret = _secret()
 #: One or more Fernet keys, separated by commas.
 master_key = _secret(Vault)
 #: ``redis://...`` or ``rediss://...``; it may hold a password.
 redis_url = _secret(RedisAddress.parse)
+#: The URL of a webhook, which may hold a secret: https, or of this machine.
+webhook = _secret(_webhook)
+#: Signs what is posted to it.
+webhook_key = _secret(_long_enough)

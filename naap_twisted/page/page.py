@@ -25,7 +25,15 @@ _TYPES = {
     "svg": b"image/svg+xml",
 }
 #: What a panel is called on its tab; its markup is in ``static/NAME.html``.
-_PANELS = {"chat": "Chat", "guest": "Guest", "camera": "Camera", "console": "Console"}
+_PANELS = {
+    "chat": "Chat",
+    "guest": "Guest",
+    "camera": "Camera",
+    "console": "Console",
+    "usage": "Usage",
+}
+#: The panels of each page.
+_OF_DEMO, _OF_ADMIN = ("chat", "guest", "camera", "console"), ("console", "usage")
 
 
 class StaticText(Resource):
@@ -61,7 +69,7 @@ class StaticText(Resource):
 def demo_children(
     proxy_path: str, target_url: str, base_path: str, guest_path: str
 ) -> dict[bytes, IResource]:
-    """The children of the demo's root: all panels at ``/``, their files at ``/page/``.
+    """The children of the demo's root: its panels at ``/``, their files at ``/page/``.
 
     :param proxy_path: path of the chat route on this server.
     :param target_url: the upstream URL that the chat sends as its target.
@@ -69,15 +77,15 @@ def demo_children(
     :param guest_path: path of the route that guests may ask.
     """
     values = {"proxy": proxy_path, "target": target_url, "api": base_path, "guest": guest_path}
-    return {b"": StaticText(_document(tuple(_PANELS), values), "html"), b"page": _files()}
+    return {b"": StaticText(_document(_OF_DEMO, values), "html"), b"page": _files()}
 
 
 def console_children(origins: Callable[[], Sequence[str]]) -> dict[bytes, IResource]:
-    """The children of the admin site's root: the console at ``/``, its files at ``/page/``.
+    """The children of the admin site's root: console and usage at ``/``, files at ``/page/``.
 
     :param origins: gives the root URLs of the proxy's own listeners; the page may call them.
     """
-    document = _document(("console",), dict.fromkeys(("proxy", "target", "api", "guest"), ""))
+    document = _document(_OF_ADMIN, dict.fromkeys(("proxy", "target", "api", "guest"), ""))
     return {b"": StaticText(document, "html", origins), b"page": _files()}
 
 

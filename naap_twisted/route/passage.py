@@ -149,3 +149,5 @@ class Passage(Protocol):
         if meter is not None:
             record.model_tokens = meter.end()
             record.answer_text, record.answer_events = meter.text_bytes, meter.events
+            if record.upstream_status < 300:
+                record.model = meter.model or record.model

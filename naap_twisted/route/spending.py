@@ -7,7 +7,7 @@ that was reserved is spent.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from attrs import define, frozen
 from twisted.web.iweb import IBodyProducer
@@ -22,6 +22,7 @@ from ..interfaces import IDownstreamRequest
 from ..model import Target, Tokens
 from ..policy.members import shown
 from ..policy.models import ModelPlaces
+from ..spend.counts import Counts
 from ..spend.estimate import Estimator, Worst
 from ..spend.prices import Price, Prices
 from ..spend.purse import Cost, Purse, Reservation
@@ -30,6 +31,8 @@ from .opening import Opening
 
 _REMAINING = spelled(b"X-Budget-Remaining")
 _EXPOSE = spelled(b"Access-Control-Expose-Headers")
+# Names of models, whose prices are looked up once.
+_MOST_KNOWN, _LONGEST_KNOWN = 1_000, 100
 
 
 @frozen
@@ -91,6 +94,7 @@ class Spending:
         self._purse = purse
         self._costing = costing
         self._prices = prices
+        self._known: dict[str, Price | None] = {}
 
     def counts(self, record: ExchangeRecord) -> bool:
         """Whether a request falls under any budget."""
@@ -115,6 +119,7 @@ class Spending:
         :raises InvalidJson, BodyNotAllowed: what it costs can't be told.
         """
         record, worst, price = request.record, Worst(), None
+        models: tuple[str, ...] = ()
         pockets = self._purse.pockets_of(record)
         metered = any(pocket.budget.counts_tokens for pocket in pockets)
         if metered:
@@ -125,7 +130,9 @@ class Spending:
         reservation, left = await self._purse.reserve(record, pockets, most)
         if left:
             _announce(request, left)
-        return Bill(reservation, self._costing.estimator, worst, price, metered)
+        # A name that nobody knows a price of may be invented, and is none to count under.
+        record.model = next((model for model in models if self._of(model) is not None), "")
+        return Bill(reservation, self._costing.estimator, worst, price, metered, self._of)
 
     def _price(
         self, method: bytes, target: Target, worst: Worst, models: Sequence[str]
@@ -155,14 +162,24 @@ class Spending:
         return max(known, key=lambda price: price.cost(tokens))
 
     def _of(self, model: str) -> Price | None:
-        return self._prices.of(self._costing.provider, model)
+        known = self._known
+        if model in known:
+            return known[model]
+        price = self._prices.of(self._costing.provider, model)
+        if len(model) <= _LONGEST_KNOWN:
+            if len(known) >= _MOST_KNOWN:
+                known.clear()
+            known[model] = price
+        return price
 
 
 @define
 class Bill:
     """One request's reservation, until what it did cost is known.
 
+    :ivar price: of the dearest model that the request names, where a budget is about money.
     :ivar metered: one of its budgets is about tokens, or money.
+    :ivar price_of: tells the price of the model that answered, where no budget is about money.
     """
 
     reservation: Reservation
@@ -170,6 +187,7 @@ class Bill:
     worst: Worst
     price: Price | None
     metered: bool
+    price_of: Callable[[str], Price | None]
 
     def settle(self, record: ExchangeRecord, error: BaseException | None) -> None:
         """Book what the exchange did cost, which is over.
@@ -183,8 +201,9 @@ class Bill:
             self.reservation.settle(Cost(1))
             return
         tokens, estimated = self._tokens(record, whole=error is None)
-        spent = Cost.of(tokens, self.price)
+        spent = Cost.of(tokens, self.price or self.price_of(record.model))
         record.booked, record.usd, record.estimated = tokens, spent.usd, estimated
+        self.reservation.purse.spent.add(Counts.of(record))
         self.reservation.settle(spent)
 
     def _tokens(self, record: ExchangeRecord, *, whole: bool) -> tuple[Tokens, bool]:

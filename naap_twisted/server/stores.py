@@ -1,13 +1,11 @@
 """What a server keeps between requests: users' keys, their usage, counts shared through Redis.
 
-The packages behind a store are imported only where an option asks for it: most servers keep
-nothing, and run without SQLAlchemy, psycopg and txredisapi.
+The packages behind a store are imported only where an option asks for it, as in :mod:`.backends`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,25 +24,23 @@ from ..interfaces import IAuthenticator, IKeyStore, IPageTokenStore, IRateLimite
 from ..keys.routes import add_key_routes
 from ..limits.door import Policy
 from ..limits.memory import MemoryRateLimiter
-from ..limits.redis_address import RedisAddress
 from ..model import RateLimit
-from ..options.server import Config, ServerOptions
+from ..options.server import Config
 from ..route.cross_site import CrossSite
-from ..secret import Secret
 from ..spend.book import UsageBook
 from ..spend.budget import Budget
 from ..spend.ledger import Ledger, MemoryLedger
 from ..spend.purse import Purse
 from ..spend.routes import add_usage_route
 from ..whip import key
+from .backends import alerts_of, database_of, redis_of, sealed_keys_of
 from .guests import desk_of, guests_of
 from .heirlooms import Heirlooms
 
 if TYPE_CHECKING:
     from ..auth.sql_revocations import SqlRevocations
     from ..auth.sql_tokens import SqlTokenStore
-    from ..keys.sql import SqlKeyStore
-    from ..limits.redis_link import RedisLink
+    from ..spend.ledger_watch import LedgerWatch
     from ..storage.database import Database
 
 
@@ -57,6 +53,8 @@ class State:
     :ivar usage: ``None`` where there is no database.
     :ivar ledger: of budgets: in Redis, else in the database, else in memory.
     :ivar page_tokens: ``None`` where the server has none.
+    :ivar alerts: ``None`` where no webhook hears of budgets.
+    :ivar purses: the budgets of each route, by its path.
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
     :param heirlooms: has the stores of the server before, which a reload goes on with.
@@ -72,19 +70,24 @@ class State:
         server = self._config.server
         self._name = server.name
         self._database = have(
-            lambda: _database(server, reactor), "database", server.database_url, server.state_dir
+            lambda: database_of(server, reactor), "database", server.database_url, server.state_dir
         )
-        self._sealed = _sealed_keys(config, self._database)
+        self._sealed = sealed_keys_of(config, self._database)
         self._keys: IKeyStore | None = config.keys.keys or self._sealed
-        self.redis = have(lambda: _redis(config.redis.url, reactor), "redis", config.redis.url)
+        self.redis = have(lambda: redis_of(config.redis.url, reactor), "redis", config.redis.url)
         self.secret_files = SecretFiles(reactor)
         self.page_tokens = self._made_page_tokens()
         self.guests = guests_of(config, self._heirlooms)
+        self.alerts = have(
+            lambda: alerts_of(config, reactor),
+            *("alerts", server.name, server.alert_url, server.alert_secret),
+            config.upstream.ca_file,
+        )
         self.usage: UsageBook | None = None
-        self.ledger: Ledger = have(
+        self.ledger, self._watch = have(
             self._made_ledger, "ledger", self.redis, self._database, self._name, self._denies
         )
-        self._purses: dict[str, Purse] = {}
+        self.purses: dict[str, Purse] = {}
         self._has_usage_route = False
         self._router = Klein()  # until the server's own is told
         self._opened = False
@@ -98,17 +101,19 @@ class State:
     def _denies(self) -> bool:
         return self._config.redis.on_redis_loss == "deny"
 
-    def _made_ledger(self) -> Ledger:
+    def _made_ledger(self) -> tuple[Ledger, LedgerWatch | None]:
         if self.redis is not None:
             from ..spend.redis_ledger import RedisLedger
 
             prefix = f"naap:{self._name}:budget:"
-            return RedisLedger(self.redis, prefix=prefix, deny=self._denies)
+            shared = RedisLedger(self.redis, prefix=prefix, deny=self._denies)
+            return shared, shared.watch
         if self._database is not None:
             from ..spend.sql_ledger import SqlLedger
 
-            return SqlLedger(self._database)
-        return MemoryLedger()
+            kept = SqlLedger(self._database)
+            return kept, kept.watch
+        return MemoryLedger(), None
 
     @property
     def keys(self) -> IKeyStore:
@@ -246,15 +251,16 @@ class State:
     def purse(self, path: str, own: Sequence[Budget]) -> Purse:
         """The budgets of the route at *path*: its *own*, and the server's."""
         of_server = self._config.server.budget
-        purse = Purse.of_route(path, own, of_server, self.ledger)
-        self._purses[path] = purse
+        alert = None if self.alerts is None else self.alerts.tell
+        purse = Purse.of_route(path, own, of_server, self.ledger, alert)
+        self.purses[path] = purse
         if (own or of_server) and not self._has_usage_route:
             self._add_usage_route()
         return purse
 
     def _add_usage_route(self) -> None:
         self._has_usage_route = True
-        add_usage_route(self._router, self.usage, self._purses)
+        add_usage_route(self._router, self.usage, self.purses)
 
     def probes(self) -> dict[str, Callable[[], Deferred[Any]]]:
         """A ping of each store on another machine or disk, by name; it fails without an answer."""
@@ -264,6 +270,13 @@ class State:
         if self.redis is not None:
             pings["redis"] = self.redis.ping
         return pings
+
+    @property
+    def watch(self) -> LedgerWatch | None:
+        """Of the shared ledger; ``None`` where there is none, or nothing could be booked in it."""
+        pages = self.page_tokens is not None
+        spends = pages or any(purse.has_budgets for purse in self.purses.values())
+        return self._watch if spends else None
 
     @property
     def needs_redis(self) -> bool:
@@ -307,6 +320,8 @@ class State:
         if self.page_tokens is not None and not self._heirlooms.shares(self.page_tokens):
             self.page_tokens.start()
         self.secret_files.start()
+        if self.alerts is not None and not self._heirlooms.shares(self.alerts):
+            self.alerts.start()
         self._opened = True
 
     def rotate_keys(self) -> int:
@@ -335,6 +350,8 @@ class State:
         self._opened = False
         self.secret_files.stop()
         shares = self._heirlooms.shares
+        if self.alerts is not None and not shares(self.alerts):
+            self.alerts.stop()
         if self.page_tokens is not None and not shares(self.page_tokens):
             self.page_tokens.stop()
         if self.usage is not None and not shares(self.usage):
@@ -347,39 +364,3 @@ class State:
     def _close_own(self, database: Database) -> None:
         if not self._heirlooms.shares(database):
             database.close()
-
-
-def _needs(option: str, module: str, extra: str) -> None:
-    if find_spec(module) is None:
-        raise ConfigError(f"{option}: needs {module}; run: pip install 'naap-twisted[{extra}]'")
-
-
-def _database(options: ServerOptions, reactor: Any) -> Database | None:
-    if options.database_url is None and not options.state_dir:
-        return None
-    option = "state_dir" if options.database_url is None else "database_url"
-    _needs(option, "sqlalchemy", "keys" if option == "state_dir" else "postgres")
-    from ..storage.database import Database
-
-    if options.database_url is None:
-        return Database.in_directory(options.state_dir, reactor)
-    _needs(option, "psycopg", "postgres")
-    return Database.at(options.database_url, reactor)
-
-
-def _sealed_keys(config: Config, database: Database | None) -> SqlKeyStore | None:
-    if config.keys.master_key is None or database is None:
-        return None
-    from ..keys.sql import SqlKeyStore
-    from ..keys.vault import Vault
-
-    return SqlKeyStore(database, Vault(config.keys.master_key), f"{config.server.base_path}/keys")
-
-
-def _redis(url: Secret | None, reactor: Any) -> RedisLink | None:
-    if url is None:
-        return None
-    _needs("redis_url", "txredisapi", "redis")
-    from ..limits.redis_link import RedisLink
-
-    return RedisLink(RedisAddress.parse(url), reactor)

@@ -9,6 +9,14 @@ from attrs import define, frozen
 
 from ..downstream.record import ExchangeRecord
 
+#: What one exchange may add at most, so that no report makes a sum outgrow its 64 bits.
+_MOST_TOKENS = 10**12
+_MOST_NANOS = 10**15
+_KINDS = (
+    *("input", "cached_input", "cache_write", "output", "reasoning"),
+    *("audio_input", "audio_output"),
+)
+
 
 @define
 class Counts:
@@ -18,7 +26,10 @@ class Counts:
     :ivar bytes_out: response body bytes.
     :ivar status_2xx: answers of the upstream, by class of status.
     :ivar failed: exchanges without an answer: no connection, a deadline, a browser that left.
-    :ivar prompt_tokens: a model's tokens as the upstream reports them, where a route counts them.
+    :ivar input_tokens: a model's tokens, where they are counted; the kinds are those of
+        :class:`~naap_twisted.model.Tokens`.
+    :ivar usd_nanos: what they cost, in billionths of a dollar.
+    :ivar estimated_requests: those whose tokens nobody reported; *estimated_tokens* are theirs.
     """
 
     requests: int = 0
@@ -29,9 +40,16 @@ class Counts:
     status_4xx: int = 0
     status_5xx: int = 0
     failed: int = 0
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_input_tokens: int = 0
+    audio_output_tokens: int = 0
+    usd_nanos: int = 0
+    estimated_requests: int = 0
+    estimated_tokens: int = 0
 
     @classmethod
     def of(cls, record: ExchangeRecord) -> Counts:
@@ -44,9 +62,22 @@ class Counts:
             counts.failed = 1
         tokens = record.booked or record.model_tokens
         if tokens is not None:
-            counts.prompt_tokens, counts.completion_tokens = tokens.input, tokens.output
-            counts.total_tokens = tokens.total
+            for kind in _KINDS:
+                setattr(counts, f"{kind}_tokens", min(getattr(tokens, kind), _MOST_TOKENS))
+        counts.usd_nanos = min(record.usd, _MOST_NANOS)
+        if record.estimated:
+            counts.estimated_requests, counts.estimated_tokens = 1, counts.total_tokens
         return counts
+
+    @property
+    def total_tokens(self) -> int:
+        """All tokens: the other kinds are parts of these two."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def estimated_share(self) -> float:
+        """The part of the tokens that is estimated, from 0 to 1."""
+        return round(self.estimated_tokens / self.total_tokens, 4) if self.total_tokens else 0.0
 
     def add(self, other: Counts) -> None:
         """Add the numbers of *other* to these."""
@@ -59,14 +90,17 @@ NAMES = tuple(field.name for field in attrs.fields(Counts))
 
 @frozen
 class UsageKey:
-    """The user, the route and the month that sums are kept for.
+    """Whose sums they are, and of what.
 
-    :ivar month: such as ``"2026-11"``, in UTC.
+    :ivar user_id: ``""`` for all callers who are not signed in.
+    :ivar day: such as ``"2026-11-26"``, in UTC. What an older version counted has its month only.
+    :ivar model: ``""`` where no model is known.
     """
 
     user_id: str
     route: str
-    month: str
+    day: str
+    model: str = ""
 
 
 Usage = Mapping[UsageKey, Counts]

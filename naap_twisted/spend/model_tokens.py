@@ -13,6 +13,7 @@ import re
 from ..framing.codings import Inflater, Unreadable
 from ..headers import media_type
 from .json_members import MOST_FOUND, MemberScanner
+from .model_name import AnsweredModel
 from .tokens import USUAL_MEMBERS, Kind, TokenMembers, Tokens
 
 _STREAM = b"text/event-stream"
@@ -51,6 +52,7 @@ class ModelTokenMeter:
         self._reads = self._stream is not None or kind in _LINES or _is_json(kind)
         self._numbers: dict[Kind, int] = {}
         self._inflater: Inflater | None = None
+        self._model = AnsweredModel()
         self.text_bytes = self.events = 0
         self.unread = False
         if coding:
@@ -72,6 +74,11 @@ class ModelTokenMeter:
         except Unreadable:
             self._inflater, self.unread = None, True
 
+    @property
+    def model(self) -> str:
+        """The model that the answer names; ``""`` where it names none."""
+        return self._model.name
+
     def so_far(self) -> Tokens | None:
         """What the answer has reported up to now; ``None`` where it reported nothing."""
         return self._members.sum(self._numbers) if self._numbers else None
@@ -85,6 +92,8 @@ class ModelTokenMeter:
         if not self._reads or self.unread or stream is None:
             self.text_bytes += len(text)
         if self._reads and not self.unread:
+            if self._model.looking:
+                self._model.feed(text)
             if stream is None:
                 self._scanner.feed(text)
             else:

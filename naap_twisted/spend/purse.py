@@ -18,7 +18,9 @@ from ..downstream.caller import rate_key
 from ..downstream.record import ExchangeRecord
 from ..errors import BudgetExceeded
 from ..model import Tokens
+from .alert import Alert
 from .budget import Budget, Clock, Window, nanos, plain_usd
+from .counts import Counts
 from .ledger import Charge, Correction, Ledger, Standing, Verdict
 from .prices import Price
 
@@ -116,25 +118,44 @@ class Purse:
     """The budgets that a route's requests fall under.
 
     :param now: seconds since 1970; they choose the windows.
+    :param alert: is told, beside the log, when a part of a budget is spent.
+    :ivar spent: what this process booked for requests whose tokens or money a budget counts.
     """
 
     _log = Logger()
 
     def __init__(
-        self, pockets: Iterable[Pocket], ledger: Ledger, now: Callable[[], float] = time.time
+        self,
+        pockets: Iterable[Pocket],
+        ledger: Ledger,
+        now: Callable[[], float] = time.time,
+        alert: Callable[[Alert], object] | None = None,
     ) -> None:
         self._pockets = tuple(pockets)
         self._ledger = ledger
         self._now = now
+        self.spent = Counts()
+        self._alert = alert
         self._told: OrderedDict[tuple[str, int, int], None] = OrderedDict()
 
     @classmethod
     def of_route(
-        cls, path: str, own: Iterable[Budget], of_server: Iterable[Budget], ledger: Ledger
+        cls,
+        path: str,
+        own: Iterable[Budget],
+        of_server: Iterable[Budget],
+        ledger: Ledger,
+        alert: Callable[[Alert], object] | None = None,
     ) -> Purse:
         """The purse of the route at *path*, with budgets of its *own*."""
         pockets = [Pocket(budget, "", path) for budget in of_server]
-        return cls((*pockets, *(Pocket(budget, path, path) for budget in own)), ledger)
+        pockets += [Pocket(budget, path, path) for budget in own]
+        return cls(pockets, ledger, alert=alert)
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether any request of the route may fall under a budget of it, or of the server."""
+        return bool(self._pockets)
 
     def pockets_of(self, record: ExchangeRecord) -> tuple[Pocket, ...]:
         """The budgets of a request: of the server, of the route, and of the caller's page token."""
@@ -212,13 +233,14 @@ class Purse:
             self._told[key] = None
             if len(self._told) > _MOST_TOLD:
                 self._told.popitem(last=False)
-            self._log.warn(
-                "{percent} % of a budget of {route} is spent or reserved: {budget}; by {who}",
-                percent=percent,
-                route=record.route,
-                budget=budget.text,
-                who="all together" if budget.of in ("route", "server") else record.caller,
-            )
+            shared = budget.of in ("route", "server")
+            who = "all together" if shared else record.caller
+            alert = Alert(percent, budget, charge, after, record.route, who)
+            told = {"percent": percent, "route": record.route, "budget": budget.text, "who": who}
+            self._log.warn("{text}", text=alert.text, **told)
+            # Strangers could be any number, and would drown what has to be heard.
+            if self._alert is not None and (shared or record.user is not None):
+                self._alert(alert)
 
 
 @lru_cache(maxsize=10_000)

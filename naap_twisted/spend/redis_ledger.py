@@ -9,7 +9,7 @@ that comes back with less than a process saw spent, because it lost its data, is
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import uuid4
@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from ..errors import Unavailable
 from ..limits.redis_link import RedisGone, RedisLink
 from .ledger import HELD_MINUTES, Charge, Correction, MemoryLedger, Standing, Verdict
+from .ledger_watch import LedgerWatch
 
 # A hash for each account: "s<part>" is spent, "h<part>:<minute>" is held. Numbers stay below 2**53,
 # so that Lua's doubles hold them exactly.
@@ -80,26 +81,37 @@ return out
 """
 )
 # The first key is of the step, so that one that is told twice counts once. For each other key:
-# part, minute, what was held, what was spent, keep.
+# part, minute, what was held, what was spent, keep, what is known spent. The answer is what each
+# part has spent now.
 _SETTLE = """
-if not redis.call('SET', KEYS[1], 1, 'NX', 'EX', 86400) then return 0 end
+local news, sums = redis.call('SET', KEYS[1], 1, 'NX', 'EX', 86400), {}
 for i = 2, #KEYS do
-  local key, a = KEYS[i], (i - 2) * 5
-  local field = 'h' .. ARGV[a + 1] .. ':' .. ARGV[a + 2]
+  local key, a = KEYS[i], (i - 2) * 6
+  local field, part = 'h' .. ARGV[a + 1] .. ':' .. ARGV[a + 2], 's' .. ARGV[a + 1]
+  local known = tonumber(ARGV[a + 6])
+  if known > tonumber(redis.call('HGET', key, part) or '0') then
+    redis.call('HSET', key, part, string.format('%.0f', known))
+  end
   local held, amount = tonumber(redis.call('HGET', key, field) or '-1'), tonumber(ARGV[a + 3])
   local spent = tonumber(ARGV[a + 4])
-  if held > amount then
+  if not news then
+    spent = 0
+  elseif held > amount then
     redis.call('HINCRBY', key, field, string.format('%.0f', -amount))
   elseif held == amount then
     redis.call('HDEL', key, field)
   elseif tonumber(ARGV[a + 5]) < 0 then
     spent = spent - amount
   end
-  local sum = redis.call('HINCRBY', key, 's' .. ARGV[a + 1], string.format('%.0f', spent))
-  if sum < 0 then redis.call('HSET', key, 's' .. ARGV[a + 1], 0) end
+  local sum = redis.call('HINCRBY', key, part, string.format('%.0f', spent))
+  if sum < 0 then
+    sum = 0
+    redis.call('HSET', key, part, 0)
+  end
+  sums[i - 1] = string.format('%.0f', sum)
   redis.call('EXPIRE', key, math.abs(tonumber(ARGV[a + 5])))
 end
-return 1
+return sums
 """
 _READ = (
     _COMMON
@@ -132,6 +144,7 @@ class RedisLedger:
     :param prefix: opens every key; servers of one prefix share their ledger.
     :param deny: while Redis is gone, requests get 503; else each process goes on by itself.
     :ivar waiting: settlements that Redis does not know yet.
+    :ivar watch: tells of times without Redis.
     """
 
     _log = Logger()
@@ -151,8 +164,11 @@ class RedisLedger:
         self._deny = deny
         self._local = MemoryLedger()
         self._known: OrderedDict[tuple[str, int], int] = OrderedDict()
+        # Beside what is known: what this process has reserved or spent, and Redis not yet as spent.
+        self._owed: dict[tuple[str, int], int] = {}
+        self.watch = LedgerWatch("redis", refuses=deny)
         self._without: set[int] = set()  # identities of charges that were reserved here alone
-        self.waiting: list[_Step] = []
+        self.waiting: deque[_Step] = deque()
         self._booking = False
 
     def reserve(self, charges: Sequence[Charge]) -> Verdict | Deferred[Verdict]:
@@ -181,7 +197,17 @@ class RedisLedger:
             spent, held, oldest, of_part = numbers[index * 4 : index * 4 + 4]
             before.append(Standing(spent, held, oldest or charge.part))
             self._learn(charge, of_part)
+            if refused < 0:
+                self._owe(charge, charge.amount)
         return Verdict(refused, tuple(before))
+
+    def _owe(self, charge: Charge, amount: int) -> None:
+        key = charge.account, charge.part
+        owed = self._owed.get(key, 0) + amount
+        if owed:
+            self._owed[key] = owed
+        else:
+            self._owed.pop(key, None)
 
     def _learn(self, charge: Charge, spent: int) -> None:
         """Remember what was spent, as the beginning for a time without Redis."""
@@ -196,11 +222,12 @@ class RedisLedger:
         return self._alone(charges)
 
     def _alone(self, charges: Sequence[Charge]) -> Verdict:
+        self.watch.judged(here=not self._deny)
         if self._deny:
             raise Unavailable(reason="Redis is gone and on_redis_loss is deny")
         for charge in charges:
-            account = self._local.account(charge)
-            known = self._known.get((charge.account, charge.part), 0)
+            account, key = self._local.account(charge), (charge.account, charge.part)
+            known = self._known.get(key, 0) + self._owed.get(key, 0)
             account.spent[charge.part] = max(known, account.spent.get(charge.part, 0))
         verdict = self._local.reserve(charges)
         if verdict.refused < 0:
@@ -209,17 +236,37 @@ class RedisLedger:
 
     def settle(self, corrections: Sequence[Correction]) -> None:
         """Put what was spent in the place of what was reserved, as soon as Redis is there."""
-        if not self._without.isdisjoint(id(each.charge) for each in corrections):
+        if self._is_local(corrections):
             self._local.settle(corrections)
+        else:
+            for each in corrections:
+                self._owe(each.charge, each.spent - each.charge.amount)
         if len(self.waiting) >= _MOST_WAITING:
             self._log.error("Redis is gone for too long: what a request cost is not booked there")
+            self.watch.dropped()
+            self._forget(corrections)
             return
+        if not self._link.up:
+            self.watch.lost()
         self.waiting.append(_Step(uuid4().hex, corrections))
         self._book()
 
+    def _is_local(self, corrections: Sequence[Correction]) -> bool:
+        return not self._without.isdisjoint(id(each.charge) for each in corrections)
+
+    def _forget(self, corrections: Sequence[Correction]) -> None:
+        """Nobody waits for the end of these any more."""
+        if not self._is_local(corrections):
+            for each in corrections:
+                self._owe(each.charge, -each.spent)
+        self._without.difference_update(id(each.charge) for each in corrections)
+
     def _book(self) -> None:
         """Tell Redis what it does not know, one step at a time."""
-        if self._booking or not self.waiting or not self._link.up:
+        if self._booking or not self._link.up:
+            return
+        if not self.waiting:
+            self.watch.back()
             return
         self._booking = True
         step = self.waiting[0]
@@ -231,14 +278,17 @@ class RedisLedger:
             # What Redis has spent as estimated meanwhile is corrected; what it never had is added.
             old = self._now() // 60 - charge.minute > HELD_MINUTES
             keep = -charge.keep if old and id(charge) not in self._without else charge.keep
-            arguments += (charge.part, charge.minute, charge.amount, each.spent, keep)
+            known = self._known.get((charge.account, charge.part), 0)
+            arguments += (charge.part, charge.minute, charge.amount, each.spent, keep, known)
         asked = self._link.evaluate(_SETTLE, keys, arguments)
         asked.addCallbacks(self._booked, self._not_booked, callbackArgs=(step,))
 
-    def _booked(self, _: object, step: _Step) -> None:
+    def _booked(self, sums: list[Any], step: _Step) -> None:
         self._booking = False
-        self.waiting.remove(step)
-        self._without.difference_update(id(each.charge) for each in step.corrections)
+        self.waiting.popleft()
+        self._forget(step.corrections)
+        for each, spent in zip(step.corrections, map(int, sums), strict=True):
+            self._learn(each.charge, spent)
         self._book()
 
     def _not_booked(self, failure: Any) -> None:

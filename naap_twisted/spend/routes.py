@@ -11,9 +11,10 @@ from ..downstream.json_routes import known, own_route
 from ..downstream.record import ExchangeRecord
 from .book import UsageBook
 from .budget import Budget, plain_usd
-from .counts import Counts, Usage, UsageKey
+from .counts import Counts
 from .ledger import Standing
 from .purse import Purse
+from .totals import Total, Totals
 
 
 def add_usage_route(
@@ -56,17 +57,20 @@ def _amount(unit: str, amount: int) -> int | str:
     return plain_usd(amount) if unit == "usd" else amount
 
 
-def as_json(usage: Usage) -> list[dict[str, Any]]:
+def as_json(totals: Totals) -> list[dict[str, Any]]:
     """The entries of the answer, the latest month first and then by route."""
-    ordered = sorted(usage, key=lambda key: key.route)
-    ordered.sort(key=lambda key: key.month, reverse=True)
-    return [_entry(key, usage[key]) for key in ordered]
+    ordered = sorted(totals.rows, key=lambda row: row.names["route"])
+    ordered.sort(key=lambda row: row.names["month"], reverse=True)
+    return [{**_named(row), **numbers(row.counts)} for row in ordered]
 
 
-def _entry(key: UsageKey, counts: Counts) -> dict[str, Any]:
+def _named(row: Total) -> dict[str, str]:
+    return {"route": row.names["route"], "month": row.names["month"]}
+
+
+def numbers(counts: Counts) -> dict[str, Any]:
+    """Sums as JSON has them; dollars are a text."""
     return {
-        "route": key.route,
-        "month": key.month,
         "requests": counts.requests,
         "bytes_in": counts.bytes_in,
         "bytes_out": counts.bytes_out,
@@ -75,8 +79,18 @@ def _entry(key: UsageKey, counts: Counts) -> dict[str, Any]:
             "failed": counts.failed,
         },
         "tokens": {
-            "prompt": counts.prompt_tokens,
-            "completion": counts.completion_tokens,
+            "input": counts.input_tokens,
+            "cached_input": counts.cached_input_tokens,
+            "cache_write": counts.cache_write_tokens,
+            "output": counts.output_tokens,
+            "reasoning": counts.reasoning_tokens,
+            "audio_input": counts.audio_input_tokens,
+            "audio_output": counts.audio_output_tokens,
             "total": counts.total_tokens,
+            # As the first version named them.
+            "prompt": counts.input_tokens,
+            "completion": counts.output_tokens,
         },
+        "usd": plain_usd(counts.usd_nanos),
+        "estimated_share": counts.estimated_share,
     }

@@ -12,10 +12,13 @@ from typing import TypeVar
 import sqlalchemy as sql
 from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from ..errors import Unavailable
 from ..storage.database import Database
 from ..storage.tables import BUDGETS, insert_into
 from .ledger import Account, Charge, Correction, Standing, Verdict, decided
+from .ledger_watch import LedgerWatch
 
 T = TypeVar("T")
 _ROW = BUDGETS.c
@@ -24,10 +27,14 @@ _SWEEP_EVERY = 500
 
 
 class SqlLedger:
-    """Keeps accounts in *database*."""
+    """Keeps accounts in *database*.
+
+    :ivar watch: tells of times without it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.watch = LedgerWatch("database", refuses=True)
         self._until_sweep = _SWEEP_EVERY
 
     def reserve(self, charges: Sequence[Charge]) -> Deferred[Verdict]:
@@ -36,7 +43,10 @@ class SqlLedger:
         def work(accounts: dict[str, Account]) -> Verdict:
             return decided([accounts[charge.account] for charge in charges], charges)
 
-        return self._changed(charges, work)
+        def lost() -> None:
+            self.watch.judged(here=False)
+
+        return self._watched(self._changed(charges, work), lost)
 
     def settle(self, corrections: Sequence[Correction]) -> Deferred[None]:
         """Put what was spent in the place of what was reserved."""
@@ -45,7 +55,20 @@ class SqlLedger:
             for correction in corrections:
                 accounts[correction.charge.account].settle(correction)
 
-        return self._changed([correction.charge for correction in corrections], work)
+        settled = self._changed([correction.charge for correction in corrections], work)
+        return self._watched(settled, self.watch.dropped)
+
+    def _watched(self, done: Deferred[T], lost: Callable[[], None]) -> Deferred[T]:
+        def answered(value: T) -> T:
+            self.watch.back()
+            return value
+
+        def failed(failure: Failure) -> Failure:
+            if failure.check(Unavailable):
+                lost()
+            return failure
+
+        return done.addCallbacks(answered, failed)
 
     def read(self, charges: Sequence[Charge]) -> Deferred[tuple[Standing, ...]]:
         """The standing of each account."""

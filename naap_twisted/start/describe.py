@@ -45,6 +45,8 @@ def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
         yield "", f"{_limit(server.user_rate_limit)} per user"
     for index, budget in enumerate(server.budget):
         yield "" if index else "budget", budget.text
+    if server.alert_url is not None:
+        yield "alerts", f"to alert_url, {'signed' if server.alert_secret else 'not signed'}"
     if server.state_dir or server.database_url:
         place = "a database" if server.database_url else server.state_dir
         yield "state", f"{place}: {'keys and ' if config.keys.master_key else ''}usage"

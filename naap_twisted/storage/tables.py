@@ -28,10 +28,31 @@ USER_KEYS = Table(
     Column("sealed", sql.Text, nullable=False),
     Column("updated_at", sql.BigInteger, nullable=False),
 )
-#: There is one row for each user, route and month (``"2026-11"``, UTC).
+#: There is one row for each user, route, day (``"2026-11-26"``, UTC) and model. Rows that an older
+#: version wrote have a month for their day.
 USAGE = Table(
-    "naap_usage",
+    "naap_usage_days",
     METADATA,
+    Column("user_id", sql.Text, primary_key=True),
+    Column("route", sql.Text, primary_key=True),
+    Column("day", sql.Text, primary_key=True, index=True),
+    Column("model", sql.Text, primary_key=True),
+    *(
+        Column(name, sql.BigInteger, nullable=False)
+        for name in (
+            *("requests", "bytes_in", "bytes_out"),
+            *("status_2xx", "status_3xx", "status_4xx", "status_5xx", "failed"),
+            *("input_tokens", "cached_input_tokens", "cache_write_tokens", "output_tokens"),
+            *("reasoning_tokens", "audio_input_tokens", "audio_output_tokens", "usd_nanos"),
+            *("estimated_requests", "estimated_tokens"),
+        )
+    ),
+)
+
+# Usage by month, as the first version of the tables had it.
+_OLD_USAGE = Table(
+    "naap_usage",
+    MetaData(),
     Column("user_id", sql.Text, primary_key=True),
     Column("route", sql.Text, primary_key=True),
     Column("month", sql.Text, primary_key=True),
@@ -82,7 +103,8 @@ _MIGRATION_LOCK = 7_226_101
 
 
 def _first(connection: Connection) -> None:
-    METADATA.create_all(connection, tables=[USER_KEYS, USAGE])
+    METADATA.create_all(connection, tables=[USER_KEYS])
+    _OLD_USAGE.create(connection, checkfirst=True)
 
 
 def _revoked_tokens(connection: Connection) -> None:
@@ -97,8 +119,29 @@ def _tokens(connection: Connection) -> None:
     METADATA.create_all(connection, tables=[TOKENS])
 
 
+def _usage_by_day(connection: Connection) -> None:
+    METADATA.create_all(connection, tables=[USAGE])
+    old = _OLD_USAGE.c
+    same = (
+        *("user_id", "route", "requests", "bytes_in", "bytes_out", "failed"),
+        *("status_2xx", "status_3xx", "status_4xx", "status_5xx"),
+    )
+    taken = {name: old[name] for name in same}
+    taken |= {"day": old.month, "input_tokens": old.prompt_tokens}
+    taken["output_tokens"] = old.completion_tokens
+    columns = [column.name for column in USAGE.c]
+    values = [
+        taken.get(name, sql.literal("") if name == "model" else sql.literal(0)) for name in columns
+    ]
+    connection.execute(sql.insert(USAGE).from_select(columns, sql.select(*values)))
+    _OLD_USAGE.drop(connection)
+
+
 #: Step n takes version n to n + 1. Append to them and never edit one: a database has run it.
-STEPS: tuple[Callable[[Connection], None], ...] = (_first, _revoked_tokens, _budgets, _tokens)
+STEPS: tuple[Callable[[Connection], None], ...] = (
+    *(_first, _revoked_tokens, _budgets, _tokens),
+    _usage_by_day,
+)
 
 
 def migrate(connection: Connection) -> None:

@@ -128,4 +128,4 @@ class ExampleTests(SynchronousTestCase):
 
 KEYS = {"OPENAI_API_KEY": "sk-1234567890", "MAPS_KEY": "AIza-1234567890"}
 #: They need a file, a variable or another option.
-NEEDING = ("# ca_file", "# client_", "# database_url", "# master_key")
+NEEDING = ("# ca_file", "# client_", "# database_url", "# master_key", "# alert_")

@@ -382,6 +382,13 @@ def _server() -> Iterator[Row]:
     yield from _rows("server.admin_remote", False, BAD_FLAGS)
     yield from _rows("server.state_dir", False, (3, True, [], *STRANGE))
     yield from _rows("server.database_url", False, ("mysql://h/d", "${env:NO_SUCH}", 3, True))
+    yield from _rows(
+        "server.alert_url",
+        False,
+        ("http://h/", "https://", "ftp://h/", "hunter2", "https://a@h/", "https://h/#x", 3, True),
+    )
+    yield from _rows("server.alert_url", True, ("https://h/hook?t=1", "http://localhost:9/", ""))
+    yield from _rows("server.alert_secret", False, ("too-short", "x" * 32, 3, True, "${env:NO}"))
     yield from _rows("server.workers", False, (0, 2, True, "auto", 1.0, -1))
 
 

@@ -19,7 +19,6 @@ from naap_twisted.limits.memory import MemoryRateLimiter
 from naap_twisted.limits.redis import RedisRateLimiter
 from naap_twisted.options.code import read_server
 from naap_twisted.secret import Secret
-from naap_twisted.server import stores as state
 from naap_twisted.server.stores import State
 from tests.keys.memory import MemoryKeyStore
 from tests.support import FakeRequest
@@ -70,18 +69,6 @@ class BuildTests(SynchronousTestCase):
         prefixes = [limiter._prefix for limiter in limiters]
         self.assertEqual(prefixes, ["naap:x:address:", "naap:x:route/a:", "naap:x:route/b:"])
 
-    def test_packages(self) -> None:
-        """What is not installed is one line that says what to run."""
-        self.patch(state, "find_spec", lambda name: None)
-        for options, extra in (
-            ({"state_dir": "s"}, "keys"),
-            ({"database_url": "postgresql://h/d"}, "postgres"),
-            ({"redis_url": "redis://h"}, "redis"),
-        ):
-            (line,) = self.assertRaises(ConfigError, self.build, **options).problems
-            self.assertTrue(line.startswith(f"{next(iter(options))}: needs "), line)
-            self.assertIn(f"pip install 'naap-twisted[{extra}]'", line)
-
 
 class OpenTests(TestCase):
     timeout = 20
@@ -102,8 +89,8 @@ class OpenTests(TestCase):
             await opened.close()
             again = self.build(folder, key)
             again.open()
-            (counts,) = (await again.usage.of("ada")).values()
-            self.assertEqual(counts.requests, requests)
+            (row,) = (await again.usage.of("ada")).rows
+            self.assertEqual(row.counts.requests, requests)
             self.assertEqual(len(await again.keys.describe("ada")), 1)
             await again.close()
 

@@ -11,6 +11,7 @@ from naap_twisted.errors import Unavailable
 from naap_twisted.limits.redis_address import RedisAddress
 from naap_twisted.limits.redis_link import RedisLink
 from naap_twisted.secret import Secret
+from naap_twisted.spend import redis_ledger as module
 from naap_twisted.spend.ledger import Charge
 from naap_twisted.spend.redis_ledger import RedisLedger
 
@@ -27,13 +28,13 @@ class RedisTests(LedgerContract, TestCase):
         self.redis = Redis(self)
         self.ledger = await self.process()
 
-    async def process(self, *, deny: bool = False) -> RedisLedger:
-        """The ledger as another process has it."""
+    async def process(self, *, deny: bool = False, later: int = 1000) -> RedisLedger:
+        """The ledger as another process has it, *later* seconds after the charges."""
         link = RedisLink(RedisAddress.parse(Secret(self.redis.url)), reactor, deadline=5.0)
         link.start()
         self.addCleanup(link.stop)
         await until(lambda: link.up)
-        return RedisLedger(link, prefix="t:", deny=deny, now=lambda: CHARGE.minute * 60 + 1000)
+        return RedisLedger(link, prefix="t:", deny=deny, now=lambda: CHARGE.minute * 60 + later)
 
     async def settle(self, spent: int, *charges: Charge) -> None:
         await super().settle(spent, *charges)
@@ -80,3 +81,44 @@ class RedisTests(LedgerContract, TestCase):
         await self.ledger._link.evaluate("return redis.call('FLUSHALL')", [], [])
         verdict = await self.reserve(CHARGE)
         self.assertEqual(verdict.before[0].spent, 7)
+
+    async def test_stopped_and_started(self) -> None:
+        """A real Redis dies, with all it knew, and comes back: nothing that was spent is lost.
+
+        Without it the process counts what it has spent itself, and what is under way.
+        """
+        self.ledger = await self.process(later=60)
+        charges = [evolve(CHARGE, amount=2, limit=11) for _ in range(6)]
+        await self.reserve(charges[0])
+        await self.settle(3, charges[0])
+        await self.reserve(charges[1])
+        self.redis.kill()
+        # The first one finds out, whatever it is told.
+        verdict = await self.reserve(charges[2])
+        self.assertEqual((verdict.refused, verdict.before[0].total), (-1, 5), "3, and 2 under way")
+        await super().settle(4, charges[1])
+        verdict = await self.reserve(charges[3])
+        self.assertEqual((verdict.refused, verdict.before[0].total), (-1, 9), "3, 4, and 2 here")
+        self.assertEqual((await self.reserve(charges[4])).refused, 0, "11 are spent or reserved")
+        await super().settle(5, charges[2])
+        watch = self.ledger.watch
+        self.assertEqual((watch.gone, watch.losses, watch.alone), (True, 1, 3))
+        self.redis.start()
+        await until(lambda: not watch.gone)
+        await super().settle(1, charges[3])
+        await until(lambda: not self.ledger.waiting)
+        self.assertEqual(await self.standing(), (13, 0))
+        self.assertEqual(self.ledger._owed, {})
+        self.assertEqual((watch.losses, watch.unbooked), (1, 0))
+
+    async def test_gone_for_too_long(self) -> None:
+        """What can't be kept until Redis is back is counted, and no more of it is kept."""
+        self.patch(module, "_MOST_WAITING", 1)
+        charges = [evolve(CHARGE, amount=1) for _ in range(3)]
+        self.ledger._link.up = False
+        for charge in charges:
+            await self.reserve(charge)
+            await super().settle(1, charge)
+        self.flushLoggedErrors()
+        self.assertEqual((len(self.ledger.waiting), self.ledger.watch.unbooked), (1, 2))
+        self.assertEqual(len(self.ledger._without), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
@@ -13,8 +14,9 @@ from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.record import ExchangeRecord
 from naap_twisted.model import Tokens
 from naap_twisted.spend.book import UsageBook
-from naap_twisted.spend.counts import Counts, UsageKey
+from naap_twisted.spend.counts import NAMES, Counts
 from naap_twisted.spend.routes import add_usage_route, as_json
+from naap_twisted.spend.totals import Total, Totals
 from tests.spend.memory import MemoryUsageStore
 
 from ..spine import ask_site, make_server
@@ -22,9 +24,10 @@ from ..spine import ask_site, make_server
 ROOT = Path(__file__).resolve().parents[2]
 
 
-DOCUMENTED = json.loads(
-    (ROOT / "docs" / "spend.md").read_text("utf-8").partition("```json\n")[2].partition("```")[0]
-)["budgets"][0]
+def documented(document: str, marker: str) -> Any:
+    """The answer that *document* shows behind *marker*."""
+    text = (ROOT / "docs" / document).read_text("utf-8")
+    return json.loads(text.partition(f"<!-- {marker} -->\n```json\n")[2].partition("```")[0])
 
 
 class UsageRouteTests(SynchronousTestCase):
@@ -46,7 +49,8 @@ class UsageRouteTests(SynchronousTestCase):
         (entry,) = listed["ada"]
         self.assertEqual((entry["route"], entry["month"]), ("/r", "2026-11"))
         self.assertEqual((entry["requests"], entry["status"]["2xx"]), (1, 1))
-        self.assertEqual(entry["tokens"], {"prompt": 1, "completion": 2, "total": 3})
+        tokens_read = {name: entry["tokens"][name] for name in ("input", "output", "total")}
+        self.assertEqual(tokens_read, {"input": 1, "output": 2, "total": 3})
         self.assertEqual(listed["bob"], [])
         stranger = ask_site(server.site(), "GET", "/api/v1/usage")
         self.assertEqual(stranger.error, (401, "UNAUTHORIZED"))
@@ -74,13 +78,15 @@ class UsageRouteTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(answer.json["usage"], [])
-        self.assertEqual(set(answer.json["budgets"][0]), set(DOCUMENTED))
+        (shown,) = documented("spend.md", "usage-example")["budgets"]
+        self.assertEqual(answer.json["budgets"][0].keys(), shown.keys())
 
     def test_json(self) -> None:
         """Latest month first, then by route."""
-        keys = [UsageKey("ada", r, m) for r, m in (("/b", "2026-09"), ("/b", "2026-10"))]
-        keys.append(UsageKey("ada", "/a", "2026-10"))
-        listed = as_json(dict.fromkeys(keys, Counts(*range(1, 12))))
+        months = [("/b", "2026-09"), ("/b", "2026-10"), ("/a", "2026-10")]
+        counts = Counts(*range(1, len(NAMES) + 1))
+        rows = tuple([Total({"route": r, "month": m}, counts) for r, m in months])
+        listed = as_json(Totals(rows, counts, more=False))
         self.assertEqual(
             [(entry["month"], entry["route"]) for entry in listed],
             [("2026-10", "/a"), ("2026-10", "/b"), ("2026-09", "/b")],
@@ -94,6 +100,23 @@ class UsageRouteTests(SynchronousTestCase):
                 "bytes_in": 2,
                 "bytes_out": 3,
                 "status": {"2xx": 4, "3xx": 5, "4xx": 6, "5xx": 7, "failed": 8},
-                "tokens": {"prompt": 9, "completion": 10, "total": 11},
+                "tokens": {
+                    "input": 9,
+                    "cached_input": 10,
+                    "cache_write": 11,
+                    "output": 12,
+                    "reasoning": 13,
+                    "audio_input": 14,
+                    "audio_output": 15,
+                    "total": 21,
+                    "prompt": 9,
+                    "completion": 12,
+                },
+                "usd": "0.000000016",
+                "estimated_share": 0.8571,
             },
         )
+        for document, marker in (("spend.md", "usage-example"), ("keys.md", "usage-answer")):
+            (shown,) = documented(document, marker)["usage"]
+            self.assertEqual(shown.keys(), listed[0].keys())
+            self.assertEqual(shown["tokens"].keys(), listed[0]["tokens"].keys())

@@ -305,6 +305,8 @@ class InitTests(CliCase):
             "NAAP_MASTER_KEY": new_master_key(),
             "DATABASE_URL": "postgresql://h/d",
             "CLIENT_SECRET": "of-the-client",
+            "ALERT_URL": "https://hooks.example.org/x",
+            "ALERT_SECRET": "of-the-webhook-too",
         }
         config = parse_config(text, environ=environ)
         self.assertEqual(config.proxy[0].pass_headers, ("OpenAI-Organization",))

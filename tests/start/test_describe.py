@@ -209,6 +209,18 @@ class DescribeTests(SynchronousTestCase):
             self.assertIn(wanted, text)
         self.assertNotIn("sk-canary", text)
 
+    def test_alerts(self) -> None:
+        """That there is a webhook, and never where: its URL may be a secret."""
+        url = '[server]\nalert_url = "https://h/sk-canary"\n'
+        for more, signed in (
+            ("", "not signed"),
+            ('alert_secret = "a-key-of-16-and-more"', "signed"),
+        ):
+            lines = describe(config_of(server=url + more))
+            (shown,) = [line for line in lines if "alerts" in line]
+            self.assertTrue(shown.endswith(f"to alert_url, {signed}"), shown)
+            self.assertNotIn("canary", "".join(lines))
+
     def test_server(self) -> None:
         """What is open is said."""
         server = (

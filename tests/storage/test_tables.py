@@ -2,13 +2,69 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sql
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.storage import tables
 
+from ..servers import NO_POSTGRES, Postgres
 
-class MigrateTests(SynchronousTestCase):
+
+def old_database(connection: sql.engine.Connection) -> None:
+    """What version 4 of the tables made, with usage in it."""
+    steps, tables.STEPS = tables.STEPS, tables.STEPS[:4]
+    try:
+        tables.migrate(connection)
+    finally:
+        tables.STEPS = steps
+    for user, month, n in (("ada", "2026-09", 1), ("ada", "2026-10", 2), ("bob", "2026-10", 3)):
+        numbers = ", ".join(str(n * digit) for digit in range(1, 12))
+        statement = f"INSERT INTO naap_usage VALUES ('{user}', '/r', '{month}', {numbers})"
+        connection.execute(sql.text(statement))
+
+
+class UsageByDay:
+    """Mixed into a TestCase with a ``connection`` to an empty database."""
+
+    connection: sql.engine.Connection
+
+    def test_usage_by_day(self: Any) -> None:
+        """What older versions counted by month is kept, number by number; nothing is twice."""
+        old_database(self.connection)
+        for _ in range(2):
+            tables.migrate(self.connection)
+        self.assertNotIn("naap_usage", sql.inspect(self.connection).get_table_names())
+        columns = tables.USAGE.c
+        rows = self.connection.execute(sql.select(tables.USAGE).order_by(*columns[:3])).all()
+        self.assertEqual(
+            [row[:4] for row in rows],
+            [
+                *(("ada", "/r", "2026-09", ""), ("ada", "/r", "2026-10", "")),
+                ("bob", "/r", "2026-10", ""),
+            ],
+        )
+        row = rows[1]._mapping
+        taken = ("requests", "bytes_in", "bytes_out", "status_2xx", "failed", "input_tokens")
+        self.assertEqual([row[name] for name in taken], [2, 4, 6, 8, 16, 18])
+        self.assertEqual(
+            (row["output_tokens"], row["usd_nanos"], row["reasoning_tokens"]), (20, 0, 0)
+        )
+
+
+class PostgresTests(UsageByDay, SynchronousTestCase):
+    skip = NO_POSTGRES
+
+    def setUp(self) -> None:
+        url = sql.make_url(Postgres.shared().database("naap_tables"))
+        engine = sql.create_engine(url.set(drivername="postgresql+psycopg"))
+        self.addCleanup(engine.dispose)
+        self.connection = engine.connect()
+        self.addCleanup(self.connection.close)
+
+
+class MigrateTests(UsageByDay, SynchronousTestCase):
     def setUp(self) -> None:
         engine = sql.create_engine("sqlite://")
         self.connection = engine.connect()

@@ -1,13 +1,14 @@
-// What is on this page: the demo has every panel, the admin port the console alone.
+// What is on this page: the demo has the first three panels, the admin port the last two.
 
 import { startTabs } from "./tabs.js";
 import { startCamera } from "./camera.js";
 import { startChat } from "./chat.js";
 import { startConsole } from "./console.js";
 import { startGuest } from "./guest.js";
+import { startUsage } from "./usage.js";
 
 const START = {
-  chat: startChat, guest: startGuest, camera: startCamera, console: startConsole,
+  chat: startChat, guest: startGuest, camera: startCamera, console: startConsole, usage: startUsage,
 };
 const panels = [...document.querySelectorAll("[data-panel]")];
 const shown = Object.fromEntries(
