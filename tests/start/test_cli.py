@@ -279,7 +279,7 @@ class InitTests(CliCase):
         """Each indented block, in the place of the mode that stands there."""
         section = cli.example_config().partition("[auth]")[2].partition("[upstream]")[0]
         blocks = section.split('#   mode = "')[1:]
-        self.assertEqual(len(blocks), 3)
+        self.assertEqual(len(blocks), 4)
         for block in blocks:
             lines = [line for line in ('#   mode = "' + block).splitlines() if "#   " in line]
             auth = "\n".join(["[auth]", *(line.removeprefix("#   ") for line in lines)])
