@@ -29,6 +29,7 @@ class ExchangeRecord:
         *answer_events*: the events of a stream that had some.
     :ivar booked: the tokens that were booked under the budgets of the route; *usd* is what they
         cost, in billionths of a dollar. They are *estimated* where nobody reported them.
+    :ivar replayed: the answer is one that was kept, so that no upstream was asked.
     :ivar dropped: request headers that the route did not pass on.
     :ivar bytes_in: bytes of the request body.
     :ivar bytes_out: bytes of the answer's body.
@@ -52,6 +53,7 @@ class ExchangeRecord:
     booked: Tokens | None = None
     usd: int = 0
     estimated: bool = False
+    replayed: bool = False
     dropped: int = 0
     bytes_in: int = 0
     bytes_out: int = 0

@@ -14,7 +14,7 @@ from twisted.web.iweb import IBodyProducer
 
 from ..documents.json_text import JsonDocument
 from ..documents.reader import read_document, readable
-from ..downstream.headers import put_preset, spelled
+from ..downstream.headers import put_exposed, spelled
 from ..downstream.record import ExchangeRecord
 from ..errors import ModelNotAllowed, ProxyError
 from ..headers import media_type
@@ -29,7 +29,6 @@ from ..spend.tokens import TokenMembers
 from .opening import Opening
 
 _REMAINING = spelled(b"X-Budget-Remaining")
-_EXPOSE = spelled(b"Access-Control-Expose-Headers")
 
 
 @frozen
@@ -124,7 +123,7 @@ class Spending:
         most = Cost.of(Tokens(input=worst.input, output=worst.output), price)
         reservation, left = await self._purse.reserve(record, pockets, most)
         if left:
-            _announce(request, left)
+            put_exposed(request.responseHeaders, _REMAINING, left)
         return Bill(reservation, self._costing.estimator, worst, price, metered)
 
     def _price(
@@ -221,11 +220,3 @@ def _never_went(record: ExchangeRecord, error: BaseException | None) -> bool:
     if record.upstream_status:
         return False
     return error is None or (isinstance(error, ProxyError) and not error.was_sent)
-
-
-def _announce(request: IDownstreamRequest, left: bytes) -> None:
-    headers = request.responseHeaders
-    put_preset(headers, ((_REMAINING, left),))
-    exposed = headers.getRawHeaders(_EXPOSE)
-    if exposed:
-        put_preset(headers, ((_EXPOSE, b", ".join((exposed[0], _REMAINING))),))

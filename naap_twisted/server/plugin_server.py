@@ -173,6 +173,8 @@ class PluginServer(MultiService):
             cross_site=self._cross_site,
             secret_files=self.parts.state.secret_files,
             purse=self.parts.state.purse(full_path, options.budget),
+            replays=self.parts.state.replays,
+            book=self.parts.state.usage,
             prices=self.config.prices,
         )
         return proxy.mounted(bindings)
@@ -185,8 +187,7 @@ class PluginServer(MultiService):
         """The wrapped routes as a resource, for a ``Site`` of the caller's: at its root or below.
 
         Below ``/proxy`` the base path is ``/proxy/api/v1``. Below a part of the base path itself,
-        such as ``/api``, or below ``/healthz``, nothing is repeated. Every call returns the same
-        resource.
+        such as ``/api``, or below ``/healthz``, nothing is repeated. All calls return one resource.
 
         A stock ``Site`` gathers each body before it calls a resource; bodies are streamed on
         :meth:`site` only. Without ``server_names`` the resource answers to any Host. This call
@@ -219,8 +220,7 @@ class PluginServer(MultiService):
 
     def _observers(self) -> list[Callable[[Any], None]]:
         observers: list[Callable[[Any], None]] = [AccessLog()]
-        usage = self.parts.state.usage
-        if usage is not None:
+        if (usage := self.parts.state.usage) is not None:
             observers.append(lambda request: usage.ended(request.record))
         # Only /metrics reads the tally, and counting costs half a microsecond an exchange.
         if self.parts.options.admin_listen:
@@ -370,13 +370,13 @@ class PluginServer(MultiService):
 
     async def _stop(self) -> None:
         await super().stopService()  # type: ignore[no-untyped-call]
-        site, upstream = self.site(), self.parts.upstream
-        self._drain = Drain(site, self._reactor, self.parts.options.drain_timeout)
+        site, parts = self.site(), self.parts
+        self._drain = Drain(site, self._reactor, parts.options.drain_timeout, parts.state.replays)
         await self._drain.run()
-        await self.parts.state.close()
-        await upstream.close()
+        await parts.state.close()
+        await parts.upstream.close()
         site.ticker.stop()
-        upstream.ticker.stop()
+        parts.upstream.ticker.stop()
         for port in self._ports:
             self.removeService(port)  # type: ignore[no-untyped-call]
         self._ports.clear()

@@ -26,8 +26,10 @@ from ..keys.routes import add_key_routes
 from ..limits.door import Policy
 from ..limits.memory import MemoryRateLimiter
 from ..limits.redis_address import RedisAddress
+from ..limits.replays import Replays
 from ..model import RateLimit
 from ..options.server import Config, ServerOptions
+from ..route.scrub import Guard
 from ..secret import Secret
 from ..spend.book import UsageBook
 from ..spend.budget import Budget
@@ -51,6 +53,7 @@ class State:
 
     :ivar usage: ``None`` where there is no database.
     :ivar ledger: of budgets: in Redis, else in the database, else in memory.
+    :ivar replays: answers that are kept for retries, in this process's memory.
     :ivar page_tokens: ``None`` where the server has none.
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
@@ -78,6 +81,7 @@ class State:
                 prefix=f"naap:{self._name}:budget:",
                 deny=config.redis.on_redis_loss == "deny",
             )
+        self.replays: Replays[Guard] = Replays(reactor)
         self._purses: dict[str, Purse] = {}
         self._has_usage_route = False
         self._router = Klein()  # until the server's own is told

@@ -51,8 +51,22 @@ class UsageBook:
         """Count a finished exchange if a user made it and its request went upstream."""
         if record.user is None or _SENT not in record.phases:
             return
-        month = time.strftime("%Y-%m", time.gmtime(self._now()))
-        self._count(UsageKey(record.user.id, record.route, month), Counts.of(record))
+        self._count(UsageKey(record.user.id, record.route, self._month()), Counts.of(record))
+
+    def late(self, record: ExchangeRecord) -> None:
+        """Count the tokens of an exchange that was counted when its caller left, and is over."""
+        tokens = record.booked or record.model_tokens
+        if record.user is None or tokens is None:
+            return
+        counts = Counts(
+            prompt_tokens=tokens.input,
+            completion_tokens=tokens.output,
+            total_tokens=tokens.total,
+        )
+        self._count(UsageKey(record.user.id, record.route, self._month()), counts)
+
+    def _month(self) -> str:
+        return time.strftime("%Y-%m", time.gmtime(self._now()))
 
     def _count(self, key: UsageKey, counts: Counts) -> None:
         sums = self._open.get(key)

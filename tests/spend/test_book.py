@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.downstream.record import ExchangeRecord
 from naap_twisted.errors import Unavailable
-from naap_twisted.model import User
+from naap_twisted.model import Tokens, User
 from naap_twisted.spend import book as module
 from naap_twisted.spend.book import UsageBook
 from naap_twisted.spend.counts import Counts, UsageKey
@@ -53,6 +53,21 @@ class UsageBookTests(SynchronousTestCase):
 
     def do(self, coroutine: Any) -> Any:
         return self.successResultOf(Deferred.fromCoroutine(coroutine))
+
+    def test_late(self) -> None:
+        """Tokens that come after the caller are added to an exchange that was counted then."""
+        tokens = Tokens(input=9, output=4)
+        self.book.ended(ended(upstream_status=0))
+        self.book.late(ended(booked=tokens))
+        self.book.late(ended(model_tokens=tokens))
+        for nothing in (ended(), ended(None, booked=tokens)):
+            self.book.late(nothing)
+        self.do(self.book.flush())
+        counts = self.successResultOf(self.store.read("ada"))[KEY]
+        self.assertEqual((counts.requests, counts.failed), (1, 1))
+        told = counts.prompt_tokens, counts.completion_tokens, counts.total_tokens
+        self.assertEqual(told, (18, 8, 26))
+        self.do(self.book.stop())
 
     def test_batched(self) -> None:
         """Many exchanges, one write, five seconds after the first; then nothing until the next."""
