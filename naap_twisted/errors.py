@@ -4,7 +4,7 @@ Every subclass of :exc:`ProxyError` is one row of the answer table (docs/errors.
 a public code and a public message. A class whose message says all has no docstring. A stranger with
 a browser console reads the message, so it never holds a secret, a network address or anything an
 upstream said. What the operator needs beside it stands in :attr:`ProxyError.reason` and goes to the
-log only.
+log only. The module has more than 400 lines, because the table is one.
 """
 
 from __future__ import annotations
@@ -228,6 +228,31 @@ class TooManyKeys(ProxyError):
     status, code, default = 409, "TOO_MANY_KEYS", "No more keys can be kept"
 
 
+class InvalidIdempotencyKey(ProxyError):
+    """The request's Idempotency-Key is one that no answer is kept under."""
+
+    status, code = 400, "INVALID_IDEMPOTENCY_KEY"
+    default = "Idempotency-Key must be one header of 1 to 255 printable ASCII characters"
+
+
+class IdempotencyConflict(ProxyError):
+    """The Idempotency-Key is in use: by a request that still runs, or by one that was another.
+
+    :param retry_after: whole seconds until the running one may have its answer; 0: the request is
+        another, which no time heals.
+    """
+
+    status, code = 409, "IDEMPOTENCY_CONFLICT"
+    default = "The first request with this Idempotency-Key has no answer yet"
+
+    def __init__(self, retry_after: int = 0) -> None:
+        if retry_after:
+            super().__init__(headers=((b"Retry-After", b"%d" % retry_after),), rule="replay")
+        else:
+            other = "Another request was made with this Idempotency-Key"
+            super().__init__(other, headers=(_NO_RETRY,), rule="replay")
+
+
 class RateLimited(ProxyError):
     """The caller is over a rate limit.
 
@@ -361,13 +386,22 @@ class BadGateway(ProxyError):
 
 
 class UpstreamTimeout(ProxyError):
-    """A deadline passed before the end of the upstream's response head."""
+    """A deadline passed before the end of the upstream's response head.
+
+    :param retry_after: whole seconds until a retry is worth its while; 0: a client had better make
+        none. Not 0 is told only where the exchange goes on by itself, and its answer is kept for a
+        retry, which costs nothing twice.
+    """
 
     status, code, default = 504, "UPSTREAM_TIMEOUT", "External API request timed out"
 
-    def __init__(self, message: str | None = None, *, reason: str = "") -> None:
-        super().__init__(message, reason=reason)
-        self.once_sent()  # what took too long is about to be done, as far as anybody can tell
+    def __init__(
+        self, message: str | None = None, *, reason: str = "", retry_after: int = 0
+    ) -> None:
+        headers = ((b"Retry-After", b"%d" % retry_after),) if retry_after else ()
+        super().__init__(message, reason=reason, headers=headers)
+        if not retry_after:
+            self.once_sent()  # what took too long is about to be done, as far as anybody can tell
 
 
 class Unavailable(ProxyError):

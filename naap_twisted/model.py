@@ -8,6 +8,7 @@ takes nothing but a ``VettedTarget``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
@@ -243,6 +244,8 @@ class OutboundRequest:
         could be shown serves no request without it.
     :ivar request_target: path and query as they go on the wire, where the route has put a key into
         them; ``None``: the target's own.
+    :ivar late: is asked when a deadline of the exchange has passed, with the words for which one:
+        the seconds that the exchange may go on; 0: none. An upstream need not ask.
     """
 
     method: bytes
@@ -254,6 +257,7 @@ class OutboundRequest:
     identity: str | None = field(default=None, repr=False)
     certificate: ClientCertificate | None = None
     request_target: Secret | None = field(default=None, repr=False)
+    late: Callable[[str], float] | None = field(default=None, repr=False, eq=False)
 
 
 @frozen

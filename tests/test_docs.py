@@ -22,6 +22,7 @@ from naap_twisted.errors import HostNotAllowed, ProxyError
 from naap_twisted.framing.proxy_protocol import MOST_V1, MOST_V2
 from naap_twisted.keys.vault import new_master_key
 from naap_twisted.limits.capacity import CapacityLimits
+from naap_twisted.limits.replays import ReplayBounds
 from naap_twisted.policy.endpoint_pattern import MAX_SEGMENTS
 from naap_twisted.policy.learned import MOST, MOST_AT_ONCE
 from naap_twisted.route.observed_body import MOST_READ
@@ -369,6 +370,31 @@ class LimitsTests(SynchronousTestCase):
             f"`server.max_in_flight_per_user` | {places.user.running:,}",
         ):
             self.assertIn(row, text)
+
+
+class ReplayTests(SynchronousTestCase):
+    def test_example(self) -> None:
+        """docs/replay.md: its config is good, and its bounds are those of the code."""
+        text = (ROOT / "docs" / "replay.md").read_text("utf-8")
+        example = re.search(r"<!-- replay-example -->\n```toml\n(.*?)```", text, re.DOTALL)
+        assert example is not None
+        text_of_config = f'[auth]\nmode = "none"\n{example[1]}'
+        config = parse_config(text_of_config, directory=ROOT, environ={"OPENAI_API_KEY": KEY})
+        self.assertEqual(config.proxy[0].replay, 600.0)
+        bounds, mb = ReplayBounds(), 1024 * 1024
+        limits = (ROOT / "docs" / "limits.md").read_text("utf-8")
+        total, own = bounds.total // mb, bounds.caller // mb
+        for page, row in (
+            (text, f"one answer | {bounds.answer // mb} MB"),
+            (text, f"all answers of a caller | {own} MB"),
+            (text, f"all answers | {total} MB"),
+            (text, f"{bounds.running} in all"),
+            (limits, f"one kept answer | {bounds.answer // mb} MB"),
+            (limits, f"included | {total} MB; {own} MB of one caller"),
+            (limits, f"callers | {bounds.running}; {bounds.running_per_caller} of one caller"),
+            (limits, f"the window, {bounds.longest:g} s at most"),
+        ):
+            self.assertIn(row, page)
 
 
 class ErrorsTests(SynchronousTestCase):

@@ -38,6 +38,12 @@ TABLE = [
     ("NoUserKey", ("p", "/keys"), 403, "NO_USER_KEY", "permission_error"),
     ("InvalidKey", (), 400, "INVALID_KEY", "invalid_request_error"),
     ("TooManyKeys", (), 409, "TOO_MANY_KEYS", "invalid_request_error"),
+    (
+        "InvalidIdempotencyKey",
+        (),
+        *(400, "INVALID_IDEMPOTENCY_KEY", "invalid_request_error"),
+    ),
+    ("IdempotencyConflict", (), 409, "IDEMPOTENCY_CONFLICT", "invalid_request_error"),
     ("BudgetExceeded", (7, "usd"), 429, "BUDGET_EXCEEDED", "rate_limit_error"),
     ("RateLimited", (7,), 429, "RATE_LIMITED", "rate_limit_error"),
     ("MissingTarget", (), 400, "MISSING_TARGET", "invalid_request_error"),
@@ -138,6 +144,17 @@ class Answers(SynchronousTestCase):
         self.assertEqual(errors.BadGateway().headers, ())
         self.assertEqual(errors.UpstreamTimeout(reason="late").headers, (never,))
         self.assertEqual(Unavailable(retry_after=3).headers, ((b"Retry-After", b"3"),))
+
+    def test_of_an_idempotency_key(self):
+        """A retry is told when, or that none helps; so is one after a timeout."""
+        no_retry = (b"X-Should-Retry", b"false")
+        for error, headers in (
+            (errors.IdempotencyConflict(7), ((b"Retry-After", b"7"),)),
+            (errors.IdempotencyConflict(), (no_retry,)),
+            (errors.UpstreamTimeout(retry_after=3), ((b"Retry-After", b"3"),)),
+            (errors.UpstreamTimeout(), (no_retry,)),
+        ):
+            self.assertEqual(error.headers, headers)
 
     def test_upstream_text(self):
         """The upstream's words in the envelope, never in the log's reason."""

@@ -115,6 +115,7 @@ PROXY = {
     "rate_limit": None,
     "count_tokens": False,
     "budget": (),
+    "replay": None,
     "location_ttl": 604800.0,
     "session": None,
     "follow_redirects": False,

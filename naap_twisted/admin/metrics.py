@@ -19,6 +19,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from ..limits.replays import Replays
+from ..route.scrub import Guard
 from ..server.tally import BOUNDS, Tally
 from ..spend.budget import NANOS
 
@@ -74,6 +76,7 @@ class ServerCollector(Collector):
         upstream.add_metric(["busy"], pool.opened - len(pool))
         upstream.add_metric(["idle"], len(pool))
         yield upstream
+        yield from _replays(parts.state.replays)
         redis, usage = parts.state.redis, parts.state.usage
         if redis is not None:
             yield _gauge("redis_up", "1: Redis answered last time", int(redis.up))
@@ -128,6 +131,20 @@ def _ledger(watch: LedgerWatch | None) -> Iterator[Metric]:
     yield without
     lost = "Requests whose cost never got to the ledger, which has what was reserved for them"
     yield _counter("ledger_unbooked", lost, watch.unbooked)
+
+
+def _replays(replays: Replays[Guard]) -> Iterable[Metric]:
+    requests = CounterMetricFamily(
+        "naap_replays",
+        "Requests with an Idempotency-Key on routes with replay, by what became of them",
+        labels=["route", "outcome"],
+    )
+    for labels, count in replays.counts.items():
+        requests.add_metric([*labels], count)
+    yield requests
+    yield _gauge("replay_bytes", "Of answers that are kept for retries", replays.size)
+    alone = "Exchanges that go on after their callers have left"
+    yield _gauge("replays_going_on", alone, replays.going_on)
 
 
 def _exchanges(tally: Tally) -> Iterable[Metric]:

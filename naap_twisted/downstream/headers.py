@@ -41,6 +41,9 @@ def spelled(name: bytes) -> bytes:
     return known
 
 
+_EXPOSE = spelled(b"Access-Control-Expose-Headers")
+
+
 class LeanHeaders(TableHeaders):
     """The header table of our own requests and answers."""
 
@@ -120,3 +123,14 @@ def put_fields(headers: Headers, fields: Iterable[tuple[bytes, bytes]]) -> None:
         values.setdefault(name, []).append(value)
     for name, together in values.items():
         headers.setRawHeaders(name, together)
+
+
+def put_exposed(headers: Headers, name: bytes, value: bytes) -> None:
+    """Set a header of an answer, and let pages read it if they may read the answer.
+
+    :param name: in the spelling of :func:`spelled`.
+    """
+    put_preset(headers, ((name, value),))
+    exposed = headers.getRawHeaders(_EXPOSE)
+    if exposed:
+        put_preset(headers, ((_EXPOSE, b", ".join((exposed[0], name))),))

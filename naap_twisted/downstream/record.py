@@ -32,6 +32,7 @@ class ExchangeRecord:
         cost, in billionths of a dollar. They are *estimated* where nobody reported them.
     :ivar model: the model that answered, as the answer names it, else a priced one that the request
         names; ``""`` where nobody says.
+    :ivar replayed: the answer is one that was kept, so that no upstream was asked.
     :ivar dropped: request headers that the route did not pass on.
     :ivar bytes_in: bytes of the request body.
     :ivar bytes_out: bytes of the answer's body.
@@ -56,6 +57,7 @@ class ExchangeRecord:
     usd: int = 0
     estimated: bool = False
     model: str = ""
+    replayed: bool = False
     dropped: int = 0
     bytes_in: int = 0
     bytes_out: int = 0

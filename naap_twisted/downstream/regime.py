@@ -25,6 +25,7 @@ class Regime:
     :ivar charge: called with the address that sent bytes which are no request. An error that it
         returns is the answer, in place of the one about those bytes.
     :ivar in_flight: exchanges that began under this regime and are not over.
+    :ivar is_awaited: somebody waits for the last of them.
     """
 
     resource: IResource
@@ -33,23 +34,17 @@ class Regime:
     exempt: TrustedProxies = NOBODY
     charge: Callable[[str], ProxyError | None] | None = None
     in_flight: int = field(default=0, init=False)
-    _over: list[Deferred[None]] = field(factory=list, init=False)
-
-    def ended(self, request: Any) -> None:
-        """Tell the observers that the exchange of *request* is over."""
-        self.in_flight -= 1
-        for observer in self.observers:
-            observer(request)
-        if not self.in_flight:
-            over, self._over = self._over, []
-            for each in over:
-                each.callback(None)
+    is_awaited: bool = field(default=False, init=False)
+    _over: Deferred[None] = field(factory=Deferred, init=False)
 
     def over(self) -> Deferred[None]:
-        """Fire when no exchange of this regime is in flight; for one that was replaced."""
-        done: Deferred[None] = Deferred()
-        if self.in_flight:
-            self._over.append(done)
-        else:
-            done.callback(None)
-        return done
+        """Fire when no exchange of this regime is in flight; of one that was replaced, and once."""
+        self.is_awaited = True
+        if not self.in_flight:
+            self.end()
+        return self._over
+
+    def end(self) -> None:
+        """Note that the last exchange is over."""
+        self.is_awaited = False
+        self._over.callback(None)

@@ -114,7 +114,12 @@ class DownstreamSite(Site):
 
     def exchange_ended(self, request: DownstreamRequest) -> None:
         """Tell those who observe that *request* is answered, or that its browser left."""
-        request.regime.ended(request)
+        regime = request.regime
+        regime.in_flight -= 1
+        for observer in regime.observers:
+            observer(request)
+        if regime.is_awaited and not regime.in_flight:
+            regime.end()
 
     def refused(self, channel: Channel, error: ProxyError) -> tuple[ProxyError, str]:
         """Log *error*, about bytes that never became a request: its answer and the line's id."""

@@ -54,7 +54,7 @@ class AccessLog:
 def access_line(request: DownstreamRequest) -> str:
     """The line, in JSON; for a successful exchange it is formatted without an encoder."""
     record = request.record
-    if record.outcome != "ok" or not record.target:
+    if record.outcome != "ok" or not record.target or record.replayed:
         return _encode(access_fields(request))
     # The auth service or the token chose the id, so it needs quoting, and no cache of quoted ids.
     user = "" if record.user is None else f'"user":{_quote(record.user.id)},'
@@ -90,6 +90,7 @@ def access_fields(request: DownstreamRequest) -> dict[str, Any]:
     told = {
         "target": record.target,
         "upstream_status": record.upstream_status,
+        "replayed": record.replayed,
         "reason": "" if record.outcome == "ok" else record.reason,
         "user": "" if record.user is None else record.user.id,
         "phases": {name: _ms(seconds) for name, seconds in record.phases.items()},

@@ -119,6 +119,7 @@ class RouteKeywords(TypedDict, total=False):
     max_in_flight: int | None
     rate_limit: RateLimit | Mapping[str, float | str] | None
     budget: Sequence[Budget | Mapping[str, object]]
+    replay: float | str | None
     count_tokens: bool
     location_ttl: float | str
     session: Mapping[str, object] | None

@@ -290,6 +290,13 @@ class RouteOptions:
         " [docs/spend.md](docs/spend.md).",
         '[{ tokens = 200_000, per = "day" }]',
     )
+    replay: float | None = option(
+        optional(duration),
+        "The first whole answer to an `Idempotency-Key` of a caller is kept so long, in memory, and"
+        " given to its retries; 409 while the first runs, or where the request is another. See"
+        " [docs/replay.md](docs/replay.md).",
+        '"10m"',
+    )
     count_tokens: bool = option(
         flag,
         "Read the tokens that OpenAI's and Anthropic's answers report. "

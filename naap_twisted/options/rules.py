@@ -248,6 +248,13 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
         "is not looked for in other types, and content_type takes families; name each type there",
         ("content_type",),
     ),
+    Rule(
+        "replay",
+        lambda route: route.replay is not None and route.session,
+        "has no meaning beside session: the answer to an offer is for one connection of its page,"
+        " and no other can use it; delete one of them",
+        ("session",),
+    ),
     *(
         Rule[RouteOptions](
             key,

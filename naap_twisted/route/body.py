@@ -83,7 +83,7 @@ class BodyPolicy:
         self._named = ", ".join(content_types)
 
     async def open(
-        self, request: IDownstreamRequest, *, metered: bool = False
+        self, request: IDownstreamRequest, *, metered: bool = False, whole: bool = False
     ) -> tuple[bytes | IBodyProducer | None, bytes | None]:
         """The body to forward and its Content-Type, if it has one.
 
@@ -93,6 +93,7 @@ class BodyPolicy:
 
         :param metered: JSON and forms are read whole, because what they cost is told by what is in
             them, and no coding may hide it.
+        :param whole: any body is read whole.
         :raises BodyRequired: there is no body and the method needs one.
         :raises UnsupportedMediaType: the route takes no body of this type.
         :raises BodyTooLarge: the body is over the limit, or declares that it will be.
@@ -113,7 +114,7 @@ class BodyPolicy:
         looked_into = readable(kind)
         kept = max(self._resendable, self._noted if looked_into else 0)
         is_kept = body.length is not None and body.length <= kept
-        whole = self._whole or asks or (metered and looked_into)
+        whole = whole or self._whole or asks or (metered and looked_into)
         if not (is_json or body.complete or is_kept or whole):
             return StreamedBody(body, self.limit, self._missing(request.method)), content_type
         data = body.read_all(self.limit)

@@ -14,7 +14,7 @@ from twisted.web.iweb import IBodyProducer
 
 from ..documents.json_text import JsonDocument
 from ..documents.reader import read_document, readable
-from ..downstream.headers import put_preset, spelled
+from ..downstream.headers import put_exposed, spelled
 from ..downstream.record import ExchangeRecord
 from ..errors import ModelNotAllowed, ProxyError
 from ..headers import media_type
@@ -30,7 +30,6 @@ from ..spend.tokens import TokenMembers
 from .opening import Opening
 
 _REMAINING = spelled(b"X-Budget-Remaining")
-_EXPOSE = spelled(b"Access-Control-Expose-Headers")
 # Names of models, whose prices are looked up once.
 _MOST_KNOWN, _LONGEST_KNOWN = 1_000, 100
 
@@ -129,7 +128,7 @@ class Spending:
         most = Cost.of(Tokens(input=worst.input, output=worst.output), price)
         reservation, left = await self._purse.reserve(record, pockets, most)
         if left:
-            _announce(request, left)
+            put_exposed(request.responseHeaders, _REMAINING, left)
         # A name that nobody knows a price of may be invented, and is none to count under.
         record.model = next((model for model in models if self._of(model) is not None), "")
         return Bill(reservation, self._costing.estimator, worst, price, metered, self._of)
@@ -240,11 +239,3 @@ def _never_went(record: ExchangeRecord, error: BaseException | None) -> bool:
     if record.upstream_status:
         return False
     return error is None or (isinstance(error, ProxyError) and not error.was_sent)
-
-
-def _announce(request: IDownstreamRequest, left: bytes) -> None:
-    headers = request.responseHeaders
-    put_preset(headers, ((_REMAINING, left),))
-    exposed = headers.getRawHeaders(_EXPOSE)
-    if exposed:
-        put_preset(headers, ((_EXPOSE, b", ".join((exposed[0], _REMAINING))),))

@@ -9,22 +9,23 @@ from __future__ import annotations
 from typing import Unpack
 
 from attrs import frozen
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.web.iweb import IBodyProducer, IResponse
 
 from ..auth.gate import Gate
 from ..credentials.secret_files import SecretFiles
 from ..credentials.token_source import TokenSource
 from ..downstream.answering import Answering
-from ..downstream.headers import make_preset, put_preset
+from ..downstream.headers import make_preset, put_exposed, put_preset, spelled
 from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..headers import DIGESTS
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
-from ..model import OutboundRequest, Target, VettedTarget
+from ..limits.replays import Replayed, Replays
+from ..model import OutboundRequest, VettedTarget
 from ..options.client_certs import client_certificate
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
@@ -32,29 +33,33 @@ from ..options.route import RouteOptions
 from ..options.server import UpstreamOptions
 from ..policy.egress import AnyHost
 from ..secret import Secret
+from ..spend.book import UsageBook
 from ..spend.prices import Prices
 from ..spend.purse import Purse
+from ..spend.tokens import TokenMembers
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
 from .access_token import AccessToken
 from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite, need_origin
 from .destination import Targets
+from .first_exchange import FirstExchange
 from .homeward import Homeward
+from .injection import Injection
+from .kept_answer import Headed, unpacked
+from .leaving_body import LeavingBodies, LeavingBody
+from .notices import Notices
 from .observation import observation_of
 from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
+from .replaying import replaying_of
 from .request_headers import injected_headers
 from .scrub import Guard
 from .signing import SignedExchange
 from .spending import Spending
 
+_REPLAYED = spelled(b"Idempotent-Replayed")
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
-# Bounds on the names that a route logs once each: their number, and the length that is shown.
-_MOST_MISSED = 64
-_LONGEST = 100
-# Seconds between two lines of one route that say that its key is refused.
-_KEY_TOLD_EVERY = 3600.0
 
 
 @frozen
@@ -69,6 +74,8 @@ class Bindings:
     :ivar secret_files: tells of files that change.
     :ivar purse: the budgets that its requests fall under.
     :ivar prices: what models cost.
+    :ivar replays: answers that are kept for retries.
+    :ivar book: users' usage, where the server keeps it.
     """
 
     path: str
@@ -83,6 +90,8 @@ class Bindings:
     cross_site: CrossSite
     purse: Purse
     prices: Prices
+    replays: Replays[Guard]
+    book: UsageBook | None
     secret_files: SecretFiles
 
 
@@ -128,14 +137,14 @@ class MountedProxy(Answering):
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
-        self._missed: set[bytes] = set()
-        self._key_told = -_KEY_TOLD_EVERY
+        self._notices = Notices(self._log, bindings.clock)
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
         urls = () if options.provider is None else options.provider.headers.urls
         self._homeward = Homeward(urls, route.pinned, bindings.path, bindings.cross_site.trusted)
         self._observation = observation_of(options, bindings.path)
+        self._spending = Spending(bindings.purse, route.costing, bindings.prices)
         self._take(options, route)
         self._embeddable = options.resource_policy == "cross-origin"
         # Made once: a pool keeps connections apart by the certificate's identity.
@@ -149,7 +158,8 @@ class MountedProxy(Answering):
             self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if self.injects else None
-        self._spending = Spending(bindings.purse, route.costing, bindings.prices)
+        kept = bindings.replays, bindings.book
+        self._replaying = replaying_of(options, bindings.path, *kept, self._log)
         bindings.secret_files.watch(bindings.path, options, self.renew)
 
     @property
@@ -167,6 +177,7 @@ class MountedProxy(Answering):
         self._hops = Hops(self.egress, route.pinned, self._beyond, route.opening)
         prefix = bound.path.encode("ascii")
         self._targets = Targets(self.route, self.egress, prefix, self._webrtc)
+        self._bodies = LeavingBodies(self.route, self._webrtc, self._spending, bound.gate.patience)
 
     def renew(self, options: RouteOptions) -> None:
         """Take *options*, the same but for secrets; requests on their way keep what they have.
@@ -208,35 +219,58 @@ class MountedProxy(Answering):
         vetted = self._targets.of(request)
         target = vetted.target
         record.target = target.origin
-        sent = await self._body(request, target)
-        asked = None
-        if self.route.asking is not None:
-            asked = self.route.asking.asked(request.method, target, *sent[:2])
+        key = None if self._replaying is None else self._replaying.key_of(request)
+        body = await self._bodies.of(request, target, whole=key is not None)
         record.mark("body")
-        if not self._spending.counts(record):
-            await self._forward(request, vetted, *sent, asked)
-            return
-        bill = await self._spending.reserve(request, target, *sent[:2])
-        record.mark("spend")
+        first: FirstExchange | None = None
+        if key is not None and self._replaying is not None:
+            begun = self._replaying.begin(request, key, target, body.came)
+            if isinstance(begun, Replayed):
+                await self._replay(request, begun, unasked=body.asks)
+                return
+            first = begun
+        if first is None and not self._spending.counts(record):
+            await self._forward(request, vetted, body, None)
+        else:
+            await self._paid_for(request, vetted, body, first)
+
+    async def _paid_for(
+        self,
+        request: IDownstreamRequest,
+        vetted: VettedTarget,
+        body: LeavingBody,
+        first: FirstExchange | None,
+    ) -> None:
+        """Forward the request under the budgets that it falls under."""
+        record, bill = request.record, None
         error: BaseException | None = None
         try:
-            await self._forward(request, vetted, *sent, asked)
+            if self._spending.counts(record):
+                bill = await self._spending.reserve(
+                    request, vetted.target, body.content, body.content_type
+                )
+                record.mark("spend")
+            await self._forward(request, vetted, body, first)
         except BaseException as ended:
             error = ended
             raise
         finally:
-            bill.settle(record, error)
+            tokens = self.route.tokens or self._spending.reports(record)
+            goes_on = first is not None and first.hand_over(bill, tokens)
+            if bill is not None and not goes_on:
+                bill.settle(record, error)
 
     async def _forward(
         self,
         request: IDownstreamRequest,
         vetted: VettedTarget,
-        body: bytes | IBodyProducer | None,
-        content_type: bytes | None,
-        changed: bool,
-        asked: bytes | None,
+        body: LeavingBody,
+        first: FirstExchange | None,
     ) -> None:
-        """Send the request, or *asked* in its body's place, and relay the answer."""
+        """Send the request and relay the answer.
+
+        :param first: keeps the answer for retries, and may go on without the caller.
+        """
         record, route, target = request.record, self.route, vetted.target
         injection = route.injection
         if route.hosts:
@@ -255,35 +289,29 @@ class MountedProxy(Answering):
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
             injected,
-            content_type=content_type,
+            content_type=body.content_type,
             request_id=record.request_id,
             dropped=dropped,
         )
-        if changed or asked is not None:
+        if body.is_another:
             headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
         for name in dropped:
-            self._tell_dropped(record, name)
+            self._notices.dropped(record, name, route.request_rewrite)
         sealing = injection.sealing
         sealed = None if sealing is None else sealing.seal(target)
-        who = record.caller, identity, self._certificate, sealed
-        sent = body if asked is None else asked
-        outbound = OutboundRequest(request.method, vetted, headers, sent, route.timeouts, *who)
+        late = None if first is None else first.late
+        who = record.caller, identity, self._certificate, sealed, late
+        outbound = OutboundRequest(request.method, vetted, headers, body.sent, route.timeouts, *who)
         record.mark("headers")
         if request.finished:
             return  # the route's callable has answered the request
-        signed: SignedExchange | None = None
-        if route.signing is not None and injection is route.injection:
-            patience = self._bound.gate.patience
-            signed = route.signing.exchange(self._upstream, target, guard, patience)
-        upstream = signed or self._upstream
-        if self.options.follow_redirects:
-            trail = Trail(self._hops, guard, sealing, signed)
-            response, target = await send_and_follow(upstream, outbound, trail)
-            record.target = target.origin
+        pending = self._sent(outbound, injection, guard)
+        if first is not None:
+            headed = await first.head(Deferred.fromCoroutine(pending))
         else:
-            response = await upstream.send(outbound)
-        if signed is not None:
-            guard = signed.guard
+            headed = await pending
+        response, target, guard = headed
+        record.target = target.origin
         record.mark("upstream")
         record.upstream_status = response.code
         if response.code == 401:
@@ -291,47 +319,31 @@ class MountedProxy(Answering):
         if self._observation is not None and response.code < 400:
             at_location = self._webrtc is not None and self._webrtc.holds(request)
             targets = () if at_location else dict.fromkeys((vetted.target, target))
-            self._observation.note(request.method, targets, body, content_type)
-        await self._answer(request, response, target, guard, unasked=asked is not None)
+            self._observation.note(request.method, targets, body.content, body.content_type)
+        tokens = route.tokens or self._spending.reports(record)
+        await self._answer(request, headed, unasked=body.asks, tokens=tokens)
 
-    async def _body(
-        self, request: IDownstreamRequest, target: Target
-    ) -> tuple[bytes | IBodyProducer | None, bytes | None, bool]:
-        """The body to send, its Content-Type, and whether they are others than the page's."""
-        route = self.route
-        # A WebRTC session's own requests came with the offer that was judged.
-        free = self._webrtc is not None and self._webrtc.holds(request)
-        narrow = None if free else route.narrowing.of(request.record.user)
-        if narrow is not None:
-            narrow.opening.check(request.method, target)
-        reads = route if narrow is None else route.narrowing
-        policy = reads.patch if request.method == b"PATCH" else reads.body
-        metered = self._spending.reports(request.record) is not None
-        body, content_type = await policy.open(request, metered=metered)
-        judges = () if free else tuple(filter(None, (route.judge, narrow)))
-        if not judges:
-            return body, content_type, False
-        assert body is None or isinstance(body, bytes)  # Judged bodies are read to their end.
-        sent, patience = (body, content_type), self._bound.gate.patience
-        judged = sent
-        for judge in judges:
-            judged = await judge.judged(request, target, judged, patience)
-        return *judged, judged is not sent
+    async def _sent(self, outbound: OutboundRequest, injection: Injection, guard: Guard) -> Headed:
+        """The head of the answer to *outbound*, after the redirects that are followed."""
+        route, target = self.route, outbound.target.target
+        signed: SignedExchange | None = None
+        if route.signing is not None and injection is route.injection:
+            patience = self._bound.gate.patience
+            signed = route.signing.exchange(self._upstream, target, guard, patience)
+        upstream = signed or self._upstream
+        if self.options.follow_redirects:
+            trail = Trail(self._hops, guard, injection.sealing, signed)
+            response, target = await send_and_follow(upstream, outbound, trail)
+        else:
+            response = await upstream.send(outbound)
+        return response, target, guard if signed is None else signed.guard
 
-    def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
-        """Count a header that is lost, and log the first of each name with the line to write."""
-        record.dropped += 1
-        if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
-            return
-        self._missed.add(name.lower())
-        verdict = self.route.request_rewrite.explain(name.decode("latin-1")[:_LONGEST])
-        self._log.info(
-            "{route} drops the request header {name}, which no upstream gets;"
-            " to pass it on: {line}",
-            route=record.route,
-            name=verdict.name,
-            line=verdict.line or 'spell it with "-" for "_"',
-        )
+    async def _replay(
+        self, request: IDownstreamRequest, kept: Replayed[Guard], *, unasked: bool
+    ) -> None:
+        """Give a kept answer again: it costs nothing, and no upstream is asked."""
+        put_exposed(request.responseHeaders, _REPLAYED, b"true")
+        await self._answer(request, unpacked(kept), unasked=unasked, tokens=None)
 
     def _refused(self, record: ExchangeRecord, token: Secret | None) -> None:
         """The upstream answers 401: its next request gets another token, and the owner is warned.
@@ -343,28 +355,18 @@ class MountedProxy(Answering):
         """
         if token is not None and self._access is not None:
             self._access.source.refused(token)
-        if not self.injects or self.route.needs_keys:
-            return
-        now = self._bound.clock.seconds()
-        if now - self._key_told < _KEY_TOLD_EVERY:
-            return
-        self._key_told = now
-        self._log.warn(
-            "{target} answers 401 to {route}; is the key right that the route sends in {names}?",
-            target=record.target,
-            route=record.route,
-            names=", ".join(self.injects),
-        )
+        if self.injects and not self.route.needs_keys:
+            self._notices.refused(record, self.injects)
 
     async def _answer(
         self,
         request: IDownstreamRequest,
-        response: IResponse,
-        target: Target,
-        guard: Guard,
+        headed: Headed,
         *,
         unasked: bool,
+        tokens: TokenMembers | None,
     ) -> None:
+        response, target, guard = headed
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
         if enveloped and not (webrtc and webrtc.relays_error(request, response)):
@@ -381,7 +383,7 @@ class MountedProxy(Answering):
             guard,
             self._bound.clock,
             redact=self.options.redact_bodies,
-            tokens=route.tokens or self._spending.reports(request.record),
+            tokens=tokens,
             unasked=unasked,
             locate=self._homeward.locate(request, location) if moves else None,
         )

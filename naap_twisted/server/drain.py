@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -15,10 +15,22 @@ CUT = "drained"
 _STEP = 0.05
 
 
+class GoingOn(Protocol):
+    """Exchanges that go on without their callers; :class:`~naap_twisted.limits.replays.Replays`."""
+
+    @property
+    def going_on(self) -> int:
+        """How many there are."""
+
+    def cut(self) -> None:
+        """End them."""
+
+
 class Drain:
     """Waits for the end of a site's connections, and cuts those that outlast *timeout*.
 
     :param timeout: seconds.
+    :param alone: exchanges that have no connection any more; they are waited for, and cut, too.
     :param lame_duck: seconds in which the site still serves, and says that it is about to end;
         ``None`` for none.
     """
@@ -26,9 +38,15 @@ class Drain:
     _log = Logger()
 
     def __init__(
-        self, site: DownstreamSite, reactor: Any, timeout: float, lame_duck: float | None = None
+        self,
+        site: DownstreamSite,
+        reactor: Any,
+        timeout: float,
+        alone: GoingOn,
+        lame_duck: float | None = None,
     ) -> None:
         self._site = site
+        self._alone = alone
         self._reactor = reactor
         self._timeout = timeout
         self._lame_duck = lame_duck
@@ -50,21 +68,24 @@ class Drain:
 
     async def run(self) -> None:
         """Drain; at the end no connection is open and every exchange has its log line."""
-        site = self._site
+        site, alone = self._site, self._alone
         site.drain()
         steps = max(1, int(self._timeout / _STEP))
-        if site.open:
+        if site.open or alone.going_on:
             self._log.info(
-                "draining {count} connections, for {seconds} s at most; a second signal cuts them"
-                " at once",
+                "draining {count} connections{alone}, for {seconds} s at most; a second signal cuts"
+                " them at once",
                 count=len(site.open),
+                alone=f" and {alone.going_on} exchanges without one" if alone.going_on else "",
                 seconds=steps * _STEP,
             )
-        while site.open and steps > 0 and not self._hurried:
+        while (site.open or alone.going_on) and steps > 0 and not self._hurried:
             steps -= 1
             await deferLater(self._reactor, _STEP)
+        cut = alone.going_on
         self._cut()
-        if site.open:
+        alone.cut()
+        if site.open or cut:
             # Each cut exchange logs in connectionLost, which comes in the reactor's next turn.
             await deferLater(self._reactor, 0)
 

@@ -155,6 +155,8 @@ class PluginServer(MultiService):
             cross_site=self._cross_site,
             secret_files=self.parts.state.secret_files,
             purse=self.parts.state.purse(full_path, options.budget),
+            replays=self.parts.state.replays,
+            book=self.parts.state.usage,
             prices=self.config.prices,
         )
         return proxy.mounted(bindings)
@@ -167,8 +169,7 @@ class PluginServer(MultiService):
         """The wrapped routes as a resource, for a ``Site`` of the caller's: at its root or below.
 
         Below ``/proxy`` the base path is ``/proxy/api/v1``. Below a part of the base path itself,
-        such as ``/api``, or below ``/healthz``, nothing is repeated. Every call returns the same
-        resource.
+        such as ``/api``, or below ``/healthz``, nothing is repeated. All calls return one resource.
 
         A stock ``Site`` gathers each body before it calls a resource; bodies are streamed on
         :meth:`site` only. Without ``server_names`` the resource answers to any Host. This call
@@ -340,7 +341,7 @@ class PluginServer(MultiService):
 
     async def _stop(self) -> None:
         stage = self._staged()
-        await stage.drain(self)
+        await stage.drain(self, self.parts.state.replays)
         await super().stopService()  # type: ignore[no-untyped-call]
         await self._replaced
         await self._close_stores()

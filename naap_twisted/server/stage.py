@@ -12,7 +12,7 @@ from twisted.python.failure import Failure
 from ..credentials.secret_files import SecretFiles
 from ..downstream.regime import Regime
 from ..downstream.site import DownstreamSite
-from .drain import Drain
+from .drain import Drain, GoingOn
 from .listeners import Listeners
 from .parts import AdminSide, Served
 
@@ -140,11 +140,14 @@ class Stage:
 
         Deferred.fromCoroutine(admin.close()).addErrback(failed)
 
-    async def drain(self, server: Served) -> None:
-        """Be a lame duck, stop listening, and let what is open finish within its time."""
+    async def drain(self, server: Served, alone: GoingOn) -> None:
+        """Be a lame duck, stop listening, and let what is open finish within its time.
+
+        :param alone: exchanges that have no connection any more.
+        """
         options = server.config.server
         drain = self._drain = Drain(
-            self.site, self._reactor, options.drain_timeout, options.lame_duck
+            self.site, self._reactor, options.drain_timeout, alone, options.lame_duck
         )
         await drain.announce()
         if self._listeners is not None:

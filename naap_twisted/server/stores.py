@@ -24,9 +24,11 @@ from ..interfaces import IAuthenticator, IKeyStore, IPageTokenStore, IRateLimite
 from ..keys.routes import add_key_routes
 from ..limits.door import Policy
 from ..limits.memory import MemoryRateLimiter
+from ..limits.replays import Replays
 from ..model import RateLimit
 from ..options.server import Config
 from ..route.cross_site import CrossSite
+from ..route.scrub import Guard
 from ..spend.book import UsageBook
 from ..spend.budget import Budget
 from ..spend.ledger import Ledger, MemoryLedger
@@ -52,6 +54,7 @@ class State:
     :ivar guests: ``None`` where nobody becomes one.
     :ivar usage: ``None`` where there is no database.
     :ivar ledger: of budgets: in Redis, else in the database, else in memory.
+    :ivar replays: answers that are kept for retries, in this process's memory.
     :ivar page_tokens: ``None`` where the server has none.
     :ivar alerts: ``None`` where no webhook hears of budgets.
     :ivar purses: the budgets of each route, by its path.
@@ -87,6 +90,7 @@ class State:
         self.ledger, self._watch = have(
             self._made_ledger, "ledger", self.redis, self._database, self._name, self._denies
         )
+        self.replays: Replays[Guard] = have(lambda: Replays(reactor), "replays")
         self.purses: dict[str, Purse] = {}
         self._has_usage_route = False
         self._router = Klein()  # until the server's own is told

@@ -75,20 +75,32 @@ class UsageBook:
             return
         if len(self._fresh) >= _MOST_FRESH:
             self._read(_MOST_FRESH // 2)
-        self._fresh.append((record, time.strftime("%Y-%m-%d", time.gmtime(self._now()))))
+        self._fresh.append((record, self._today()))
         self._write_later()
 
     def _read(self, most: int) -> None:
         """Add the numbers of the *most* exchanges that ended first to the sums."""
         fresh, self._fresh = self._fresh[:most], self._fresh[most:]
         for record, day in fresh:
-            if day != self._day:
-                self._day = day
-                self._users.clear()
-                self._models.clear()
-            user = _known(_name_of(record), self._users, MOST_USERS, OTHER_USERS)
-            model = _known(record.model, self._models, MOST_MODELS, OTHER_MODELS)
-            self._count(UsageKey(user, record.route, day, model), Counts.of(record))
+            self._count(self._key(record, day), Counts.of(record))
+
+    def _today(self) -> str:
+        return time.strftime("%Y-%m-%d", time.gmtime(self._now()))
+
+    def _key(self, record: ExchangeRecord, day: str) -> UsageKey:
+        if day != self._day:
+            self._day = day
+            self._users.clear()
+            self._models.clear()
+        user = _known(_name_of(record), self._users, MOST_USERS, OTHER_USERS)
+        model = _known(record.model, self._models, MOST_MODELS, OTHER_MODELS)
+        return UsageKey(user, record.route, day, model)
+
+    def late(self, record: ExchangeRecord) -> None:
+        """Count what an exchange cost that was counted when its caller left, and is over now."""
+        if any(record is fresh for fresh, _ in self._fresh):
+            return  # It is read with what it cost.
+        self._count(self._key(record, self._today()), Counts.spent(record))
 
     def _count(self, key: UsageKey, counts: Counts) -> None:
         sums = self._open.get(key)

@@ -54,12 +54,19 @@ class Counts:
     @classmethod
     def of(cls, record: ExchangeRecord) -> Counts:
         """The numbers of one finished exchange."""
-        counts = cls(requests=1, bytes_in=record.bytes_in, bytes_out=record.bytes_out)
+        counts = cls.spent(record)
+        counts.requests, counts.bytes_in, counts.bytes_out = 1, record.bytes_in, record.bytes_out
         by_class = f"status_{min(record.upstream_status // 100, 5)}xx"
         if by_class in NAMES:
             setattr(counts, by_class, 1)
         else:
             counts.failed = 1
+        return counts
+
+    @classmethod
+    def spent(cls, record: ExchangeRecord) -> Counts:
+        """What one exchange did cost, and nothing else."""
+        counts = cls()
         tokens = record.booked or record.model_tokens
         if tokens is not None:
             for kind in _KINDS:

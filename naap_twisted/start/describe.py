@@ -103,6 +103,8 @@ def _route_rows(config: Config, route: RouteOptions) -> Iterator[tuple[str, str]
         yield "rate limit", f"{_limit(route.rate_limit)} per caller"
     for index, budget in enumerate(route.budget):
         yield "" if index else "budget", budget.text
+    if route.replay is not None:
+        yield "replay", f"answers to an Idempotency-Key for {_seconds(route.replay)}, in memory"
     if route.require_origin:
         yield "origin", "has to be there: pages of cors_origins, and callers that say they are"
     if route.observe:

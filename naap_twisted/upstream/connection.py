@@ -284,11 +284,20 @@ class UpstreamConnection(Sender):
         self._ticker.watch(self)
 
     def deadline_passed(self) -> None:
-        """Close an idle connection, or fail the exchange with :exc:`UpstreamTimeout`."""
+        """Close an idle connection, or fail the exchange with :exc:`UpstreamTimeout`.
+
+        An exchange whose answer is awaited by others than its caller goes on.
+        """
         if self.state is states.IDLE:
             self.abort()
+            return
+        reason = f"{self._option_in_force()} passed"
+        late = self._outbound.late if self._outbound else None
+        more = late(reason) if late is not None else 0.0
+        if more > 0:
+            self._total_at = self.deadline = self._ticker.now() + more
         else:
-            self._fail(Failure(UpstreamTimeout(reason=f"{self._option_in_force()} passed")))
+            self._fail(Failure(UpstreamTimeout(reason=reason)))
 
     def _option_in_force(self) -> str:
         """The option of the deadline that is set, for the log: it is the one to change."""

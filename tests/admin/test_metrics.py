@@ -26,6 +26,23 @@ class MetricsTests(AdminTestCase):
             for sample in family.samples
         }
 
+    async def test_replays(self):
+        """What became of requests with a key, and what is held for their retries."""
+        upstream = ScriptedUpstream(self, OK)
+        running = self.start()
+        proxy = create_external_proxy(
+            target=upstream.origin, allow_networks=["127.0.0.1/32"], replay="10m"
+        )
+        running.server.mount("/kept", proxy)
+        for _ in range(3):
+            headers = {**JSON, "Idempotency-Key": "k"}
+            await running.ask("POST", "/api/v1/kept", headers, b"{}")
+        found = await self.scrape()
+        self.assertEqual(found["naap_replays_total", "/api/v1/kept", "kept"], 1)
+        self.assertEqual(found["naap_replays_total", "/api/v1/kept", "replayed"], 2)
+        self.assertTrue(1024 < found[("naap_replay_bytes",)] < 2048)
+        self.assertEqual(found[("naap_replays_going_on",)], 0)
+
     async def test_exchanges(self):
         """Answers by route and class, failures by outcome, what nobody answers under its own."""
         running = self.start()

@@ -61,6 +61,23 @@ class PythonTests(_OpenAI, stainless.PythonTests, PythonClientTestCase):
         self.assertIn('pass_headers = ["OpenAI-Organization"]', str(error))
         self.assertEqual(self.vendor.calls, [])
 
+    async def test_replay(self):
+        """The client makes no key of its own; one that it is given comes with each of its tries."""
+        self.begin(replay="10m", timeout=0.5)
+        slow, key = {**QUESTION, "model": "slow"}, {"Idempotency-Key": "question-1"}
+
+        def use(made):
+            made.chat.completions.create(**QUESTION)
+            create = made.chat.completions.with_raw_response.create
+            return create(**slow, extra_headers=key)
+
+        answer = await self.ask(self.with_client(use, max_retries=6))
+        self.assertEqual(answer.parse().choices[0].message.content, "Hello, Ada")
+        self.assertEqual(answer.headers["Idempotent-Replayed"], "true")
+        self.assertGreater(answer.retries_taken, 1)
+        keys = [call.headers.get("idempotency-key") for call in self.vendor.calls]
+        self.assertEqual((keys, self.vendor.aborts), ([None, "question-1"], 0))
+
     async def test_account_passed(self):
         self.begin(pass_headers=["OpenAI-Organization", "OpenAI-Project"])
         use = self.with_client(

@@ -64,6 +64,7 @@ class _Stripe:
         fault = self.faults.pop(0) if self.faults else None
         if fault == "slow":
             return Reply(delay=30.0)
+        delay = 1.5 if fault == "late" else 0.0
         if fault == "cut":
             return Reply(cut=True)
         if fault == 409:
@@ -82,7 +83,8 @@ class _Stripe:
             "currency": form["currency"],
             "status": "succeeded",
         }
-        return Reply(200, document, {"Request-Id": "req_1", "Idempotency-Key": key, **replayed})
+        headers = {"Request-Id": "req_1", "Idempotency-Key": key, **replayed}
+        return Reply(200, document, headers, delay=delay)
 
     def customers(self, query: dict[str, str]) -> Reply:
         start = CUSTOMERS.index(query["starting_after"]) + 1 if "starting_after" in query else 0
@@ -188,6 +190,33 @@ class PythonTests(_Stripe, PythonClientTestCase):
         self.made_once()
         accounts = {call.headers["stripe-account"] for call in self.vendor.calls}
         self.assertEqual(accounts, {"acct_1"})
+
+    def again(self, key, **more):
+        body, options = {**PAYMENT, **more}, {"idempotency_key": key}
+        return self.made().v1.payment_intents.create(body, options)
+
+    async def test_replay(self):
+        """With ``replay`` the second call gets the first's answer, and another is refused."""
+        self.begin(replay="10m")
+        first = await self.ask(lambda: self.again("order-1"))
+        second = await self.ask(lambda: self.again("order-1"))
+        self.made_once(tries=1)
+        self.assertEqual((first.id, second.id), ("pi_1", "pi_1"))
+        headers = [each.last_response.headers for each in (first, second)]
+        self.assertEqual([each.get("Idempotent-Replayed") for each in headers], [None, "true"])
+        error = await self.fails(stripe.StripeError, lambda: self.again("order-1", amount=9))
+        self.assertEqual(error.http_status, 409)
+        self.assertEqual((await self.ask(lambda: self.again("order-2"))).id, "pi_2")
+
+    async def test_replay_after_our_504(self):
+        """The client's own retries get the late answer; the vendor is asked once."""
+        self.begin(replay="10m", timeout=0.5)
+        self.faults = ["late"]
+        payment = await self.ask(lambda: self.pay(max_network_retries=5))
+        self.assertEqual(payment.id, "pi_1")
+        self.assertEqual(payment.last_response.headers["Idempotent-Replayed"], "true")
+        self.made_once(tries=1)
+        self.assertEqual(self.vendor.aborts, 0)
 
     async def test_account(self):
         """The call would act in another account without its header, so it is refused."""
@@ -334,6 +363,19 @@ window.payment = { amount: 500, currency: "eur", confirm: true };
             )
             self.assertEqual(made, "pi_1", fault)
             self.made_once()
+
+    async def test_replay(self):
+        """A page of another origin reads that its second call was not made."""
+        await self.start(replay="10m")
+        replayed = await self.script(
+            """const pay = () => made(base, token).paymentIntents.create(
+                 payment, { idempotencyKey: "order-1" });
+               const answers = [await pay(), await pay()];
+               return answers.map((one) =>
+                 [one.id, one.lastResponse.headers.get("Idempotent-Replayed")]);"""
+        )
+        self.assertEqual(replayed, [["pi_1", None], ["pi_1", "true"]])
+        self.made_once(tries=1)
 
     async def test_account(self):
         """No preflight allows the header, so the call does not go out at all."""

@@ -5,6 +5,7 @@ from naap_twisted.downstream import headers as module
 from naap_twisted.downstream.headers import (
     LeanHeaders,
     make_preset,
+    put_exposed,
     put_fields,
     put_preset,
     spelled,
@@ -98,6 +99,17 @@ class PresetTests(SynchronousTestCase):
             put_fields(headers, [(b"Link", b"1"), (b"ETag", b"2"), (b"Link", b"3")])
             self.assertEqual(headers.getRawHeaders(b"link"), [b"1", b"3"])
             self.assertEqual(headers.getRawHeaders(b"etag"), [b"2"])
+
+    def test_exposed(self) -> None:
+        """A page may read the header if it may read the answer; else nothing is exposed."""
+        for headers in (LeanHeaders(), Headers()):
+            put_exposed(headers, b"X-One", b"1")
+            self.assertFalse(headers.hasHeader(b"access-control-expose-headers"))
+            headers.setRawHeaders(b"Access-Control-Expose-Headers", [b"X-Request-ID"])
+            put_exposed(headers, b"X-Two", b"2")
+            exposed = headers.getRawHeaders(b"access-control-expose-headers")
+            self.assertEqual(exposed, [b"X-Request-ID, X-Two"])
+            self.assertEqual(headers.getRawHeaders(b"x-one"), [b"1"])
 
     def test_spelled(self) -> None:
         """A preset's name is the one under which Twisted's headers find it."""

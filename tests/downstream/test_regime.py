@@ -8,22 +8,27 @@ from twisted.web.resource import Resource
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.downstream.regime import Regime
 from naap_twisted.errors import Unavailable
-from tests.spine import connect, make_spine, read_answer, request_bytes
+from tests.spine import JSON, TARGET, connect, make_spine, read_answer, request_bytes
 
 
 class RegimeTests(SynchronousTestCase):
     def test_over(self) -> None:
         """It is over when the last exchange is, and at once where none is in flight."""
-        seen: list[object] = []
-        regime = Regime(Resource(), observers=[seen.append])
-        self.successResultOf(regime.over())
-        regime.in_flight += 2
+        self.successResultOf(Regime(Resource()).over())
+        spine = make_spine()
+        spine.upstream.silent = True
+        regime = spine.site.regime
+        wires = [connect(spine.site) for _ in range(2)]
+        for wire in wires:
+            named = [JSON, ("X-Target-URL", TARGET)]
+            wire.protocol.dataReceived(request_bytes("POST", spine.path, named, b"{}"))
+        self.assertEqual(regime.in_flight, 2)
         over = regime.over()
-        regime.ended("a")
+        wires[0].abortConnection()
         self.assertNoResult(over)
-        regime.ended("b")
+        wires[1].abortConnection()
         self.successResultOf(over)
-        self.assertEqual(seen, ["a", "b"])
+        self.assertEqual(regime.in_flight, 0)
 
 
 class SiteTests(SynchronousTestCase):

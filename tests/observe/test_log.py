@@ -33,6 +33,16 @@ class Lines(SynchronousTestCase):
         self.assertEqual(fields, access_fields(event["exchange"]))
         return fields
 
+    def test_replayed(self):
+        """A kept answer says so, and that no upstream was asked."""
+        spine = self.spine(replay="10m")
+        for _ in range(2):
+            self.events.clear()
+            spine.ask(headers=[JSON, ("Idempotency-Key", "k")])
+        line = self.line()
+        told = line["outcome"], line["status"], line["replayed"], line.get("upstream_status")
+        self.assertEqual(told, ("ok", 200, True, None))
+
     def test_success(self):
         """Id, method, route, status, bytes both ways, target, user, and the time of each phase."""
         spine = self.spine(

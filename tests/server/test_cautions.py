@@ -14,10 +14,14 @@ KEY = {"Authorization": "Bearer sk-canary"}
 
 
 class RouteTests(SynchronousTestCase):
-    def cautions(self, host="0.0.0.0", networks=(), **route):
+    def cautions(self, host="0.0.0.0", networks=(), redis_url=None, **route):
         """Those of a server without auth that has one route."""
         server = create_plugin_server(
-            "s", host=host, require_auth=False, reactor=MemoryReactorClock()
+            "s",
+            host=host,
+            require_auth=False,
+            redis_url=redis_url,
+            reactor=MemoryReactorClock(),
         )
         options = {"authorize": "anyone", "forward_headers": KEY, **route}
         proxy = create_external_proxy(
@@ -84,6 +88,12 @@ class RouteTests(SynchronousTestCase):
         lines = cautions(budget=[{"requests": 5, "per": "day", "of": "user"}])
         self.assertEqual(len(lines), 2)
         self.assertIn('of = "user" is not about guests', lines[1])
+
+    def test_replay(self):
+        """Each process keeps its own answers: said where there may be several."""
+        self.assertEqual(self.cautions(host="127.0.0.1", replay="10m"), [])
+        (line,) = self.cautions(host="127.0.0.1", replay="10m", redis_url="redis://127.0.0.1")
+        self.assertIn("/api/v1/a: replay is of each process for itself", line)
 
     def test_taken_in_vain(self):
         """A name that is taken out and is none of the usual ones, or only inside a prefix."""

@@ -32,11 +32,24 @@ class Site:
         self.closing = self.draining = True
 
 
+class Alone:
+    """Stands in for the Replays: exchanges that go on without their callers."""
+
+    def __init__(self, count):
+        self.going_on = count
+        self.cuts = 0
+
+    def cut(self):
+        self.cuts += self.going_on
+        self.going_on = 0
+
+
 class DrainTests(SynchronousTestCase):
-    def begin(self, connections, timeout=10.0):
+    def begin(self, connections, timeout=10.0, alone=0):
         self.clock = Clock()
         self.site = Site(self.clock, connections)
-        self.drain = Drain(self.site, self.clock, timeout)
+        self.alone = Alone(alone)
+        self.drain = Drain(self.site, self.clock, timeout, self.alone)
         self.done = Deferred.fromCoroutine(self.drain.run())
 
     def test_nothing_open(self):
@@ -54,6 +67,20 @@ class DrainTests(SynchronousTestCase):
         self.clock.pump([0.05] * 2)
         self.successResultOf(self.done)
         self.assertEqual(self.site.cut, [])
+
+    def test_without_callers(self):
+        """Exchanges that go on alone are waited for, and cut when their time is over."""
+        self.begin(0, timeout=1.0, alone=2)
+        self.clock.advance(0.5)
+        self.assertNoResult(self.done)
+        self.clock.pump([0.05] * 30)
+        self.successResultOf(self.done)
+        self.assertEqual(self.alone.cuts, 2)
+        self.begin(0, alone=1)
+        self.alone.going_on = 0
+        self.clock.pump([0.05] * 2)
+        self.successResultOf(self.done)
+        self.assertEqual(self.alone.cuts, 0)
 
     def test_some_do_not(self):
         """They are cut when their time is over, and gone when the drain is."""
@@ -95,7 +122,7 @@ class LameDuckTests(SynchronousTestCase):
     def announced(self, lame_duck):
         self.clock = Clock()
         self.site = Site(self.clock, 1)
-        self.drain = Drain(self.site, self.clock, 10.0, lame_duck)
+        self.drain = Drain(self.site, self.clock, 10.0, Alone(0), lame_duck)
         return Deferred.fromCoroutine(self.drain.announce())
 
     def test_none(self):

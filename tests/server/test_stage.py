@@ -94,7 +94,7 @@ class StageTests(SynchronousTestCase):
         """At its end the admin side closes last."""
         server = self.server(ADMIN)
         self.stage.open(server)
-        drained = Deferred.fromCoroutine(self.stage.drain(server))
+        drained = Deferred.fromCoroutine(self.stage.drain(server, server.parts.state.replays))
         self.memory.advance(1)
         self.successResultOf(drained)
         self.assertEqual(self.told, [("open", ADMIN)])

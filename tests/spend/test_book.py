@@ -59,6 +59,23 @@ class UsageBookTests(SynchronousTestCase):
     def do(self, coroutine: Any) -> Any:
         return self.successResultOf(Deferred.fromCoroutine(coroutine))
 
+    def test_late(self) -> None:
+        """What comes after the caller is added to an exchange that was counted then; once."""
+        tokens = Tokens(input=9, output=4)
+        first = ended(upstream_status=0)
+        self.book.ended(first)
+        first.booked = tokens
+        self.book.late(first)
+        self.do(self.book.flush())
+        self.book.late(ended(booked=tokens, usd=7))
+        self.book.late(ended(model_tokens=tokens))
+        self.book.late(ended())
+        self.do(self.book.flush())
+        ((_, counts),) = self.rows().items()
+        self.assertEqual((counts.requests, counts.failed), (1, 1))
+        self.assertEqual((counts.input_tokens, counts.output_tokens, counts.usd_nanos), (27, 12, 7))
+        self.do(self.book.stop())
+
     def test_batched(self) -> None:
         """Many exchanges, one write, two seconds after the first; then nothing until the next."""
         for _ in range(100):

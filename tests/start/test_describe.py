@@ -27,6 +27,12 @@ class DescribeTests(SynchronousTestCase):
         text = "\n".join(describe(config_of(proxy=proxy(*lines[:2], lowered))))
         self.assertIn("5 tokens; more is lowered\n", text)
 
+    def test_replay(self) -> None:
+        """How long answers are kept, and where."""
+        text = "\n".join(describe(config_of(proxy=proxy('replay = "10m"'))))
+        line = "  replay             answers to an Idempotency-Key for 600s, in memory\n"
+        self.assertIn(line, text)
+
     def test_budgets(self) -> None:
         """What may be spent, a line each."""
         budgets = '[{ usd = 0.5, per = "day" }, { requests = 9, per = "1h", mode = "audit" }]'

@@ -3,6 +3,7 @@
 (More than 300 lines. One test module mirrors one module: this one has every ending of an answer.)
 """
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError
 
 from naap_twisted.errors import BadGateway, UpstreamCut, UpstreamTimeout
@@ -323,6 +324,27 @@ class Deadlines(Case):
             if not replied:
                 failure = self.failureResultOf(self.up.answer, UpstreamTimeout)
                 self.assertEqual(failure.value.reason, "total_timeout passed")
+
+    def test_given_more_time(self):
+        """Whoever still waits for the answer may give it more time, and is told what has passed."""
+        asked, more = [], [20.0, 5.0, 0.0]
+        request = evolve(
+            outbound(timeouts=Timeouts(head=10.0, idle=10.0, total=10.0)),
+            late=lambda reason: asked.append(reason) or more.pop(0),
+        )
+        self.up.exchange(request, self.up.ticker.now() + 10.0)
+        self.up.later(10.5)
+        self.assertNoResult(self.up.answer)
+        self.up.reply(LENGTH[:-4])
+        self.up.later(10.5)
+        self.up.later(4)
+        self.assertFalse(self.up.aborted)
+        self.up.later(2)
+        self.assertClosed()
+        self.assertEqual(
+            [reason.split()[0] for reason in asked],
+            ["total_timeout", "idle_timeout", "total_timeout"],
+        )
 
     def test_pooled(self):
         """An idle connection closes by itself."""
