@@ -147,5 +147,5 @@ class Passage(Protocol):
     def _tell_tokens(self) -> None:
         meter, record = self._meter, self._request.record
         if meter is not None:
-            record.model_tokens = meter.end()
+            record.model_tokens = meter.so_far()
             record.answer_text, record.answer_events = meter.text_bytes, meter.events

@@ -13,20 +13,19 @@ from attrs import define, frozen
 from twisted.web.iweb import IBodyProducer
 
 from ..documents.json_text import JsonDocument
-from ..documents.reader import read_document, readable
 from ..downstream.headers import put_preset, spelled
 from ..downstream.record import ExchangeRecord
 from ..errors import ModelNotAllowed, ProxyError
-from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target, Tokens
 from ..policy.members import shown
 from ..policy.models import ModelPlaces
 from ..spend.estimate import Estimator, Worst
 from ..spend.prices import Price, Prices
-from ..spend.purse import Cost, Purse, Reservation
+from ..spend.purse import Cost, Pockets, Purse, Reservation
 from ..spend.tokens import TokenMembers
 from .opening import Opening
+from .sent_body import SentBody
 
 _REMAINING = spelled(b"X-Budget-Remaining")
 _EXPOSE = spelled(b"Access-Control-Expose-Headers")
@@ -46,9 +45,7 @@ class Costing:
     reports: TokenMembers
     provider: str
 
-    def worst(
-        self, method: bytes, target: Target, body: bytes | IBodyProducer | None, kind: bytes | None
-    ) -> tuple[Worst, tuple[str, ...]]:
+    def worst(self, method: bytes, target: Target, sent: SentBody) -> tuple[Worst, tuple[str, ...]]:
         """What a request may cost at most, and the models that it names.
 
         :raises InvalidJson: its body is no JSON, and says that it is.
@@ -57,16 +54,12 @@ class Costing:
         """
         origin, path, query = self.opening.parts(target)
         named = [*self.places.in_path(origin, path), *self.places.in_query(query)]
-        length, value = 0, None
-        if not isinstance(body, bytes):
-            length = 0 if body is None else _length(body)
-        else:
-            length = len(body)
-            if readable(media_type(kind or b"")):
-                document = read_document(body, kind or b"")
-                named += [n for _, n in self.places.in_body(document) if isinstance(n, str)]
-                value = document.value if isinstance(document, JsonDocument) else None
-        worst = self.estimator.worst(method, path, value, length)
+        value = None
+        if sent.is_readable:
+            document = sent.document()
+            named += [n for _, n in self.places.in_body(document) if isinstance(n, str)]
+            value = document.value if isinstance(document, JsonDocument) else None
+        worst = self.estimator.worst(method, path, value, _length(sent.content))
         return worst, tuple(dict.fromkeys(named))
 
     def is_of_a_model(self, method: bytes, target: Target, worst: Worst) -> bool:
@@ -75,7 +68,9 @@ class Costing:
         return worst.total > 0 and self.estimator.limiting(method, path) is not None
 
 
-def _length(body: IBodyProducer) -> int:
+def _length(body: bytes | IBodyProducer | None) -> int:
+    if body is None or isinstance(body, bytes):
+        return len(body or b"")
     # A body of a length that nobody told is none of no bytes, and must not be free.
     length = body.length
     return length if isinstance(length, int) else 1
@@ -92,21 +87,16 @@ class Spending:
         self._costing = costing
         self._prices = prices
 
-    def counts(self, record: ExchangeRecord) -> bool:
-        """Whether a request falls under any budget."""
-        return bool(self._purse.pockets_of(record))
+    def pockets_of(self, record: ExchangeRecord) -> Pockets:
+        """The budgets that a request falls under."""
+        return self._purse.pockets_of(record)
 
-    def reports(self, record: ExchangeRecord) -> TokenMembers | None:
-        """Where answers report tokens; ``None`` where no budget of the request is about any."""
-        pockets = self._purse.pockets_of(record)
-        return self._costing.reports if any(p.budget.counts_tokens for p in pockets) else None
+    def reports(self, pockets: Pockets) -> TokenMembers | None:
+        """Where answers report tokens; ``None`` where none of these budgets is about any."""
+        return self._costing.reports if pockets.counts_tokens else None
 
     async def reserve(
-        self,
-        request: IDownstreamRequest,
-        target: Target,
-        body: bytes | IBodyProducer | None,
-        kind: bytes | None,
+        self, request: IDownstreamRequest, target: Target, sent: SentBody, pockets: Pockets
     ) -> Bill:
         """Reserve what a request may cost.
 
@@ -115,17 +105,15 @@ class Spending:
         :raises InvalidJson, BodyNotAllowed: what it costs can't be told.
         """
         record, worst, price = request.record, Worst(), None
-        pockets = self._purse.pockets_of(record)
-        metered = any(pocket.budget.counts_tokens for pocket in pockets)
-        if metered:
-            worst, models = self._costing.worst(request.method, target, body, kind)
-            if worst.total and any(pocket.budget.unit == "usd" for pocket in pockets):
+        if pockets.counts_tokens:
+            worst, models = self._costing.worst(request.method, target, sent)
+            if worst.total and pockets.counts_money:
                 price = self._price(request.method, target, worst, models)
         most = Cost.of(Tokens(input=worst.input, output=worst.output), price)
         reservation, left = await self._purse.reserve(record, pockets, most)
         if left:
             _announce(request, left)
-        return Bill(reservation, self._costing.estimator, worst, price, metered)
+        return Bill(reservation, self._costing.estimator, worst, price, pockets.counts_tokens)
 
     def _price(
         self, method: bytes, target: Target, worst: Worst, models: Sequence[str]

@@ -11,20 +11,19 @@ from typing import Unpack
 from attrs import frozen
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
-from twisted.web.iweb import IBodyProducer, IResponse
+from twisted.web.iweb import IResponse
 
 from ..auth.gate import Gate
 from ..credentials.secret_files import SecretFiles
 from ..credentials.token_source import TokenSource
 from ..downstream.answering import Answering
 from ..downstream.headers import make_preset, put_preset
-from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..headers import DIGESTS
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
-from ..model import OutboundRequest, Target, VettedTarget
+from ..model import HeaderPairs, OutboundRequest, Target, VettedTarget
 from ..options.client_certs import client_certificate
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
@@ -34,6 +33,7 @@ from ..policy.egress import AnyHost
 from ..secret import Secret
 from ..spend.prices import Prices
 from ..spend.purse import Purse
+from ..spend.tokens import TokenMembers
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
 from .access_token import AccessToken
@@ -41,20 +41,18 @@ from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite, need_origin
 from .destination import Targets
 from .homeward import Homeward
+from .injection import Injection
+from .notices import Notices
 from .observation import observation_of
 from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
 from .scrub import Guard
+from .sent_body import SentBody
 from .signing import SignedExchange
 from .spending import Spending
 
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
-# Bounds on the names that a route logs once each: their number, and the length that is shown.
-_MOST_MISSED = 64
-_LONGEST = 100
-# Seconds between two lines of one route that say that its key is refused.
-_KEY_TOLD_EVERY = 3600.0
 
 
 @frozen
@@ -84,6 +82,39 @@ class Bindings:
     purse: Purse
     prices: Prices
     secret_files: SecretFiles
+
+
+@frozen
+class Outgoing:
+    """What of a request goes upstream, beside its head.
+
+    :ivar body: as the rules of the route leave it.
+    :ivar asked: goes in the place of its bytes, and asks for a stream's usage.
+    :ivar changed: it is another than the page's.
+    :ivar tokens: where the answer reports a model's tokens; ``None``: nobody wants to know.
+    """
+
+    body: SentBody
+    asked: bytes | None
+    changed: bool
+    tokens: TokenMembers | None
+
+
+@frozen
+class Keys:
+    """What one request gets from here.
+
+    :ivar injected: headers.
+    :ivar guard: looks for all of it in the answer.
+    :ivar identity: the user whose own key it may be.
+    :ivar token: the access token that is among the headers.
+    """
+
+    injection: Injection
+    injected: HeaderPairs
+    guard: Guard
+    identity: str | None = None
+    token: Secret | None = None
 
 
 class ExternalProxy:
@@ -127,9 +158,7 @@ class MountedProxy(Answering):
         self._beyond = None if route.beyond is None else route.beyond(networks)
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
-        self._log = options.logger or Logger()
-        self._missed: set[bytes] = set()
-        self._key_told = -_KEY_TOLD_EVERY
+        self._notices = Notices(options.logger or Logger(), bindings.clock)
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
@@ -208,96 +237,31 @@ class MountedProxy(Answering):
         vetted = self._targets.of(request)
         target = vetted.target
         record.target = target.origin
-        sent = await self._body(request, target)
-        asked = None
-        if self.route.asking is not None:
-            asked = self.route.asking.asked(request.method, target, *sent[:2])
+        pockets = self._spending.pockets_of(record)
+        body, changed = await self._body(request, target, metered=pockets.counts_tokens)
+        asking = self.route.asking
+        asked = None if asking is None else asking.asked(request.method, target, body)
+        tokens = self.route.tokens or self._spending.reports(pockets)
+        going = Outgoing(body, asked, changed or asked is not None, tokens)
         record.mark("body")
-        if not self._spending.counts(record):
-            await self._forward(request, vetted, *sent, asked)
+        if not pockets.each:
+            await self._forward(request, vetted, going)
             return
-        bill = await self._spending.reserve(request, target, *sent[:2])
+        bill = await self._spending.reserve(request, target, body, pockets)
         record.mark("spend")
         error: BaseException | None = None
         try:
-            await self._forward(request, vetted, *sent, asked)
+            await self._forward(request, vetted, going)
         except BaseException as ended:
             error = ended
             raise
         finally:
             bill.settle(record, error)
 
-    async def _forward(
-        self,
-        request: IDownstreamRequest,
-        vetted: VettedTarget,
-        body: bytes | IBodyProducer | None,
-        content_type: bytes | None,
-        changed: bool,
-        asked: bytes | None,
-    ) -> None:
-        """Send the request, or *asked* in its body's place, and relay the answer."""
-        record, route, target = request.record, self.route, vetted.target
-        injection = route.injection
-        if route.hosts:
-            injection = route.hosts.get(target.host, injection)
-        injected, guard, identity = injection.headers, route.guard, None
-        if injection.forward is not None:
-            identity = record.caller
-            patience = self._bound.gate.patience
-            made = await patience.settle(injection.forward(request), "forward_headers")
-            injected = injected_headers(made or {})
-            guard = guard.beside(injected=injected)
-        token = None
-        if self._access is not None and injection is route.injection:
-            injected, guard, token = await self._access.beside(injected, guard)
-        dropped: list[bytes] = []
-        headers = route.request_rewrite.outbound(
-            request.requestHeaders.getAllRawHeaders(),
-            injected,
-            content_type=content_type,
-            request_id=record.request_id,
-            dropped=dropped,
-        )
-        if changed or asked is not None:
-            headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
-        for name in dropped:
-            self._tell_dropped(record, name)
-        sealing = injection.sealing
-        sealed = None if sealing is None else sealing.seal(target)
-        who = record.caller, identity, self._certificate, sealed
-        sent = body if asked is None else asked
-        outbound = OutboundRequest(request.method, vetted, headers, sent, route.timeouts, *who)
-        record.mark("headers")
-        if request.finished:
-            return  # the route's callable has answered the request
-        signed: SignedExchange | None = None
-        if route.signing is not None and injection is route.injection:
-            patience = self._bound.gate.patience
-            signed = route.signing.exchange(self._upstream, target, guard, patience)
-        upstream = signed or self._upstream
-        if self.options.follow_redirects:
-            trail = Trail(self._hops, guard, sealing, signed)
-            response, target = await send_and_follow(upstream, outbound, trail)
-            record.target = target.origin
-        else:
-            response = await upstream.send(outbound)
-        if signed is not None:
-            guard = signed.guard
-        record.mark("upstream")
-        record.upstream_status = response.code
-        if response.code == 401:
-            self._refused(record, token if target.origin == vetted.target.origin else None)
-        if self._observation is not None and response.code < 400:
-            at_location = self._webrtc is not None and self._webrtc.holds(request)
-            targets = () if at_location else dict.fromkeys((vetted.target, target))
-            self._observation.note(request.method, targets, body, content_type)
-        await self._answer(request, response, target, guard, unasked=asked is not None)
-
     async def _body(
-        self, request: IDownstreamRequest, target: Target
-    ) -> tuple[bytes | IBodyProducer | None, bytes | None, bool]:
-        """The body to send, its Content-Type, and whether they are others than the page's."""
+        self, request: IDownstreamRequest, target: Target, *, metered: bool
+    ) -> tuple[SentBody, bool]:
+        """The body to send, and whether it is another than the page's."""
         route = self.route
         # A WebRTC session's own requests came with the offer that was judged.
         free = self._webrtc is not None and self._webrtc.holds(request)
@@ -306,55 +270,92 @@ class MountedProxy(Answering):
             narrow.opening.check(request.method, target)
         reads = route if narrow is None else route.narrowing
         policy = reads.patch if request.method == b"PATCH" else reads.body
-        metered = self._spending.reports(request.record) is not None
-        body, content_type = await policy.open(request, metered=metered)
-        judges = () if free else tuple(filter(None, (route.judge, narrow)))
-        if not judges:
-            return body, content_type, False
-        assert body is None or isinstance(body, bytes)  # Judged bodies are read to their end.
-        sent, patience = (body, content_type), self._bound.gate.patience
-        judged = sent
-        for judge in judges:
-            judged = await judge.judged(request, target, judged, patience)
-        return *judged, judged is not sent
+        opened = judged = SentBody(*await policy.open(request, metered=metered))
+        if not free:
+            for judge in filter(None, (route.judge, narrow)):
+                judged = await judge.judged(request, target, judged, self._bound.gate.patience)
+        return judged, judged is not opened
 
-    def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
-        """Count a header that is lost, and log the first of each name with the line to write."""
-        record.dropped += 1
-        if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
-            return
-        self._missed.add(name.lower())
-        verdict = self.route.request_rewrite.explain(name.decode("latin-1")[:_LONGEST])
-        self._log.info(
-            "{route} drops the request header {name}, which no upstream gets;"
-            " to pass it on: {line}",
-            route=record.route,
-            name=verdict.name,
-            line=verdict.line or 'spell it with "-" for "_"',
+    async def _forward(
+        self, request: IDownstreamRequest, vetted: VettedTarget, going: Outgoing
+    ) -> None:
+        """Send the request, and relay the answer."""
+        record, target = request.record, vetted.target
+        keys = await self._keys(request, target)
+        outbound = self._outbound(request, vetted, going, keys)
+        record.mark("headers")
+        if request.finished:
+            return  # the route's callable has answered the request
+        response, target, guard = await self._sent(outbound, keys)
+        record.target = target.origin
+        record.mark("upstream")
+        record.upstream_status = response.code
+        if response.code == 401:
+            own = target.origin == vetted.target.origin
+            if keys.token is not None and self._access is not None and own:
+                # Its next request gets another. No request is sent again, because the upstream
+                # may have acted on it before it said no.
+                self._access.source.refused(keys.token)
+            if self.injects and not self.route.needs_keys:
+                self._notices.key_refused(record, self.injects)
+        if self._observation is not None and response.code < 400:
+            at_location = self._webrtc is not None and self._webrtc.holds(request)
+            targets = () if at_location else dict.fromkeys((vetted.target, target))
+            body = going.body
+            self._observation.note(request.method, targets, body.content, body.content_type)
+        await self._answer(request, response, target, guard, going)
+
+    async def _keys(self, request: IDownstreamRequest, target: Target) -> Keys:
+        route, injection = self.route, self.route.injection
+        if route.hosts:
+            injection = route.hosts.get(target.host, injection)
+        injected, guard, identity, token = injection.headers, route.guard, None, None
+        if injection.forward is not None:
+            identity = request.record.caller
+            patience = self._bound.gate.patience
+            made = await patience.settle(injection.forward(request), "forward_headers")
+            injected = injected_headers(made or {})
+            guard = guard.beside(injected=injected)
+        if self._access is not None and injection is route.injection:
+            injected, guard, token = await self._access.beside(injected, guard)
+        return Keys(injection, injected, guard, identity, token)
+
+    def _outbound(
+        self, request: IDownstreamRequest, vetted: VettedTarget, going: Outgoing, keys: Keys
+    ) -> OutboundRequest:
+        record, route, body = request.record, self.route, going.body
+        dropped: list[bytes] = []
+        headers = route.request_rewrite.outbound(
+            request.requestHeaders.getAllRawHeaders(),
+            keys.injected,
+            content_type=body.content_type,
+            request_id=record.request_id,
+            dropped=dropped,
         )
+        if going.changed:
+            headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
+        if dropped:
+            self._notices.dropped(record, dropped, route.request_rewrite)
+        sealing = keys.injection.sealing
+        sealed = None if sealing is None else sealing.seal(vetted.target)
+        who = record.caller, keys.identity, self._certificate, sealed
+        content = body.content if going.asked is None else going.asked
+        return OutboundRequest(request.method, vetted, headers, content, route.timeouts, *who)
 
-    def _refused(self, record: ExchangeRecord, token: Secret | None) -> None:
-        """The upstream answers 401: its next request gets another token, and the owner is warned.
-
-        Callers take the refusal for one of their own key. No request is sent again, because the
-        upstream may have acted on it before it said no.
-
-        :param token: the access token that it was sent.
-        """
-        if token is not None and self._access is not None:
-            self._access.source.refused(token)
-        if not self.injects or self.route.needs_keys:
-            return
-        now = self._bound.clock.seconds()
-        if now - self._key_told < _KEY_TOLD_EVERY:
-            return
-        self._key_told = now
-        self._log.warn(
-            "{target} answers 401 to {route}; is the key right that the route sends in {names}?",
-            target=record.target,
-            route=record.route,
-            names=", ".join(self.injects),
-        )
+    async def _sent(self, outbound: OutboundRequest, keys: Keys) -> tuple[IResponse, Target, Guard]:
+        """The answer to a request, where it came from, and what it is searched with."""
+        route, target, guard = self.route, outbound.target.target, keys.guard
+        signed: SignedExchange | None = None
+        if route.signing is not None and keys.injection is route.injection:
+            patience = self._bound.gate.patience
+            signed = route.signing.exchange(self._upstream, target, guard, patience)
+        upstream = signed or self._upstream
+        if self.options.follow_redirects:
+            trail = Trail(self._hops, guard, keys.injection.sealing, signed)
+            response, target = await send_and_follow(upstream, outbound, trail)
+        else:
+            response = await upstream.send(outbound)
+        return response, target, guard if signed is None else signed.guard
 
     async def _answer(
         self,
@@ -362,8 +363,7 @@ class MountedProxy(Answering):
         response: IResponse,
         target: Target,
         guard: Guard,
-        *,
-        unasked: bool,
+        going: Outgoing,
     ) -> None:
         route, rewrite, webrtc = self.route, self.route.response_rewrite, self._webrtc
         enveloped = route.envelope and response.code >= 400
@@ -381,8 +381,8 @@ class MountedProxy(Answering):
             guard,
             self._bound.clock,
             redact=self.options.redact_bodies,
-            tokens=route.tokens or self._spending.reports(request.record),
-            unasked=unasked,
+            tokens=going.tokens,
+            unasked=going.asked is not None,
             locate=self._homeward.locate(request, location) if moves else None,
         )
 

@@ -76,10 +76,6 @@ class ModelTokenMeter:
         """What the answer has reported up to now; ``None`` where it reported nothing."""
         return self._members.sum(self._numbers) if self._numbers else None
 
-    def end(self) -> Tokens | None:
-        """What the whole answer reported, or ``None`` where it reported nothing."""
-        return self.so_far()
-
     def _read(self, text: bytes) -> None:
         stream = self._stream
         if not self._reads or self.unread or stream is None:

@@ -17,6 +17,7 @@ from naap_twisted.errors import BadGateway, ModelNotAllowed, UpstreamCut
 from naap_twisted.model import Tokens
 from naap_twisted.options.budget import budget_list
 from naap_twisted.policy.target import PinnedBase
+from naap_twisted.route.sent_body import SentBody
 from naap_twisted.route.spending import Bill, Spending
 from naap_twisted.spend.estimate import Worst
 from naap_twisted.spend.ledger import MemoryLedger
@@ -44,7 +45,9 @@ class SpendingTestCase(SynchronousTestCase):
             method=b"POST", record=self.record, responseHeaders=Headers()
         )
         content = json.dumps(body).encode()
-        asked = spending.reserve(request, base.join(path), content, JSON)
+        pockets = spending.pockets_of(self.record)
+        sent = SentBody(content, JSON)
+        asked = spending.reserve(request, base.join(path), sent, pockets)
         return Deferred.fromCoroutine(asked)
 
     def spent(self) -> list[int]:

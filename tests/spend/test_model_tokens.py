@@ -22,7 +22,7 @@ def read(body: bytes, content_type: bytes = b"application/json", step: int = 10*
     meter = ModelTokenMeter(content_type, **more)
     for at in range(0, len(body), step):
         meter.feed(body[at : at + step])
-    return meter.end()
+    return meter.so_far()
 
 
 class JsonTests(SynchronousTestCase):
@@ -132,7 +132,7 @@ class StreamTests(SynchronousTestCase):
             meter = ModelTokenMeter(b"text/event-stream")
             meter.feed(EVENTS[:at])
             meter.feed(EVENTS[at:])
-            self.assertEqual(meter.end(), SEEN, at)
+            self.assertEqual(meter.so_far(), SEEN, at)
 
     def test_the_last_report_counts(self) -> None:
         """Of several, each a sum up to then; an explicit zero is zero."""

@@ -51,7 +51,7 @@ class RecordingTests(SynchronousTestCase):
                     meter = ModelTokenMeter(kind, coding, members)
                     meter.feed(sent[:cut])
                     meter.feed(sent[cut:])
-                    self.assertEqual((meter.end(), meter.unread), (tokens, False), (name, cut))
+                    self.assertEqual((meter.so_far(), meter.unread), (tokens, False), (name, cut))
                     self.assertEqual((meter.text_bytes, meter.events), words, (name, cut))
 
     def test_broken_off(self) -> None:
