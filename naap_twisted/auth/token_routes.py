@@ -13,15 +13,8 @@ from typing import Any
 
 from klein import Klein
 
-from ..downstream.json_routes import own_route, signed_in
-from ..errors import (
-    BodyTooLarge,
-    Forbidden,
-    InvalidTokenRequest,
-    NotFound,
-    UnsupportedMediaType,
-)
-from ..headers import media_type
+from ..downstream.json_routes import json_content, own_route, signed_in
+from ..errors import Forbidden, InvalidTokenRequest, NotFound
 from .minting import Order, read_order
 from .page_tokens import PATH, PageTokens
 
@@ -38,7 +31,8 @@ def add_token_routes(router: Klein, tokens: PageTokens, find: Find) -> None:
     async def mint(request: Any) -> Any:
         by_issuer = tokens.is_issuer(request.requestHeaders)
         minter = None if by_issuer else signed_in(request)
-        order = read_order(_body_of(request), by_issuer=by_issuer, max_ttl=tokens.max_ttl)
+        content = json_content(request, MOST_BODY)
+        order = read_order(content, by_issuer=by_issuer, max_ttl=tokens.max_ttl)
         _check_routes(order, find)
         token, grant = tokens.mint(minter, order)
         ends = datetime.fromtimestamp(grant.expires_at, UTC).isoformat().replace("+00:00", "Z")
@@ -69,16 +63,6 @@ def add_token_routes(router: Klein, tokens: PageTokens, find: Find) -> None:
     ):
         # Klein names an endpoint after its function; a plugin's may have the same name as ours.
         router.route(path, methods=[method], endpoint=f"naap {method} {path}")(own_route(handler))
-
-
-def _body_of(request: Any) -> bytes:
-    content_type = request.getHeader(b"content-type") or b""
-    if media_type(content_type) != b"application/json":
-        raise UnsupportedMediaType("Expected Content-Type: application/json")
-    body: bytes = request.content.read(MOST_BODY + 1)
-    if len(body) > MOST_BODY:
-        raise BodyTooLarge()
-    return body
 
 
 def _check_routes(order: Order, find: Find) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from twisted.web.server import NOT_DONE_YET
 
-from ..errors import ProxyError, Unauthorized
+from ..errors import BodyTooLarge, ProxyError, Unauthorized, UnsupportedMediaType
+from ..headers import media_type
 from ..model import User
 from .answer import send_refusal
 
@@ -25,6 +26,21 @@ def signed_in(request: Any) -> User:
     if user is None:
         raise Unauthorized()
     return user
+
+
+def json_content(request: Any, most: int) -> bytes:
+    """The bytes of a request's body, which says that it is JSON; nobody has read them.
+
+    :param most: bytes that it may have.
+    :raises UnsupportedMediaType: it says something else.
+    :raises BodyTooLarge: it has more.
+    """
+    if media_type(request.getHeader(b"content-type") or b"") != b"application/json":
+        raise UnsupportedMediaType("Expected Content-Type: application/json")
+    content: bytes = request.content.read(most + 1)
+    if len(content) > most:
+        raise BodyTooLarge()
+    return content
 
 
 def own_route(handler: Handler) -> Handler:

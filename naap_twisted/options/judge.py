@@ -29,6 +29,7 @@ from .rules import (
     ROUTE,
     STORES,
     TOKENS,
+    USAGE_PATH,
     Placed,
     keeps_keys,
     tells_usage,
@@ -129,7 +130,7 @@ def judge_path(config: Config, path: str, place: str, problems: Problems) -> Non
     if (
         (first == "healthz" and not config.server.base_path)
         or (first == "keys" and keeps_keys(config))
-        or (path == "/usage" and tells_usage(config))
+        or (path == USAGE_PATH and tells_usage(config))
         or (config.auth.page_tokens is not None and (path + "/").startswith("/tokens/"))
     ):
         problems.add(place, f'"{path}" is the server\'s own; choose another')

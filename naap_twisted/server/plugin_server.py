@@ -24,7 +24,7 @@ from ..downstream.adapt import AnySite
 from ..downstream.caller import TrustedProxies
 from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
-from ..interfaces import IHeadResource, IKeyStore, IResolver
+from ..interfaces import IHeadResource, IKeyStore
 from ..limits.capacity import Capacity
 from ..limits.door import Door
 from ..model import User
@@ -32,19 +32,17 @@ from ..observe.health import Health
 from ..observe.log import AccessLog
 from ..options.code import check_mount, exposed
 from ..options.listen import Listen
-from ..options.server import Config, UpstreamOptions
+from ..options.server import Config
 from ..policy.egress import EgressPolicy
 from ..route.cross_site import CrossSite
 from ..route.spine import Bindings, ExternalProxy, MountedProxy
 from ..secret import Secret
 from ..upstream.client import UpstreamClient
-from ..upstream.dns import DnsResolver
-from ..upstream.resolver import SystemResolver
 from ..whip.key import LocationKey
 from ..wrappers.rate_limit import Charge
 from .authentication import NOBODY, auth_in_words, authenticator_of
 from .cautions import of_routes
-from .chain import capacity_of, limits_of, wrapped
+from .chain import capacity_of, limits_of, resolver_of, wrapped
 from .drain import Drain
 from .mounts import Mount, shadowed
 from .own_calls import keyed_client, open_client
@@ -104,22 +102,11 @@ class PluginServer(MultiService):
         self.http: HTTPClient = open_client(self.parts.upstream, config.upstream.allow_networks)
         self._authenticator = authenticator_of(config.auth, config.upstream.ca_file)
         state = self.parts.state
-        self._gate = Gate(
-            self._authenticator,
-            Patience(reactor, self._bounds.callable_timeout),
-            required=self.require_auth,
-            public_routes=options.public_routes,
-            token_headers=config.auth.token_headers,
-            page_tokens=state.page_tokens,
-        )
+        self._gate = self._made_gate()
         state.connect(self._authenticator)
-        limit = options.user_rate_limit
-        door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
         self._location_key = LocationKey(options.state_dir)
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
-        self._routes = Routes(self.router, options.base_path, self._gate, door)
-        state.add_routes(self.router, self._routes.holds)
-        self._routes.beside[b"healthz"] = Health(options.name, reactor)
+        self._routes = self._made_routes()
         self.root_children = self._routes.beside
         limit = options.rate_limit
         self._limiter = None if limit is None else state.limiter("address", limit)
@@ -130,6 +117,25 @@ class PluginServer(MultiService):
         self._ports: list[ListeningPort] = []
         self._make_admin = admin
         self._admin: AdminSide | None = None
+
+    def _made_gate(self) -> Gate:
+        return Gate(
+            self._authenticator,
+            Patience(self._reactor, self._bounds.callable_timeout),
+            required=self.require_auth,
+            public_routes=self.parts.options.public_routes,
+            token_headers=self.config.auth.token_headers,
+            page_tokens=self.parts.state.page_tokens,
+        )
+
+    def _made_routes(self) -> Routes:
+        options, state = self.parts.options, self.parts.state
+        limit = options.user_rate_limit
+        door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
+        routes = Routes(self.router, options.base_path, self._gate, door)
+        state.add_routes(self.router, routes.holds)
+        routes.beside[b"healthz"] = Health(options.name, self._reactor)
+        return routes
 
     def _wrapped(self, listen: Sequence[Listen]) -> IHeadResource:
         names = own_names(listen, self.parts.options.server_names)
@@ -150,7 +156,8 @@ class PluginServer(MultiService):
             server lacks what the proxy needs, such as a store of users' keys.
         """
         options = resource.options if isinstance(resource, ExternalProxy) else None
-        check_mount(self.config, path, options)
+        beside = [(m.path, None if m.proxy is None else m.proxy.options) for m in self.routes()]
+        check_mount(self.config, path, options, beside)
         self._routes.mount(path, resource, self._bind)
 
     def _bind(self, path: str, proxy: ExternalProxy) -> MountedProxy:
@@ -391,10 +398,3 @@ class PluginServer(MultiService):
         from .run import run_server
 
         run_server(self, self._reactor)
-
-
-def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
-    """The resolver that *options* ask for: the named DNS servers, else the system's."""
-    if options.dns_servers:
-        return DnsResolver(options.dns_servers, reactor)
-    return SystemResolver(reactor)
