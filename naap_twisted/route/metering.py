@@ -19,7 +19,9 @@ def limited_endpoints(provider: Provider | None) -> tuple[LimitedEndpoints, ...]
     """The endpoints at which a provider's models answer, and what bounds their answers."""
     limits = () if provider is None else provider.limits
     return tuple(
-        LimitedEndpoints(Endpoints([*map(Endpoint.parse, limit.endpoints)]), limit.members)
+        LimitedEndpoints(
+            Endpoints([*map(Endpoint.parse, limit.endpoints)]), limit.members, limit.tokens
+        )
         for limit in limits
     )
 
@@ -35,6 +37,7 @@ def costing_of(
         opening,
         token_members(provider),
         "" if provider is None else provider.name,
+        () if provider is None else provider.model.routers,
     )
 
 

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define, frozen
+from attrs import frozen
 from twisted.web.iweb import IBodyProducer
 
 from ..documents.json_text import JsonDocument
 from ..downstream.headers import put_preset, spelled
 from ..downstream.record import ExchangeRecord
-from ..errors import ModelNotAllowed, ProxyError
+from ..errors import ModelNotAllowed
 from ..interfaces import IDownstreamRequest
-from ..model import Target, Tokens
+from ..model import Target
 from ..policy.members import shown
 from ..policy.models import ModelPlaces
+from ..spend.answered_price import AnsweredPrice
 from ..spend.estimate import Estimator, Worst
 from ..spend.prices import Price, Prices
-from ..spend.purse import Cost, Pockets, Purse, Reservation
+from ..spend.purse import Cost, Pockets, Purse
 from ..spend.tokens import TokenMembers
+from .bill import Bill
 from .opening import Opening
 from .sent_body import SentBody
 
@@ -37,6 +39,7 @@ class Costing:
 
     :ivar reports: where answers report tokens.
     :ivar provider: the name of its provider; ``""`` where it has none.
+    :ivar routers: models that stand for one of the vendor's choice.
     """
 
     estimator: Estimator
@@ -44,6 +47,7 @@ class Costing:
     opening: Opening
     reports: TokenMembers
     provider: str
+    routers: tuple[str, ...] = ()
 
     def worst(self, method: bytes, target: Target, sent: SentBody) -> tuple[Worst, tuple[str, ...]]:
         """What a request may cost at most, and the models that it names.
@@ -54,12 +58,13 @@ class Costing:
         """
         origin, path, query = self.opening.parts(target)
         named = [*self.places.in_path(origin, path), *self.places.in_query(query)]
-        value = None
+        value, is_form = None, False
         if sent.is_readable:
             document = sent.document()
             named += [n for _, n in self.places.in_body(document) if isinstance(n, str)]
-            value = document.value if isinstance(document, JsonDocument) else None
-        worst = self.estimator.worst(method, path, value, _length(sent.content))
+            value, is_form = document.value, not isinstance(document, JsonDocument)
+        length = _length(sent.content)
+        worst = self.estimator.worst(method, path, value, length, is_form=is_form)
         return worst, tuple(dict.fromkeys(named))
 
     def is_of_a_model(self, method: bytes, target: Target, worst: Worst) -> bool:
@@ -68,12 +73,11 @@ class Costing:
         return worst.total > 0 and self.estimator.limiting(method, path) is not None
 
 
-def _length(body: bytes | IBodyProducer | None) -> int:
+def _length(body: bytes | IBodyProducer | None) -> int | None:
     if body is None or isinstance(body, bytes):
         return len(body or b"")
-    # A body of a length that nobody told is none of no bytes, and must not be free.
     length = body.length
-    return length if isinstance(length, int) else 1
+    return length if isinstance(length, int) else None
 
 
 class Spending:
@@ -104,20 +108,22 @@ class Spending:
         :raises ModelNotAllowed: money is counted, and its model has no price.
         :raises InvalidJson, BodyNotAllowed: what it costs can't be told.
         """
-        record, worst, price = request.record, Worst(), None
+        record, worst = request.record, Worst()
+        asked: AnsweredPrice | None = None
         if pockets.counts_tokens:
             worst, models = self._costing.worst(request.method, target, sent)
             if worst.total and pockets.counts_money:
-                price = self._price(request.method, target, worst, models)
-        most = Cost.of(Tokens(input=worst.input, output=worst.output), price)
+                asked = self._price(request.method, target, worst, models)
+        price = None if asked is None else asked.asked
+        most = Cost.of(worst.at(price), price)
         reservation, left = await self._purse.reserve(record, pockets, most)
         if left:
             _announce(request, left)
-        return Bill(reservation, self._costing.estimator, worst, price, pockets.counts_tokens)
+        return Bill(reservation, self._costing.estimator, worst, asked, pockets.counts_tokens)
 
     def _price(
         self, method: bytes, target: Target, worst: Worst, models: Sequence[str]
-    ) -> Price | None:
+    ) -> AnsweredPrice | None:
         """The price of the dearest model that a request names."""
         if not models:
             if self._costing.is_of_a_model(method, target, worst):
@@ -128,8 +134,9 @@ class Spending:
                     rule="prices",
                 )
             return None
-        priced = [(self._of(model), model) for model in models]
-        for price, model in priced:
+        known: list[Price] = []
+        for model in models:
+            price = self._prices.of(self._costing.provider, model)
             if price is None:
                 raise ModelNotAllowed(
                     f'Model "{shown(model)}" has no price, and this route counts money',
@@ -138,77 +145,10 @@ class Spending:
                     remedy=f'[prices] "{shown(model)}" = {{ input = 0.15, output = 0.60 }}',
                     rule="prices",
                 )
-        tokens = Tokens(input=worst.input, output=worst.output)
-        known = [price for price, _ in priced if price is not None]
-        return max(known, key=lambda price: price.cost(tokens))
-
-    def _of(self, model: str) -> Price | None:
-        return self._prices.of(self._costing.provider, model)
-
-
-@define
-class Bill:
-    """One request's reservation, until what it did cost is known.
-
-    :ivar metered: one of its budgets is about tokens, or money.
-    """
-
-    reservation: Reservation
-    estimator: Estimator
-    worst: Worst
-    price: Price | None
-    metered: bool
-
-    def settle(self, record: ExchangeRecord, error: BaseException | None) -> None:
-        """Book what the exchange did cost, which is over.
-
-        :param error: what ended it; ``None``: its answer was relayed to the end.
-        """
-        if "headers" not in record.phases or _never_went(record, error):
-            self.reservation.settle(Cost())
-            return
-        if not self.metered:
-            self.reservation.settle(Cost(1))
-            return
-        tokens, estimated = self._tokens(record, whole=error is None)
-        spent = Cost.of(tokens, self.price)
-        record.booked, record.usd, record.estimated = tokens, spent.usd, estimated
-        self.reservation.settle(spent)
-
-    def _tokens(self, record: ExchangeRecord, *, whole: bool) -> tuple[Tokens, bool]:
-        """The tokens of the exchange, and whether they are estimated."""
-        status, reported = record.upstream_status, record.model_tokens
-        if not self.worst.total:
-            # What reads a stored answer is told again what that did cost, which is booked already.
-            return Tokens(), False
-        if status == 0:
-            return Tokens(input=self.worst.input, output=self.worst.output), True
-        if reported is not None and whole:
-            return reported, False
-        if status >= 300:
-            return reported or Tokens(), False
-        seen = reported or Tokens()
-        received = 0
-        if self.worst.output:
-            received = self.estimator.answer_tokens(record.answer_text, record.answer_events)
-        sent = seen.input or self.worst.input
-        return Tokens(
-            input=sent,
-            cached_input=seen.cached_input,
-            cache_write=seen.cache_write,
-            output=max(seen.output, received),
-            reasoning=seen.reasoning,
-        ), True
-
-
-def _never_went(record: ExchangeRecord, error: BaseException | None) -> bool:
-    """Whether the upstream can't have the request.
-
-    No connection was made to it, or a callable of the route's has answered in its place.
-    """
-    if record.upstream_status:
-        return False
-    return error is None or (isinstance(error, ProxyError) and not error.was_sent)
+            known.append(price)
+        dearest = max(known, key=lambda price: price.cost(worst.at(price)))
+        costing = self._costing
+        return AnsweredPrice(self._prices, costing.provider, dearest, models, costing.routers)
 
 
 def _announce(request: IDownstreamRequest, left: bytes) -> None:

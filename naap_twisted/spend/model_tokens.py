@@ -8,6 +8,7 @@ decides what is counted.
 
 from __future__ import annotations
 
+import json
 import re
 
 from ..framing.codings import Inflater, Unreadable
@@ -21,6 +22,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _EVENT_END = (b"\n\n", b"\r\n\r\n")
 _DATA = b"data:"
 _SLICE = 64 * 1024
+_MODEL = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
 # The members of events in which APIs put what a model says, thinks and calls.
 _WORDS = re.compile(
     rb'"(?:content|text|delta|arguments|partial_json|thinking|reasoning|reasoning_content|refusal'
@@ -37,6 +39,8 @@ class ModelTokenMeter:
     :ivar text_bytes: bytes of a model's words so far: of a stream those of the members that usually
         hold them, of any other answer all of its bytes, without their coding.
     :ivar events: of a stream, so far, that had some of these words.
+    :ivar model: the name of the model that answers, as the answer has it; ``""`` before it has one,
+        and where it is no name.
     :ivar unread: the coding is one that is not read here, or it is broken; *text_bytes* then counts
         the bytes as they come.
     """
@@ -46,12 +50,13 @@ class ModelTokenMeter:
     ) -> None:
         kind = media_type(content_type)
         self._members = members
-        self._scanner = MemberScanner(members.reports, self._take)
+        self._scanner = MemberScanner(members.reports, self._take, members.models, self._call)
         self._stream = _EventData(self._scanner, members.mark) if kind == _STREAM else None
         self._reads = self._stream is not None or kind in _LINES or _is_json(kind)
         self._numbers: dict[Kind, int] = {}
         self._inflater: Inflater | None = None
         self.text_bytes = self.events = 0
+        self.model = ""
         self.unread = False
         if coding:
             try:
@@ -91,6 +96,14 @@ class ModelTokenMeter:
         """Take a report: its numbers stand in for those before it, and leave the others alone."""
         self._numbers |= self._members.read(report)
 
+    def _call(self, text: bytes) -> None:
+        """Take a model's name, between its quotes: nobody has vetted it."""
+        try:
+            name = json.loads(b'"%b"' % text)
+        except ValueError:
+            return
+        self.model = name if _MODEL.fullmatch(name) else ""
+
 
 class _EventData:
     """Passes the data of server-sent events on to *scanner* (HTML, "Parsing an event stream").
@@ -102,6 +115,7 @@ class _EventData:
         self.number = self.text = 0
         self._scanner = scanner
         self._mark = mark
+        self._is_first = True  # no event has ended yet; the first may name the model
         self._begun = b""  # the beginning of a line, too short to know its field
         self._is_data: bool | None = None  # whether the present line is; None at its beginning
         self._after_cr = False
@@ -111,6 +125,7 @@ class _EventData:
         """Take the next bytes of the stream."""
         if (
             self._is_data is None
+            and not self._is_first
             and not self._begun
             and not self._event
             and self._scanner.between
@@ -137,6 +152,7 @@ class _EventData:
                 return
             if not text:
                 self._scanner.reset()  # a blank line ends the event
+                self._is_first = False
                 self._count(bytes(self._event))
                 self._event.clear()
             self._is_data = text.startswith(_DATA)
