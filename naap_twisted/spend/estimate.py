@@ -119,7 +119,8 @@ class Estimator:
                 lasts = max(lasts, ELSEWHERE)  # it names a recording, by its URL say
             medium = -(-size // SOUND_BYTES)
             return Worst(medium, output, medium, medium, lasts, sized)
-        media, images, sound = _media(value) if size >= _MEDIUM else (0, 0, 0)
+        has_media = size >= _MEDIUM and _has_long_text(value)
+        media, images, sound = _media(value) if has_media else (0, 0, 0)
         written = self.text_tokens(max(0, size - media)) + images + sound
         return Worst(written, output, sound, images, max(lasts, ELSEWHERE), sized)
 
@@ -183,6 +184,21 @@ def _fields(form: Any) -> list[Any]:
     return [
         item for each in table.values() for item in (each if isinstance(each, list) else [each])
     ]
+
+
+def _has_long_text(value: Any) -> bool:
+    """Whether any text is as long as a medium; almost no request has one."""
+    pending: list[Any] = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, str):
+            if len(each) >= _MEDIUM:
+                return True
+        elif isinstance(each, dict):
+            pending += each.values()
+        elif isinstance(each, list):
+            pending += each
+    return False
 
 
 def _media(value: Any) -> tuple[int, int, int]:
