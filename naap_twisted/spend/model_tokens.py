@@ -22,6 +22,8 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _EVENT_END = (b"\n\n", b"\r\n\r\n")
 _DATA = b"data:"
 _SLICE = 64 * 1024
+# Events at the beginning of a stream that are read whole, for one of them may name the model.
+_LOOKED_AT = 4
 _MODEL = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
 # The members of events in which APIs put what a model says, thinks and calls.
 _WORDS = re.compile(
@@ -39,8 +41,8 @@ class ModelTokenMeter:
     :ivar text_bytes: bytes of a model's words so far: of a stream those of the members that usually
         hold them, of any other answer all of its bytes, without their coding.
     :ivar events: of a stream, so far, that had some of these words.
-    :ivar model: the name of the model that answers, as the answer has it; ``""`` before it has one,
-        and where it is no name.
+    :ivar model: the name of the model that answers, as the answer had it last; ``""`` before it had
+        one. What is no name is left out.
     :ivar unread: the coding is one that is not read here, or it is broken; *text_bytes* then counts
         the bytes as they come.
     """
@@ -102,7 +104,8 @@ class ModelTokenMeter:
             name = json.loads(b'"%b"' % text)
         except ValueError:
             return
-        self.model = name if _MODEL.fullmatch(name) else ""
+        if _MODEL.fullmatch(name):
+            self.model = name
 
 
 class _EventData:
@@ -115,7 +118,7 @@ class _EventData:
         self.number = self.text = 0
         self._scanner = scanner
         self._mark = mark
-        self._is_first = True  # no event has ended yet; the first may name the model
+        self._looks = _LOOKED_AT
         self._begun = b""  # the beginning of a line, too short to know its field
         self._is_data: bool | None = None  # whether the present line is; None at its beginning
         self._after_cr = False
@@ -125,7 +128,7 @@ class _EventData:
         """Take the next bytes of the stream."""
         if (
             self._is_data is None
-            and not self._is_first
+            and not self._looks
             and not self._begun
             and not self._event
             and self._scanner.between
@@ -152,7 +155,7 @@ class _EventData:
                 return
             if not text:
                 self._scanner.reset()  # a blank line ends the event
-                self._is_first = False
+                self._looks = max(0, self._looks - 1)
                 self._count(bytes(self._event))
                 self._event.clear()
             self._is_data = text.startswith(_DATA)

@@ -191,6 +191,13 @@ class ModelTests(SynchronousTestCase):
         for step in (1, 10**9):
             self.assertEqual(self.model(first * 9 + last, b"text/event-stream", step), "b")
 
+    def test_the_first_events(self) -> None:
+        """Azure names none in its first one; who leaves before the report has left a model."""
+        filtered = b'data: {"model": "", "prompt_filter_results": []}\n\n'
+        chunk = b'data: {"model": "m-1", "choices": [{"delta": {"content": "a"}}]}\n\n'
+        for step in (1, 7, len(filtered), 10**9):
+            self.assertEqual(self.model(filtered + chunk, b"text/event-stream", step), "m-1")
+
     def test_no_name(self) -> None:
         """What no vendor calls a model is none, whatever it would be elsewhere."""
         for name in ("", "a b", "a\nb", "\u00e4", "\x00", "a" * 129, "<b>", 'a"b', "\ud800"):
