@@ -63,7 +63,8 @@ class Bill:
                 return reported, False
             # Its length is reported, which some models are paid by; its tokens are not.
             timed = self.price is not None and self.price.asked.is_timed
-            return evolve(reported, input=worst.input), not timed
+            sound = evolve(reported, input=worst.input, audio_input=worst.audio)
+            return sound, not timed
         if status >= 300:
             return reported or Tokens(), False
         return self._estimated(record, reported or Tokens()), True

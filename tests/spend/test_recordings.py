@@ -53,7 +53,7 @@ def members_of(name: str) -> TokenMembers:
 
 class RecordingTests(SynchronousTestCase):
     def test_every_cut(self) -> None:
-        """The same numbers, plain and in gzip, of tokens and a model's words; and the same model."""
+        """The same model, tokens and number of words, plain and in gzip."""
         self.assertEqual({path.name for path in RECORDINGS.iterdir()}, set(TOLD))
         for name, tokens in TOLD.items():
             body, members = (RECORDINGS / name).read_bytes(), members_of(name)
