@@ -81,7 +81,7 @@ class User:
 
 @frozen
 class Tokens:
-    """A language model's tokens, as one answer reports them; every number is at least zero.
+    """A model's tokens, as one answer reports them; every number is at least zero.
 
     :ivar input: all of the prompt.
     :ivar cached_input: of those, read from a cache.
@@ -89,6 +89,8 @@ class Tokens:
     :ivar output: all that was put out, what the model thought included.
     :ivar reasoning: of those, what it thought.
     :ivar audio_input: of the input; *audio_output* likewise of the output.
+    :ivar image_input: of the input, those of images.
+    :ivar milliseconds: of a recording, where the vendor counts its time; no token is one of them.
     """
 
     input: int = 0
@@ -98,6 +100,8 @@ class Tokens:
     reasoning: int = 0
     audio_input: int = 0
     audio_output: int = 0
+    image_input: int = 0
+    milliseconds: int = 0
 
     @property
     def total(self) -> int:

@@ -10,7 +10,7 @@ from attrs import frozen
 from klein import Klein
 
 from ..downstream.caller import parse_address
-from ..downstream.json_routes import json_body, own_route
+from ..downstream.json_routes import json_content, own_route
 from ..errors import InvalidTokenRequest
 from ..limits.ceilings import Ceilings
 from .app_check import HEADER, AppCheck
@@ -101,7 +101,7 @@ def read_guest_order(request: Any) -> GuestOrder:
     if request.getHeader(b"content-type") is None and not request.content.read(1):
         return GuestOrder()
     try:
-        members = read_object(json_body(request, MOST_BODY))
+        members = read_object(json_content(request, MOST_BODY))
     except ValueError as error:
         raise InvalidTokenRequest(f"The body is no JSON object: {error}") from None
     for name in members:

@@ -13,7 +13,7 @@ from typing import Any
 
 from klein import Klein
 
-from ..downstream.json_routes import json_body, own_route, signed_in
+from ..downstream.json_routes import json_content, own_route, signed_in
 from ..errors import Forbidden, InvalidTokenRequest, NotFound
 from .minting import Order, read_order
 from .page_tokens import PATH, PageTokens
@@ -31,8 +31,8 @@ def add_token_routes(router: Klein, tokens: PageTokens, find: Find) -> None:
     async def mint(request: Any) -> Any:
         by_issuer = tokens.is_issuer(request.requestHeaders)
         minter = None if by_issuer else signed_in(request)
-        body = json_body(request, MOST_BODY)
-        order = read_order(body, by_issuer=by_issuer, max_ttl=tokens.max_ttl)
+        content = json_content(request, MOST_BODY)
+        order = read_order(content, by_issuer=by_issuer, max_ttl=tokens.max_ttl)
         _check_routes(order, find)
         token, grant = tokens.mint(minter, order)
         ends = datetime.fromtimestamp(grant.expires_at, UTC).isoformat().replace("+00:00", "Z")

@@ -40,19 +40,19 @@ def known(request: Any) -> User:
     return user
 
 
-def json_body(request: Any, most: int) -> bytes:
-    """The body of *request*, which says that it is JSON.
+def json_content(request: Any, most: int) -> bytes:
+    """The bytes of a request's body, which says that it is JSON; nobody has read them.
 
-    :param most: its bytes.
-    :raises UnsupportedMediaType: it says something else, or nothing.
+    :param most: bytes that it may have.
+    :raises UnsupportedMediaType: it says something else.
     :raises BodyTooLarge: it has more.
     """
     if media_type(request.getHeader(b"content-type") or b"") != b"application/json":
         raise UnsupportedMediaType("Expected Content-Type: application/json")
-    body: bytes = request.content.read(most + 1)
-    if len(body) > most:
+    content: bytes = request.content.read(most + 1)
+    if len(content) > most:
         raise BodyTooLarge()
-    return body
+    return content
 
 
 def own_route(handler: Handler) -> Handler:

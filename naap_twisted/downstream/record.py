@@ -28,10 +28,10 @@ class ExchangeRecord:
         reports them, as far as it came.
     :ivar answer_text: bytes of a model's words in the upstream's answer, where it was read;
         *answer_events*: the events of a stream that had some.
+    :ivar answer_model: the model that answered, as the answer names it; ``""`` where nobody knows.
     :ivar booked: the tokens that were booked under the budgets of the route; *usd* is what they
         cost, in billionths of a dollar. They are *estimated* where nobody reported them.
-    :ivar model: the model that answered, as the answer names it, else a priced one that the request
-        names; ``""`` where nobody says.
+    :ivar model: a priced model that the request names; ``""`` where it names none.
     :ivar replayed: the answer is one that was kept, so that no upstream was asked.
     :ivar dropped: request headers that the route did not pass on.
     :ivar bytes_in: bytes of the request body.
@@ -53,6 +53,7 @@ class ExchangeRecord:
     model_tokens: Tokens | None = None
     answer_text: int = 0
     answer_events: int = 0
+    answer_model: str = ""
     booked: Tokens | None = None
     usd: int = 0
     estimated: bool = False

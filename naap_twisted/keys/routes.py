@@ -12,9 +12,8 @@ from typing import Any
 
 from klein import Klein
 
-from ..downstream.json_routes import own_route, signed_in
-from ..errors import BodyTooLarge, InvalidKey, NotFound, UnsupportedMediaType
-from ..headers import media_type
+from ..downstream.json_routes import json_content, own_route, signed_in
+from ..errors import InvalidKey, NotFound
 from ..interfaces import IKeyStore
 from ..model import KeyInfo
 from .rules import LONGEST_KEY, check_key, check_provider
@@ -59,14 +58,9 @@ def add_key_routes(router: Klein, keys: IKeyStore) -> None:
 
 
 def _key_in_body(request: Any) -> object:
-    content_type = request.getHeader(b"content-type") or b""
-    if media_type(content_type) != b"application/json":
-        raise UnsupportedMediaType("Expected Content-Type: application/json")
-    body = request.content.read(MOST_BODY + 1)
-    if len(body) > MOST_BODY:
-        raise BodyTooLarge()
+    content = json_content(request, MOST_BODY)
     try:
-        document = json.loads(body)
+        document = json.loads(content)
     except (ValueError, RecursionError):
         # The decoder's own message may quote a piece of the key.
         raise InvalidKey('Expected {"key": "..."}') from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import AttrsInstance, evolve
@@ -16,6 +16,7 @@ from .prices import prices_with
 from .provided import over_provider
 from .read import Problems, read_values, refuse_unknown
 from .route import RouteOptions
+from .rules import USAGE_PATH
 from .server import (
     SECTIONS,
     Config,
@@ -99,15 +100,25 @@ def read_route(named: Mapping[str, Any], surroundings: Surroundings | None = Non
     return route
 
 
-def check_mount(config: Config, path: str, route: RouteOptions | None) -> None:
+def check_mount(
+    config: Config,
+    path: str,
+    route: RouteOptions | None,
+    beside: Sequence[tuple[str, RouteOptions | None]] = (),
+) -> None:
     """Whether *route* (``None``: a resource that is no proxy) can stand at *path* of a server.
 
+    :param beside: what is mounted there already, each with its path.
     :raises ConfigError: one line a problem, each opening with the keyword, or with ``path``.
     """
     problems = Problems(_spelled)
     read_values(RouteOptions, {"path": path}, "proxy", here(), problems)
+    mounted = (route, *(each for _, each in beside))
+    config = evolve(config, proxy=(*config.proxy, *filter(None, mounted)))
     if not problems.lines:
         judge_path(config, path, "proxy.path", problems)
+    if route is not None and route.budget and any(each == USAGE_PATH for each, _ in beside):
+        problems.add("proxy.budget", f'is told at "{USAGE_PATH}", where another mount stands')
     if route is not None:
         judge_placed(config, route, "proxy", problems)
     problems.refuse()

@@ -31,6 +31,7 @@ from .rules import (
     SERVER,
     STORES,
     TOKENS,
+    USAGE_PATH,
     Placed,
     keeps_keys,
     tells_usage,
@@ -133,7 +134,7 @@ def judge_path(config: Config, path: str, place: str, problems: Problems) -> Non
     if (
         (first == "healthz" and not config.server.base_path)
         or (first == "keys" and keeps_keys(config))
-        or (path == "/usage" and tells_usage(config))
+        or (path == USAGE_PATH and tells_usage(config))
         or (path == GUEST_PATH and config.auth.mode == "guest")
         or (config.auth.page_tokens is not None and (path + "/").startswith("/tokens/"))
     ):

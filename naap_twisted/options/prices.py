@@ -13,7 +13,7 @@ from functools import cache, partial
 from importlib import resources
 from typing import Any
 
-from ..spend.prices import Above, Price, PriceList, Prices
+from ..spend.prices import TIMES, Above, Price, PriceList, Prices
 from . import values
 from .values import Kind, Surroundings, expected
 
@@ -73,15 +73,27 @@ def _below(key: object) -> str:
     return f".{json.dumps(text[:100])}"
 
 
-_AMOUNTS = ("input", "cached_input", "cache_write", "output", "audio_input", "audio_output")
+_AMOUNTS = (
+    *("input", "cached_input", "cache_write", "output"),
+    *("audio_input", "audio_output", "image_input"),
+)
 _RATES = dict.fromkeys(_AMOUNTS, money)
 _PLAIN = ("input", "output")
 _LONG = _table(("input_tokens", *_PLAIN), {"input_tokens": values.count, **_RATES})
-_PRICE = _table(_PLAIN, {**_RATES, "above": _LONG})
+_MEMBERS: dict[str, Kind[Any]] = {**_RATES, **dict.fromkeys(TIMES, money), "above": _LONG}
+_BY_TOKEN = _table(_PLAIN, _MEMBERS)
+# What is paid by its length may have tokens that cost nothing.
+_BY_TIME = _table((), _MEMBERS)
+_SCHEMA = {"anyOf": [_BY_TOKEN.schema, *({**_BY_TIME.schema, "required": [n]} for n in TIMES)]}
 
 
 def _price(value: object, surroundings: Surroundings) -> Price:
-    read = _PRICE(value, surroundings)
+    times = [name for name in TIMES if isinstance(value, Mapping) and name in value]
+    if len(times) > 1:
+        raise ValueError(f"has {' and '.join(times)}; a recording has one price")
+    read = (_BY_TIME if times else _BY_TOKEN)(value, surroundings)
+    if times:
+        read = {"input": Decimal(0), "output": Decimal(0), **read}
     above = read.pop("above", None)
     if above is None:
         return Price(**read)
@@ -111,7 +123,7 @@ def _priced(model: object, entry: object, surroundings: Surroundings) -> Price:
 price_table: Kind[dict[str, Price]] = Kind(
     _prices,
     "Mapping[str, object]",
-    {"type": "object", "additionalProperties": _PRICE.schema},
+    {"type": "object", "additionalProperties": _SCHEMA},
     {},
 )
 

@@ -32,6 +32,7 @@ MOST_BYTES = 64 * 1024
 KEY = "${key}"
 _OR_A_FILE = 'nor the path of a file, such as "./acme.toml"'
 _MEMBER = re.compile(r"[^.]+(?:\.[^.]+)+")
+_NAMED = re.compile(r"[^.]+(?:\.[^.]+)*")
 
 
 @values.reads_text()
@@ -52,6 +53,13 @@ def _scheme(written: str) -> str:
 def _reported(written: str) -> str:
     if _MEMBER.fullmatch(written) is None:
         raise ValueError('is not the path of a member of an object, such as "usage.input_tokens"')
+    return written
+
+
+@values.reads_text(pattern=_NAMED.pattern)
+def _naming(written: str) -> str:
+    if _NAMED.fullmatch(written) is None:
+        raise ValueError('is not the path of a member, such as "model"')
     return written
 
 
@@ -149,6 +157,12 @@ class ModelUsage:
     reasoning: tuple[str, ...] = option(_members, "Tokens out that the model thought.")
     audio_input: tuple[str, ...] = option(_members, "Tokens in of audio.")
     audio_output: tuple[str, ...] = option(_members, "Tokens out of audio.")
+    image_input: tuple[str, ...] = option(_members, "Tokens in of images.")
+    seconds: tuple[str, ...] = option(_members, "Seconds of a recording, which may be a fraction.")
+    model: tuple[str, ...] = option(
+        values.list_of(_naming, what="members"),
+        "What names the model that answers; model, response.model and message.model if left out.",
+    )
 
 
 _SECTIONS: Mapping[str, Any] = {
@@ -203,7 +217,8 @@ class Provider:
     @property
     def token_members(self) -> TokenMembers | None:
         """Where its answers report a model's tokens; ``None`` where the file does not say."""
-        if not self.usage.input and not self.usage.output:
+        usage = self.usage
+        if not (usage.input or usage.output or usage.seconds):
             return None
         return TokenMembers.at(**asdict(self.usage))
 

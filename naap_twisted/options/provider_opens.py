@@ -79,6 +79,10 @@ class ModelNames:
         values.list_of(_query_name, what="parameters"), "Parameters of a query."
     )
     path: tuple[str, ...] = option(values.list_of(_model_path, what="paths"), "Parts of a path.")
+    routers: tuple[str, ...] = option(
+        values.list_of(values.text, what="models"),
+        "Names that stand for a model of the vendor's choice, which the answer names.",
+    )
 
 
 @frozen
@@ -95,16 +99,20 @@ class StreamUsage:
 
 @frozen
 class Limit:
-    """One of ``[[limit]]``: what bounds the output of a model at some endpoints."""
+    """One of ``[[limit]]``: what bounds the output of a model at some endpoints.
+
+    Either members do, or there is nothing that does, and an answer has a size of its own.
+    """
 
     section: ClassVar[str] = "limit"
 
     endpoints: tuple[str, ...] = option(_endpoint_list, "Where.", default=(), required=True)
     members: tuple[str, ...] = option(
-        values.list_of(_member, what="members", empty=False),
+        values.list_of(_member, what="members"),
         "Members of a body; the first is what is set where a request has none.",
-        default=(),
-        required=True,
+    )
+    tokens: int | None = option(
+        values.optional(values.count), "In their place, tokens of one answer at most.", default=None
     )
 
 
@@ -160,6 +168,8 @@ def read_limits(tables: object, problems: Problems) -> tuple[Limit, ...]:
     )
     seen: set[str] = set()
     for index, limit in enumerate(limits):
+        if bool(limit.members) == (limit.tokens is not None):
+            problems.add(f"limit[{index}]", "needs members, or tokens in their place")
         for text in limit.endpoints:
             if text in seen:
                 problems.add(f"limit[{index}].endpoints", f'"{text}" has a limit already')

@@ -103,6 +103,10 @@ def is_kept(config: Config) -> bool:
     return bool(config.server.state_dir or config.server.database_url)
 
 
+#: Where callers read their usage and their budgets.
+USAGE_PATH = "/usage"
+
+
 def tells_usage(config: Config) -> bool:
     """Whether there is something that a caller can read at ``/usage``."""
     routes = any(route.budget for route in config.proxy)

@@ -43,10 +43,14 @@ def covers(endpoints: Endpoints, method: bytes, path: str) -> bool:
 
 @frozen
 class LimitedEndpoints:
-    """Endpoints, and the members that bound what they put out; the first is the one to set."""
+    """Endpoints, and the members that bound what they put out; the first is the one to set.
+
+    :ivar tokens: of one answer at most, where no member bounds it, and no option of the route.
+    """
 
     endpoints: Endpoints
     members: tuple[str, ...]
+    tokens: int | None = None
 
 
 class OutputLimit:
@@ -71,7 +75,7 @@ class OutputLimit:
                         raise self._refusal(name, value)
                     changes[member_of(name)] = self._bound.tokens
         for limit in self._limits:
-            if covers(limit.endpoints, method, path):
+            if limit.members and covers(limit.endpoints, method, path):
                 there = [n for n in limit.members if any(v is not None for v in found.get(n, ()))]
                 if not there:
                     changes[member_of(_to_set(limit.members, document.value))] = self._bound.tokens

@@ -30,7 +30,7 @@ from ..options.route import RouteOptions, with_sessions
 from ..policy.egress import EgressPolicy
 from ..policy.endpoints import Endpoint, Endpoints
 from ..policy.models import Models
-from ..policy.output_limit import OutputLimit
+from ..policy.output_limit import LimitedEndpoints, OutputLimit
 from ..policy.query_rules import QueryRules
 from ..policy.target import PinnedBase
 from ..spend.tokens import TokenMembers
@@ -151,14 +151,55 @@ def compile_route(written: RouteOptions) -> Route:
 
     :raises ConfigError: ``authorize`` or ``sign`` can't be imported.
     """
-    types = written.content_type
-    pinned = written.target
-    has_sessions = whip.is_whip(types, written.methods)
+    has_sessions = whip.is_whip(written.content_type, written.methods)
     options = with_sessions(written) if has_sessions else written
-    patch_types = whip.patch_types(types) if has_sessions else types
-    opening = _opening(options)
-    judge, asking = _judge(options, opening), asking_of(options, opening)
-    body_policy = partial(
+    opening, limits = _opening(options), limited_endpoints(options.provider)
+    parting = opening or Opening(pinned=options.target)
+    judge, asking = _judge(options, parting, limits), asking_of(options, parting)
+    body, patch, narrowing = _body_policies(options, judge, asking, sessions=has_sessions)
+    injection = Injection.compile(options.keys, options.target)
+    provider = options.provider
+    return Route(
+        methods=_methods(options),
+        # Below a pinned base is a whole API: a session's methods must not reach all of it.
+        own_methods=_methods(written if written.target else options),
+        pinned=options.target,
+        opening=opening,
+        judge=judge,
+        target_url_header=options.header,
+        body=body,
+        narrowing=narrowing,
+        patch=patch,
+        tokens=token_members(provider) if options.count_tokens else None,
+        asking=asking,
+        costing=costing_of(options, parting, limits),
+        session_ttl=options.location_ttl if has_sessions else None,
+        timeouts=_timeouts(options),
+        injection=injection,
+        hosts={host: Injection.compile(table) for host, table in options.hosts.items()},
+        token=NOWHERE_ELSE if provider is None else provider.token_place,
+        injects=_injects(options),
+        guard=_guard(options),
+        oauth2=options.oauth2,
+        signing=_signing(options),
+        certificate=client_certificate(options),
+        request_rewrite=_request_rewrite(options, injection),
+        response_rewrite=ResponseRewrite(options.relayed_headers, options.expose_headers),
+        authorize=_authorize(options.authorize),
+        envelope=options.errors_are == "envelope",
+        cors=_cors(options, options.content_type if has_sessions else ()),
+        egress=_egress_maker(options, options.target),
+        beyond=_beyond_maker(options) if options.target and options.allowed_hosts else None,
+    )
+
+
+def _body_policies(
+    options: RouteOptions, judge: BodyJudge | None, asking: UsageAsking | None, *, sessions: bool
+) -> tuple[BodyPolicy, BodyPolicy, Narrowing]:
+    """How bodies are read, those of PATCH, and both where a page token narrows their models."""
+    types = options.content_type
+    patch_types = whip.patch_types(types) if sessions else types
+    policy = partial(
         BodyPolicy,
         limit=options.body_limit,
         required=options.body_required,
@@ -166,60 +207,38 @@ def compile_route(written: RouteOptions) -> Route:
         whole=_signs_body(options),
         noted=MOST_READ if options.observe else 0,
     )
-    injection = Injection.compile(options.keys, pinned)
-    hosts = {host: Injection.compile(table) for host, table in options.hosts.items()}
-    provider = options.provider
-    rewrite = call_rewrite(options.session) if options.session else None
-    return Route(
-        methods=_methods(options),
-        # Below a pinned base is a whole API: a session's methods must not reach all of it.
-        own_methods=_methods(written if pinned else options),
-        pinned=pinned,
-        opening=opening,
-        judge=judge,
-        target_url_header=options.header,
-        body=body_policy(
-            types, rewrite=rewrite, judged=judge is not None, asking=asking is not None
-        ),
-        narrowing=Narrowing(
+    rewrite, judged = call_rewrite(options.session) if options.session else None, judge is not None
+    return (
+        policy(types, rewrite=rewrite, judged=judged, asking=asking is not None),
+        policy(patch_types, judged=judged),
+        Narrowing(
             not options.follow_redirects,
-            model_places(provider),
-            pinned,
+            model_places(options.provider),
+            options.target,
             not _FORMS.isdisjoint(types),
-            body=body_policy(types, rewrite=rewrite, judged=True),
-            patch=body_policy(patch_types, judged=True),
+            body=policy(types, rewrite=rewrite, judged=True),
+            patch=policy(patch_types, judged=True),
         ),
-        patch=body_policy(patch_types, judged=judge is not None),
-        tokens=token_members(provider) if options.count_tokens else None,
-        asking=asking,
-        costing=costing_of(options, opening),
-        session_ttl=options.location_ttl if has_sessions else None,
-        timeouts=Timeouts(
-            options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
-        ),
-        injection=injection,
-        hosts=hosts,
-        token=NOWHERE_ELSE if provider is None else provider.token_place,
-        injects=_injects(options),
-        guard=_guard(options),
-        oauth2=options.oauth2,
-        signing=_signing(options),
-        certificate=client_certificate(options),
-        request_rewrite=RequestRewrite(
-            options.passed_headers,
-            injection.headers,
-            named=options.pass_headers,
-            choosing=(*ACCOUNT_CHOOSING, *(() if provider is None else provider.headers.choosing)),
-            kept=_read_here(options),
-            overriding=options.overriding_headers,
-            yielding=("Authorization",) if provider is not None and provider.token.users else (),
-        ),
-        response_rewrite=ResponseRewrite(options.relayed_headers, options.expose_headers),
-        authorize=_authorize(options.authorize),
-        envelope=options.errors_are == "envelope",
-        cors=_cors(options, types if has_sessions else ()),
-        egress=_egress_maker(options, pinned),
-        beyond=_beyond_maker(options) if pinned and options.allowed_hosts else None,
+    )
+
+
+def _request_rewrite(options: RouteOptions, injection: Injection) -> RequestRewrite:
+    provider = options.provider
+    choosing = () if provider is None else provider.headers.choosing
+    return RequestRewrite(
+        options.passed_headers,
+        injection.headers,
+        named=options.pass_headers,
+        choosing=(*ACCOUNT_CHOOSING, *choosing),
+        kept=_read_here(options),
+        overriding=options.overriding_headers,
+        yielding=("Authorization",) if provider is not None and provider.token.users else (),
+    )
+
+
+def _timeouts(options: RouteOptions) -> Timeouts:
+    return Timeouts(
+        options.connect_timeout, options.timeout, options.idle_timeout, options.total_timeout
     )
 
 
@@ -237,25 +256,24 @@ def _models(options: RouteOptions) -> Models | None:
     return Models(options.models, model_places(options.provider)) if options.models else None
 
 
-def _judge(options: RouteOptions, opening: Opening | None) -> BodyJudge | None:
-    rules, limit = options.body, _output_limit(options)
+def _judge(
+    options: RouteOptions, opening: Opening, limits: Sequence[LimitedEndpoints]
+) -> BodyJudge | None:
+    rules, bound = options.body, options.max_output_tokens
+    limit = None if bound is None or options.provider is None else OutputLimit(bound, limits)
     judge: Any = options.judge
     if isinstance(judge, str):
         judge = _imported("judge", judge)
     if rules is None and limit is None and judge is None and not options.models:
         return None
-    merged = not _FORMS.isdisjoint(options.content_type)
-    opening = opening or Opening(None, None, None, options.target)
-    limited = () if options.provider is None else options.provider.limits
-    answering = [Endpoint.parse(text) for each in limited for text in each.endpoints]
     return BodyJudge(
         opening,
         rules,
         limit,
         judge,
-        merged,
-        Endpoints(answering) if answering else None,
-        (b"{}", b"application/json") if _takes_json(options) else (b"", _FORM),
+        merged=not _FORMS.isdisjoint(options.content_type),
+        answering=[each.endpoints for each in limits],
+        empty=(b"{}", b"application/json") if _takes_json(options) else (b"", _FORM),
     )
 
 
@@ -263,13 +281,6 @@ def _takes_json(options: RouteOptions) -> bool:
     types = {*options.content_type}
     taken = types & {"application/json", "application/*", "*/*"}
     return bool(taken) or _FORM.decode() not in types
-
-
-def _output_limit(options: RouteOptions) -> OutputLimit | None:
-    bound = options.max_output_tokens
-    if bound is None or options.provider is None:
-        return None
-    return OutputLimit(bound, limited_endpoints(options.provider))
 
 
 def _guard(options: RouteOptions) -> Guard:

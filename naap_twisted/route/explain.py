@@ -15,6 +15,7 @@ from ..policy.egress import EgressPolicy, check_address
 from ..policy.hostname import address_of
 from ..policy.target import parse_target
 from .compiled import Route
+from .sent_body import SentBody
 from .spine import MountedProxy
 
 
@@ -119,7 +120,7 @@ def _body_in_words(route: Route, target: Target, sent: Sent, body: bytes) -> str
     opened = policy.whole(sent.method, body, sent.content_type)
     if route.judge is None:
         return "no rule judges it"
-    return route.judge.explain(sent.method, target, opened)
+    return route.judge.explain(sent.method, target, SentBody(*opened))
 
 
 def _judged(name: str, decide: Callable[[], str]) -> Step:

@@ -32,10 +32,10 @@ from ..spend.book import UsageBook
 from ..spend.model_tokens import ModelTokenMeter
 from ..spend.tokens import TokenMembers
 from ..upstream.beginning import discard
+from .bill import Bill
 from .kept_answer import Headed, packed
 from .relay import response_fields
 from .scrub import Guard
-from .spending import Bill
 
 # Statuses under 500 whose cause may be gone when the retry comes.
 _PASSING = frozenset((401, 403, 408, 409, 425, 429))
@@ -210,8 +210,10 @@ class FirstExchange:
                 kind = next((value for name, value in fields if name == b"content-type"), b"")
                 meter = ModelTokenMeter(kind, coding_of(fields), members)
                 meter.feed(body)
-                record.model_tokens = meter.end()
+                record.model_tokens = meter.so_far()
                 record.answer_text, record.answer_events = meter.text_bytes, meter.events
+                if response.code < 300:
+                    record.answer_model = meter.model
         if bill is not None:
             bill.settle(record, error)
         self._log.info(

@@ -14,6 +14,7 @@ from ..options.injected import KeyTable
 from ..policy.target import PinnedBase
 from ..secret import Secret
 from .request_headers import injected_headers
+from .scrub import Guard
 from .sealing import Sealing
 
 
@@ -51,3 +52,20 @@ class Injection:
         return (
             evolve(self, forward=UserKeyHeaders(self.user_keys, keys)) if self.user_keys else self
         )
+
+
+@frozen
+class Keys:
+    """What one request gets from here.
+
+    :ivar injected: headers.
+    :ivar guard: looks for all of it in the answer.
+    :ivar identity: the user whose own key it may be.
+    :ivar token: the access token that is among the headers.
+    """
+
+    injection: Injection
+    injected: HeaderPairs
+    guard: Guard
+    identity: str | None = None
+    token: Secret | None = None

@@ -6,26 +6,25 @@ two ways is refused, and one that no rule changes goes up byte for byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import frozen
 
 from ..auth.patience import Patience
 from ..documents.document import Document, Member
-from ..documents.reader import read_document, readable
+from ..documents.reader import read_document
 from ..errors import BodyNotAllowed, UnsupportedMediaType
-from ..headers import media_type
 from ..interfaces import IDownstreamRequest
 from ..model import Target
 from ..options.route_body import Judge
 from ..policy.body_rules import BodyRules
 from ..policy.endpoints import Endpoints
+from ..policy.models import Models
 from ..policy.output_limit import OutputLimit, covers
 from .opening import Opening
+from .sent_body import SentBody
 
 Changes = Mapping[Member, object]
-#: The bytes and their Content-Type; ``None`` for no body.
-Body = tuple[bytes | None, bytes | None]
 _READING = (b"GET", b"HEAD")
 _WRITING = (b"POST", b"PUT", b"PATCH")
 _JSON = b"application/json"
@@ -38,23 +37,25 @@ class BodyJudge:
 
     :ivar opening: takes a target apart as the rules are written, and knows the models it may name.
     :ivar judge: the owner's callable; it sees what the rules let pass, and may change it.
-    :ivar answering: endpoints at which a model answers; ``None``: any may be one.
+    :ivar answering: endpoints at which a model answers; none: any may be one.
     :ivar empty: what stands for no body: an object or a form without members, as the route takes.
     :ivar merged: the upstream is of a kind that takes a query's parameters for a form's fields.
     """
 
     opening: Opening
-    rules: BodyRules | None
-    limit: OutputLimit | None
-    judge: Judge | None
-    merged: bool
-    answering: Endpoints | None = None
+    rules: BodyRules | None = None
+    limit: OutputLimit | None = None
+    judge: Judge | None = None
+    merged: bool = False
+    answering: Sequence[Endpoints] = ()
     empty: tuple[bytes, bytes] = (b"{}", _JSON)
 
     async def judged(
-        self, request: IDownstreamRequest, target: Target, sent: Body, patience: Patience
-    ) -> Body:
-        """The body and its Content-Type as they go upstream; *sent* itself where nothing changes.
+        self, request: IDownstreamRequest, target: Target, sent: SentBody, patience: Patience
+    ) -> SentBody:
+        """The body as it goes upstream; *sent* itself where nothing changes.
+
+        :param sent: a whole one, for what streams by can't be judged.
 
         :raises BodyNotAllowed, ModelNotAllowed: a rule is broken.
         :raises InvalidJson, InvalidForm, UnsupportedMediaType: it can't be read, or in two ways.
@@ -78,11 +79,11 @@ class BodyJudge:
             document, changes = _with(document, changes), {}
         changes = {**changes, **words}
         if changes:
-            return document.changed(changes)
-        unchanged = document.content is sent[0] or document.content is self.empty[0]
-        return sent if unchanged else (document.content, document.content_type)
+            return SentBody(*document.changed(changes))
+        unchanged = document.content is sent.content or document.content is self.empty[0]
+        return sent if unchanged else SentBody.of(document)
 
-    def explain(self, method: bytes, target: Target, sent: Body) -> str:
+    def explain(self, method: bytes, target: Target, sent: SentBody) -> str:
         """Why the rules let a body pass, for the operator; ``judge`` sees real requests only.
 
         :raises ProxyError: they do not.
@@ -97,20 +98,20 @@ class BodyJudge:
         asked = "; judge is asked, too" if self.judge is not None else ""
         return f"no rule is broken{f'; the server sets {names}' if names else ''}{asked}"
 
-    def _read(self, method: bytes, target: Target, sent: Body) -> Document | None:
+    def _read(self, method: bytes, target: Target, sent: SentBody) -> Document | None:
         """The body as the rules judge it; ``None`` where there is nothing for them to judge."""
         if self.rules is not None and "?" in target.path_and_query and method not in _READING:
             rules, query = self.opening.query, self.opening.parts(target)[2]
             listed = _nothing_listed if rules is None else rules.lists
             self.rules.judge_query(query, listed, merged=self.merged)
-        body, content_type = sent
+        body = sent.content
         if body is None:
             # An upstream may take no body for one without members, and choose what they are.
-            said = method in _WRITING and self._bear_on_no_body(method, target)
+            said = method in _WRITING and self._judges_emptiness(method, target)
             return read_document(*self.empty) if said else None
-        kind = media_type(content_type or b"")
-        if readable(kind):
-            return read_document(body, content_type or b"")
+        assert isinstance(body, bytes)  # Judged bodies are read to their end.
+        if sent.is_readable:
+            return sent.document()
         models = self.opening.models
         alone = self.rules is None and self.limit is None and self.judge is None
         # Some servers read JSON whatever its type says.
@@ -119,10 +120,10 @@ class BodyJudge:
             return None
         raise UnsupportedMediaType(
             "This route judges bodies, so it takes JSON and forms only",
-            reason=f"a body of type {kind.decode('ascii', 'replace')[:64]!a} can't be judged",
+            reason=f"a body of type {sent.kind.decode('ascii', 'replace')[:64]!a} can't be judged",
         )
 
-    def _bear_on_no_body(self, method: bytes, target: Target) -> bool:
+    def _judges_emptiness(self, method: bytes, target: Target) -> bool:
         """Whether the rules have something to say of a request without a body."""
         if self.rules is not None or self.judge is not None:
             return True
@@ -130,7 +131,7 @@ class BodyJudge:
 
     def _model_answers(self, method: bytes, target: Target) -> bool:
         path = self.opening.parts(target)[1]
-        return self.answering is None or covers(self.answering, method, path)
+        return not self.answering or any(covers(each, method, path) for each in self.answering)
 
     def _ruled(self, method: bytes, target: Target, document: Document) -> Changes:
         """What the rules change: defaults, and limits that they set or clamp."""
@@ -142,19 +143,17 @@ class BodyJudge:
         if bounded and not isinstance(document.value, dict):
             # Members of a list's items would be judged by nobody.
             raise BodyNotAllowed("Request body must be a JSON object", rule="models")
-        if models is not None and not (
-            document.content is self.empty[0] and not self._model_answers(method, target)
-        ):
+        is_empty = document.content is self.empty[0]
+        if models is not None and (not is_empty or self._model_answers(method, target)):
             words = () if self.rules is None else (*self.rules.set, *map(".".join, changes))
-            models.judge_body(
-                document,
-                named=lambda: (
-                    not models.naming.isdisjoint(words) or self.opening.names_model(target)
-                ),
-            )
+            models.judge_body(document, named=lambda: self._names_model(models, words, target))
         if self.limit is not None:
             changes |= self.limit.judge(document, method, self.opening.parts(target)[1])
         return changes
+
+    def _names_model(self, models: Models, words: Iterable[str], target: Target) -> bool:
+        """Whether the server's *words*, or the URL, name a model where the body has none."""
+        return not models.naming.isdisjoint(words) or self.opening.names_model(target)
 
 
 def _nothing_listed(name: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..options.provider import Provider
 from ..options.route import RouteOptions
 from ..policy.endpoints import Endpoint, Endpoints
@@ -13,27 +15,29 @@ from .spending import Costing
 from .usage_asking import UsageAsking
 
 
-def limited_endpoints(provider: Provider) -> list[LimitedEndpoints]:
+def limited_endpoints(provider: Provider | None) -> tuple[LimitedEndpoints, ...]:
     """The endpoints at which a provider's models answer, and what bounds their answers."""
-    return [
-        LimitedEndpoints(Endpoints([*map(Endpoint.parse, limit.endpoints)]), limit.members)
-        for limit in provider.limits
-    ]
+    limits = () if provider is None else provider.limits
+    return tuple(
+        LimitedEndpoints(
+            Endpoints([*map(Endpoint.parse, limit.endpoints)]), limit.members, limit.tokens
+        )
+        for limit in limits
+    )
 
 
-def costing_of(options: RouteOptions, opening: Opening | None) -> Costing:
+def costing_of(
+    options: RouteOptions, opening: Opening, limits: Sequence[LimitedEndpoints]
+) -> Costing:
     """How the requests of a route are estimated."""
     provider, bound = options.provider, options.max_output_tokens
-    estimator = Estimator(
-        () if provider is None else limited_endpoints(provider),
-        bound=None if bound is None else bound.tokens,
-    )
     return Costing(
-        estimator,
+        Estimator(limits, bound=None if bound is None else bound.tokens),
         model_places(provider),
-        opening or Opening(None, None, None, options.target),
+        opening,
         token_members(provider),
         "" if provider is None else provider.name,
+        () if provider is None else provider.model.routers,
     )
 
 
@@ -42,11 +46,10 @@ def token_members(provider: Provider | None) -> TokenMembers:
     return (provider and provider.token_members) or USUAL_MEMBERS
 
 
-def asking_of(options: RouteOptions, opening: Opening | None) -> UsageAsking | None:
+def asking_of(options: RouteOptions, opening: Opening) -> UsageAsking | None:
     """How a stream's usage is asked for; ``None``: it is not."""
     asked = None if options.provider is None else options.provider.stream_usage
     if not options.count_tokens or asked is None or not asked.endpoints:
         return None
-    opening = opening or Opening(None, None, None, options.target)
     endpoints = Endpoints([*map(Endpoint.parse, asked.endpoints)])
     return UsageAsking(opening, endpoints, tuple(asked.member.split(".")))

@@ -61,4 +61,5 @@ class Narrowing:
 def _judge_of(
     places: ModelPlaces, pinned: PinnedBase | None, merged: bool, models: tuple[str, ...]
 ) -> BodyJudge:
-    return BodyJudge(Opening(None, None, Models(models, places), pinned), None, None, None, merged)
+    opening = Opening(models=Models(models, places), pinned=pinned)
+    return BodyJudge(opening, merged=merged)

@@ -1,4 +1,4 @@
-"""What a route tells its owner in the log once: a header that is lost, a key that is refused."""
+"""What a route tells its owner while it serves: headers that are lost, a key that is refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEY_TOLD_EVERY = 3600.0
 
 
 class Notices:
-    """The notices of a mounted route."""
+    """The log lines of one mounted route, each told once or now and then."""
 
     def __init__(self, log: Logger, clock: IReactorTime) -> None:
         self._log = log
@@ -26,23 +26,27 @@ class Notices:
         self._missed: set[bytes] = set()
         self._key_told = -_KEY_TOLD_EVERY
 
-    def dropped(self, record: ExchangeRecord, name: bytes, rewrite: RequestRewrite) -> None:
-        """Count a header that is lost, and log the first of each name with the line to write."""
-        record.dropped += 1
-        if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
-            return
-        self._missed.add(name.lower())
-        verdict = rewrite.explain(name.decode("latin-1")[:_LONGEST])
-        self._log.info(
-            "{route} drops the request header {name}, which no upstream gets;"
-            " to pass it on: {line}",
-            route=record.route,
-            name=verdict.name,
-            line=verdict.line or 'spell it with "-" for "_"',
-        )
+    def dropped(self, record: ExchangeRecord, names: Sequence[bytes], rule: RequestRewrite) -> None:
+        """Count headers that are lost, and log the first of each name with the line to write."""
+        record.dropped += len(names)
+        for name in names:
+            if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
+                continue
+            self._missed.add(name.lower())
+            verdict = rule.explain(name.decode("latin-1")[:_LONGEST])
+            self._log.info(
+                "{route} drops the request header {name}, which no upstream gets;"
+                " to pass it on: {line}",
+                route=record.route,
+                name=verdict.name,
+                line=verdict.line or 'spell it with "-" for "_"',
+            )
 
-    def refused(self, record: ExchangeRecord, injected: Sequence[str]) -> None:
-        """Warn now and then that the upstream refuses the key in the *injected* headers."""
+    def key_refused(self, record: ExchangeRecord, names: Sequence[str]) -> None:
+        """Warn, once in a while, that the upstream answers 401 to the keys of these names.
+
+        Callers take the refusal for one of their own key.
+        """
         now = self._clock.seconds()
         if now - self._key_told < _KEY_TOLD_EVERY:
             return
@@ -51,5 +55,5 @@ class Notices:
             "{target} answers 401 to {route}; is the key right that the route sends in {names}?",
             target=record.target,
             route=record.route,
-            names=", ".join(injected),
+            names=", ".join(names),
         )

@@ -142,8 +142,7 @@ def observation_of(options: RouteOptions, route: str) -> Observation | None:
     """
     if not options.observe:
         return None
-    opening = Opening(None, None, None, options.target)
-    return Observation(route, opening, model_places(options.provider))
+    return Observation(route, Opening(pinned=options.target), model_places(options.provider))
 
 
 def _is_judged(content_type: bytes | None) -> bool:

@@ -26,10 +26,10 @@ class Opening:
     :ivar pinned: the base below which endpoints are written; ``None`` where the page names the URL.
     """
 
-    endpoints: Endpoints | None
-    query: QueryRules | None
-    models: Models | None
-    pinned: PinnedBase | None
+    endpoints: Endpoints | None = None
+    query: QueryRules | None = None
+    models: Models | None = None
+    pinned: PinnedBase | None = None
 
     def check(self, method: bytes, target: Target) -> None:
         """Let *method* to *target* pass.

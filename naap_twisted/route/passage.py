@@ -147,7 +147,7 @@ class Passage(Protocol):
     def _tell_tokens(self) -> None:
         meter, record = self._meter, self._request.record
         if meter is not None:
-            record.model_tokens = meter.end()
+            record.model_tokens = meter.so_far()
             record.answer_text, record.answer_events = meter.text_bytes, meter.events
             if record.upstream_status < 300:
-                record.model = meter.model or record.model
+                record.answer_model = meter.model

@@ -7,27 +7,27 @@ that was reserved is spent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from attrs import define, frozen
+from attrs import frozen
 from twisted.web.iweb import IBodyProducer
 
 from ..documents.json_text import JsonDocument
-from ..documents.reader import read_document, readable
 from ..downstream.headers import put_exposed, spelled
 from ..downstream.record import ExchangeRecord
-from ..errors import ModelNotAllowed, ProxyError
-from ..headers import media_type
+from ..errors import ModelNotAllowed
 from ..interfaces import IDownstreamRequest
-from ..model import Target, Tokens
+from ..model import Target
 from ..policy.members import shown
 from ..policy.models import ModelPlaces
-from ..spend.counts import Counts
+from ..spend.answered_price import AnsweredPrice
 from ..spend.estimate import Estimator, Worst
 from ..spend.prices import Price, Prices
-from ..spend.purse import Cost, Purse, Reservation
+from ..spend.purse import Cost, Pockets, Purse
 from ..spend.tokens import TokenMembers
+from .bill import Bill
 from .opening import Opening
+from .sent_body import SentBody
 
 _REMAINING = spelled(b"X-Budget-Remaining")
 # Names of models, whose prices are looked up once.
@@ -40,6 +40,7 @@ class Costing:
 
     :ivar reports: where answers report tokens.
     :ivar provider: the name of its provider; ``""`` where it has none.
+    :ivar routers: models that stand for one of the vendor's choice.
     """
 
     estimator: Estimator
@@ -47,10 +48,9 @@ class Costing:
     opening: Opening
     reports: TokenMembers
     provider: str
+    routers: tuple[str, ...] = ()
 
-    def worst(
-        self, method: bytes, target: Target, body: bytes | IBodyProducer | None, kind: bytes | None
-    ) -> tuple[Worst, tuple[str, ...]]:
+    def worst(self, method: bytes, target: Target, sent: SentBody) -> tuple[Worst, tuple[str, ...]]:
         """What a request may cost at most, and the models that it names.
 
         :raises InvalidJson: its body is no JSON, and says that it is.
@@ -59,16 +59,13 @@ class Costing:
         """
         origin, path, query = self.opening.parts(target)
         named = [*self.places.in_path(origin, path), *self.places.in_query(query)]
-        length, value = 0, None
-        if not isinstance(body, bytes):
-            length = 0 if body is None else _length(body)
-        else:
-            length = len(body)
-            if readable(media_type(kind or b"")):
-                document = read_document(body, kind or b"")
-                named += [n for _, n in self.places.in_body(document) if isinstance(n, str)]
-                value = document.value if isinstance(document, JsonDocument) else None
-        worst = self.estimator.worst(method, path, value, length)
+        value, is_form = None, False
+        if sent.is_readable:
+            document = sent.document()
+            named += [n for _, n in self.places.in_body(document) if isinstance(n, str)]
+            value, is_form = document.value, not isinstance(document, JsonDocument)
+        length = _length(sent.content)
+        worst = self.estimator.worst(method, path, value, length, is_form=is_form)
         return worst, tuple(dict.fromkeys(named))
 
     def is_of_a_model(self, method: bytes, target: Target, worst: Worst) -> bool:
@@ -77,10 +74,11 @@ class Costing:
         return worst.total > 0 and self.estimator.limiting(method, path) is not None
 
 
-def _length(body: IBodyProducer) -> int:
-    # A body of a length that nobody told is none of no bytes, and must not be free.
+def _length(body: bytes | IBodyProducer | None) -> int | None:
+    if body is None or isinstance(body, bytes):
+        return len(body or b"")
     length = body.length
-    return length if isinstance(length, int) else 1
+    return length if isinstance(length, int) else None
 
 
 class Spending:
@@ -95,21 +93,16 @@ class Spending:
         self._prices = prices
         self._known: dict[str, Price | None] = {}
 
-    def counts(self, record: ExchangeRecord) -> bool:
-        """Whether a request falls under any budget."""
-        return bool(self._purse.pockets_of(record))
+    def pockets_of(self, record: ExchangeRecord) -> Pockets:
+        """The budgets that a request falls under."""
+        return self._purse.pockets_of(record)
 
-    def reports(self, record: ExchangeRecord) -> TokenMembers | None:
-        """Where answers report tokens; ``None`` where no budget of the request is about any."""
-        pockets = self._purse.pockets_of(record)
-        return self._costing.reports if any(p.budget.counts_tokens for p in pockets) else None
+    def reports(self, pockets: Pockets) -> TokenMembers | None:
+        """Where answers report tokens; ``None`` where none of these budgets is about any."""
+        return self._costing.reports if pockets.counts_tokens else None
 
     async def reserve(
-        self,
-        request: IDownstreamRequest,
-        target: Target,
-        body: bytes | IBodyProducer | None,
-        kind: bytes | None,
+        self, request: IDownstreamRequest, target: Target, sent: SentBody, pockets: Pockets
     ) -> Bill:
         """Reserve what a request may cost.
 
@@ -117,25 +110,26 @@ class Spending:
         :raises ModelNotAllowed: money is counted, and its model has no price.
         :raises InvalidJson, BodyNotAllowed: what it costs can't be told.
         """
-        record, worst, price = request.record, Worst(), None
+        record, worst = request.record, Worst()
         models: tuple[str, ...] = ()
-        pockets = self._purse.pockets_of(record)
-        metered = any(pocket.budget.counts_tokens for pocket in pockets)
-        if metered:
-            worst, models = self._costing.worst(request.method, target, body, kind)
-            if worst.total and any(pocket.budget.unit == "usd" for pocket in pockets):
-                price = self._price(request.method, target, worst, models)
-        most = Cost.of(Tokens(input=worst.input, output=worst.output), price)
+        asked: AnsweredPrice | None = None
+        if pockets.counts_tokens:
+            worst, models = self._costing.worst(request.method, target, sent)
+            if worst.total and pockets.counts_money:
+                asked = self._price(request.method, target, worst, models)
+        price = None if asked is None else asked.asked
+        most = Cost.of(worst.at(price), price)
         reservation, left = await self._purse.reserve(record, pockets, most)
         if left:
             put_exposed(request.responseHeaders, _REMAINING, left)
         # A name that nobody knows a price of may be invented, and is none to count under.
         record.model = next((model for model in models if self._of(model) is not None), "")
-        return Bill(reservation, self._costing.estimator, worst, price, metered, self._of)
+        metered = pockets.counts_tokens
+        return Bill(reservation, self._costing.estimator, worst, asked, metered, self._of)
 
     def _price(
         self, method: bytes, target: Target, worst: Worst, models: Sequence[str]
-    ) -> Price | None:
+    ) -> AnsweredPrice | None:
         """The price of the dearest model that a request names."""
         if not models:
             if self._costing.is_of_a_model(method, target, worst):
@@ -146,8 +140,9 @@ class Spending:
                     rule="prices",
                 )
             return None
-        priced = [(self._of(model), model) for model in models]
-        for price, model in priced:
+        known: list[Price] = []
+        for model in models:
+            price = self._of(model)
             if price is None:
                 raise ModelNotAllowed(
                     f'Model "{shown(model)}" has no price, and this route counts money',
@@ -156,9 +151,10 @@ class Spending:
                     remedy=f'[prices] "{shown(model)}" = {{ input = 0.15, output = 0.60 }}',
                     rule="prices",
                 )
-        tokens = Tokens(input=worst.input, output=worst.output)
-        known = [price for price, _ in priced if price is not None]
-        return max(known, key=lambda price: price.cost(tokens))
+            known.append(price)
+        dearest = max(known, key=lambda price: price.cost(worst.at(price)))
+        costing = self._costing
+        return AnsweredPrice(self._prices, costing.provider, dearest, models, costing.routers)
 
     def _of(self, model: str) -> Price | None:
         known = self._known
@@ -170,72 +166,3 @@ class Spending:
                 known.clear()
             known[model] = price
         return price
-
-
-@define
-class Bill:
-    """One request's reservation, until what it did cost is known.
-
-    :ivar price: of the dearest model that the request names, where a budget is about money.
-    :ivar metered: one of its budgets is about tokens, or money.
-    :ivar price_of: tells the price of the model that answered, where no budget is about money.
-    """
-
-    reservation: Reservation
-    estimator: Estimator
-    worst: Worst
-    price: Price | None
-    metered: bool
-    price_of: Callable[[str], Price | None]
-
-    def settle(self, record: ExchangeRecord, error: BaseException | None) -> None:
-        """Book what the exchange did cost, which is over.
-
-        :param error: what ended it; ``None``: its answer was relayed to the end.
-        """
-        if "headers" not in record.phases or _never_went(record, error):
-            self.reservation.settle(Cost())
-            return
-        if not self.metered:
-            self.reservation.settle(Cost(1))
-            return
-        tokens, estimated = self._tokens(record, whole=error is None)
-        spent = Cost.of(tokens, self.price or self.price_of(record.model))
-        record.booked, record.usd, record.estimated = tokens, spent.usd, estimated
-        self.reservation.purse.spent.add(Counts.of(record))
-        self.reservation.settle(spent)
-
-    def _tokens(self, record: ExchangeRecord, *, whole: bool) -> tuple[Tokens, bool]:
-        """The tokens of the exchange, and whether they are estimated."""
-        status, reported = record.upstream_status, record.model_tokens
-        if not self.worst.total:
-            # What reads a stored answer is told again what that did cost, which is booked already.
-            return Tokens(), False
-        if status == 0:
-            return Tokens(input=self.worst.input, output=self.worst.output), True
-        if reported is not None and whole:
-            return reported, False
-        if status >= 300:
-            return reported or Tokens(), False
-        seen = reported or Tokens()
-        received = 0
-        if self.worst.output:
-            received = self.estimator.answer_tokens(record.answer_text, record.answer_events)
-        sent = seen.input or self.worst.input
-        return Tokens(
-            input=sent,
-            cached_input=seen.cached_input,
-            cache_write=seen.cache_write,
-            output=max(seen.output, received),
-            reasoning=seen.reasoning,
-        ), True
-
-
-def _never_went(record: ExchangeRecord, error: BaseException | None) -> bool:
-    """Whether the upstream can't have the request.
-
-    No connection was made to it, or a callable of the route's has answered in its place.
-    """
-    if record.upstream_status:
-        return False
-    return error is None or (isinstance(error, ProxyError) and not error.was_sent)

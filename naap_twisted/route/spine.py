@@ -18,24 +18,22 @@ from ..credentials.secret_files import SecretFiles
 from ..credentials.token_source import TokenSource
 from ..downstream.answering import Answering
 from ..downstream.headers import make_preset, put_exposed, put_preset, spelled
-from ..downstream.record import ExchangeRecord
 from ..errors import ConfigError, MethodNotAllowed
 from ..headers import DIGESTS
 from ..interfaces import IDownstreamRequest, IKeyStore, IUpstream
 from ..limits.capacity import Capacity, leave
 from ..limits.door import Door
 from ..limits.replays import Replayed, Replays
-from ..model import OutboundRequest, VettedTarget
+from ..model import OutboundRequest, Target, VettedTarget
 from ..options.client_certs import client_certificate
 from ..options.code import ROUTE_KEYWORDS, documented, read_route
 from ..options.keywords import RouteKeywords
 from ..options.route import RouteOptions
 from ..options.server import UpstreamOptions
 from ..policy.egress import AnyHost
-from ..secret import Secret
 from ..spend.book import UsageBook
 from ..spend.prices import Prices
-from ..spend.purse import Purse
+from ..spend.purse import Pockets, Purse
 from ..spend.tokens import TokenMembers
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
@@ -45,9 +43,9 @@ from .cross_site import CrossSite, need_origin
 from .destination import Targets
 from .first_exchange import FirstExchange
 from .homeward import Homeward
-from .injection import Injection
+from .injection import Keys
 from .kept_answer import Headed, unpacked
-from .leaving_body import LeavingBodies, LeavingBody
+from .leaving_body import LeavingBodies, Outgoing
 from .notices import Notices
 from .observation import observation_of
 from .redirects import Hops, Trail, send_and_follow
@@ -177,7 +175,7 @@ class MountedProxy(Answering):
         self._hops = Hops(self.egress, route.pinned, self._beyond, route.opening)
         prefix = bound.path.encode("ascii")
         self._targets = Targets(self.route, self.egress, prefix, self._webrtc)
-        self._bodies = LeavingBodies(self.route, self._webrtc, self._spending, bound.gate.patience)
+        self._bodies = LeavingBodies(self.route, self._webrtc, bound.gate.patience)
 
     def renew(self, options: RouteOptions) -> None:
         """Take *options*, the same but for secrets; requests on their way keep what they have.
@@ -219,8 +217,10 @@ class MountedProxy(Answering):
         vetted = self._targets.of(request)
         target = vetted.target
         record.target = target.origin
+        pockets = self._spending.pockets_of(record)
+        metered = pockets.counts_tokens
         key = None if self._replaying is None else self._replaying.key_of(request)
-        body = await self._bodies.of(request, target, whole=key is not None)
+        body = await self._bodies.of(request, target, metered=metered, whole=key is not None)
         record.mark("body")
         first: FirstExchange | None = None
         if key is not None and self._replaying is not None:
@@ -229,110 +229,115 @@ class MountedProxy(Answering):
                 await self._replay(request, begun, unasked=body.asks)
                 return
             first = begun
-        if first is None and not self._spending.counts(record):
-            await self._forward(request, vetted, body, None)
+        tokens = self.route.tokens or self._spending.reports(pockets)
+        going = Outgoing(body, tokens, first)
+        if first is None and not pockets.each:
+            await self._forward(request, vetted, going)
         else:
-            await self._paid_for(request, vetted, body, first)
+            await self._paid_for(request, vetted, going, pockets)
 
     async def _paid_for(
-        self,
-        request: IDownstreamRequest,
-        vetted: VettedTarget,
-        body: LeavingBody,
-        first: FirstExchange | None,
+        self, request: IDownstreamRequest, vetted: VettedTarget, going: Outgoing, pockets: Pockets
     ) -> None:
         """Forward the request under the budgets that it falls under."""
-        record, bill = request.record, None
+        record, first, bill = request.record, going.first, None
         error: BaseException | None = None
         try:
-            if self._spending.counts(record):
+            if pockets.each:
                 bill = await self._spending.reserve(
-                    request, vetted.target, body.content, body.content_type
+                    request, vetted.target, going.body.body, pockets
                 )
                 record.mark("spend")
-            await self._forward(request, vetted, body, first)
+            await self._forward(request, vetted, going)
         except BaseException as ended:
             error = ended
             raise
         finally:
-            tokens = self.route.tokens or self._spending.reports(record)
-            goes_on = first is not None and first.hand_over(bill, tokens)
+            goes_on = first is not None and first.hand_over(bill, going.tokens)
             if bill is not None and not goes_on:
                 bill.settle(record, error)
 
     async def _forward(
-        self,
-        request: IDownstreamRequest,
-        vetted: VettedTarget,
-        body: LeavingBody,
-        first: FirstExchange | None,
+        self, request: IDownstreamRequest, vetted: VettedTarget, going: Outgoing
     ) -> None:
-        """Send the request and relay the answer.
+        """Send the request, and relay the answer."""
+        record, first = request.record, going.first
+        keys = await self._keys(request, vetted.target)
+        outbound = self._outbound(request, vetted, going, keys)
+        record.mark("headers")
+        if request.finished:
+            return  # the route's callable has answered the request
+        pending = self._sent(outbound, keys)
+        if first is not None:
+            headed = await first.head(Deferred.fromCoroutine(pending))
+        else:
+            headed = await pending
+        response, target, _ = headed
+        record.target = target.origin
+        record.mark("upstream")
+        record.upstream_status = response.code
+        if response.code == 401:
+            own = target.origin == vetted.target.origin
+            if keys.token is not None and self._access is not None and own:
+                # Its next request gets another. No request is sent again, because the upstream
+                # may have acted on it before it said no.
+                self._access.source.refused(keys.token)
+            if self.injects and not self.route.needs_keys:
+                self._notices.key_refused(record, self.injects)
+        if self._observation is not None and response.code < 400:
+            at_location = self._webrtc is not None and self._webrtc.holds(request)
+            targets = () if at_location else dict.fromkeys((vetted.target, target))
+            body = going.body.body
+            self._observation.note(request.method, targets, body.content, body.content_type)
+        await self._answer(request, headed, unasked=going.body.asks, tokens=going.tokens)
 
-        :param first: keeps the answer for retries, and may go on without the caller.
-        """
-        record, route, target = request.record, self.route, vetted.target
-        injection = route.injection
+    async def _keys(self, request: IDownstreamRequest, target: Target) -> Keys:
+        route, injection = self.route, self.route.injection
         if route.hosts:
             injection = route.hosts.get(target.host, injection)
-        injected, guard, identity = injection.headers, route.guard, None
+        injected, guard, identity, token = injection.headers, route.guard, None, None
         if injection.forward is not None:
-            identity = record.caller
+            identity = request.record.caller
             patience = self._bound.gate.patience
             made = await patience.settle(injection.forward(request), "forward_headers")
             injected = injected_headers(made or {})
             guard = guard.beside(injected=injected)
-        token = None
         if self._access is not None and injection is route.injection:
             injected, guard, token = await self._access.beside(injected, guard)
+        return Keys(injection, injected, guard, identity, token)
+
+    def _outbound(
+        self, request: IDownstreamRequest, vetted: VettedTarget, going: Outgoing, keys: Keys
+    ) -> OutboundRequest:
+        record, route, body = request.record, self.route, going.body
         dropped: list[bytes] = []
         headers = route.request_rewrite.outbound(
             request.requestHeaders.getAllRawHeaders(),
-            injected,
-            content_type=body.content_type,
+            keys.injected,
+            content_type=body.body.content_type,
             request_id=record.request_id,
             dropped=dropped,
         )
         if body.is_another:
             headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
-        for name in dropped:
-            self._notices.dropped(record, name, route.request_rewrite)
-        sealing = injection.sealing
-        sealed = None if sealing is None else sealing.seal(target)
-        late = None if first is None else first.late
-        who = record.caller, identity, self._certificate, sealed, late
-        outbound = OutboundRequest(request.method, vetted, headers, body.sent, route.timeouts, *who)
-        record.mark("headers")
-        if request.finished:
-            return  # the route's callable has answered the request
-        pending = self._sent(outbound, injection, guard)
-        if first is not None:
-            headed = await first.head(Deferred.fromCoroutine(pending))
-        else:
-            headed = await pending
-        response, target, guard = headed
-        record.target = target.origin
-        record.mark("upstream")
-        record.upstream_status = response.code
-        if response.code == 401:
-            self._refused(record, token if target.origin == vetted.target.origin else None)
-        if self._observation is not None and response.code < 400:
-            at_location = self._webrtc is not None and self._webrtc.holds(request)
-            targets = () if at_location else dict.fromkeys((vetted.target, target))
-            self._observation.note(request.method, targets, body.content, body.content_type)
-        tokens = route.tokens or self._spending.reports(record)
-        await self._answer(request, headed, unasked=body.asks, tokens=tokens)
+        if dropped:
+            self._notices.dropped(record, dropped, route.request_rewrite)
+        sealing = keys.injection.sealing
+        sealed = None if sealing is None else sealing.seal(vetted.target)
+        late = None if going.first is None else going.first.late
+        who = record.caller, keys.identity, self._certificate, sealed, late
+        return OutboundRequest(request.method, vetted, headers, body.sent, route.timeouts, *who)
 
-    async def _sent(self, outbound: OutboundRequest, injection: Injection, guard: Guard) -> Headed:
+    async def _sent(self, outbound: OutboundRequest, keys: Keys) -> Headed:
         """The head of the answer to *outbound*, after the redirects that are followed."""
-        route, target = self.route, outbound.target.target
+        route, target, guard = self.route, outbound.target.target, keys.guard
         signed: SignedExchange | None = None
-        if route.signing is not None and injection is route.injection:
+        if route.signing is not None and keys.injection is route.injection:
             patience = self._bound.gate.patience
             signed = route.signing.exchange(self._upstream, target, guard, patience)
         upstream = signed or self._upstream
         if self.options.follow_redirects:
-            trail = Trail(self._hops, guard, injection.sealing, signed)
+            trail = Trail(self._hops, guard, keys.injection.sealing, signed)
             response, target = await send_and_follow(upstream, outbound, trail)
         else:
             response = await upstream.send(outbound)
@@ -344,19 +349,6 @@ class MountedProxy(Answering):
         """Give a kept answer again: it costs nothing, and no upstream is asked."""
         put_exposed(request.responseHeaders, _REPLAYED, b"true")
         await self._answer(request, unpacked(kept), unasked=unasked, tokens=None)
-
-    def _refused(self, record: ExchangeRecord, token: Secret | None) -> None:
-        """The upstream answers 401: its next request gets another token, and the owner is warned.
-
-        Callers take the refusal for one of their own key. No request is sent again, because the
-        upstream may have acted on it before it said no.
-
-        :param token: the access token that it was sent.
-        """
-        if token is not None and self._access is not None:
-            self._access.source.refused(token)
-        if self.injects and not self.route.needs_keys:
-            self._notices.refused(record, self.injects)
 
     async def _answer(
         self,

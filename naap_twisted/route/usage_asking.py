@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import frozen
-from twisted.web.iweb import IBodyProducer
 
 from ..documents.document import Member
-from ..documents.json_text import JsonDocument
 from ..errors import ProxyError
 from ..model import Target
 from ..policy.endpoints import Endpoints
 from ..policy.output_limit import covers
 from .body import is_json
 from .opening import Opening
+from .sent_body import SentBody
 
 _STREAM = "stream"
 
@@ -32,24 +31,18 @@ class UsageAsking:
     endpoints: Endpoints
     member: Member
 
-    def asked(
-        self,
-        method: bytes,
-        target: Target,
-        body: bytes | IBodyProducer | None,
-        content_type: bytes | None,
-    ) -> bytes | None:
+    def asked(self, method: bytes, target: Target, sent: SentBody) -> bytes | None:
         """The body that asks; ``None`` where this one does, or where there is nothing to ask.
 
         A body that can be read in more than one way is left as it is: its usage is not reported.
         """
-        if not isinstance(body, bytes) or not is_json(content_type):
+        if not sent.is_readable or not is_json(sent.content_type):
             return None
         path = self.opening.parts(target)[1]
         if not covers(self.endpoints, method, path):
             return None
         try:
-            document = JsonDocument.read(body, content_type or b"")
+            document = sent.document()
             if self._is_unasked(document.value):
                 return document.changed({self.member: True})[0]
         except ProxyError:

@@ -1,4 +1,4 @@
-"""The wrappers around a server's routes, and the bounds of its two sides, made of its options."""
+"""The wrappers around a server's routes, its bounds and its resolver, made of its options."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from attrs import evolve
 
 from ..downstream.caller import TrustedProxies
 from ..downstream.limits import DownstreamLimits
-from ..interfaces import IHeadResource, IRateLimiter
+from ..interfaces import IHeadResource, IRateLimiter, IResolver
 from ..limits.capacity import CapacityLimits
 from ..limits.in_flight import InFlightLimit
 from ..options.listen import Listen
-from ..options.server import Config, ServerOptions
+from ..options.server import Config, ServerOptions, UpstreamOptions
+from ..upstream.dns import DnsResolver
+from ..upstream.resolver import SystemResolver
 from ..wrappers.compression import Compression
 from ..wrappers.cors import Cors
 from ..wrappers.https_only import HttpsOnly
@@ -72,6 +74,13 @@ def _https_port(endpoints: Sequence[Listen]) -> int:
     """The port of the first ``ssl:`` endpoint; 443 if one has it, or if a proxy ends TLS."""
     ports = [int(listen.arguments["port"]) for listen in endpoints if listen.kind == "ssl"]
     return 443 if 443 in ports or not ports else ports[0]
+
+
+def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
+    """The resolver that *options* ask for: the named DNS servers, else the system's."""
+    if options.dns_servers:
+        return DnsResolver(options.dns_servers, reactor)
+    return SystemResolver(reactor)
 
 
 def capacity_of(options: ServerOptions) -> CapacityLimits:

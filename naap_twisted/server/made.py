@@ -7,15 +7,13 @@ from typing import Any
 
 from attrs import evolve
 
-from ..interfaces import IAuthenticator, IResolver
+from ..interfaces import IAuthenticator
 from ..limits.capacity import Capacity
 from ..observe.log import AccessLog
-from ..options.server import Config, UpstreamOptions
+from ..options.server import Config
 from ..upstream.client import UpstreamClient
-from ..upstream.dns import DnsResolver
-from ..upstream.resolver import SystemResolver
 from .authentication import authenticator_of
-from .chain import capacity_of
+from .chain import capacity_of, resolver_of
 from .heirlooms import Heirlooms, stamp
 from .parts import Parts
 from .stores import State
@@ -46,13 +44,6 @@ def parts_of(config: Config, reactor: Any, before: Parts | None) -> Parts:
         heirlooms=heirlooms,
         generation=1 if before is None else before.generation + 1,
     )
-
-
-def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
-    """The resolver that *options* ask for: the named DNS servers, else the system's."""
-    if options.dns_servers:
-        return DnsResolver(options.dns_servers, reactor)
-    return SystemResolver(reactor)
 
 
 def authenticator_for(config: Config, parts: Parts) -> IAuthenticator | None:

@@ -8,6 +8,9 @@ from attrs import frozen
 from twisted.web.resource import IResource
 
 from ..errors import MethodNotAllowed
+from ..options.code import exposed
+from ..options.route import RouteOptions
+from ..options.server import Config
 from ..route.spine import ExternalProxy, MountedProxy
 from ..whip.sessions import SEGMENT
 
@@ -102,3 +105,18 @@ def in_words(mounts: Sequence[Mount]) -> str:
     """Methods and path of each of *mounts*, for the log's line about a start."""
     routes = (f"{' '.join(mount.methods) or 'ANY'} {mount.full_path}" for mount in mounts)
     return ", ".join(routes) or "none"
+
+
+def options_of(mounts: Sequence[Mount]) -> list[tuple[str, RouteOptions | None]]:
+    """Path and options of each of *mounts*; ``None`` for one that is no proxy."""
+    return [(m.path, None if m.proxy is None else m.proxy.options) for m in mounts]
+
+
+def exposures(mounts: Sequence[Mount], config: Config) -> list[str]:
+    """Why a server with *mounts* would be an open relay, one line each."""
+    return [
+        f"{mount.full_path}: {line}"
+        for mount in mounts
+        if mount.proxy is not None
+        for line in exposed(config, mount.proxy.options)
+    ]

@@ -29,7 +29,7 @@ from ..interfaces import IHeadResource, IKeyStore
 from ..limits.door import Door
 from ..model import User
 from ..observe.health import Health
-from ..options.code import check_mount, exposed
+from ..options.code import check_mount
 from ..options.listen import Listen
 from ..options.server import Config
 from ..policy.egress import EgressPolicy
@@ -42,7 +42,7 @@ from .authentication import NOBODY, auth_in_words
 from .cautions import of_routes
 from .chain import limits_of, wrapped
 from .made import authenticator_for, observers_of, parts_of, places_of
-from .mounts import Mount, in_words, shadowed
+from .mounts import Mount, exposures, in_words, options_of, shadowed
 from .own_calls import keyed_client, open_client
 from .own_names import own_names
 from .parts import AdminSide, Parts, Reloaded
@@ -92,24 +92,13 @@ class PluginServer(MultiService):
         self.http: HTTPClient = open_client(self.parts.upstream, config.upstream.allow_networks)
         state = self.parts.state
         self._authenticator = authenticator_for(config, self.parts)
-        self._gate = Gate(
-            self._authenticator,
-            Patience(reactor, self._bounds.callable_timeout),
-            required=self.require_auth,
-            public_routes=state.public_routes,
-            token_headers=config.auth.token_headers,
-            page_tokens=state.page_tokens,
-        )
+        self._gate = self._made_gate()
         state.connect(self._authenticator)
-        limit = options.user_rate_limit
-        door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
         self._location_key = self.parts.heirlooms.have(
             lambda: LocationKey(options.state_dir), "key of locations", options.state_dir
         )
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
-        self._routes = Routes(self.router, options.base_path, self._gate, door)
-        state.add_routes(self.router, self._routes.holds, self._cross_site)
-        self._routes.beside[b"healthz"] = Health(options.name, reactor)
+        self._routes = self._made_routes()
         self.root_children = self._routes.beside
         limit = options.rate_limit
         self._limiter = None if limit is None else state.limiter("address", limit)
@@ -120,6 +109,25 @@ class PluginServer(MultiService):
         self._stage: Stage | None = None
         # Fires when every server in whose place this one serves has answered all that it began.
         self._replaced: Deferred[None] = succeed(None)
+
+    def _made_gate(self) -> Gate:
+        return Gate(
+            self._authenticator,
+            Patience(self._reactor, self._bounds.callable_timeout),
+            required=self.require_auth,
+            public_routes=self.parts.state.public_routes,
+            token_headers=self.config.auth.token_headers,
+            page_tokens=self.parts.state.page_tokens,
+        )
+
+    def _made_routes(self) -> Routes:
+        options, state = self.parts.options, self.parts.state
+        limit = options.user_rate_limit
+        door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
+        routes = Routes(self.router, options.base_path, self._gate, door)
+        state.add_routes(self.router, routes.holds, self._cross_site)
+        routes.beside[b"healthz"] = Health(options.name, self._reactor)
+        return routes
 
     def _wrapped(self, listen: Sequence[Listen]) -> IHeadResource:
         options, tokens = self.parts.options, self.config.auth.caller_headers
@@ -134,7 +142,7 @@ class PluginServer(MultiService):
             server lacks what the proxy needs, such as a store of users' keys.
         """
         options = resource.options if isinstance(resource, ExternalProxy) else None
-        check_mount(self.config, path, options)
+        check_mount(self.config, path, options, options_of(self.routes()))
         self._routes.mount(path, resource, self._bind)
 
     def _bind(self, path: str, proxy: ExternalProxy) -> MountedProxy:
@@ -196,8 +204,7 @@ class PluginServer(MultiService):
         return self._stage
 
     def _regime(self) -> Regime:
-        limiter = self._limiter
-        charge = None if limiter is None else Charge(limiter, self._trusted)
+        charge = None if self._limiter is None else Charge(self._limiter, self._trusted)
         return Regime(self._root, self._bounds, observers_of(self.parts), self._trusted, charge)
 
     def client(
@@ -240,12 +247,7 @@ class PluginServer(MultiService):
         :raises ConfigError: a route injects a key, anyone may call it, this server listens beyond
             loopback, and nobody wrote ``authorize="anyone"``.
         """
-        problems = [
-            f"{mount.full_path}: {line}"
-            for mount in self.routes()
-            if mount.proxy is not None
-            for line in exposed(self.config, mount.proxy.options)
-        ]
+        problems = exposures(self.routes(), self.config)
         if problems:
             raise ConfigError(*problems)
 
@@ -329,10 +331,7 @@ class PluginServer(MultiService):
         return self._staged().is_listening
 
     def stopService(self) -> Deferred[None]:
-        """Serve on for ``lame_duck``, stop listening, and let what is open finish, or cut it.
-
-        Exchanges that outlast ``drain_timeout`` are cut.
-        """
+        """Be a lame duck, stop listening, and cut what outlasts ``drain_timeout``."""
         return Deferred.fromCoroutine(self._stop())
 
     def hurry(self) -> None:
@@ -358,8 +357,7 @@ class PluginServer(MultiService):
     def take_over(self, old: PluginServer) -> None:
         """Serve in the place of *old*, on its sockets and on the connections that are open.
 
-        What begins from now on is this server's. What *old* has begun it ends, and then closes the
-        stores that are not this one's, too.
+        What *old* has begun it ends, and then closes the stores that are not this one's, too.
 
         :raises ConfigError: see :meth:`check_start`; or a store can't be opened.
         :raises CannotListenError: an address is taken. *old* goes on as it was in both cases.
@@ -382,7 +380,7 @@ class PluginServer(MultiService):
 
     async def _retire(self, regime: Regime) -> None:
         """End what began under *regime*, and close what no later server goes on with."""
-        # Nobody reads the secrets of routes again for requests that have them already.
+        # Requests in flight have their secrets already.
         self.parts.state.secret_files.stop()
         await regime.over()
         await self._replaced

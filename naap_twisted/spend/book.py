@@ -93,7 +93,7 @@ class UsageBook:
             self._users.clear()
             self._models.clear()
         user = _known(_name_of(record), self._users, MOST_USERS, OTHER_USERS)
-        model = _known(record.model, self._models, MOST_MODELS, OTHER_MODELS)
+        model = _known(record.answer_model or record.model, self._models, MOST_MODELS, OTHER_MODELS)
         return UsageKey(user, record.route, day, model)
 
     def late(self, record: ExchangeRecord) -> None:

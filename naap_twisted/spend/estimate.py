@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from ..documents.document import FieldText
+from ..documents.document import FieldText, Upload
+from ..model import Tokens
+from ..policy.endpoints import Endpoints
 from ..policy.output_limit import LimitedEndpoints, covers
+from .prices import Price
 
 #: Bytes of UTF-8 that make a token, where a provider's file says nothing else.
 BYTES_PER_TOKEN = 3
@@ -22,6 +25,10 @@ UNBOUNDED_OUTPUT = 4_096
 IMAGE = 1_600
 #: Bytes of recorded sound, as base64 or as they are, that make a token.
 SOUND_BYTES = 800
+#: Bytes of a recording that last a second: 16 kbit/s, as messengers record speech.
+SECOND_BYTES = 2_000
+#: Milliseconds of a recording that is elsewhere, or of which nobody knows the length.
+ELSEWHERE = 3_600_000
 #: Texts of base64 from this length on are taken for a medium, and not for words.
 _MEDIUM = 2_048
 _MOST_ANSWERS = 1_000
@@ -30,21 +37,44 @@ _USUAL_LIMITS = (
     *("max_completion_tokens", "max_tokens", "max_output_tokens", "max_new_tokens"),
     *("maxOutputTokens", "maxTokens"),
 )
+_ANYWHERE = LimitedEndpoints(Endpoints([]), _USUAL_LIMITS)
 _MEDIA_MEMBERS = frozenset(("url", "image_url", "data", "file_data", "bytes", "image", "audio"))
 _SOUND = ("audio", "data:audio", "input_audio")
 
 
 @frozen
 class Worst:
-    """Tokens that a request may cost at most: of its own text, and of the answer's."""
+    """Tokens that a request may cost at most: of its own text, and of the answer's.
+
+    :ivar audio: of the input, those that may be sound; *image* likewise.
+    :ivar milliseconds: of the recording that it may be about.
+    :ivar sized: the answer has a size of its own, such as an image: its bytes tell nothing of it.
+    """
 
     input: int = 0
     output: int = 0
+    audio: int = 0
+    image: int = 0
+    milliseconds: int = 0
+    sized: bool = False
 
     @property
     def total(self) -> int:
         """Both together."""
         return self.input + self.output
+
+    def at(self, price: Price | None) -> Tokens:
+        """It as *price* counts it: nobody knows yet whether a model speaks or writes."""
+        written = Tokens(
+            input=self.input,
+            output=self.output,
+            audio_input=self.audio,
+            image_input=self.image,
+            milliseconds=self.milliseconds,
+        )
+        if price is None or price.audio_output is None:
+            return written
+        return max(written, evolve(written, audio_output=self.output), key=price.cost)
 
 
 class Estimator:
@@ -66,22 +96,33 @@ class Estimator:
         self._unsaid = UNBOUNDED_OUTPUT if bound is None else bound
         self._bytes_per_token = bytes_per_token
 
-    def worst(self, method: bytes, path: str, value: Any, length: int) -> Worst:
+    def worst(
+        self, method: bytes, path: str, value: Any, length: int | None, *, is_form: bool = False
+    ) -> Worst:
         """What a request may cost.
 
         :param path: below the base that the limits' endpoints are relative to.
         :param value: its parsed body; ``None`` where it has none, or none that can be read.
-        :param length: bytes of the body.
+        :param length: bytes of the body; ``None`` where nobody told.
         """
-        if method not in (b"POST", b"PUT", b"PATCH") or not length:
+        if method not in (b"POST", b"PUT", b"PATCH") or length == 0:
             return Worst()
-        members = self.limiting(method, path)
-        if not isinstance(value, dict | list):
-            return Worst(-(-length // SOUND_BYTES), 0 if members is None else self._unsaid)
-        media, tokens = _media(value) if length >= _MEDIUM else (0, 0)
-        written = self.text_tokens(max(0, length - media)) + tokens
-        items = value if isinstance(value, list) else [value]
-        return Worst(written, sum(self._output(item, members) for item in items))
+        limit = self.limiting(method, path)
+        items = value if isinstance(value, list) else [value if isinstance(value, dict) else {}]
+        output = sum(self._output(item, limit) for item in items)
+        sized = limit is not None and limit.tokens is not None
+        # A body of a length that nobody told is none of no bytes, and must not be free.
+        size = 1 if length is None else length
+        lasts = ELSEWHERE if length is None else -(-size * 1000 // SECOND_BYTES)
+        if is_form or not isinstance(value, dict | list):
+            if is_form and not any(isinstance(each, Upload) for each in _fields(value)):
+                lasts = max(lasts, ELSEWHERE)  # it names a recording, by its URL say
+            medium = -(-size // SOUND_BYTES)
+            return Worst(medium, output, medium, medium, lasts, sized)
+        has_media = size >= _MEDIUM and _has_long_text(value)
+        media, images, sound = _media(value) if has_media else (0, 0, 0)
+        written = self.text_tokens(max(0, size - media)) + images + sound
+        return Worst(written, output, sound, images, max(lasts, ELSEWHERE), sized)
 
     def text_tokens(self, size: int) -> int:
         """The tokens of a text of *size* bytes."""
@@ -94,20 +135,18 @@ class Estimator:
         """
         return max(events, self.text_tokens(text))
 
-    def limiting(self, method: bytes, path: str) -> tuple[str, ...] | None:
-        """The members that bound an answer of this endpoint; ``None`` where no model answers."""
+    def limiting(self, method: bytes, path: str) -> LimitedEndpoints | None:
+        """What bounds an answer of this endpoint; ``None`` where no model answers."""
         if not self._limits:
-            return _USUAL_LIMITS
-        for limit in self._limits:
-            if covers(limit.endpoints, method, path):
-                return limit.members
-        return None
+            return _ANYWHERE
+        return next((each for each in self._limits if covers(each.endpoints, method, path)), None)
 
-    def _output(self, item: Any, members: tuple[str, ...] | None) -> int:
-        if members is None or not isinstance(item, dict):
+    def _output(self, item: Any, limit: LimitedEndpoints | None) -> int:
+        if limit is None or not isinstance(item, dict):
             return 0
-        said = [n for path in members for n in _numbers(item, path.split("."))]
-        return max(said, default=self._unsaid) * _answers(item)
+        said = [n for path in limit.members for n in _numbers(item, path.split("."))]
+        unsaid = self._unsaid if limit.tokens is None else limit.tokens
+        return max(said, default=unsaid) * _answers(item)
 
 
 def _answers(item: Mapping[str, Any]) -> int:
@@ -139,9 +178,32 @@ def _has(value: Any, name: str) -> bool:
     return isinstance(value, dict) and name in value
 
 
-def _media(value: Any) -> tuple[int, int]:
-    """The bytes of a body that are images and sound, and the tokens that they make."""
-    size = tokens = 0
+def _fields(form: Any) -> list[Any]:
+    """The values of a form's fields, each of those that are repeated too."""
+    table = form if isinstance(form, dict) else {}
+    return [
+        item for each in table.values() for item in (each if isinstance(each, list) else [each])
+    ]
+
+
+def _has_long_text(value: Any) -> bool:
+    """Whether any text is as long as a medium; almost no request has one."""
+    pending: list[Any] = [value]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, str):
+            if len(each) >= _MEDIUM:
+                return True
+        elif isinstance(each, dict):
+            pending += each.values()
+        elif isinstance(each, list):
+            pending += each
+    return False
+
+
+def _media(value: Any) -> tuple[int, int, int]:
+    """The bytes of a body that are images and sound, and the tokens of either."""
+    size = images = sounds = 0
     pending: list[tuple[str, Any]] = [("", value)]
     while pending:
         name, each = pending.pop()
@@ -152,9 +214,11 @@ def _media(value: Any) -> tuple[int, int]:
             pending += [(name, inner) for inner in each]
         elif isinstance(each, str) and len(each) >= _MEDIUM and _is_medium(name, each):
             size += len(each)
-            heard = name == "audio" or each.startswith(_SOUND)
-            tokens += -(-len(each) // SOUND_BYTES) if heard else IMAGE
-    return size, tokens
+            if name == "audio" or each.startswith(_SOUND):
+                sounds += -(-len(each) // SOUND_BYTES)
+            else:
+                images += IMAGE
+    return size, images, sounds
 
 
 def _kinds(table: Mapping[str, Any]) -> list[Any]:

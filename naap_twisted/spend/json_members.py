@@ -1,7 +1,7 @@
 """Finds members of JSON texts that pass by in pieces, without keeping the texts. Pure.
 
 A whole answer may have megabytes, and one event of a stream as well. What is kept is the object
-that is looked for, a key, and where in the text the next byte belongs.
+or the short text that is looked for, a key, and where in the text the next byte belongs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 
 #: Bytes of an object that is found; a longer one is let go.
 MOST_FOUND = 64 * 1024
+#: Bytes of a text that is told; a longer one is let go.
+MOST_TEXT = 512
 _LONGEST_KEY = 64
 # Possessive repeats, so that no text makes them go back.
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
@@ -28,15 +30,24 @@ class MemberScanner:
 
     :param wanted: paths of keys from the top of a text, such as ``(b"response", b"usage")``.
     :param found: called with each object that is the value of such a member.
+    :param texts: paths of members whose values are short texts.
+    :param told: called with each of these, as it stands between its quotes.
     """
 
     def __init__(
-        self, wanted: Iterable[tuple[bytes, ...]], found: Callable[[bytes], object]
+        self,
+        wanted: Iterable[tuple[bytes, ...]],
+        found: Callable[[bytes], object],
+        texts: Iterable[tuple[bytes, ...]] = (),
+        told: Callable[[bytes], object] | None = None,
     ) -> None:
         self._wanted = frozenset(wanted)
+        self._texts = frozenset(texts)
         # Only objects on the way to a wanted member are followed, the others are skipped.
-        self._followed = {path[:depth] for path in self._wanted for depth in range(len(path))}
+        paths = self._wanted | self._texts
+        self._followed = {path[:depth] for path in paths for depth in range(len(path))}
         self._found = found
+        self._told = told
         self.reset()
 
     def reset(self) -> None:
@@ -46,6 +57,7 @@ class MemberScanner:
         self._keys: list[bytes] = []  # the present key of each followed object that is open
         self._in_string = self._escaped = self._key_is_next = False
         self._key: bytearray | None = None
+        self._text: bytearray | None = None  # what has come of a wanted text
         self._object: bytearray | None = None  # what has come of a wanted object
         self._object_depth = 0
 
@@ -73,15 +85,22 @@ class MemberScanner:
     def _read_string(self, data: bytes, at: int) -> int:
         # A backslash that a piece ends with escapes the first byte of the next one.
         end = _IN_STRING.match(data, at + self._escaped).end()  # type: ignore[union-attr]
-        if self._key is not None and len(self._key) <= _LONGEST_KEY:
-            self._key += data[at:end]
         self._escaped = end < len(data) and data[end : end + 1] != _QUOTE
+        come = data[at : end + self._escaped]
+        if self._key is not None and len(self._key) <= _LONGEST_KEY:
+            self._key += come
+        if self._text is not None and len(self._text) <= MOST_TEXT:
+            self._text += come
         if end == len(data) or self._escaped:
             return len(data)
         self._in_string = False
         if self._key is not None:
             self._keys[-1], self._key = bytes(self._key), None
             self._key_is_next = False
+        if self._text is not None:
+            text, self._text = bytes(self._text), None
+            if self._told is not None and len(text) <= MOST_TEXT:
+                self._told(text)
         return end + 1
 
     def _skip(self, data: bytes, at: int) -> int:
@@ -107,6 +126,8 @@ class MemberScanner:
             self._in_string = True
             if followed and self._key_is_next:
                 self._key = bytearray()
+            elif followed and self._texts and tuple(self._keys) in self._texts:
+                self._text = bytearray()
         elif mark == _COMMA:
             self._key_is_next = bool(self._keys)
         elif mark == b"[" and not self._depth and not self._in_list:

@@ -8,12 +8,12 @@ decides what is counted.
 
 from __future__ import annotations
 
+import json
 import re
 
 from ..framing.codings import Inflater, Unreadable
 from ..headers import media_type
 from .json_members import MOST_FOUND, MemberScanner
-from .model_name import AnsweredModel
 from .tokens import USUAL_MEMBERS, Kind, TokenMembers, Tokens
 
 _STREAM = b"text/event-stream"
@@ -22,6 +22,9 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _EVENT_END = (b"\n\n", b"\r\n\r\n")
 _DATA = b"data:"
 _SLICE = 64 * 1024
+# Events at the beginning of a stream that are read whole, for one of them may name the model.
+_LOOKED_AT = 4
+_MODEL = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
 # The members of events in which APIs put what a model says, thinks and calls.
 _WORDS = re.compile(
     rb'"(?:content|text|delta|arguments|partial_json|thinking|reasoning|reasoning_content|refusal'
@@ -38,6 +41,8 @@ class ModelTokenMeter:
     :ivar text_bytes: bytes of a model's words so far: of a stream those of the members that usually
         hold them, of any other answer all of its bytes, without their coding.
     :ivar events: of a stream, so far, that had some of these words.
+    :ivar model: the name of the model that answers, as the answer had it last; ``""`` before it had
+        one. What is no name is left out.
     :ivar unread: the coding is one that is not read here, or it is broken; *text_bytes* then counts
         the bytes as they come.
     """
@@ -47,13 +52,13 @@ class ModelTokenMeter:
     ) -> None:
         kind = media_type(content_type)
         self._members = members
-        self._scanner = MemberScanner(members.reports, self._take)
+        self._scanner = MemberScanner(members.reports, self._take, members.models, self._call)
         self._stream = _EventData(self._scanner, members.mark) if kind == _STREAM else None
         self._reads = self._stream is not None or kind in _LINES or _is_json(kind)
         self._numbers: dict[Kind, int] = {}
         self._inflater: Inflater | None = None
-        self._model = AnsweredModel()
         self.text_bytes = self.events = 0
+        self.model = ""
         self.unread = False
         if coding:
             try:
@@ -74,26 +79,15 @@ class ModelTokenMeter:
         except Unreadable:
             self._inflater, self.unread = None, True
 
-    @property
-    def model(self) -> str:
-        """The model that the answer names; ``""`` where it names none."""
-        return self._model.name
-
     def so_far(self) -> Tokens | None:
         """What the answer has reported up to now; ``None`` where it reported nothing."""
         return self._members.sum(self._numbers) if self._numbers else None
-
-    def end(self) -> Tokens | None:
-        """What the whole answer reported, or ``None`` where it reported nothing."""
-        return self.so_far()
 
     def _read(self, text: bytes) -> None:
         stream = self._stream
         if not self._reads or self.unread or stream is None:
             self.text_bytes += len(text)
         if self._reads and not self.unread:
-            if self._model.looking:
-                self._model.feed(text)
             if stream is None:
                 self._scanner.feed(text)
             else:
@@ -103,6 +97,15 @@ class ModelTokenMeter:
     def _take(self, report: bytes) -> None:
         """Take a report: its numbers stand in for those before it, and leave the others alone."""
         self._numbers |= self._members.read(report)
+
+    def _call(self, text: bytes) -> None:
+        """Take a model's name, between its quotes: nobody has vetted it."""
+        try:
+            name = json.loads(b'"%b"' % text)
+        except ValueError:
+            return
+        if _MODEL.fullmatch(name):
+            self.model = name
 
 
 class _EventData:
@@ -115,6 +118,7 @@ class _EventData:
         self.number = self.text = 0
         self._scanner = scanner
         self._mark = mark
+        self._looks = _LOOKED_AT
         self._begun = b""  # the beginning of a line, too short to know its field
         self._is_data: bool | None = None  # whether the present line is; None at its beginning
         self._after_cr = False
@@ -124,6 +128,7 @@ class _EventData:
         """Take the next bytes of the stream."""
         if (
             self._is_data is None
+            and not self._looks
             and not self._begun
             and not self._event
             and self._scanner.between
@@ -150,6 +155,7 @@ class _EventData:
                 return
             if not text:
                 self._scanner.reset()  # a blank line ends the event
+                self._looks = max(0, self._looks - 1)
                 self._count(bytes(self._event))
                 self._event.clear()
             self._is_data = text.startswith(_DATA)

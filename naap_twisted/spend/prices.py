@@ -1,6 +1,7 @@
 """What tokens cost, and which price is a model's. Pure.
 
-Every amount is a Decimal: US dollars, a price for a million tokens. No amount is ever rounded here.
+Every amount is a Decimal: US dollars, for a million tokens or for a time. Nothing is rounded here
+but what no Decimal holds: a third of a price has a 200th digit, which is rounded up.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from typing import Protocol
 
 from attrs import Factory, frozen
@@ -16,7 +17,9 @@ from attrs import Factory, frozen
 STALE_DAYS = 90
 
 # The default context would round an amount to 28 digits.
-_EXACT = Context(prec=200)
+_EXACT = Context(prec=200, rounding=ROUND_CEILING)
+#: Prices for a time, and its milliseconds.
+TIMES = {"per_second": 1_000, "per_minute": 60_000, "per_hour": 3_600_000}
 # A version of a model has its name and a date, in one of the vendors' forms: -20250929,
 # -2024-07-18, -08-2024, -0613, -001. One or two digits are another model: claude-opus-4 and -4-5.
 # Behind "@" and ":" stand a date or a tag of the same model.
@@ -43,6 +46,10 @@ class CountedTokens(Protocol):
         """Those of it that are audio."""
 
     @property
+    def image_input(self) -> int:
+        """Those of it that are images."""
+
+    @property
     def output(self) -> int:
         """All of the answer."""
 
@@ -50,14 +57,19 @@ class CountedTokens(Protocol):
     def audio_output(self) -> int:
         """Those of it that are audio."""
 
+    @property
+    def milliseconds(self) -> int:
+        """The length of a recording."""
+
 
 @frozen
 class Price:
     """A model's price, in US dollars for a million tokens.
 
     :ivar cached_input: of tokens that a cache had; as *input* when ``None``, and so are
-        *cache_write* and *audio_input*; *audio_output* is as *output*.
+        *cache_write*, *audio_input* and *image_input*; *audio_output* is as *output*.
     :ivar above: the price of a request with a long prompt.
+    :ivar per_second: of a recording, beside its tokens, and so are *per_minute* and *per_hour*.
     """
 
     input: Decimal
@@ -67,19 +79,39 @@ class Price:
     audio_input: Decimal | None = None
     audio_output: Decimal | None = None
     above: Above | None = None
+    image_input: Decimal | None = None
+    per_second: Decimal | None = None
+    per_minute: Decimal | None = None
+    per_hour: Decimal | None = None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the length of a recording is paid."""
+        return any(getattr(self, name) is not None for name in TIMES)
 
     def cost(self, tokens: CountedTokens) -> Decimal:
-        """What one request costs, exactly, in US dollars.
+        """What one request costs in US dollars."""
+        total = self._cost_of_tokens(tokens)
+        for name, length in TIMES.items():
+            price = getattr(self, name)
+            if price is not None and tokens.milliseconds:
+                paid = _EXACT.multiply(tokens.milliseconds, price)
+                total = _EXACT.add(total, _EXACT.divide(paid, length))
+        return total
+
+    def _cost_of_tokens(self, tokens: CountedTokens) -> Decimal:
+        """What the tokens cost, exactly.
 
         Each token is paid once. Where parts of a prompt overlap (cached audio) nobody reports by
         how much; the least is assumed, and what is then in two parts has the dearer price.
         """
         if self.above is not None and tokens.input > self.above.input_tokens:
-            return self.above.price.cost(tokens)
+            return self.above.price._cost_of_tokens(tokens)
         prompt = (
             (tokens.cached_input, self.cached_input),
             (tokens.cache_write, self.cache_write),
             (tokens.audio_input, self.audio_input),
+            (tokens.image_input, self.image_input),
         )
         answer = ((tokens.audio_output, self.audio_output),)
         total = _paid(tokens.input, self.input, prompt, Decimal(0))
@@ -138,6 +170,10 @@ class Prices:
 
     own: Mapping[str, Price] = Factory(dict)
     shipped: Mapping[str, PriceList] = Factory(dict)
+
+    def owns(self, model: str) -> bool:
+        """Whether a price of the user's is the price of *model*."""
+        return priced_as(model, self.own) is not None
 
     def of(self, provider_name: str, model: str) -> Price | None:
         """The price of *model* at a provider, or ``None``: nobody knows it.

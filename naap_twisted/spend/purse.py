@@ -101,6 +101,26 @@ class Pocket:
 
 
 @frozen
+class Pockets:
+    """The budgets that one request falls under.
+
+    :ivar counts_tokens: one of them is about a model's tokens, or what they cost.
+    :ivar counts_money: one of them is about what they cost.
+    """
+
+    each: tuple[Pocket, ...]
+    counts_tokens: bool
+    counts_money: bool
+
+    @classmethod
+    def of(cls, pockets: Iterable[Pocket]) -> Pockets:
+        """These together."""
+        each = tuple(pockets)
+        units = {pocket.budget.unit for pocket in each}
+        return cls(each, not units <= {"requests"}, "usd" in units)
+
+
+@frozen
 class Reservation:
     """What a request has reserved, until it is settled."""
 
@@ -131,7 +151,7 @@ class Purse:
         now: Callable[[], float] = time.time,
         alert: Callable[[Alert], object] | None = None,
     ) -> None:
-        self._pockets = tuple(pockets)
+        self._pockets = Pockets.of(pockets)
         self._ledger = ledger
         self._now = now
         self.spent = Counts()
@@ -157,15 +177,16 @@ class Purse:
         """Whether any request of the route may fall under a budget of it, or of the server."""
         return bool(self._pockets)
 
-    def pockets_of(self, record: ExchangeRecord) -> tuple[Pocket, ...]:
+    def pockets_of(self, record: ExchangeRecord) -> Pockets:
         """The budgets of a request: of the server, of the route, and of the caller's page token."""
         page = None if record.user is None else record.user.page
         if page is None or not page.budget:
             return self._pockets
-        return (*self._pockets, *(_of_page(page.id, *astuple(each)) for each in page.budget))
+        of_page = (_of_page(page.id, *astuple(each)) for each in page.budget)
+        return Pockets.of((*self._pockets.each, *of_page))
 
     async def reserve(
-        self, record: ExchangeRecord, pockets: Sequence[Pocket], worst: Cost
+        self, record: ExchangeRecord, pockets: Pockets, worst: Cost
     ) -> tuple[Reservation, bytes]:
         """Reserve the worst case of a request under every budget, or under none.
 
@@ -175,7 +196,7 @@ class Purse:
         :raises Unavailable: the ledger can't be asked, and nothing may be spent without it.
         """
         now = self._now()
-        asked = [(pocket, pocket.charge(record, worst, now)) for pocket in pockets]
+        asked = [(pocket, pocket.charge(record, worst, now)) for pocket in pockets.each]
         charged = [(pocket, charge) for pocket, charge in asked if charge is not None]
         charges = tuple([charge for _, charge in charged])
         if not charges:
@@ -210,7 +231,7 @@ class Purse:
         That is in seconds from now.
         """
         now = self._now()
-        asked = [(p, p.charge(record, Cost(), now)) for p in self.pockets_of(record)]
+        asked = [(p, p.charge(record, Cost(), now)) for p in self.pockets_of(record).each]
         charged = [(pocket, charge) for pocket, charge in asked if charge is not None]
         read = self._ledger.read([charge for _, charge in charged])
         standings = read if isinstance(read, Sequence) else await read

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from attrs import field, frozen
@@ -16,6 +18,12 @@ __all__ = ["TokenMembers", "Tokens", "USUAL_MEMBERS"]
 #: No answer has as many; and a text of so many digits costs no time to read.
 _MOST_TOKENS = 1 << 48
 _MOST_DIGITS = len(str(_MOST_TOKENS))
+#: No recording is as long.
+_MOST_SECONDS = 10_000_000
+_TIME = "milliseconds"
+#: The model's name in an answer: in one of OpenAI's, in the last event of its responses, in the
+#: first one of Anthropic's messages.
+USUAL_MODEL = ("model", "response.model", "message.model")
 
 #: The path of a number in a report: ``("prompt_tokens_details", "cached_tokens")``.
 Place = tuple[str, ...]
@@ -30,12 +38,14 @@ class TokenMembers:
     :ivar reports: paths of the objects that have the numbers.
     :ivar places: of each number of :class:`Tokens`; of several in a report the first counts.
     :ivar beside: numbers that an API leaves out of its input or output, each to be added to it.
+    :ivar models: paths of the members that name the model which answers.
     :ivar mark: what every text with such an object has in it.
     """
 
     reports: frozenset[tuple[bytes, ...]]
     places: Mapping[str, Sequence[Place]]
     beside: Mapping[str, Sequence[Place]]
+    models: frozenset[tuple[bytes, ...]]
     mark: re.Pattern[bytes] = field(init=False)
 
     @mark.default
@@ -49,9 +59,14 @@ class TokenMembers:
         *,
         input_beside: Iterable[str] = (),
         output_beside: Iterable[str] = (),
+        seconds: Iterable[str] = (),
+        model: Iterable[str] = (),
         **paths: Iterable[str],
     ) -> TokenMembers:
         """Those at *paths* such as ``"usage.prompt_tokens"``, by the names of :class:`Tokens`.
+
+        *seconds* are those of a recording, as numbers, and *model* names the model; none: it is
+        named in the usual places.
 
         A report is an object with such a member; where one stands inside of another, the outer one
         is the report. What stands deeper is looked up in each of them.
@@ -59,7 +74,7 @@ class TokenMembers:
         >>> TokenMembers.at(input=["usage.in"], cached_input=["usage.details.cached"]).reports
         frozenset({(b'usage',)})
         """
-        listed = {**paths, "input+": input_beside, "output+": output_beside}
+        listed = {**paths, _TIME: seconds, "input+": input_beside, "output+": output_beside}
         split = {kind: [tuple(path.split(".")) for path in each] for kind, each in listed.items()}
         parents = {path[:-1] for each in split.values() for path in each}
         reports = {parent for parent in parents if not _inside(parent, parents)}
@@ -68,8 +83,8 @@ class TokenMembers:
             for kind, each in split.items()
         }
         beside = {"input": below.pop("input+"), "output": below.pop("output+")}
-        names = frozenset(tuple(key.encode() for key in report) for report in reports)
-        return cls(names, below, beside)
+        named = [tuple(path.split(".")) for path in tuple(model) or USUAL_MODEL]
+        return cls(_encoded(reports), below, beside, _encoded(named))
 
     def read(self, report: bytes) -> dict[Kind, int]:
         """The numbers that *report*, the text of an object, has; what is no number is left out."""
@@ -79,7 +94,8 @@ class TokenMembers:
             return {}
         numbers: dict[Kind, int] = {}
         for name, places in self.places.items():
-            found = (number for place in places if (number := _number(usage, place)) is not None)
+            read = _milliseconds if name == _TIME else _number
+            found = (number for place in places if (number := read(usage, place)) is not None)
             first = next(found, None)
             if first is not None:
                 numbers[name] = first
@@ -99,6 +115,10 @@ class TokenMembers:
         return Tokens(**of_names)
 
 
+def _encoded(paths: Iterable[Place]) -> frozenset[tuple[bytes, ...]]:
+    return frozenset(tuple(key.encode() for key in path) for path in paths)
+
+
 def _inside(path: Place, outer: Iterable[Place]) -> bool:
     return any(len(each) < len(path) and path[: len(each)] == each for each in outer)
 
@@ -108,10 +128,24 @@ def _below(path: Place, reports: Iterable[Place]) -> Place:
     return next(path[len(each) :] for each in reports if path[: len(each)] == each)
 
 
-def _number(usage: Any, place: Place) -> int | None:
+def _at(usage: Any, place: Place) -> Any:
     for name in place:
         usage = usage.get(name) if isinstance(usage, dict) else None
-    return usage if type(usage) is int and 0 <= usage < _MOST_TOKENS else None
+    return usage
+
+
+def _number(usage: Any, place: Place) -> int | None:
+    number = _at(usage, place)
+    return number if type(number) is int and 0 <= number < _MOST_TOKENS else None
+
+
+def _milliseconds(usage: Any, place: Place) -> int | None:
+    """Those of a number of seconds, which may have a fraction; a part of one counts as a whole."""
+    seconds = _at(usage, place)
+    if type(seconds) not in (int, float) or not 0 <= seconds < _MOST_SECONDS:
+        return None
+    # The text of a double is the number that the vendor wrote, which the double only comes near.
+    return math.ceil(Decimal(repr(seconds)) * 1000)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -162,4 +196,6 @@ USUAL_MEMBERS = TokenMembers.at(
         "usage.completion_tokens_details.audio_tokens",
         "usage.output_token_details.audio_tokens",
     ],
+    image_input=["usage.input_tokens_details.image_tokens"],
+    seconds=["usage.seconds"],
 )

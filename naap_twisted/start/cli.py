@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -72,6 +72,20 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(**defaults)
         return added
 
+    _add_config_commands(command)
+    about = "print the least policy that allows what routes with observe = true have logged"
+    learn.add_arguments(command("learn", about, run=learn.run))
+    about = "let the running server of CONFIG read it again; what is wrong changes nothing"
+    ask_reload.add_arguments(command("reload", about, run=ask_reload.run))
+    token.add_arguments(command("token", "make, list and end the tokens of services"))
+    about = "print what a million tokens of each model cost, with the age of each list"
+    prices.add_arguments(command("prices", about, run=prices.run))
+    _add_printing_commands(command)
+    return parser
+
+
+def _add_config_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Those about one config: check, explain, rotate-keys."""
     check = command("check", "validate CONFIG and print what each route allows", run=_check)
     why = command("explain", "say whether a request would pass, and why", run=_explain, unfit=USAGE)
     about = "seal every user's key with the first of keys.master_key"
@@ -88,13 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     why.add_argument(
         "--body", metavar="TEXT|@FILE", help="the body, for the rules of the route; @- reads stdin"
     )
-    about = "print the least policy that allows what routes with observe = true have logged"
-    learn.add_arguments(command("learn", about, run=learn.run))
-    about = "let the running server of CONFIG read it again; what is wrong changes nothing"
-    ask_reload.add_arguments(command("reload", about, run=ask_reload.run))
-    token.add_arguments(command("token", "make, list and end the tokens of services"))
-    about = "print what a million tokens of each model cost, with the age of each list"
-    prices.add_arguments(command("prices", about, run=prices.run))
+
+
+def _add_printing_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Those that print what they are asked for: new-master-key, options, init."""
     command("new-master-key", "print a key for keys.master_key", text=new_master_key)
     listing = command("options", "print every option, of files and of code", text=reference.text)
     form = listing.add_mutually_exclusive_group()
@@ -113,7 +124,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"a short one, with a route to NAME: {', '.join(provider_names())}",
     )
-    return parser
 
 
 def _load(path: str) -> tuple[Config, PluginServer]:

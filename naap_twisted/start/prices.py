@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from ..config import load_config
 from ..options.server import no_own_prices
@@ -22,6 +23,10 @@ _COLUMNS = {
     "output": "output",
     "audio_input": "audio in",
     "audio_output": "audio out",
+    "image_input": "image in",
+    "per_second": "a second",
+    "per_minute": "a minute",
+    "per_hour": "an hour",
 }
 
 
@@ -69,7 +74,7 @@ def stale(lists: Mapping[str, PriceList], today: date) -> Iterator[str]:
 
 def as_text(prices: Prices, today: date) -> Iterator[str]:
     """The tables for people: the user's own first, then each provider's."""
-    yield "US dollars for a million tokens"
+    yield "US dollars for a million tokens, or for a time"
     if prices.own:
         yield "\nyour own, in [prices]"
         yield from _table(prices.own, "* ")
@@ -93,12 +98,13 @@ def _in_effect(prices: Prices, listed: PriceList) -> dict[str, Price]:
 
 
 def _table(models: Mapping[str, Price], mark: str) -> Iterator[str]:
-    rows = [("model", *_COLUMNS.values())]
+    shown = [name for name in _COLUMNS if any(map(attrgetter(name), models.values()))]
+    rows = [("model", *(_COLUMNS[name] for name in shown))]
     for model, price in models.items():
-        rows.append((model, *_cells(price)))
+        rows.append((model, *_cells(price, shown)))
         if price.above is not None:
             above = f"  over {price.above.input_tokens:,} tokens in"
-            rows.append((above, *_cells(price.above.price)))
+            rows.append((above, *_cells(price.above.price, shown)))
     width = max(len(row[0]) for row in rows)
     for index, row in enumerate(rows):
         first = mark if index and not row[0].startswith(" ") else "  "
@@ -106,8 +112,8 @@ def _table(models: Mapping[str, Price], mark: str) -> Iterator[str]:
         yield f"{first}{row[0].ljust(width)}{amounts}".rstrip()
 
 
-def _cells(price: Price) -> list[str]:
-    amounts = (getattr(price, column) for column in _COLUMNS)
+def _cells(price: Price, columns: Sequence[str]) -> list[str]:
+    amounts = (getattr(price, column) for column in columns)
     return ["" if amount is None else _amount(amount) for amount in amounts]
 
 

@@ -10,7 +10,7 @@ from twisted.web.server import Site
 
 from naap_twisted import User
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.downstream.json_routes import known, own_route, signed_in
+from naap_twisted.downstream.json_routes import json_content, known, own_route, signed_in
 from naap_twisted.errors import Forbidden, InvalidKey, Unauthorized
 
 from ..spine import ask_site, make_server
@@ -27,9 +27,12 @@ class OwnRouteTests(SynchronousTestCase):
         async def handler(request: Any, what: str) -> Any:
             if what == "bad":
                 raise InvalidKey("not this one")
+            if what == "json":
+                return {"body": json_content(request, 8).decode()}
             return None if what == "nothing" else {"user": signed_in(request).id}
 
-        self.server.router.route("/own/<what>", endpoint="own")(handler)
+        rule = {"methods": ["GET", "POST"], "endpoint": "own"}
+        self.server.router.route("/own/<what>", **rule)(handler)
         stock = Site(self.server.resource(), reactor=MemoryReactorClock())
         self.sites = (self.server.site(), stock)
 
@@ -54,6 +57,19 @@ class OwnRouteTests(SynchronousTestCase):
         request.record.user = guest = User("guest:a", guest=True)
         self.assertIs(known(request), guest)
         self.assertRaises(Forbidden, signed_in, request)
+
+    def test_body(self) -> None:
+        """It says that it is JSON, and has no more bytes than it may."""
+        for site in self.sites:
+            for kind, body, told in (
+                ("Application/JSON; charset=utf-8", b'{"a": 1}', {"body": '{"a": 1}'}),
+                ("application/json", b'{"a": 12}', "BODY_TOO_LARGE"),
+                ("text/plain", b"{}", "UNSUPPORTED_MEDIA_TYPE"),
+            ):
+                head = [*ADA, ("Content-Type", kind)]
+                answer = ask_site(site, "POST", "/api/v1/own/json", head, body)
+                found = answer.json if answer.code == 200 else answer.error[1]
+                self.assertEqual(found, told)
 
     def test_refusals(self) -> None:
         """The contract's error, on a stock site too."""

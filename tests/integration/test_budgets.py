@@ -86,6 +86,67 @@ class RequestBudgetTests(BudgetTestCase):
         self.assertEqual(self.spent(), [(1, 0), (1, 0)])
 
 
+class MoneyBudgetTests(BudgetTestCase):
+    JSON = "Content-Type: application/json"
+
+    async def transcribe(self, path, kind, body):
+        return await self.running.ask("POST", f"{PINNED}{path}", {"Content-Type": kind}, body)
+
+    async def test_a_transcription(self):
+        """Seconds of a recording are paid by the minute; without a report its bytes tell them."""
+        usage = {"text": "Hi", "usage": {"type": "duration", "seconds": 9}}
+        told = response(200, json.dumps(usage).encode(), self.JSON)
+        plain = response(200, b"Hi", "Content-Type: text/plain")
+        prices = {"whisper-1": {"per_minute": "0.006"}}
+        file = b"x" * 20_000
+        form = (
+            b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
+            b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'
+            b"%b\r\n--b--\r\n" % file
+        )
+        kind = "multipart/form-data; boundary=b"
+        # A second costs 100,000 billionths of a dollar, and has 2,000 bytes.
+        for answer, spent in ((told, 900_000), (plain, 100 * -(-len(form) // 2))):
+            self.begin(
+                answer,
+                server={"prices": prices},
+                content_type=["multipart/form-data"],
+                budget=[{"usd": 1, "per": "day"}],
+            )
+            found = await self.transcribe("/audio/transcriptions", kind, form)
+            self.assertEqual(found.status, 200)
+            self.assertEqual(self.spent(), [(spent, 0)])
+
+    async def test_deepgram(self):
+        """Its model is in the query, the length in the answer's metadata."""
+        document = {"metadata": {"duration": 25.5, "channels": 1}, "results": {}}
+        self.begin(
+            response(200, json.dumps(document).encode(), self.JSON),
+            server={"prices": {}},
+            provider="deepgram",
+            budget=[{"usd": 1, "per": "day"}],
+        )
+        path = "/listen?model=nova-3"
+        self.assertEqual((await self.transcribe(path, "audio/mpeg", b"x" * 999)).status, 200)
+        self.assertEqual(self.spent(), [(1_827_500, 0)])
+        refused = await self.transcribe("/listen?model=other", "audio/mpeg", b"x")
+        self.assertEqual(refused.json()["error"]["code"], "MODEL_NOT_ALLOWED")
+
+    async def test_another_model_answers(self):
+        """Paid is the dearer of the model that was asked for and the one that answers."""
+        prices = {"gpt-4o-mini": PRICE, "big": {"input": 10, "output": 20}}
+        document = {"model": "big-2026-11-01", "choices": [], "usage": USAGE}
+        event = b"data: " + json.dumps(document).encode() + b"\n\n"
+        head = response(200, b"", CHUNKED, "Content-Type: text/event-stream", length=False)
+        for answer in (
+            response(200, json.dumps(document).encode(), self.JSON),
+            head + chunk(event) + b"0\r\n\r\n",
+        ):
+            self.begin(answer, server={"prices": prices}, budget=[{"usd": 1, "per": "day"}])
+            self.assertEqual((await self.chat()).status, 200)
+            self.assertEqual(self.spent(), [(170_000, 0)])
+
+
 class TokenBudgetTests(BudgetTestCase):
     async def test_reported(self):
         """What the answer reports is booked, not what was reserved."""

@@ -87,6 +87,22 @@ class RouteTests(SynchronousTestCase):
         error = self.assertRaises(ConfigError, check_mount, opened, "/a/", route)
         self.assertTrue(error.problems[0].startswith("path: "))
 
+    def test_usage(self) -> None:
+        """Budgets are told at /usage, where no other mount stands then: in either order."""
+        server = read_server({"name": "x"}, NOTHING)
+        hosts = {"allowed_hosts": ["api.example.com"]}
+        plain = read_route(hosts, NOTHING)
+        counted = read_route({**hosts, "budget": [{"requests": 5, "per": "day"}]}, NOTHING)
+        check_mount(server, "/usage", plain, [("/a", plain), ("/b", None)])
+        for path, route, beside, place in (
+            ("/usage", plain, [("/a", counted)], "path: "),
+            ("/usage", None, [("/a", counted)], "path: "),
+            ("/usage", counted, [], "path: "),
+            ("/a", counted, [("/usage", None)], "budget: "),
+        ):
+            error = self.assertRaises(ConfigError, check_mount, server, path, route, beside)
+            self.assertEqual([line[: len(place)] for line in error.problems], [place])
+
 
 class HelpTests(SynchronousTestCase):
     def test_signature(self) -> None:

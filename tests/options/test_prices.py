@@ -9,10 +9,11 @@ from importlib import resources
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.config import parse_config
+from naap_twisted.model import Tokens
 from naap_twisted.options.code import read_server
 from naap_twisted.options.prices import money, price_lists, shipped_prices
 from naap_twisted.options.provider import provider_names
-from naap_twisted.spend.prices import Above, Price
+from naap_twisted.spend.prices import Above, Price, Prices
 from tests.config.support import problems_of, text_of
 
 D = Decimal
@@ -61,12 +62,16 @@ class ConfigTests(SynchronousTestCase):
         config = read_server({"name": "a", "prices": own})
         self.assertEqual(config.prices.of("openai", "gpt-4.1"), Price(D("0.1"), D("0.6")))
         self.assertEqual(read_server({"name": "a"}).prices.own, {})
+        timed = read_server({"name": "a", "prices": {"heard": {"per_minute": "0.006"}}}).prices.own
+        self.assertEqual(timed["heard"], Price(D(0), D(0), per_minute=D("0.006")))
 
     def test_problems(self) -> None:
         """Each problem of each entry, at its place as a file writes it."""
         more = """
 [prices]
 "gpt-4.1" = { input = -1, outptu = 1 }
+timed = { per_minute = 1, per_hour = 2 }
+"timed-2" = { per_minute = -1, per_day = 2 }
 gpt-4o = { input = -1, output = true, above = { input_tokens = 1, input = 1 } }
 "a*b" = { input = 1, output = 1 }
 """
@@ -75,6 +80,8 @@ gpt-4o = { input = -1, output = true, above = { input_tokens = 1, input = 1 } }
             [
                 'prices."gpt-4.1".output: is missing',
                 'prices."gpt-4.1".outptu: unknown key; did you mean "output"?',
+                "prices.timed: has per_minute and per_hour; a recording has one price",
+                "prices.timed-2.per_day: unknown key",
                 'prices.gpt-4o.input: must be a number from zero up, such as 0.15 or "0.15"',
                 'prices.gpt-4o.output: expected a number such as 0.15, or "0.15",'
                 " got true or false",
@@ -102,12 +109,30 @@ class ShippedTests(SynchronousTestCase):
         for listed in shipped_prices().values():
             for model, price in listed.models.items():
                 self.assertFalse(model.endswith("*"), model)
+                if price.is_timed:
+                    hour = price.cost(Tokens(milliseconds=3_600_000))
+                    self.assertTrue(D("0.01") < hour < 5, model)
+                    continue
                 self.assertTrue(0 < price.input < 100 and 0 <= price.output < 500, model)
                 self.assertLess(price.cached_input or 0, price.input, model)
+                self.assertGreater(price.image_input or D("inf"), price.input, model)
                 self.assertGreater(price.cache_write or D("inf"), price.input, model)
                 if price.above is not None:
                     self.assertGreater(price.above.price.input, price.input, model)
                     self.assertGreater(price.above.price.output, price.output, model)
+
+    def test_recordings_and_images(self) -> None:
+        """Paid by the minute, or by tokens of their own."""
+        prices = Prices({}, shipped_prices())
+        minute, image = Tokens(milliseconds=60_000), Tokens(1000, output=1000, image_input=900)
+        for provider, model, tokens, usd in (
+            ("openai", "whisper-1", minute, "0.006"),
+            ("deepgram", "nova-3", minute, "0.0043"),
+            ("openai", "gpt-image-2-2026-04-21", image, "0.0377"),
+        ):
+            price = prices.of(provider, model)
+            assert price is not None
+            self.assertEqual(price.cost(tokens), D(usd), model)
 
     def test_another_vendors(self) -> None:
         """Azure has OpenAI's prices, but for those that stand in its own list."""

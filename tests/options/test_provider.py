@@ -58,6 +58,15 @@ class ProviderTests(SynchronousTestCase):
         self.assertEqual(acme.stream_usage.endpoints, ("POST /chat",))
         self.assertEqual(acme.stream_usage.member, "stream_options.include_usage")
 
+    def test_seconds_alone(self) -> None:
+        """An API that is paid by the length of a recording reports nothing else."""
+        written = "[usage]\nseconds = ['meta.length']\nmodel = ['name']"
+        members = parse_provider("heard", written).token_members
+        assert members is not None
+        self.assertEqual((members.reports, members.models), ({(b"meta",)}, {(b"name",)}))
+        self.assertIsNone(parse_provider("heard", "[usage]\nmodel = ['name']").token_members)
+        self.assertRaises(ValueError, parse_provider, "heard", "[usage]\nmodel = ['a..b']")
+
     def test_left_out(self) -> None:
         """An empty file: a bearer key, no token elsewhere."""
         plain = parse_provider("plain", "")

@@ -500,7 +500,13 @@ def _prices() -> Iterator[Row]:
     yield from _rows("prices", True, ({}, {"gpt-4.1": plain, "gpt*": plain | {"above": long}}))
     for amount in (0, 3, 0.075, "0.15", 1_000_000, 1e-7):
         members = ("input", "output", "cached_input", "cache_write", "audio_input", "audio_output")
-        yield Row("prices", {"*": dict.fromkeys(members, amount)}, True)
+        yield Row("prices", {"*": dict.fromkeys((*members, "image_input"), amount)}, True)
+        for name in ("per_second", "per_minute", "per_hour"):
+            yield Row("prices", {"a": {name: amount}}, True)
+            yield Row("prices", {"a": plain | {name: amount}}, True)
+    yield Row("prices", {"a": {"per_minute": 1, "per_hour": 1}}, False)
+    yield Row("prices", {"a": {"per_minute": -1}}, False)
+    yield Row("prices", {"a": plain | {"above": long | {"per_minute": 1}}}, False)
 
 
 def _auth() -> Iterator[Row]:

@@ -26,6 +26,7 @@ from naap_twisted.policy.models import ModelPlaces, Models
 from naap_twisted.policy.target import PinnedBase
 from naap_twisted.route.judgement import BodyJudge
 from naap_twisted.route.opening import Opening
+from naap_twisted.route.sent_body import SentBody
 
 BASE = PinnedBase("https://api.example.com/v1")
 JSON = b"application/json"
@@ -37,8 +38,9 @@ def judge_of(
 ) -> BodyJudge:
     """A route's judge with these rules."""
     known = Models(models, ModelPlaces()) if models else None
-    opening = Opening(None, None, known, BASE)
-    return BodyJudge(opening, body_rules(table) if table else None, None, judge, merged)
+    opening = Opening(models=known, pinned=BASE)
+    rules = body_rules(table) if table else None
+    return BodyJudge(opening, rules, judge=judge, merged=merged)
 
 
 class JudgementTests(SynchronousTestCase):
@@ -53,8 +55,9 @@ class JudgementTests(SynchronousTestCase):
         below: bytes = b"/x",
     ) -> tuple[bytes | None, bytes | None]:
         asked = self.ask(judge, body, kind, user=user, method=method, below=below)
-        answer: tuple[bytes | None, bytes | None] = self.successResultOf(asked)
-        return answer
+        answer: SentBody = self.successResultOf(asked)
+        assert answer.content is None or isinstance(answer.content, bytes)
+        return answer.content, answer.content_type
 
     def ask(
         self,
@@ -67,7 +70,8 @@ class JudgementTests(SynchronousTestCase):
         below: bytes = b"/x",
     ) -> Deferred[Any]:
         request: Any = SimpleNamespace(method=method, record=SimpleNamespace(user=user))
-        coroutine = judge.judged(request, BASE.join(below), (body, kind), Patience(Clock(), 5))
+        sent = SentBody(body, kind)
+        coroutine = judge.judged(request, BASE.join(below), sent, Patience(Clock(), 5))
         return Deferred.fromCoroutine(coroutine)
 
     def refused(self, kind: type[Exception], judge: BodyJudge, *args: Any, **more: Any) -> Any:
@@ -87,7 +91,7 @@ class JudgementTests(SynchronousTestCase):
         self.refused(BodyNotAllowed, judge_of(rules={"n": {"required": True}}), None)
         self.refused(ModelNotAllowed, judge_of(models=("a",)), None)
         chat = Endpoints([Endpoint.parse("POST /chat")])
-        judge = evolve(judge_of(models=("a",)), answering=chat)
+        judge = evolve(judge_of(models=("a",)), answering=[chat])
         self.assertEqual(self.judged(judge, None, below=b"/responses/1/cancel"), (None, JSON))
         self.refused(ModelNotAllowed, judge, None, below=b"/chat")
 
@@ -176,12 +180,13 @@ class JudgementTests(SynchronousTestCase):
         """The same verdict for a body that is asked about, and what the server would set."""
         judge = judge_of(lambda *_: None, rules={"n": {"max": 1}}, set={"u": 1}, default={"d": 1})
         self.assertEqual(
-            judge.explain(b"POST", BASE.join(b"/x"), (b"{}", JSON)),
+            judge.explain(b"POST", BASE.join(b"/x"), SentBody(b"{}", JSON)),
             "no rule is broken; the server sets d, u; judge is asked, too",
         )
         self.assertRaises(
-            BodyNotAllowed, judge.explain, b"POST", BASE.join(b"/x"), (b'{"n":2}', JSON)
+            BodyNotAllowed, judge.explain, b"POST", BASE.join(b"/x"), SentBody(b'{"n":2}', JSON)
         )
         self.assertEqual(
-            judge.explain(b"GET", BASE.join(b"/x"), (None, None)), "no body for the rules to judge"
+            judge.explain(b"GET", BASE.join(b"/x"), SentBody(None)),
+            "no body for the rules to judge",
         )

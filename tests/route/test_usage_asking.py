@@ -7,10 +7,11 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.model import Target
 from naap_twisted.policy.endpoints import Endpoint, Endpoints
 from naap_twisted.route.opening import Opening
+from naap_twisted.route.sent_body import SentBody
 from naap_twisted.route.usage_asking import UsageAsking
 
 ASKING = UsageAsking(
-    Opening(None, None, None, None),
+    Opening(),
     Endpoints([Endpoint.parse("POST /v1/chat")]),
     ("stream_options", "include_usage"),
 )
@@ -18,7 +19,7 @@ JSON = b"application/json; charset=utf-8"
 
 
 def asked(body, kind=JSON, method=b"POST", path="/v1/chat?x=1"):
-    return ASKING.asked(method, Target("https", "a.example", 443, path), body, kind)
+    return ASKING.asked(method, Target("https", "a.example", 443, path), SentBody(body, kind))
 
 
 class UsageAskingTests(SynchronousTestCase):

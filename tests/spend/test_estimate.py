@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal as D
 from typing import Any
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.documents.document import FieldText, Upload
+from naap_twisted.model import Tokens
 from naap_twisted.policy.endpoint_pattern import Endpoint
 from naap_twisted.policy.endpoints import Endpoints
 from naap_twisted.policy.output_limit import LimitedEndpoints
-from naap_twisted.spend.estimate import IMAGE, UNBOUNDED_OUTPUT, Estimator, Worst
+from naap_twisted.spend.estimate import ELSEWHERE, IMAGE, UNBOUNDED_OUTPUT, Estimator, Worst
+from naap_twisted.spend.prices import Price
 
 CHAT = LimitedEndpoints(
     Endpoints([Endpoint.parse("POST /chat")]), ("max_completion_tokens", "max_tokens")
@@ -90,9 +95,46 @@ class InputTests(SynchronousTestCase):
             self.assertTrue(least <= found <= most, (part.get("type"), found))
 
     def test_unread(self) -> None:
-        """A body that is no JSON costs by its length."""
-        self.assertEqual(KNOWN.worst(b"POST", "/audio", None, 8_000), Worst(10, 0))
-        self.assertEqual(KNOWN.worst(b"POST", "/chat", None, 800), Worst(1, 500))
+        """A body that is no JSON costs by its length, as sound or as an image."""
+        self.assertEqual(KNOWN.worst(b"POST", "/audio", None, 8_000), Worst(10, 0, 10, 10, 4_000))
+        self.assertEqual(KNOWN.worst(b"POST", "/chat", None, 800), Worst(1, 500, 1, 1, 400))
+        untold = KNOWN.worst(b"POST", "/audio", None, None)
+        self.assertEqual(untold, Worst(1, 0, 1, 1, ELSEWHERE))
+
+    def test_length_of_a_recording(self) -> None:
+        """That of the file in a form; where there is none it is elsewhere."""
+        file, name = Upload("a.mp3", "audio/mpeg", 7_900), FieldText("whisper-1")
+        for form, length in (
+            ({"model": name, "file": file}, 4_000),
+            ({"model": name, "file": [name, file]}, 4_000),
+            ({"model": name, "file_url": FieldText("https://a.example/b")}, ELSEWHERE),
+        ):
+            found = KNOWN.worst(b"POST", "/audio", form, 8_000, is_form=True)
+            self.assertEqual((found.input, found.milliseconds), (10, length), form)
+        self.assertEqual(worst({"url": "https://a.example/b"}).milliseconds, ELSEWHERE)
+
+    def test_sized(self) -> None:
+        """An image has as many tokens as the provider's file says, each of those asked for."""
+        images = LimitedEndpoints(Endpoints([Endpoint.parse("POST /images")]), (), 9_000)
+        estimator = Estimator([images, CHAT], bound=500)
+        found = worst({"prompt": "x", "n": 2}, estimator, path="/images")
+        self.assertEqual((found.output, found.sized), (18_000, True))
+        form = {"n": FieldText("3"), "image": Upload("a.png", "image/png", 9)}
+        found = estimator.worst(b"POST", "/images", form, 800, is_form=True)
+        self.assertEqual((found.input, found.output), (1, 27_000))
+
+    def test_at_a_price(self) -> None:
+        """Sound and images are dearer than text; whether an answer speaks nobody knows."""
+        asked = Worst(10, 20, 3, 4, 5)
+        written = Tokens(10, output=20, audio_input=3, image_input=4, milliseconds=5)
+        spoken = evolve(written, audio_output=20)
+        for price, tokens in (
+            (None, written),
+            (Price(D(1), D(2)), written),
+            (Price(D(1), D(2), audio_output=D(9)), spoken),
+            (Price(D(1), D(2), audio_output=D(1)), written),
+        ):
+            self.assertEqual(asked.at(price), tokens, price)
 
 
 class AnswerTests(SynchronousTestCase):

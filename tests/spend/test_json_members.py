@@ -106,9 +106,35 @@ class Places(SynchronousTestCase):
         self.assertEqual(found(text, step), expected)
 
 
+class Texts(SynchronousTestCase):
+    def told(self, text: bytes, step: int) -> list[bytes]:
+        texts: list[bytes] = []
+        paths = (b"model",), (b"response", b"model")
+        scanner = MemberScanner(PATHS, lambda value: None, paths, texts.append)
+        for at in range(0, len(text), step):
+            scanner.feed(text[at : at + step])
+        assert scanner.between
+        return texts
+
+    def test_wanted(self) -> None:
+        """A text at one of the paths, between its quotes, however it is cut."""
+        for text, texts in (
+            (b'{"model": "a", "usage": {"model": "b"}}', [b"a"]),
+            (b'{"x": "model", "response": {"id": "i", "model": "a\\"b"}}', [b'a\\"b']),
+            (b'{"model": ["a"], "choices": [{"model": "b"}]}', []),
+            (b'{"model": {"model": "a"}, "other": "b"}', []),
+            (b'[{"model": "a"}, {"model": ""}]', [b"a", b""]),
+            (b'"model"', []),
+            (b'{"model": "%b", "response": {"model": "b"}}' % (b"x" * 10_000), [b"b"]),
+        ):
+            for step in (1, 2, 7, 10**9):
+                self.assertEqual(self.told(text, step), texts, (text[:40], step))
+
+
 class Bounds(SynchronousTestCase):
     def held(self, scanner: MemberScanner) -> int:
-        return len(scanner._object or b"") + len(scanner._key or b"") + len(scanner._keys)
+        kept = (scanner._object, scanner._key, scanner._text, scanner._keys)
+        return sum(len(each or b"") for each in kept)
 
     def test_memory(self) -> None:
         """Neither an endless object, key, string nor nesting is kept."""
@@ -118,8 +144,9 @@ class Bounds(SynchronousTestCase):
             (b'{"a": "', b'\\"' * 5_000),
             (b"", b"[{" * 5_000),
             (b'{"response": ', b'{"response": ' * 1_000),
+            (b'{"model": "', b"x" * 10_000),
         ):
-            scanner = MemberScanner(PATHS, lambda value: None)
+            scanner = MemberScanner(PATHS, lambda value: None, [(b"model",)], lambda text: None)
             scanner.feed(begun)
             for _ in range(100):
                 scanner.feed(more)

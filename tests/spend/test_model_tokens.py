@@ -22,7 +22,7 @@ def read(body: bytes, content_type: bytes = b"application/json", step: int = 10*
     meter = ModelTokenMeter(content_type, **more)
     for at in range(0, len(body), step):
         meter.feed(body[at : at + step])
-    return meter.end()
+    return meter.so_far()
 
 
 class JsonTests(SynchronousTestCase):
@@ -132,7 +132,7 @@ class StreamTests(SynchronousTestCase):
             meter = ModelTokenMeter(b"text/event-stream")
             meter.feed(EVENTS[:at])
             meter.feed(EVENTS[at:])
-            self.assertEqual(meter.end(), SEEN, at)
+            self.assertEqual(meter.so_far(), SEEN, at)
 
     def test_the_last_report_counts(self) -> None:
         """Of several, each a sum up to then; an explicit zero is zero."""
@@ -161,6 +161,51 @@ class StreamTests(SynchronousTestCase):
             b"data:\n\n",
         ):
             self.assertEqual(read(broken + EVENTS, b"text/event-stream", 3), SEEN, broken)
+
+
+class ModelTests(SynchronousTestCase):
+    def model(self, body: bytes, kind: bytes = b"application/json", step: int = 10**9) -> str:
+        meter = ModelTokenMeter(kind)
+        for at in range(0, len(body), step):
+            meter.feed(body[at : at + step])
+        return meter.model
+
+    def test_named(self) -> None:
+        """At the top of an answer, in a response's events, in a message's first one."""
+        body = json.dumps({"id": "x", "model": "gpt-4o-2024-08-06", **CHAT}).encode()
+        chunk = b'data: {"model": "m-1", "choices": [{"delta": {"content": "a"}}]}\n\n'
+        created = b'event: response.created\ndata: {"response": {"model": "m-1"}}\n\n'
+        start = b'data: {"type": "message_start", "message": {"model": "m-1", "usage": {}}}\n\n'
+        for step in (1, 7, 10**9):
+            self.assertEqual(self.model(body, step=step), "gpt-4o-2024-08-06")
+            for event in (chunk, created, start):
+                stream = event + b"data: {}\n\n" * 9
+                self.assertEqual(self.model(stream, b"text/event-stream", step), "m-1")
+                begun = event + b'data: {"choices"'
+                self.assertEqual(self.model(begun, b"text/event-stream", step), "m-1")
+
+    def test_the_report_names_it_again(self) -> None:
+        """Beside the report stands who made it."""
+        first = b'data: {"model": "a"}\n\n'
+        last = b"data: " + json.dumps({"model": "b", **CHAT}).encode() + b"\n\n"
+        for step in (1, 10**9):
+            self.assertEqual(self.model(first * 9 + last, b"text/event-stream", step), "b")
+
+    def test_the_first_events(self) -> None:
+        """Azure names none in its first one; who leaves before the report has left a model."""
+        filtered = b'data: {"model": "", "prompt_filter_results": []}\n\n'
+        chunk = b'data: {"model": "m-1", "choices": [{"delta": {"content": "a"}}]}\n\n'
+        for step in (1, 7, len(filtered), 10**9):
+            self.assertEqual(self.model(filtered + chunk, b"text/event-stream", step), "m-1")
+
+    def test_no_name(self) -> None:
+        """What no vendor calls a model is none, whatever it would be elsewhere."""
+        for name in ("", "a b", "a\nb", "\u00e4", "\x00", "a" * 129, "<b>", 'a"b', "\ud800"):
+            self.assertEqual(self.model(json.dumps({"model": name}).encode()), "", name)
+        for text in (b'"\\q"', b'"\xff"', b"3", b"null", b'["a"]'):
+            self.assertEqual(self.model(b'{"model": ' + text + b"}"), "", text)
+        named = b'{"model": "ft:gpt-4o:o\\/rg@1"}'
+        self.assertEqual(self.model(named), "ft:gpt-4o:o/rg@1")
 
 
 def _anthropic(**tokens: int) -> dict[str, int]:

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted.spend.prices import Above, Price, PriceList, Prices, priced_as
 
 D = Decimal
-PARTS = ("cached_input", "cache_write", "audio_input")
+PARTS = ("cached_input", "cache_write", "audio_input", "image_input")
 
 
 @frozen
@@ -27,6 +27,8 @@ class Tokens:
     cache_write: int = 0
     audio_input: int = 0
     audio_output: int = 0
+    image_input: int = 0
+    milliseconds: int = 0
 
     def plus(self, other: Tokens) -> Tokens:
         return Tokens(
@@ -37,6 +39,9 @@ class Tokens:
 SIMPLE = Price(D(2), D(8))
 CACHED = Price(D(3), D(15), cached_input=D("0.3"), cache_write=D("3.75"))
 AUDIO = Price(D(4), D(16), cached_input=D("0.4"), audio_input=D(32), audio_output=D(64))
+IMAGE = Price(D(5), D(30), image_input=D(8))
+MINUTE = Price(D(0), D(0), per_minute=D("0.006"))
+HOUR = Price(D(1), D(2), per_hour=D("0.04"), above=Above(10, Price(D(3), D(4))))
 LONG = Price(D("1.25"), D(10), above=Above(200_000, Price(D("2.5"), D(15))))
 
 # A price, tokens, and the cost in millionths of a dollar.
@@ -58,6 +63,13 @@ COSTS = (
     # A report that makes no sense never costs less than nothing, nor more than its whole.
     (CACHED, Tokens(100, 0, cached_input=500), "30"),
     (AUDIO, Tokens(0, 10, audio_output=500), "640"),
+    (IMAGE, Tokens(1000, 10, image_input=900), "8000"),
+    # A recording is paid by its length, whatever its tokens; a third is rounded up at its end.
+    (MINUTE, Tokens(1000, 10, milliseconds=90_000), "9000"),
+    (MINUTE, Tokens(milliseconds=1), "0.1"),
+    (HOUR, Tokens(milliseconds=3_600_000), "40000"),
+    (HOUR, Tokens(20, 1, milliseconds=1_800_000), "20064"),
+    (Price(D(0), D(0), per_second=D("0.1")), Tokens(milliseconds=1500), "150000"),
     # A long prompt has another price for all of the request.
     (LONG, Tokens(200_000, 1), "250010"),
     (LONG, Tokens(200_001, 1), "500017.5"),
@@ -70,14 +82,21 @@ parts = st.integers(0, 10**15)
 @st.composite
 def prices(draw: st.DrawFn) -> Price:
     maybe = st.none() | amounts
-    return Price(*(draw(amounts) for _ in range(2)), *(draw(maybe) for _ in range(4)))
+    return Price(
+        *(draw(amounts) for _ in range(2)),
+        *(draw(maybe) for _ in range(4)),
+        image_input=draw(maybe),
+        per_second=draw(maybe),
+    )
 
 
 @st.composite
 def reports(draw: st.DrawFn) -> Tokens:
     """Tokens whose parts do not overlap."""
-    cached, written, audio, more, spoken, said = (draw(parts) for _ in range(6))
-    return Tokens(cached + written + audio + more, spoken + said, cached, written, audio, spoken)
+    cached, written, audio, image, more, spoken, said = (draw(parts) for _ in range(7))
+    prompt = cached + written + audio + image + more
+    heard = draw(st.integers(0, 10**10))
+    return Tokens(prompt, spoken + said, cached, written, audio, spoken, image, heard)
 
 
 def by_hand(price: Price, tokens: Tokens) -> Fraction:
@@ -89,7 +108,7 @@ def by_hand(price: Price, tokens: Tokens) -> Fraction:
         usual = price.output if name == "audio_output" else price.input
         own = getattr(price, name)
         total += Fraction(usual if own is None else own) * getattr(tokens, name)
-    return total / 10**6
+    return total / 10**6 + Fraction(price.per_second or 0) * tokens.milliseconds / 1000
 
 
 class CostTests(SynchronousTestCase):
@@ -103,17 +122,23 @@ class CostTests(SynchronousTestCase):
         """No digit is rounded, however many there are."""
         self.assertEqual(Fraction(price.cost(tokens)), by_hand(price, tokens))
 
+    def test_rounded_up(self) -> None:
+        """What no Decimal holds is a little too much, and never too little."""
+        cost, third = Fraction(HOUR.cost(Tokens(milliseconds=1000))), Fraction(4, 360_000)
+        self.assertTrue(third < cost < third + Fraction(1, 10**100))
+        self.assertEqual([p.is_timed for p in (SIMPLE, MINUTE, HOUR)], [False, True, True])
+
     @given(prices(), reports(), reports())
     def test_additive(self, price: Price, one: Tokens, other: Tokens) -> None:
         """Two requests cost what their tokens cost together."""
         together = Fraction(price.cost(one.plus(other)))
         self.assertEqual(Fraction(price.cost(one)) + Fraction(price.cost(other)), together)
 
-    @given(prices(), st.builds(Tokens, *[parts] * 6))
+    @given(prices(), st.builds(Tokens, *[parts] * 7))
     def test_bounds(self, price: Price, tokens: Tokens) -> None:
         """Whatever parts are reported: never below zero, never above the dearest price for all."""
         cost = price.cost(tokens)
-        inward = (price.input, price.cached_input, price.cache_write, price.audio_input)
+        inward = (price.input, *(getattr(price, name) for name in PARTS))
         outward = (price.output, price.audio_output)
         most = Fraction(max(each for each in inward if each is not None)) * tokens.input
         most += Fraction(max(each for each in outward if each is not None)) * tokens.output

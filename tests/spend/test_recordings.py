@@ -26,6 +26,21 @@ TOLD = {
     "cohere.sse": Tokens(100, 64, 0, 50),
     "groq.sse": Tokens(100, 64, 0, 50, 32),
     "openrouter.sse": Tokens(100, 64, 26, 50, 32, 8),
+    "openai-transcription.json": Tokens(milliseconds=9_000),
+    "openai-transcription-tokens.sse": Tokens(100, output=50, audio_input=8),
+    "openai-image.json": Tokens(100, output=50, image_input=90),
+    "mistral-transcription.json": Tokens(100, output=50, milliseconds=9_000),
+    "deepgram-listen.json": Tokens(milliseconds=25_934),
+}
+
+#: The models that they name.
+MODELS = {
+    **dict.fromkeys(("openai-chat.sse", "azure-openai-chat.sse", "groq.sse"), "m"),
+    **dict.fromkeys(("mistral.sse", "openrouter.sse"), "m"),
+    **dict.fromkeys(("openai-responses.sse", "openai-incomplete.sse"), "m-2026-01-01"),
+    "anthropic.sse": "claude-m-1",
+    "gemini.sse": "gemini-m-001",
+    "mistral-transcription.json": "voxtral-mini-transcribe-3-0",
 }
 
 
@@ -38,21 +53,23 @@ def members_of(name: str) -> TokenMembers:
 
 class RecordingTests(SynchronousTestCase):
     def test_every_cut(self) -> None:
-        """The same numbers, plain and in gzip, of tokens and of a model's words."""
+        """The same model, tokens and number of words, plain and in gzip."""
         self.assertEqual({path.name for path in RECORDINGS.iterdir()}, set(TOLD))
         for name, tokens in TOLD.items():
             body, members = (RECORDINGS / name).read_bytes(), members_of(name)
             kind = b"application/json" if name.endswith(".json") else b"text/event-stream"
             uncut = ModelTokenMeter(kind, b"", members)
             uncut.feed(body)
-            words = uncut.text_bytes, uncut.events
+            words = uncut.text_bytes, uncut.events, uncut.model
+            self.assertEqual(uncut.model, MODELS.get(name, ""), name)
             for sent, coding in ((body, b""), (gzip.compress(body), b"gzip")):
                 for cut in range(len(sent) + 1):
                     meter = ModelTokenMeter(kind, coding, members)
                     meter.feed(sent[:cut])
                     meter.feed(sent[cut:])
-                    self.assertEqual((meter.end(), meter.unread), (tokens, False), (name, cut))
-                    self.assertEqual((meter.text_bytes, meter.events), words, (name, cut))
+                    self.assertEqual((meter.so_far(), meter.unread), (tokens, False), (name, cut))
+                    found = meter.text_bytes, meter.events, meter.model
+                    self.assertEqual(found, words, (name, cut))
 
     def test_broken_off(self) -> None:
         """What was reported up to then, which is no more than in the end."""

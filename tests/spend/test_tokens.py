@@ -67,6 +67,27 @@ class TokenMembersTests(SynchronousTestCase):
         most = (1 << 48) - 1
         self.assertEqual(read({"in": most}), Tokens(input=most))
 
+    def test_seconds(self) -> None:
+        """Of a recording, with a fraction or without; a part of a millisecond is a whole one."""
+        members = TokenMembers.at(seconds=["metadata.duration"])
+        for written, milliseconds in (
+            *(("9", 9_000), ("25.933313", 25_934), ("0.001", 1), ("8.47", 8_470), ("0", 0)),
+            *(("1e3", 1_000_000), ("1e-400", 0)),
+        ):
+            numbers = members.read(f'{{"duration": {written}}}'.encode())
+            self.assertEqual(members.sum(numbers), Tokens(milliseconds=milliseconds), written)
+        for written in (
+            *("-1", "-0.5", "true", "null", '"3"', "NaN", "Infinity", "-Infinity", "1e400"),
+            *("1e7", "9" * 5000, "[3]"),
+        ):
+            self.assertEqual(members.read(f'{{"duration": {written}}}'.encode()), {}, written[:9])
+
+    def test_models(self) -> None:
+        """Where an answer names its model: as a file says, else in the usual places."""
+        named = TokenMembers.at(input=["usage.in"], model=["modelVersion", "a.b"])
+        self.assertEqual(named.models, {(b"modelVersion",), (b"a", b"b")})
+        self.assertIn((b"message", b"model"), MEMBERS.models)
+
     def test_repeated(self) -> None:
         """Of a name that is there twice no number counts, at any depth."""
         self.assertEqual(read('{"in": 1, "in": 2, "out": 4}'), Tokens(output=4))
@@ -98,10 +119,17 @@ class TokenMembersTests(SynchronousTestCase):
             "cache_creation_input_tokens": 26,
             "output_tokens": 50,
         }
+        image = {
+            "input_tokens": 100,
+            "output_tokens": 50,
+            "input_tokens_details": {"text_tokens": 10, "image_tokens": 90},
+        }
         for usage, tokens in (
             (chat, Tokens(100, 64, 0, 50, 32, 8, 4)),
             (responses, Tokens(100, 64, 0, 50, 32)),
             (messages, Tokens(100, 64, 26, 50)),
+            (image, Tokens(100, output=50, image_input=90)),
+            ({"type": "duration", "seconds": 9}, Tokens(milliseconds=9_000)),
         ):
             numbers = USUAL_MEMBERS.read(json.dumps(usage).encode())
             self.assertEqual(USUAL_MEMBERS.sum(numbers), tokens)

@@ -29,13 +29,13 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(
             [" ".join(line.split()) for line in as_text(prices, TODAY)],
             [
-                "US dollars for a million tokens",
+                "US dollars for a million tokens, or for a time",
                 "your own, in [prices]",
-                "model input cached written output audio in audio out",
+                "model input output audio out",
                 "* n* 1 2 3",
                 "acme: 2026-11-25, 1 day old, from a mirror",
                 "the vendor's page: https://a.example",
-                "model input cached written output audio in audio out",
+                "model input cached output",
                 "m 1.25 0.0000001 10",
                 "over 1,000 tokens in 2 300",
             ],
@@ -105,7 +105,7 @@ class CommandTests(CliCase):
 
     def test_unknown(self) -> None:
         """A provider without a list is a wrong command, and a bad config is refused."""
-        status, out, err = self.prices("--provider", "deepgram")
+        status, out, err = self.prices("--provider", "elevenlabs")
         self.assertEqual((status, out), (2, ""))
         self.assertIn("there are openai, azure-openai, ", err)
         status, out, err = self.prices(self.config(text_of(more="[prices]\nm = 3")))
