@@ -203,6 +203,10 @@ class Bill:
         received = 0
         if self.worst.output:
             received = self.estimator.answer_tokens(record.answer_text, record.answer_events)
+        if self.worst.bounded:
+            # Estimates are on the high side, and many of them above what was reserved would be
+            # more than the limit and one worst case.
+            received = min(received, self.worst.output)
         sent = seen.input or self.worst.input
         return Tokens(
             input=sent,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from ..documents.document import FieldText
 from ..policy.output_limit import LimitedEndpoints, covers
@@ -36,10 +36,14 @@ _SOUND = ("audio", "data:audio", "input_audio")
 
 @frozen
 class Worst:
-    """Tokens that a request may cost at most: of its own text, and of the answer's."""
+    """Tokens that a request may cost at most: of its own text, and of the answer's.
+
+    :ivar bounded: the upstream was told *output*, and makes no more; else it is a guess.
+    """
 
     input: int = 0
     output: int = 0
+    bounded: bool = field(default=False, eq=False)
 
     @property
     def total(self) -> int:
@@ -63,7 +67,9 @@ class Estimator:
         bytes_per_token: int = BYTES_PER_TOKEN,
     ) -> None:
         self._limits = tuple(limits)
-        self._unsaid = UNBOUNDED_OUTPUT if bound is None else bound
+        self._unsaid = (
+            Worst(0, UNBOUNDED_OUTPUT) if bound is None else Worst(0, bound, bounded=True)
+        )
         self._bytes_per_token = bytes_per_token
 
     def worst(self, method: bytes, path: str, value: Any, length: int) -> Worst:
@@ -77,11 +83,14 @@ class Estimator:
             return Worst()
         members = self.limiting(method, path)
         if not isinstance(value, dict | list):
-            return Worst(-(-length // SOUND_BYTES), 0 if members is None else self._unsaid)
+            return Worst(-(-length // SOUND_BYTES), 0 if members is None else self._unsaid.output)
         media, tokens = _media(value) if length >= _MEDIUM else (0, 0)
         written = self.text_tokens(max(0, length - media)) + tokens
         items = value if isinstance(value, list) else [value]
-        return Worst(written, sum(self._output(item, members) for item in items))
+        limits = [self._output(item, members) for item in items]
+        # That an API keeps to its limits is known where a provider's file lists its endpoints.
+        bounded = bool(self._limits) and all(limit.bounded for limit in limits)
+        return Worst(written, sum(limit.output for limit in limits), bounded)
 
     def text_tokens(self, size: int) -> int:
         """The tokens of a text of *size* bytes."""
@@ -103,11 +112,12 @@ class Estimator:
                 return limit.members
         return None
 
-    def _output(self, item: Any, members: tuple[str, ...] | None) -> int:
+    def _output(self, item: Any, members: tuple[str, ...] | None) -> Worst:
         if members is None or not isinstance(item, dict):
-            return 0
+            return Worst()
         said = [n for path in members for n in _numbers(item, path.split("."))]
-        return max(said, default=self._unsaid) * _answers(item)
+        limit = Worst(0, max(said), bounded=True) if said else self._unsaid
+        return evolve(limit, output=limit.output * _answers(item))
 
 
 def _answers(item: Mapping[str, Any]) -> int:

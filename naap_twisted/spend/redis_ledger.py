@@ -168,11 +168,22 @@ class RedisLedger:
             known = self._known.get((each.account, each.part), 0)
             numbers = each.part, each.since, each.minute, limit, each.amount, each.keep, known
             arguments += numbers
-        asked = self._link.evaluate(_RESERVE, self._keys(charges), arguments)
-        done = asked.addCallbacks(
-            self._verdict, self._lost, callbackArgs=(charges,), errbackArgs=(charges,)
-        )
-        return done
+        refused = False
+
+        def lost(failure: Any) -> Verdict:
+            nonlocal refused
+            refused = True
+            verdict = self._lost(failure, charges)
+            refused = verdict.refused >= 0
+            return verdict
+
+        def late(answer: list[Any]) -> None:
+            # Redis has reserved for a request that was refused meanwhile: nobody else settles it.
+            if refused and int(answer[-1]) < 0:
+                self.settle([Correction(charge, 0) for charge in charges])
+
+        asked = self._link.evaluate(_RESERVE, self._keys(charges), arguments, late)
+        return asked.addCallbacks(self._verdict, lost, callbackArgs=(charges,))
 
     def _verdict(self, answer: list[Any], charges: Sequence[Charge]) -> Verdict:
         *numbers, refused = map(int, answer)

@@ -103,6 +103,19 @@ class EndTests(SpendingTestCase):
             self.assertEqual(self.ended(UpstreamCut("x"), **more)[0], spent.total)
             self.assertTrue(self.record.estimated)
 
+    def test_no_more_than_was_reserved(self) -> None:
+        """Words of many letters make an estimate above the limit that the upstream keeps to."""
+        spent = self.ended(UpstreamCut("x"), upstream_status=200, answer_text=600)
+        self.assertEqual(spent[0], self.question + 40)
+
+    def test_more_than_a_guess(self) -> None:
+        """Where nobody told the upstream a limit, the reservation is none."""
+        bill = self.successResultOf(self.bill({"model": "cheap"}))
+        self.record.phases["headers"] = 0.1
+        self.record.upstream_status, self.record.answer_text = 200, 60_000
+        bill.settle(self.record, UpstreamCut("x"))
+        self.assertGreater(self.spent()[0], 20_000)
+
     @property
     def question(self) -> int:
         return -(-len(json.dumps({"model": "cheap", "max_tokens": 40})) // 3)

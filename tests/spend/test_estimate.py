@@ -42,6 +42,19 @@ class OutputTests(SynchronousTestCase):
             self.assertEqual(worst(value).output, output, value)
         self.assertEqual(worst({}, UNKNOWN).output, UNBOUNDED_OUTPUT)
 
+    def test_bounded(self) -> None:
+        """A limit that the upstream was told holds where a provider's file knows the endpoint."""
+        bare = Estimator([CHAT])
+        for estimator, value, bounded in (
+            (KNOWN, {"max_tokens": 7}, True),
+            (KNOWN, {}, True),
+            (bare, {"max_tokens": 7}, True),
+            (bare, {}, False),
+            (bare, [{"max_tokens": 7}, {}], False),
+            (UNKNOWN, {"max_tokens": 7}, False),
+        ):
+            self.assertEqual(worst(value, estimator).bounded, bounded, value)
+
     def test_several_answers(self) -> None:
         """Each is paid for: n, best_of, Gemini's candidates; absurd numbers are bounded."""
         for more, times in (
