@@ -16,7 +16,7 @@ from ..missing import program
 from ..peers import ROOT, WITH_SPEND
 from ..processes import Processes, Running, free_port
 
-#: At once; the upstream sends an event every 10 ms to each.
+#: At once; the upstream sends an event every 5 ms to each.
 STREAMS = 40
 ROUTES = {"not metered": "/api/v1/open", "metered": "/api/v1/metered"}
 _HERE = Path(__file__).parent.parent

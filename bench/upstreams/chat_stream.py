@@ -1,6 +1,6 @@
 """``python chat_stream.py PORT``: answers each request with a chat's stream, an event at a time.
 
-An event comes every 10 ms to all streams that are open, so that each is a read of its own for the
+An event comes every 5 ms to all streams that are open, so that each is a read of its own for the
 proxy, as a model's events are. ``EVENTS`` of them, and the usage where it was asked for.
 """
 
@@ -10,8 +10,8 @@ import asyncio
 import json
 import sys
 
-EVENTS = 100
-_PERIOD = 0.01
+EVENTS = 400
+_PERIOD = 0.005
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 

@@ -145,6 +145,19 @@ class StreamTests(SynchronousTestCase):
             body = b"".join(b"data: %s\n\n" % json.dumps(report).encode() for report in reports)
             self.assertEqual(read(body, b"text/event-stream"), tokens)
 
+    def test_a_call_is_not_free(self) -> None:
+        """Of a function, without arguments or with an object of them, as three vendors stream it."""
+        chat = {
+            "choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": ""}}]}}]
+        }
+        messages = {"content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {}}}
+        part = {"functionCall": {"name": "f", "args": {"city": "Rome"}}}
+        gemini = {"candidates": [{"content": {"parts": [part]}}]}
+        for document in (chat, messages, gemini):
+            meter = ModelTokenMeter(b"text/event-stream")
+            meter.feed(b"data: " + json.dumps(document).encode() + b"\n\n")
+            self.assertEqual((meter.events, meter.text_bytes), (1, 1), document)
+
     def test_an_event_over_several_lines(self) -> None:
         """Their data is one text (HTML, "Interpreting an event stream")."""
         lines = json.dumps(CHAT, indent=1).splitlines()

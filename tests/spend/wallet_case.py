@@ -115,7 +115,7 @@ class WalletFaultCase(TestCase):
     :ivar books: the test's own reader of the ledger.
     """
 
-    timeout = 60
+    timeout = 300
     shared: tuple[str, str] = ("", "")
     ready = b"listens on"
     fits = 30
