@@ -102,6 +102,12 @@ class InputTests(SynchronousTestCase):
             found = worst({"messages": [{"content": [part]}]}).input
             self.assertTrue(least <= found <= most, (part.get("type"), found))
 
+    def test_tools(self) -> None:
+        """Their schemas are read by the model, and cost as any text; so do members nobody knows."""
+        tools = [{"type": "function", "function": {"name": "f", "description": "word " * 300}}]
+        for name in ("tools", "functions", "response_format", "new"):
+            self.assertGreater(worst({"max_tokens": 7, name: tools}).input, 500, name)
+
     def test_unread(self) -> None:
         """A body that is no JSON costs by its length."""
         self.assertEqual(KNOWN.worst(b"POST", "/audio", None, 8_000), Worst(10, 0))

@@ -146,7 +146,7 @@ class StreamTests(SynchronousTestCase):
             self.assertEqual(read(body, b"text/event-stream"), tokens)
 
     def test_a_call_is_not_free(self) -> None:
-        """Of a function, without arguments or with an object of them, as three vendors stream it."""
+        """Of a function, without arguments or with an object of them, as vendors stream it."""
         chat = {
             "choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": ""}}]}}]
         }

@@ -126,7 +126,7 @@ class SqliteTests(EndsCase):
 
 class RedisTests(EndsCase):
     skip = NO_PROCESS or NO_REDIS
-    ready = b"Redis answers"
+    ready = b"limits are shared"
 
     def setUp(self) -> None:
         self.redis = Redis(self)
