@@ -21,10 +21,11 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _EVENT_END = (b"\n\n", b"\r\n\r\n")
 _DATA = b"data:"
 _SLICE = 64 * 1024
-# The members of events in which APIs put what a model says, thinks and calls.
+# The members of events in which APIs put what a model says, thinks and calls. A call may have no
+# arguments, or an object of them, as Gemini's: its name keeps it from being free.
 _WORDS = re.compile(
     rb'"(?:content|text|delta|arguments|partial_json|thinking|reasoning|reasoning_content|refusal'
-    rb'|transcript|output_text)"\s*+:\s*+"((?:[^"\\]++|\\.)++)"',
+    rb'|transcript|output_text|name)"\s*+:\s*+"((?:[^"\\]++|\\.)++)"',
     re.DOTALL,
 )
 
