@@ -27,6 +27,7 @@ class ExchangeRecord:
         reports them, as far as it came.
     :ivar answer_text: bytes of a model's words in the upstream's answer, where it was read;
         *answer_events*: the events of a stream that had some.
+    :ivar report_is_partial: such words came behind the last report of *model_tokens*.
     :ivar booked: the tokens that were booked under the budgets of the route; *usd* is what they
         cost, in billionths of a dollar. They are *estimated* where nobody reported them.
     :ivar dropped: request headers that the route did not pass on.
@@ -49,6 +50,7 @@ class ExchangeRecord:
     model_tokens: Tokens | None = None
     answer_text: int = 0
     answer_events: int = 0
+    report_is_partial: bool = False
     booked: Tokens | None = None
     usd: int = 0
     estimated: bool = False

@@ -149,3 +149,4 @@ class Passage(Protocol):
         if meter is not None:
             record.model_tokens = meter.end()
             record.answer_text, record.answer_events = meter.text_bytes, meter.events
+            record.report_is_partial = meter.is_partial

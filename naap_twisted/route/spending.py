@@ -195,7 +195,7 @@ class Bill:
             return Tokens(), False
         if status == 0:
             return Tokens(input=self.worst.input, output=self.worst.output), True
-        if reported is not None and whole:
+        if reported is not None and whole and not record.report_is_partial:
             return reported, False
         if status >= 300:
             return reported or Tokens(), False

@@ -81,6 +81,14 @@ class ModelTokenMeter:
         """What the whole answer reported, or ``None`` where it reported nothing."""
         return self.so_far()
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether words came behind the last report, as where Anthropic's stream ends in an error.
+
+        What its beginning reported is then no sum of what was made.
+        """
+        return bool(self._numbers) and self._stream is not None and self._stream.unreported > 0
+
     def _read(self, text: bytes) -> None:
         stream = self._stream
         if not self._reads or self.unread or stream is None:
@@ -95,22 +103,30 @@ class ModelTokenMeter:
     def _take(self, report: bytes) -> None:
         """Take a report: its numbers stand in for those before it, and leave the others alone."""
         self._numbers |= self._members.read(report)
+        if self._stream is not None:
+            self._stream.reported()
 
 
 class _EventData:
     """Passes the data of server-sent events on to *scanner* (HTML, "Parsing an event stream").
 
     :ivar number: events with words of a model; *text*: the bytes of these words.
+    :ivar unreported: words behind the event that had the last report.
     """
 
     def __init__(self, scanner: MemberScanner, mark: re.Pattern[bytes]) -> None:
-        self.number = self.text = 0
+        self.number = self.text = self.unreported = 0
+        self._has_report = False
         self._scanner = scanner
         self._mark = mark
         self._begun = b""  # the beginning of a line, too short to know its field
         self._is_data: bool | None = None  # whether the present line is; None at its beginning
         self._after_cr = False
         self._event = bytearray()  # the data of the present event
+
+    def reported(self) -> None:
+        """The present event has a report, of its own words too."""
+        self._has_report, self.unreported = True, 0
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
@@ -144,6 +160,7 @@ class _EventData:
                 self._scanner.reset()  # a blank line ends the event
                 self._count(bytes(self._event))
                 self._event.clear()
+                self._has_report = False
             self._is_data = text.startswith(_DATA)
             text = text.removeprefix(_DATA)
         if self._is_data:
@@ -160,6 +177,7 @@ class _EventData:
         for words in _WORDS.findall(events):
             self.number += 1
             self.text += len(words)
+            self.unreported += not self._has_report
 
 
 def _is_json(kind: bytes) -> bool:

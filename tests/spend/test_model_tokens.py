@@ -145,6 +145,25 @@ class StreamTests(SynchronousTestCase):
             body = b"".join(b"data: %s\n\n" % json.dumps(report).encode() for report in reports)
             self.assertEqual(read(body, b"text/event-stream"), tokens)
 
+    def test_partial(self) -> None:
+        """Words behind the last report make it one of a part, as an error at the end leaves it."""
+        begin = b'data: {"message": {"usage": {"input_tokens": 500, "output_tokens": 1}}}\n\n'
+        words = b'data: {"delta": {"text": "word"}}\n\n'
+        both = b'data: {"delta": {"text": "word"}, "usage": {"output_tokens": 9}}\n\n'
+        error = b'event: error\ndata: {"error": {"type": "overloaded_error"}}\n\n'
+        for stream, partial in (
+            (begin, False),
+            (begin + words + error, True),
+            (begin + words + both, False),
+            (begin + both + words, True),
+            (words + words, False),
+        ):
+            for cut in range(len(stream)):
+                meter = ModelTokenMeter(b"text/event-stream")
+                meter.feed(stream[:cut])
+                meter.feed(stream[cut:])
+                self.assertEqual(meter.is_partial, partial, (stream, cut))
+
     def test_a_call_is_not_free(self) -> None:
         """Of a function, without arguments or with an object of them, as vendors stream it."""
         chat = {

@@ -83,6 +83,7 @@ class RecordingTests(SynchronousTestCase):
                     meter.feed(sent[cut:])
                     self.assertEqual((meter.end(), meter.unread), (tokens, False), (name, cut))
                     self.assertEqual((meter.text_bytes, meter.events), words, (name, cut))
+                    self.assertFalse(meter.is_partial, (name, cut))
 
     def test_filtered(self) -> None:
         """A page that did not ask gets all but the report, in every cut; and so it is over gzip.
