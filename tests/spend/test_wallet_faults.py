@@ -18,7 +18,7 @@ from naap_twisted.spend.ledger import HELD_MINUTES
 
 from ..integration.support import until
 from ..servers import NO_POSTGRES, NO_REDIS, Postgres, Redis
-from .books import Books, PostgresBooks, RedisBooks
+from .books import Books, PostgresBooks, RedisBooks, Sums
 from .wallet_case import UNITS, WORST, WalletFaultCase, booked
 
 NO_PROCESS = None if sys.platform == "linux" else "needs Linux"
@@ -28,6 +28,8 @@ PROCESSES, WORKERS, EACH = 4, 24, 8
 LATER = f"import time; wall = time.time; time.time = lambda: wall() + {60 * (HELD_MINUTES + 2)}\n"
 #: Looks of a worker, of a tenth of a second, for a ledger that comes back.
 _PATIENCE = 100
+#: Looks at the ledger, of 20 ms, that find the same.
+_CALM = 25
 
 
 class StormCase(WalletFaultCase):
@@ -43,8 +45,11 @@ class StormCase(WalletFaultCase):
         witness = self.witness()
         for seed, name in zip(SEEDS, names, strict=True):
             await self.storm(seed, name, faults)
-        before = self.books.sums()
+        before = await self.at_rest()
         await self.afterwards(names)
+        # A refused question costs nothing, so that what was held is what is spent beside it now.
+        expired = {account: (sum(both), 0) for account, both in before.items()}
+        self.assertEqual(self.books.sums(), expired)
         await witness.stop()
         self.assertEqual(witness.broken, [], f"seeds {SEEDS}")
         self.assertGreater(witness.seen, 50)
@@ -96,6 +101,17 @@ class StormCase(WalletFaultCase):
         """Whether *process* has its ledger, or is gone."""
         lost, found = process.output.count(b"is gone ("), process.output.count(b"Redis is back")
         return bool(process.ended) or lost == found
+
+    async def at_rest(self) -> Sums:
+        """The sums, once no process settles anything any more."""
+        seen: list[Sums] = []
+
+        def calm() -> bool:
+            seen.append(self.books.sums())
+            return len(seen) > _CALM and all(sums == seen[-1] for sums in seen[-_CALM:])
+
+        await until(calm, 30.0)
+        return seen[-1]
 
     async def afterwards(self, names: list[str]) -> None:
         """A process a quarter of an hour later finds what is held, and spends it."""
