@@ -24,10 +24,10 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "action",
         nargs="?",
-        choices=("run", "profile", "rules", "report"),
+        choices=("run", "profile", "rules", "spend", "report"),
         default="run",
-        help="run (default): measure all, write results and docs; profile, rules: only that part of"
-        " ours, into the stored results, too; report: write docs again from the stored results",
+        help="run (default): measure all, write results and docs; profile, rules, spend: only that"
+        " part of ours, into the stored results, too; report: write docs again from them",
     )
     parser.add_argument("--quick", action="store_true", help="under two minutes; writes no docs")
     parser.add_argument("--peers", type=Path, help="folder for the npm peers (default: a cache)")
@@ -35,7 +35,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--scenario",
         default="",
-        help="comma-separated: small, auth, rules, bulk, streams, slow, start, profile",
+        help="comma-separated: small, auth, rules, spend, bulk, streams, slow, start, profile",
     )
     return parser.parse_args(arguments)
 
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     try:
         if options.action == "report":
             regenerate()
-        elif options.action in ("profile", "rules"):
+        elif options.action in ("profile", "rules", "spend"):
             part_only(plan, options.action)
         else:
             run(plan, peers_folder=options.peers, only=only, scenarios=scenarios)

@@ -12,7 +12,7 @@ from .chart import Bar, bars
 from .missing import Missing
 from .peers import ROOT
 from .plan import FULL
-from .scenarios import slow_reader
+from .scenarios import slow_reader, spend
 
 HERE = Path(__file__).parent
 LATEST = HERE / "results" / "latest.json"
@@ -46,12 +46,14 @@ def page(results: dict[str, Any]) -> str:
         seconds=results["seconds"],
         connections=", ".join(results["small"]),
         auth_rounds=FULL.auth_rounds,
+        chat_streams=spend.STREAMS,
         bulk_rounds=FULL.bulk_rounds,
         stream_seconds=FULL.stream_seconds,
         readers=slow_reader.READERS,
         small=_sections(tables.small(results)),
         auth=_sections(tables.auth(results)),
         rules=_sections(tables.rules(results)),
+        spend=_sections(tables.spend(results)) or "Not measured in this run.",
         bulk=_sections(tables.bulk(results)),
         streams=_sections(tables.streams(results)),
         slow=_sections(tables.slow(results)),

@@ -15,7 +15,7 @@ from .missing import Missing, program
 from .peers import DOWNLOAD, NAMES, OURS, PEERS, UPLOAD, npm
 from .plan import Plan
 from .report import LATEST, QUICK_RESULTS, regenerate
-from .scenarios import auth, bulk, profile, rules, slow_reader, small, startup, streams
+from .scenarios import auth, bulk, profile, rules, slow_reader, small, spend, startup, streams
 from .tables import as_text
 
 _FILES = 65_536
@@ -26,6 +26,7 @@ SCENARIOS: dict[str, dict[str, Callable[[Field], Any]]] = {
     "small": {"small": small.measure},
     "auth": {"auth": auth.measure},
     "rules": {"rules": rules.measure},
+    "spend": {"spend": spend.measure},
     "bulk": {
         "download": lambda bench: bulk.measure(bench, DOWNLOAD),
         "upload": lambda bench: bulk.measure(bench, UPLOAD),

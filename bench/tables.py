@@ -116,6 +116,33 @@ def rules(results: Results) -> list[Table]:
     return _beside(results.get("rules", {}), title, "rules")
 
 
+def spend(results: Results) -> list[Table]:
+    """The ledger's steps, and a metered event."""
+    found = results.get("spend")
+    if not found:
+        return []
+    ledger, trips = found["ledger"], f"{found['ledger']['trips']:.3g}"
+    rows = [
+        ["reserve and settle, in memory", spread(ledger["memory"], digits=1), ""],
+        ["a round trip to Redis, of a script that does nothing", spread(ledger["trip"]), "1"],
+        ["reserve in Redis, beyond a round trip", spread(ledger["reserve"], digits=1), trips],
+        ["settle in Redis, beyond a round trip", spread(ledger["settle"], digits=1), trips],
+    ]
+    events = [
+        [
+            name,
+            spread(row["cpu_us"], digits=1),
+            spread(row["added_cpu_us"], digits=1) if "added_cpu_us" in row else "",
+            spread(row["ratio"], digits=2) if "ratio" in row else "",
+        ]
+        for name, row in found["events"].items()
+    ]
+    return [
+        Table("The ledger", ["", "CPU us", "round trips"], rows),
+        Table("An event of a stream", ["", "CPU us/event", "added us", "ratio"], events),
+    ]
+
+
 def bulk(results: Results) -> list[Table]:
     """Down and up."""
     tables = []
@@ -214,7 +241,7 @@ def profile(results: Results) -> list[Table]:
 
 def as_text(results: Results) -> str:
     """All that was measured, for a terminal."""
-    parts = [start, small, auth, rules, bulk, streams, slow, profile]
+    parts = [start, small, auth, rules, spend, bulk, streams, slow, profile]
     tables = [table for part in parts for table in part(results)]
     if "plan" in results:
         tables += targets(results)

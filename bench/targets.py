@@ -156,6 +156,31 @@ TARGETS: tuple[Target, ...] = (
         _fixed(25.0),
         unit=" us",
     ),
+    Target(
+        "reserve and settle in memory",
+        lambda results: float(results["spend"]["ledger"]["memory"]["median"]),
+        _fixed(8.0),
+        unit=" us",
+    ),
+    Target(
+        "Redis: round trips of reserve, and of settle",
+        lambda results: float(results["spend"]["ledger"]["trips"]),
+        _fixed(1.0),
+    ),
+    *(
+        Target(
+            f"Redis: CPU of {step} beyond a round trip",
+            lambda results, step=step: float(results["spend"]["ledger"][step]["median"]),
+            _fixed(30.0),
+            unit=" us",
+        )
+        for step in ("reserve", "settle")
+    ),
+    Target(
+        "CPU per metered event of a stream / not metered",
+        lambda results: float(results["spend"]["events"]["metered"]["ratio"]["median"]),
+        _fixed(1.3),
+    ),
     _speed("download"),
     _growth("download"),
     _speed("upload"),

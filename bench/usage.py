@@ -34,6 +34,11 @@ def cpu_seconds(pid: int) -> float:
     return ticks / _TICK
 
 
+def thread_seconds(pid: int) -> float:
+    """User and system time of the process' first thread so far, finer than ticks tell it."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+
+
 def _memory(pid: int, key: str) -> int:
     total = 0
     for member in family(pid):

@@ -120,9 +120,13 @@ class Postgres:
 
 
 class Redis:
-    """A redis-server on a port of its own, with nothing on disk: a restart has forgotten all."""
+    """A redis-server on a port of its own.
 
-    def __init__(self, test: Any) -> None:
+    :param keeps: it writes each command before it answers; else a restart has forgotten all.
+    """
+
+    def __init__(self, test: Any, *, keeps: bool = False) -> None:
+        self._keeps = keeps
         self.folder = tempfile.mkdtemp(prefix="naap_redis_")
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -135,6 +139,8 @@ class Redis:
         """Start it (again), on the same port."""
         options = {"--port": str(self.port), "--bind": "127.0.0.1", "--save": "", "--dir": ""}
         options["--dir"] = self.folder
+        if self._keeps:
+            options |= {"--appendonly": "yes", "--appendfsync": "always"}
         self._process = subprocess.Popen(
             [str(find("redis-server")), *(part for pair in options.items() for part in pair)],
             stdout=subprocess.DEVNULL,

@@ -31,6 +31,7 @@ from naap_twisted.start import cli
 from naap_twisted.upstream.lookups import LookupLimits
 from naap_twisted.upstream.pool import PoolLimits
 from naap_twisted.wrappers.untrusted_proxies import MOST_TOLD
+from tests.spend import measured
 from tests.spend.test_prices import Tokens
 
 ROOT = Path(__file__).parent.parent
@@ -134,6 +135,11 @@ class ReadmeTests(SynchronousTestCase):
             self.assertEqual(f"{each.requests} in {each.window / 3600:g} hour", limit)
         self.assertEqual(options.ttl, 30 * 86_400)
         self.assertIn(f"| `{options.cookie}` |\n", text)
+
+    def test_measured_estimates(self) -> None:
+        """The table of docs/spend.md is what the estimator says of the recorded sizes."""
+        text = (ROOT / "docs" / "spend.md").read_text(encoding="utf-8")
+        self.assertIn(f"<!-- measured -->\n{measured.table()}\n\n", text)
 
     def test_credentials_examples(self) -> None:
         """So do those about keys that are more than a text."""

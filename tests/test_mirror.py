@@ -26,6 +26,8 @@ CROSS_CUTTING = (
     "options/test_verdicts.py",
     "spend/test_recordings.py",
     "spend/test_wallet.py",
+    "spend/test_wallet_ends.py",
+    "spend/test_wallet_faults.py",
 )
 
 

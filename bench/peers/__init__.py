@@ -155,6 +155,20 @@ def _with_rules(place: Place) -> tuple[list[str], dict[str, str]]:
 
 #: Ours with four routes, two of which have rules; asked at their own paths.
 WITH_RULES = Peer("ours with rules", "the same with rules of routes", _with_rules, OURS.ask)
+
+
+def _with_spend(place: Place) -> tuple[list[str], dict[str, str]]:
+    command, environment = _ours(place, template="naap_spend.toml")
+    return command, {**environment, "BENCH_KEY": "key-of-the-benchmark"}
+
+
+#: Ours with two routes of a language model, one of which has a budget of tokens.
+WITH_SPEND = Peer(
+    "ours with a budget",
+    "the same with a budget of tokens",
+    _with_spend,
+    OURS.ask,
+)
 PEERS: tuple[Peer, ...] = (
     OURS,
     Peer(

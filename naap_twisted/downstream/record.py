@@ -29,6 +29,7 @@ class ExchangeRecord:
     :ivar answer_text: bytes of a model's words in the upstream's answer, where it was read;
         *answer_events*: the events of a stream that had some.
     :ivar answer_model: the model that answered, as the answer names it; ``""`` where nobody knows.
+    :ivar report_is_partial: such words came behind the last report of *model_tokens*.
     :ivar booked: the tokens that were booked under the budgets of the route; *usd* is what they
         cost, in billionths of a dollar. They are *estimated* where nobody reported them.
     :ivar model: a priced model that the request names; ``""`` where it names none.
@@ -54,6 +55,7 @@ class ExchangeRecord:
     answer_text: int = 0
     answer_events: int = 0
     answer_model: str = ""
+    report_is_partial: bool = False
     booked: Tokens | None = None
     usd: int = 0
     estimated: bool = False

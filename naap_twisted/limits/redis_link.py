@@ -15,6 +15,7 @@ from txredisapi import RedisFactory
 from .redis_address import RedisAddress
 
 _CONNECT = 2.0
+_PARTS = 5
 
 
 class RedisGone(Exception):
@@ -26,6 +27,33 @@ class _Factory(RedisFactory):  # type: ignore[misc]
 
     initialDelay = 0.1
     maxDelay = 1.0
+
+
+class _Deadline:
+    """Calls *overdue* after *seconds*, unless it is cancelled.
+
+    They are waited for in parts, and sockets are read between them: of a process that was busy with
+    a crowd of requests meanwhile the answer may have come already, or the question not have gone.
+    """
+
+    def __init__(self, reactor: Any, seconds: float, overdue: Callable[[], object]) -> None:
+        self._reactor = reactor
+        self._part = seconds / _PARTS
+        self._overdue = overdue
+        self._left = _PARTS
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._left:
+            self._left -= 1
+            self._timer = self._reactor.callLater(self._part, self._wait)
+        else:
+            self._overdue()
+
+    def cancel(self) -> None:
+        """The answer is there."""
+        if self._timer.active():
+            self._timer.cancel()
 
 
 class RedisLink:
@@ -85,15 +113,30 @@ class RedisLink:
             self._probing.cancel()
         return succeed(None) if factory is None else factory.disconnect()
 
-    def evaluate(self, script: str, keys: list[str], arguments: list[Any]) -> Deferred[Any]:
-        """The value of *script*; fails with :class:`RedisGone` at the deadline at the latest."""
-        return self._ask("eval", script, keys, arguments)
+    def evaluate(
+        self,
+        script: str,
+        keys: list[str],
+        arguments: list[Any],
+        late: Callable[[Any], object] | None = None,
+    ) -> Deferred[Any]:
+        """The value of *script*; fails with :class:`RedisGone` at the deadline at the latest.
+
+        :param late: told the value where it comes after that.
+        """
+        return self._ask("eval", script, keys, arguments, late=late)
 
     def ping(self) -> Deferred[Any]:
         """Fire if Redis answers now; fail as :meth:`evaluate` does."""
         return self._ask("ping")
 
-    def _ask(self, command: str, *arguments: Any, probing: bool = False) -> Deferred[Any]:
+    def _ask(
+        self,
+        command: str,
+        *arguments: Any,
+        probing: bool = False,
+        late: Callable[[Any], object] | None = None,
+    ) -> Deferred[Any]:
         if not (self.up or probing):
             return fail(RedisGone("the circuit is open"))
         factory = self._factory
@@ -103,9 +146,10 @@ class RedisLink:
         result: Deferred[Any] = Deferred(lambda _: None)
 
         def answered(value: Any) -> None:
-            if overdue.active():
-                overdue.cancel()
+            deadline.cancel()
             if result.called:
+                if late is not None and not isinstance(value, Failure):
+                    late(value)
                 return
             if isinstance(value, Failure):
                 self._gone(value.getErrorMessage() or type(value.value).__name__)
@@ -113,12 +157,12 @@ class RedisLink:
             else:
                 result.callback(value)
 
-        def late() -> None:
+        def overdue() -> None:
             self._gone(f"no answer in {self.deadline} s")
             if not result.called:
                 result.errback(RedisGone("too late"))
 
-        overdue = self._reactor.callLater(self.deadline, late)
+        deadline = _Deadline(self._reactor, self.deadline, overdue)
         getattr(factory.handler, command)(*arguments).addBoth(answered)
         return result
 

@@ -66,7 +66,7 @@ class Bill:
             return Tokens(), False
         if status == 0:
             return worst.at(None if self.price is None else self.price.asked), True
-        if reported is not None and whole:
+        if reported is not None and whole and not record.report_is_partial:
             if reported.total or not reported.milliseconds:
                 return reported, False
             # Its length is reported, which some models are paid by; its tokens are not.
@@ -84,6 +84,10 @@ class Bill:
             received = worst.output
         elif worst.output:
             received = self.estimator.answer_tokens(record.answer_text, record.answer_events)
+        if worst.bounded:
+            # Estimates are on the high side, and many of them above what was reserved would be
+            # more than the limit and one worst case.
+            received = min(received, worst.output)
         sent = {} if seen.input else {"audio_input": worst.audio, "image_input": worst.image}
         return evolve(
             seen,

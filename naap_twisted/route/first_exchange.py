@@ -212,6 +212,7 @@ class FirstExchange:
                 meter.feed(body)
                 record.model_tokens = meter.so_far()
                 record.answer_text, record.answer_events = meter.text_bytes, meter.events
+                record.report_is_partial = meter.is_partial
                 if response.code < 300:
                     record.answer_model = meter.model
         if bill is not None:

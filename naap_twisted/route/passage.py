@@ -149,5 +149,6 @@ class Passage(Protocol):
         if meter is not None:
             record.model_tokens = meter.so_far()
             record.answer_text, record.answer_events = meter.text_bytes, meter.events
+            record.report_is_partial = meter.is_partial
             if record.upstream_status < 300:
                 record.answer_model = meter.model

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from ..documents.document import FieldText, Upload
 from ..model import Tokens
@@ -49,6 +49,7 @@ class Worst:
     :ivar audio: of the input, those that may be sound; *image* likewise.
     :ivar milliseconds: of the recording that it may be about.
     :ivar sized: the answer has a size of its own, such as an image: its bytes tell nothing of it.
+    :ivar bounded: the upstream was told *output*, and makes no more; else it is a guess.
     """
 
     input: int = 0
@@ -57,6 +58,7 @@ class Worst:
     image: int = 0
     milliseconds: int = 0
     sized: bool = False
+    bounded: bool = field(default=False, eq=False)
 
     @property
     def total(self) -> int:
@@ -93,7 +95,9 @@ class Estimator:
         bytes_per_token: int = BYTES_PER_TOKEN,
     ) -> None:
         self._limits = tuple(limits)
-        self._unsaid = UNBOUNDED_OUTPUT if bound is None else bound
+        self._unsaid = (
+            Worst(0, UNBOUNDED_OUTPUT) if bound is None else Worst(0, bound, bounded=True)
+        )
         self._bytes_per_token = bytes_per_token
 
     def worst(
@@ -109,7 +113,10 @@ class Estimator:
             return Worst()
         limit = self.limiting(method, path)
         items = value if isinstance(value, list) else [value if isinstance(value, dict) else {}]
-        output = sum(self._output(item, limit) for item in items)
+        limits = [self._output(item, limit) for item in items]
+        output = sum(each.output for each in limits)
+        # That an API keeps to its limits is known where a provider's file lists its endpoints.
+        bounded = bool(self._limits) and all(each.bounded for each in limits)
         sized = limit is not None and limit.tokens is not None
         # A body of a length that nobody told is none of no bytes, and must not be free.
         size = 1 if length is None else length
@@ -122,7 +129,7 @@ class Estimator:
         has_media = size >= _MEDIUM and _has_long_text(value)
         media, images, sound = _media(value) if has_media else (0, 0, 0)
         written = self.text_tokens(max(0, size - media)) + images + sound
-        return Worst(written, output, sound, images, max(lasts, ELSEWHERE), sized)
+        return Worst(written, output, sound, images, max(lasts, ELSEWHERE), sized, bounded)
 
     def text_tokens(self, size: int) -> int:
         """The tokens of a text of *size* bytes."""
@@ -141,12 +148,14 @@ class Estimator:
             return _ANYWHERE
         return next((each for each in self._limits if covers(each.endpoints, method, path)), None)
 
-    def _output(self, item: Any, limit: LimitedEndpoints | None) -> int:
+    def _output(self, item: Any, limit: LimitedEndpoints | None) -> Worst:
         if limit is None or not isinstance(item, dict):
-            return 0
+            return Worst()
         said = [n for path in limit.members for n in _numbers(item, path.split("."))]
-        unsaid = self._unsaid if limit.tokens is None else limit.tokens
-        return max(said, default=unsaid) * _answers(item)
+        most = Worst(0, max(said), bounded=True) if said else self._unsaid
+        if not said and limit.tokens is not None:
+            most = Worst(0, limit.tokens)
+        return evolve(most, output=most.output * _answers(item))
 
 
 def _answers(item: Mapping[str, Any]) -> int:

@@ -25,10 +25,11 @@ _SLICE = 64 * 1024
 # Events at the beginning of a stream that are read whole, for one of them may name the model.
 _LOOKED_AT = 4
 _MODEL = re.compile(r"[\w.:/@+-]{1,128}", re.ASCII)
-# The members of events in which APIs put what a model says, thinks and calls.
+# The members of events in which APIs put what a model says, thinks and calls. A call may have no
+# arguments, or an object of them, as Gemini's: its name keeps it from being free.
 _WORDS = re.compile(
     rb'"(?:content|text|delta|arguments|partial_json|thinking|reasoning|reasoning_content|refusal'
-    rb'|transcript|output_text)"\s*+:\s*+"((?:[^"\\]++|\\.)++)"',
+    rb'|transcript|output_text|name)"\s*+:\s*+"((?:[^"\\]++|\\.)++)"',
     re.DOTALL,
 )
 
@@ -83,6 +84,14 @@ class ModelTokenMeter:
         """What the answer has reported up to now; ``None`` where it reported nothing."""
         return self._members.sum(self._numbers) if self._numbers else None
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether words came behind the last report, as where Anthropic's stream ends in an error.
+
+        What its beginning reported is then no sum of what was made.
+        """
+        return bool(self._numbers) and self._stream is not None and self._stream.unreported > 0
+
     def _read(self, text: bytes) -> None:
         stream = self._stream
         if not self._reads or self.unread or stream is None:
@@ -97,6 +106,8 @@ class ModelTokenMeter:
     def _take(self, report: bytes) -> None:
         """Take a report: its numbers stand in for those before it, and leave the others alone."""
         self._numbers |= self._members.read(report)
+        if self._stream is not None:
+            self._stream.reported()
 
     def _call(self, text: bytes) -> None:
         """Take a model's name, between its quotes: nobody has vetted it."""
@@ -112,10 +123,12 @@ class _EventData:
     """Passes the data of server-sent events on to *scanner* (HTML, "Parsing an event stream").
 
     :ivar number: events with words of a model; *text*: the bytes of these words.
+    :ivar unreported: words behind the event that had the last report.
     """
 
     def __init__(self, scanner: MemberScanner, mark: re.Pattern[bytes]) -> None:
-        self.number = self.text = 0
+        self.number = self.text = self.unreported = 0
+        self._has_report = False
         self._scanner = scanner
         self._mark = mark
         self._looks = _LOOKED_AT
@@ -123,6 +136,10 @@ class _EventData:
         self._is_data: bool | None = None  # whether the present line is; None at its beginning
         self._after_cr = False
         self._event = bytearray()  # the data of the present event
+
+    def reported(self) -> None:
+        """The present event has a report, of its own words too."""
+        self._has_report, self.unreported = True, 0
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
@@ -158,6 +175,7 @@ class _EventData:
                 self._looks = max(0, self._looks - 1)
                 self._count(bytes(self._event))
                 self._event.clear()
+                self._has_report = False
             self._is_data = text.startswith(_DATA)
             text = text.removeprefix(_DATA)
         if self._is_data:
@@ -174,6 +192,7 @@ class _EventData:
         for words in _WORDS.findall(events):
             self.number += 1
             self.text += len(words)
+            self.unreported += not self._has_report
 
 
 def _is_json(kind: bytes) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -23,9 +24,16 @@ from ..limits.redis_link import RedisGone, RedisLink
 from .ledger import HELD_MINUTES, Charge, Correction, MemoryLedger, Standing, Verdict
 from .ledger_watch import LedgerWatch
 
+# Numbers go there and back as one text, because the client takes its time over each item of a list.
+_NUMBERS = """
+local A = {}
+for number in ARGV[1]:gmatch('%S+') do A[#A + 1] = number end
+"""
 # A hash for each account: "s<part>" is spent, "h<part>:<minute>" is held. Numbers stay below 2**53,
 # so that Lua's doubles hold them exactly.
-_COMMON = """
+_COMMON = (
+    _NUMBERS
+    + """
 local function number(value) return string.format('%.0f', value) end
 local function standing(key, since, minute, keep)
   local spent, held, oldest = 0, 0, 0
@@ -50,6 +58,7 @@ local function standing(key, since, minute, keep)
   return spent, held, oldest
 end
 """.replace("HELD", str(HELD_MINUTES))
+)
 # For each key seven numbers: part, since, minute, limit or -1, amount, keep, what is known spent.
 _RESERVE = (
     _COMMON
@@ -57,14 +66,14 @@ _RESERVE = (
 local out, refused = {}, -1
 for i, key in ipairs(KEYS) do
   local a = (i - 1) * 7
-  local known = tonumber(ARGV[a + 7])
-  local field = 's' .. ARGV[a + 1]
+  local known = tonumber(A[a + 7])
+  local field = 's' .. A[a + 1]
   if known > tonumber(redis.call('HGET', key, field) or '0') then
     redis.call('HSET', key, field, number(known))
   end
   local spent, held, oldest = standing(
-    key, tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]), tonumber(ARGV[a + 6]))
-  local limit = tonumber(ARGV[a + 4])
+    key, tonumber(A[a + 2]), tonumber(A[a + 3]), tonumber(A[a + 6]))
+  local limit = tonumber(A[a + 4])
   if limit >= 0 and spent + held >= limit and refused < 0 then refused = i - 1 end
   for _, value in ipairs({spent, held, oldest}) do out[#out + 1] = number(value) end
   out[#out + 1] = redis.call('HGET', key, field) or '0'
@@ -72,35 +81,37 @@ end
 if refused < 0 then
   for i, key in ipairs(KEYS) do
     local a = (i - 1) * 7
-    redis.call('HINCRBY', key, 'h' .. ARGV[a + 1] .. ':' .. ARGV[a + 3], ARGV[a + 5])
-    redis.call('EXPIRE', key, ARGV[a + 6])
+    redis.call('HINCRBY', key, 'h' .. A[a + 1] .. ':' .. A[a + 3], A[a + 5])
+    redis.call('EXPIRE', key, A[a + 6])
   end
 end
 out[#out + 1] = number(refused)
-return out
+return table.concat(out, ' ')
 """
 )
 # The first key is of the step, so that one that is told twice counts once. For each other key:
 # part, minute, what was held, what was spent, keep, what is known spent. The answer is what each
 # part has spent now.
-_SETTLE = """
+_SETTLE = (
+    _NUMBERS
+    + """
 local news, sums = redis.call('SET', KEYS[1], 1, 'NX', 'EX', 86400), {}
 for i = 2, #KEYS do
   local key, a = KEYS[i], (i - 2) * 6
-  local field, part = 'h' .. ARGV[a + 1] .. ':' .. ARGV[a + 2], 's' .. ARGV[a + 1]
-  local known = tonumber(ARGV[a + 6])
+  local field, part = 'h' .. A[a + 1] .. ':' .. A[a + 2], 's' .. A[a + 1]
+  local known = tonumber(A[a + 6])
   if known > tonumber(redis.call('HGET', key, part) or '0') then
     redis.call('HSET', key, part, string.format('%.0f', known))
   end
-  local held, amount = tonumber(redis.call('HGET', key, field) or '-1'), tonumber(ARGV[a + 3])
-  local spent = tonumber(ARGV[a + 4])
+  local held, amount = tonumber(redis.call('HGET', key, field) or '-1'), tonumber(A[a + 3])
+  local spent = tonumber(A[a + 4])
   if not news then
     spent = 0
   elseif held > amount then
     redis.call('HINCRBY', key, field, string.format('%.0f', -amount))
   elseif held == amount then
     redis.call('HDEL', key, field)
-  elseif tonumber(ARGV[a + 5]) < 0 then
+  elseif tonumber(A[a + 5]) < 0 then
     spent = spent - amount
   end
   local sum = redis.call('HINCRBY', key, part, string.format('%.0f', spent))
@@ -109,10 +120,11 @@ for i = 2, #KEYS do
     redis.call('HSET', key, part, 0)
   end
   sums[i - 1] = string.format('%.0f', sum)
-  redis.call('EXPIRE', key, math.abs(tonumber(ARGV[a + 5])))
+  redis.call('EXPIRE', key, math.abs(tonumber(A[a + 5])))
 end
-return sums
+return table.concat(sums, ' ')
 """
+)
 _READ = (
     _COMMON
     + """
@@ -120,10 +132,10 @@ local out = {}
 for i, key in ipairs(KEYS) do
   local a = (i - 1) * 3
   local spent, held, oldest = standing(
-    key, tonumber(ARGV[a + 1]), tonumber(ARGV[a + 2]), tonumber(ARGV[a + 3]))
-  for _, value in ipairs({spent, held, oldest}) do out[#out + 1] = string.format('%.0f', value) end
+    key, tonumber(A[a + 1]), tonumber(A[a + 2]), tonumber(A[a + 3]))
+  for _, value in ipairs({spent, held, oldest}) do out[#out + 1] = number(value) end
 end
-return out
+return table.concat(out, ' ')
 """
 )
 _MOST_KNOWN = 100_000
@@ -170,6 +182,7 @@ class RedisLedger:
         self._without: set[int] = set()  # identities of charges that were reserved here alone
         self.waiting: deque[_Step] = deque()
         self._booking = False
+        self._process, self._steps = uuid4().hex, count()
 
     def reserve(self, charges: Sequence[Charge]) -> Verdict | Deferred[Verdict]:
         """Reserve under all of the budgets, or under none.
@@ -178,20 +191,33 @@ class RedisLedger:
         """
         if not self._link.up:
             return self._alone(charges)
-        arguments: list[Any] = []
+        arguments: list[int] = []
         for each in charges:
             limit = each.limit if each.enforced else -1
             known = self._known.get((each.account, each.part), 0)
             numbers = each.part, each.since, each.minute, limit, each.amount, each.keep, known
             arguments += numbers
-        asked = self._link.evaluate(_RESERVE, self._keys(charges), arguments)
-        done = asked.addCallbacks(
-            self._verdict, self._lost, callbackArgs=(charges,), errbackArgs=(charges,)
-        )
-        return done
+        refused = False
 
-    def _verdict(self, answer: list[Any], charges: Sequence[Charge]) -> Verdict:
-        *numbers, refused = map(int, answer)
+        def lost(failure: Any) -> Verdict:
+            nonlocal refused
+            refused = True
+            verdict = self._lost(failure, charges)
+            refused = verdict.refused >= 0
+            return verdict
+
+        def late(answer: str) -> None:
+            # Redis has reserved for a request that was refused meanwhile: nobody else settles it.
+            if refused and int(answer.split()[-1]) < 0:
+                for charge in charges:
+                    self._owe(charge, charge.amount)
+                self.settle([Correction(charge, 0) for charge in charges])
+
+        asked = self._link.evaluate(_RESERVE, self._keys(charges), _written(arguments), late)
+        return asked.addCallbacks(self._verdict, lost, callbackArgs=(charges,))
+
+    def _verdict(self, answer: str, charges: Sequence[Charge]) -> Verdict:
+        *numbers, refused = map(int, answer.split())
         before = []
         for index, charge in enumerate(charges):
             spent, held, oldest, of_part = numbers[index * 4 : index * 4 + 4]
@@ -248,7 +274,7 @@ class RedisLedger:
             return
         if not self._link.up:
             self.watch.lost()
-        self.waiting.append(_Step(uuid4().hex, corrections))
+        self.waiting.append(_Step(f"{self._process}:{next(self._steps)}", corrections))
         self._book()
 
     def _is_local(self, corrections: Sequence[Correction]) -> bool:
@@ -272,7 +298,7 @@ class RedisLedger:
         step = self.waiting[0]
         keys = [f"{self._prefix}step:{step.name}"]
         keys += self._keys([each.charge for each in step.corrections])
-        arguments: list[Any] = []
+        arguments: list[int] = []
         for each in step.corrections:
             charge = each.charge
             # What Redis has spent as estimated meanwhile is corrected; what it never had is added.
@@ -280,14 +306,15 @@ class RedisLedger:
             keep = -charge.keep if old and id(charge) not in self._without else charge.keep
             known = self._known.get((charge.account, charge.part), 0)
             arguments += (charge.part, charge.minute, charge.amount, each.spent, keep, known)
-        asked = self._link.evaluate(_SETTLE, keys, arguments)
+        asked = self._link.evaluate(_SETTLE, keys, _written(arguments))
         asked.addCallbacks(self._booked, self._not_booked, callbackArgs=(step,))
 
-    def _booked(self, sums: list[Any], step: _Step) -> None:
+    def _booked(self, sums: str | int, step: _Step) -> None:
         self._booking = False
         self.waiting.popleft()
         self._forget(step.corrections)
-        for each, spent in zip(step.corrections, map(int, sums), strict=True):
+        # The client makes a number of a text that is one.
+        for each, spent in zip(step.corrections, map(int, str(sums).split()), strict=True):
             self._learn(each.charge, spent)
         self._book()
 
@@ -298,14 +325,15 @@ class RedisLedger:
 
     async def read(self, charges: Sequence[Charge]) -> Sequence[Standing]:
         """The standing of each account; while Redis is gone, as far as this process knows."""
-        arguments: list[Any] = []
+        arguments: list[int] = []
         for each in charges:
             arguments += (each.since, each.minute, each.keep)
         try:
-            answer = await self._link.evaluate(_READ, self._keys(charges), arguments)
+            answer = await self._link.evaluate(_READ, self._keys(charges), _written(arguments))
         except RedisGone:
             return self._local.read(charges)
-        spent, held, oldest = (list(map(int, answer[at::3])) for at in range(3))
+        numbers = [*map(int, answer.split())]
+        spent, held, oldest = (numbers[at::3] for at in range(3))
         return [
             Standing(spent[at], held[at], oldest[at] or charge.part)
             for at, charge in enumerate(charges)
@@ -313,3 +341,7 @@ class RedisLedger:
 
     def _keys(self, charges: Sequence[Charge]) -> list[str]:
         return [self._prefix + charge.account for charge in charges]
+
+
+def _written(numbers: Sequence[int]) -> list[str]:
+    return [" ".join(map(str, numbers))]

@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 from twisted.internet import reactor
+from twisted.internet.task import Clock
 from twisted.logger import LogLevel, globalLogPublisher
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from naap_twisted.limits.redis_address import RedisAddress
-from naap_twisted.limits.redis_link import RedisGone, RedisLink
+from naap_twisted.limits.redis_link import RedisGone, RedisLink, _Deadline
 from naap_twisted.secret import Secret
 
 from ..integration.support import until
 from ..servers import NO_REDIS, Redis
+
+
+class DeadlineTests(SynchronousTestCase):
+    def test_on_time(self) -> None:
+        """Nobody waits longer for Redis, nor once it has answered."""
+        clock, ends = Clock(), []
+        _Deadline(clock, 1.0, lambda: ends.append("gone"))
+        answered = _Deadline(clock, 1.0, lambda: ends.append("never"))
+        clock.pump([0.0625] * 8)
+        answered.cancel()
+        answered.cancel()
+        self.assertEqual(ends, [])
+        clock.pump([0.0625] * 12)
+        self.assertEqual((ends, clock.getDelayedCalls()), (["gone"], []))
+
+    def test_busy(self) -> None:
+        """A process that comes late reads its sockets before it takes Redis for gone."""
+        clock, ends = Clock(), []
+        _Deadline(clock, 1.0, lambda: ends.append("gone"))
+        clock.advance(5)
+        self.assertEqual(ends, [])
+        clock.pump([5] * 4)
+        self.assertEqual((ends, clock.getDelayedCalls()), (["gone"], []))
 
 
 class LinkTests(TestCase):

@@ -33,6 +33,24 @@ class EndTests(SpendingTestCase):
             self.assertEqual(self.ended(UpstreamCut("x"), **more)[0], spent.total)
             self.assertTrue(self.record.estimated)
 
+    def test_partly_reported(self) -> None:
+        """An answer that ends in order, but says more than it reports, is no free one."""
+        tokens = Tokens(500, output=1)
+        more = {"model_tokens": tokens, "answer_text": 60, "report_is_partial": True}
+        spent = self.ended(upstream_status=200, **more)
+        self.assertEqual((spent[0], self.record.estimated), (520, True))
+
+    def test_no_more_than_was_reserved(self) -> None:
+        """Words of many letters make an estimate above the limit that the upstream keeps to."""
+        spent = self.ended(UpstreamCut("x"), upstream_status=200, answer_text=600)
+        self.assertEqual(spent[0], self.question + 40)
+
+    def test_more_than_a_guess(self) -> None:
+        """Where nobody told the upstream a limit, the reservation is none."""
+        bill = self.successResultOf(self.bill({"model": "cheap"}))
+        told = {"upstream_status": 200, "answer_text": 60_000}
+        self.assertGreater(self.settled(bill, UpstreamCut("x"), **told)[0], 20_000)
+
     @property
     def question(self) -> int:
         return -(-len(json.dumps({"model": "cheap", "max_tokens": 40})) // 3)

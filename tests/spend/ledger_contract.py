@@ -90,6 +90,17 @@ class LedgerContract:
         # A clock that is set back finds what was spent.
         self.assertEqual(await self.standing(), (9, 3))
 
+    async def test_clock_set_back(self: Any) -> None:
+        """By an hour: what is held stays held, once, and its end is booked as ever."""
+        await self.reserve(CHARGE)
+        back = at(-60)
+        self.assertEqual(await self.standing(back), (0, 3))
+        await self.reserve(back)
+        self.assertEqual(await self.standing(back), (0, 6))
+        await self.settle(1, CHARGE)
+        await self.settle(2, back)
+        self.assertEqual(await self.standing(), (3, 0))
+
     async def test_at_once(self: Any) -> None:
         """Of many reservations at once as many pass as fit."""
         one = evolve(CHARGE, amount=1, limit=25)

@@ -47,6 +47,19 @@ class OutputTests(SynchronousTestCase):
             self.assertEqual(worst(value).output, output, value)
         self.assertEqual(worst({}, UNKNOWN).output, UNBOUNDED_OUTPUT)
 
+    def test_bounded(self) -> None:
+        """A limit that the upstream was told holds where a provider's file knows the endpoint."""
+        bare = Estimator([CHAT])
+        for estimator, value, bounded in (
+            (KNOWN, {"max_tokens": 7}, True),
+            (KNOWN, {}, True),
+            (bare, {"max_tokens": 7}, True),
+            (bare, {}, False),
+            (bare, [{"max_tokens": 7}, {}], False),
+            (UNKNOWN, {"max_tokens": 7}, False),
+        ):
+            self.assertEqual(worst(value, estimator).bounded, bounded, value)
+
     def test_several_answers(self) -> None:
         """Each is paid for: n, best_of, Gemini's candidates; absurd numbers are bounded."""
         for more, times in (
@@ -93,6 +106,12 @@ class InputTests(SynchronousTestCase):
         ):
             found = worst({"messages": [{"content": [part]}]}).input
             self.assertTrue(least <= found <= most, (part.get("type"), found))
+
+    def test_tools(self) -> None:
+        """Their schemas are read by the model, and cost as any text; so do members nobody knows."""
+        tools = [{"type": "function", "function": {"name": "f", "description": "word " * 300}}]
+        for name in ("tools", "functions", "response_format", "new"):
+            self.assertGreater(worst({"max_tokens": 7, name: tools}).input, 500, name)
 
     def test_unread(self) -> None:
         """A body that is no JSON costs by its length, as sound or as an image."""

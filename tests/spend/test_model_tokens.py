@@ -145,6 +145,38 @@ class StreamTests(SynchronousTestCase):
             body = b"".join(b"data: %s\n\n" % json.dumps(report).encode() for report in reports)
             self.assertEqual(read(body, b"text/event-stream"), tokens)
 
+    def test_partial(self) -> None:
+        """Words behind the last report make it one of a part, as an error at the end leaves it."""
+        begin = b'data: {"message": {"usage": {"input_tokens": 500, "output_tokens": 1}}}\n\n'
+        words = b'data: {"delta": {"text": "word"}}\n\n'
+        both = b'data: {"delta": {"text": "word"}, "usage": {"output_tokens": 9}}\n\n'
+        error = b'event: error\ndata: {"error": {"type": "overloaded_error"}}\n\n'
+        for stream, partial in (
+            (begin, False),
+            (begin + words + error, True),
+            (begin + words + both, False),
+            (begin + both + words, True),
+            (words + words, False),
+        ):
+            for cut in range(len(stream)):
+                meter = ModelTokenMeter(b"text/event-stream")
+                meter.feed(stream[:cut])
+                meter.feed(stream[cut:])
+                self.assertEqual(meter.is_partial, partial, (stream, cut))
+
+    def test_a_call_is_not_free(self) -> None:
+        """Of a function, without arguments or with an object of them, as vendors stream it."""
+        chat = {
+            "choices": [{"delta": {"tool_calls": [{"function": {"name": "f", "arguments": ""}}]}}]
+        }
+        messages = {"content_block": {"type": "tool_use", "id": "t", "name": "f", "input": {}}}
+        part = {"functionCall": {"name": "f", "args": {"city": "Rome"}}}
+        gemini = {"candidates": [{"content": {"parts": [part]}}]}
+        for document in (chat, messages, gemini):
+            meter = ModelTokenMeter(b"text/event-stream")
+            meter.feed(b"data: " + json.dumps(document).encode() + b"\n\n")
+            self.assertEqual((meter.events, meter.text_bytes), (1, 1), document)
+
     def test_an_event_over_several_lines(self) -> None:
         """Their data is one text (HTML, "Interpreting an event stream")."""
         lines = json.dumps(CHAT, indent=1).splitlines()

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.client import ResponseDone
 
+from naap_twisted.downstream.record import ExchangeRecord
+from naap_twisted.framing.codings import Inflater
 from naap_twisted.options.provider import parse_provider, provider_text
+from naap_twisted.route.passage import Passage
+from naap_twisted.spend.extra_event import ExtraEventFilter
 from naap_twisted.spend.model_tokens import ModelTokenMeter
 from naap_twisted.spend.tokens import TokenMembers, Tokens
 
@@ -51,6 +59,28 @@ def members_of(name: str) -> TokenMembers:
     return members
 
 
+def passed(
+    sent: bytes, cut: int, coding: bytes, members: TokenMembers
+) -> tuple[bytes, Tokens | None]:
+    """What a page gets of a stream that comes in two pieces, and the tokens that are counted."""
+    written: list[bytes] = []
+    request: Any = SimpleNamespace(
+        record=ExchangeRecord(),
+        write=written.append,
+        registerProducer=lambda producer, streaming: None,
+        unregisterProducer=lambda: None,
+        finish=lambda: None,
+    )
+    meter = ModelTokenMeter(b"text/event-stream", b"", members)
+    inflater = Inflater(coding) if coding else None
+    passage = Passage(request, [ExtraEventFilter()], meter, inflater)
+    passage.makeConnection(request)
+    for piece in (sent[:cut], sent[cut:]):
+        passage.dataReceived(piece)
+    passage.connectionLost(Failure(ResponseDone()))
+    return b"".join(written), request.record.model_tokens
+
+
 class RecordingTests(SynchronousTestCase):
     def test_every_cut(self) -> None:
         """The same model, tokens and number of words, plain and in gzip."""
@@ -70,6 +100,24 @@ class RecordingTests(SynchronousTestCase):
                     self.assertEqual((meter.so_far(), meter.unread), (tokens, False), (name, cut))
                     found = meter.text_bytes, meter.events, meter.model
                     self.assertEqual(found, words, (name, cut))
+                    self.assertFalse(meter.is_partial, (name, cut))
+
+    def test_filtered(self) -> None:
+        """A page that did not ask gets all but the report, in every cut; and so it is over gzip.
+
+        Only OpenAI and Azure send one in an event of its own; every other stream passes whole.
+        """
+        for path in sorted(RECORDINGS.glob("*.sse")):
+            body, members = path.read_bytes(), members_of(path.name)
+            wanted = body
+            if path.name in ("openai-chat.sse", "azure-openai-chat.sse"):
+                at = body.index(b'"choices": [], "usage"')
+                begin, end = body.rindex(b"data:", 0, at), body.index(b"\n\n", at) + 2
+                wanted = body[:begin] + body[end:]
+            for sent, coding in ((body, b""), (gzip.compress(body), b"gzip")):
+                for cut in range(len(sent) + 1):
+                    page, tokens = passed(sent, cut, coding, members)
+                    self.assertEqual((page, tokens), (wanted, TOLD[path.name]), (path.name, cut))
 
     def test_broken_off(self) -> None:
         """What was reported up to then, which is no more than in the end."""

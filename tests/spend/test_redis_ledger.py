@@ -28,9 +28,12 @@ class RedisTests(LedgerContract, TestCase):
         self.redis = Redis(self)
         self.ledger = await self.process()
 
-    async def process(self, *, deny: bool = False, later: int = 1000) -> RedisLedger:
+    async def process(
+        self, *, deny: bool = False, later: int = 1000, deadline: float = 5.0
+    ) -> RedisLedger:
         """The ledger as another process has it, *later* seconds after the charges."""
-        link = RedisLink(RedisAddress.parse(Secret(self.redis.url)), reactor, deadline=5.0)
+        address = RedisAddress.parse(Secret(self.redis.url))
+        link = RedisLink(address, reactor, deadline=deadline)
         link.start()
         self.addCleanup(link.stop)
         await until(lambda: link.up)
@@ -72,6 +75,17 @@ class RedisTests(LedgerContract, TestCase):
         ledger = await self.process(deny=True)
         ledger._link.up = False
         self.assertRaises(Unavailable, ledger.reserve, [CHARGE])
+
+    async def test_late(self) -> None:
+        """What Redis reserves for a request that was refused meanwhile is given back."""
+        ledger = self.ledger = await self.process(deny=True, deadline=0.1)
+        self.redis.pause()
+        asked = ledger.reserve([CHARGE])
+        assert isinstance(asked, Deferred)
+        await self.assertFailure(asked, Unavailable)
+        self.redis.resume()
+        await until(lambda: ledger._link.up and not ledger.waiting)
+        self.assertEqual(await self.standing(), (0, 0))
 
     async def test_lost_data(self) -> None:
         """A Redis that forgot is told what was spent, by whoever saw it."""

@@ -101,7 +101,7 @@ class WalletTestCase(TestCase):
 
 class RedisTests(WalletTestCase):
     skip = NO_PROCESS or NO_REDIS
-    ready = b"Redis answers"
+    ready = b"limits are shared"
 
     def setUp(self) -> None:
         self.shared = "", f'[redis]\nurl = "{Redis(self).url}"\non_redis_loss = "deny"\n'
