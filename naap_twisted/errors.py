@@ -384,6 +384,12 @@ class CredentialUnavailable(Unavailable):
     code, default = "CREDENTIAL_UNAVAILABLE", "The key for this API is not available at the moment"
 
 
+class LoopDetected(ProxyError):
+    """The request came through this server before (RFC 5842 section 7.2)."""
+
+    status, code, default = 508, "LOOP_DETECTED", "The target leads back to this server"
+
+
 class UpstreamCut(NaapError):
     """The upstream's response ended before it was complete.
 

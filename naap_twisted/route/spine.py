@@ -48,6 +48,7 @@ from .request_headers import injected_headers
 from .scrub import Guard
 from .signing import SignedExchange
 from .spending import Spending
+from .via import Via
 
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 # Bounds on the names that a route logs once each: their number, and the length that is shown.
@@ -69,6 +70,7 @@ class Bindings:
     :ivar secret_files: tells of files that change.
     :ivar purse: the budgets that its requests fall under.
     :ivar prices: what models cost.
+    :ivar via: tells requests that come back.
     """
 
     path: str
@@ -84,6 +86,7 @@ class Bindings:
     purse: Purse
     prices: Prices
     secret_files: SecretFiles
+    via: Via
 
 
 class ExternalProxy:
@@ -181,6 +184,7 @@ class MountedProxy(Answering):
         """THE WAY OF A REQUEST."""
         record = request.record
         record.route = self._bound.path
+        self._bound.via.check(request)
         at_location = self._webrtc is not None and self._webrtc.holds(request)
         methods = METHODS if at_location else self.route.own_methods
         if request.method not in methods:
@@ -259,6 +263,7 @@ class MountedProxy(Answering):
             request_id=record.request_id,
             dropped=dropped,
         )
+        headers = (*headers, self._bound.via.field(request))
         if changed or asked is not None:
             headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
         for name in dropped:

@@ -1,4 +1,4 @@
-"""The wrappers around a server's routes, and the bounds of its two sides, made of its options."""
+"""What a server is made of by its options: wrappers, the bounds of its two sides, a resolver."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from attrs import evolve
 
 from ..downstream.caller import TrustedProxies
 from ..downstream.limits import DownstreamLimits
-from ..interfaces import IHeadResource, IRateLimiter
+from ..interfaces import IHeadResource, IRateLimiter, IResolver
 from ..limits.capacity import CapacityLimits
 from ..limits.in_flight import InFlightLimit
 from ..options.listen import Listen
-from ..options.server import Config, ServerOptions
+from ..options.server import Config, ServerOptions, UpstreamOptions
+from ..upstream.dns import DnsResolver
+from ..upstream.resolver import SystemResolver
 from ..wrappers.compression import Compression
 from ..wrappers.cors import Cors
 from ..wrappers.https_only import HttpsOnly
@@ -108,3 +110,10 @@ def _most_connections() -> int:
 
 def _queued(running: int) -> InFlightLimit:
     return InFlightLimit(running, min(running, 1_000))
+
+
+def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
+    """The resolver that *options* ask for: the named DNS servers, else the system's."""
+    if options.dns_servers:
+        return DnsResolver(options.dns_servers, reactor)
+    return SystemResolver(reactor)

@@ -24,7 +24,7 @@ from ..downstream.adapt import AnySite
 from ..downstream.caller import TrustedProxies
 from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
-from ..interfaces import IHeadResource, IKeyStore, IResolver
+from ..interfaces import IHeadResource, IKeyStore
 from ..limits.capacity import Capacity
 from ..limits.door import Door
 from ..model import User
@@ -32,19 +32,18 @@ from ..observe.health import Health
 from ..observe.log import AccessLog
 from ..options.code import check_mount, exposed
 from ..options.listen import Listen
-from ..options.server import Config, UpstreamOptions
+from ..options.server import Config
 from ..policy.egress import EgressPolicy
 from ..route.cross_site import CrossSite
 from ..route.spine import Bindings, ExternalProxy, MountedProxy
+from ..route.via import Via
 from ..secret import Secret
 from ..upstream.client import UpstreamClient
-from ..upstream.dns import DnsResolver
-from ..upstream.resolver import SystemResolver
 from ..whip.key import LocationKey
 from ..wrappers.rate_limit import Charge
 from .authentication import NOBODY, auth_in_words, authenticator_of
 from .cautions import of_routes
-from .chain import capacity_of, limits_of, wrapped
+from .chain import capacity_of, limits_of, resolver_of, wrapped
 from .drain import Drain
 from .mounts import Mount, shadowed
 from .own_calls import keyed_client, open_client
@@ -116,6 +115,7 @@ class PluginServer(MultiService):
         limit = options.user_rate_limit
         door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
         self._location_key = LocationKey(options.state_dir)
+        self._via = Via()
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = Routes(self.router, options.base_path, self._gate, door)
         state.add_routes(self.router, self._routes.holds)
@@ -174,6 +174,7 @@ class PluginServer(MultiService):
             secret_files=self.parts.state.secret_files,
             purse=self.parts.state.purse(full_path, options.budget),
             prices=self.config.prices,
+            via=self._via,
         )
         return proxy.mounted(bindings)
 
@@ -391,10 +392,3 @@ class PluginServer(MultiService):
         from .run import run_server
 
         run_server(self, self._reactor)
-
-
-def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
-    """The resolver that *options* ask for: the named DNS servers, else the system's."""
-    if options.dns_servers:
-        return DnsResolver(options.dns_servers, reactor)
-    return SystemResolver(reactor)

@@ -6,6 +6,8 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from twisted.internet.address import IPv4Address
+from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted import ConfigError, RateLimit, create_plugin_server
@@ -13,6 +15,9 @@ from naap_twisted.auth.static import StaticTokens
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.model import AllowedNetwork
 from naap_twisted.server import chain
+from naap_twisted.server.chain import resolver_of
+from naap_twisted.upstream.dns import DnsResolver
+from naap_twisted.upstream.resolver import SystemResolver
 from naap_twisted.wrappers.compression import Compression
 from naap_twisted.wrappers.cors import Cors
 from naap_twisted.wrappers.https_only import HttpsOnly
@@ -20,6 +25,7 @@ from naap_twisted.wrappers.rate_limit import RateLimited
 from naap_twisted.wrappers.request_id import RequestId
 from naap_twisted.wrappers.security_headers import SecurityHeaders
 from naap_twisted.wrappers.server_names import ServerNames
+from tests.config.support import config_of
 from tests.spine import connect, make_server
 from tests.support import FakeRequest
 
@@ -211,3 +217,11 @@ class Networks(SynchronousTestCase):
             make_server(allow_networks=["127.0.0.1/32:9100", value]).config.upstream.allow_networks,
             (AllowedNetwork(ip_network("127.0.0.1/32"), 9100), value),
         )
+
+
+class ResolverTests(SynchronousTestCase):
+    def test_of_the_options(self):
+        """The servers that are named, else the system's."""
+        named = config_of(upstream='[upstream]\ndns_servers = ["127.0.0.1:5353"]')
+        self.assertIsInstance(resolver_of(named.upstream, MemoryReactorClock()), DnsResolver)
+        self.assertIsInstance(resolver_of(config_of().upstream, Clock()), SystemResolver)

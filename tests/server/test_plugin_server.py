@@ -9,7 +9,6 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import TCP4ClientEndpoint, connectProtocol
 from twisted.internet.protocol import Protocol
-from twisted.internet.task import Clock
 from twisted.internet.testing import MemoryReactorClock
 from twisted.logger import LogLevel, capturedLogs
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -17,10 +16,6 @@ from zope.interface.verify import verifyObject
 
 from naap_twisted import ConfigError, User, create_external_proxy, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
-from naap_twisted.server.plugin_server import resolver_of
-from naap_twisted.upstream.dns import DnsResolver
-from naap_twisted.upstream.resolver import SystemResolver
-from tests.config.support import config_of
 from tests.spine import make_server, make_spine, read_answer, request_bytes
 from tests.support import FakeRequest
 
@@ -260,11 +255,3 @@ class Stop(TestCase):
             self.server.startService()
             await self.peer()
         await self.server.stopService()
-
-
-class ResolverTests(SynchronousTestCase):
-    def test_of_the_options(self):
-        """The servers that are named, else the system's."""
-        named = config_of(upstream='[upstream]\ndns_servers = ["127.0.0.1:5353"]')
-        self.assertIsInstance(resolver_of(named.upstream, MemoryReactorClock()), DnsResolver)
-        self.assertIsInstance(resolver_of(config_of().upstream, Clock()), SystemResolver)
