@@ -101,6 +101,7 @@ PROXY = {
     "encoded_slashes": False,
     "models": (),
     "max_output_tokens": None,
+    "max_response": None,
     "body": None,
     "judge": None,
     "allowed_schemes": ("https",),

@@ -94,6 +94,7 @@ class RouteKeywords(TypedDict, total=False):
     content_type: str | Sequence[str]
     body_limit: int | str
     body_required: bool
+    max_response: int | str | None
     timeout: float | str
     connect_timeout: float | str
     idle_timeout: float | str | None

@@ -170,6 +170,12 @@ class RouteOptions:
     body_required: bool = option(
         flag, "`POST`, `PUT` and `PATCH` without a body are 400; else they go upstream."
     )
+    max_response: int | None = option(
+        optional(size),
+        "The answer's body as the upstream sends it, and where a coding is undone, without it: one"
+        " whose length is known is 502, another is cut past it. Streams count whole.",
+        '"1gb"',
+    )
     timeout: float = option(
         duration, "From the request sent to the response head.", '"60s"', default=30.0
     )

@@ -41,6 +41,7 @@ from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite, need_origin
 from .destination import Targets
 from .homeward import Homeward
+from .missed_headers import MissedHeaders
 from .observation import observation_of
 from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
@@ -51,9 +52,6 @@ from .spending import Spending
 from .via import Via
 
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
-# Bounds on the names that a route logs once each: their number, and the length that is shown.
-_MOST_MISSED = 64
-_LONGEST = 100
 # Seconds between two lines of one route that say that its key is refused.
 _KEY_TOLD_EVERY = 3600.0
 
@@ -131,7 +129,7 @@ class MountedProxy(Answering):
         self._bound = bindings
         self._upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
-        self._missed: set[bytes] = set()
+        self._missed = MissedHeaders(self._log)
         self._key_told = -_KEY_TOLD_EVERY
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
@@ -267,7 +265,7 @@ class MountedProxy(Answering):
         if changed or asked is not None:
             headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
         for name in dropped:
-            self._tell_dropped(record, name)
+            self._missed.tell(record, name, route.request_rewrite)
         sealing = injection.sealing
         sealed = None if sealing is None else sealing.seal(target)
         who = record.caller, identity, self._certificate, sealed
@@ -323,21 +321,6 @@ class MountedProxy(Answering):
             judged = await judge.judged(request, target, judged, patience)
         return *judged, judged is not sent
 
-    def _tell_dropped(self, record: ExchangeRecord, name: bytes) -> None:
-        """Count a header that is lost, and log the first of each name with the line to write."""
-        record.dropped += 1
-        if name.lower() in self._missed or len(self._missed) >= _MOST_MISSED:
-            return
-        self._missed.add(name.lower())
-        verdict = self.route.request_rewrite.explain(name.decode("latin-1")[:_LONGEST])
-        self._log.info(
-            "{route} drops the request header {name}, which no upstream gets;"
-            " to pass it on: {line}",
-            route=record.route,
-            name=verdict.name,
-            line=verdict.line or 'spell it with "-" for "_"',
-        )
-
     def _refused(self, record: ExchangeRecord, token: Secret | None) -> None:
         """The upstream answers 401: its next request gets another token, and the owner is warned.
 
@@ -386,6 +369,7 @@ class MountedProxy(Answering):
             guard,
             self._bound.clock,
             redact=self.options.redact_bodies,
+            most=self.options.max_response,
             tokens=route.tokens or self._spending.reports(request.record),
             unasked=unasked,
             locate=self._homeward.locate(request, location) if moves else None,

@@ -554,6 +554,8 @@ def _routes() -> Iterator[Row]:
     )
     yield from _rows("proxy.body_limit", False, BAD_SIZES)
     yield from _rows("proxy.body_limit", True, GOOD_SIZES)
+    yield from _rows("proxy.max_response", False, BAD_SIZES)
+    yield from _rows("proxy.max_response", True, GOOD_SIZES)
     for key in ("timeout", "connect_timeout", "idle_timeout", "total_timeout", "location_ttl"):
         yield from _rows(f"proxy.{key}", False, BAD_DURATIONS)
         yield from _rows(f"proxy.{key}", True, GOOD_DURATIONS)
