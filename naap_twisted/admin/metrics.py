@@ -19,6 +19,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from ..observe.outlets import LOG_QUEUE
 from ..server.tally import BOUNDS, Tally
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class ServerCollector(Collector):
         yield _gauge("held_body_bytes", "Of request bodies that are held whole", site.held.total)
         refused = "Request bodies refused with 503 for want of room"
         yield _counter("held_bodies_refused", refused, site.held.refused)
+        yield _counter("log_lines_dropped", "Not written, or not in time", LOG_QUEUE.dropped)
         upstream = GaugeMetricFamily(
             "naap_upstream_connections",
             "Connections to upstreams: in use or being made ready for it, and idle",

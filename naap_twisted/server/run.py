@@ -14,6 +14,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 
 from ..errors import ConfigError
+from ..observe.outlets import write_in_a_thread
 from ..observe.text import speed_up_text_logs
 from .cautions import as_root
 from .signals import Hurried, outlive_others, when_asked_again
@@ -60,6 +61,7 @@ def settle_down(reactor: Any, hurry: Callable[[], None]) -> None:
     outlive_others(reactor)
     when_asked_again(reactor, hurry)
     speed_up_text_logs()
+    write_in_a_thread(reactor)
     # The objects there are now live as long as the process. Frozen, they are not traversed in each
     # full collection, which is what the garbage collector's longest pauses come from.
     gc.collect()
