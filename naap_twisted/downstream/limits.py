@@ -37,7 +37,7 @@ class DownstreamLimits:
     :ivar callable_timeout: how long an authenticator, ``authorize`` or ``forward_headers`` may
         take.
     :ivar connections: open at once, in total.
-    :ivar connections_per_address: open at once, from one address.
+    :ivar connections_per_address: open at once, from one address, of IPv6 from one /64.
     """
 
     head: HeadLimits = field(factory=HeadLimits)

@@ -16,7 +16,7 @@ from twisted.web.server import Site
 
 from ..deadlines import Ticker
 from ..errors import ProxyError
-from .caller import NOBODY, TrustedProxies, peer_name
+from .caller import NOBODY, TrustedProxies, peer_name, rate_key
 from .channel import Channel
 from .held import HeldBytes
 from .limits import DownstreamLimits
@@ -84,24 +84,24 @@ class DownstreamSite(Site):
         return len(self.open) + len(self.waiting) < self.limits.connections
 
     def _is_crowded(self, host: str) -> bool:
-        if self._per_address[host] < self.limits.connections_per_address:
+        if self._per_address[rate_key(host)] < self.limits.connections_per_address:
             return False
         return not self._exempt.trusts(host)
 
     def connection_opened(self, channel: Channel) -> None:
         """Count *channel*, a new connection."""
         self.open.add(channel)
-        self._per_address[peer_name(channel.getPeer())] += 1
+        self._per_address[rate_key(peer_name(channel.getPeer()))] += 1
 
     def connection_closed(self, channel: Channel) -> None:
         """Count *channel* no more."""
         if channel not in self.open:
             return
         self.open.discard(channel)
-        host = peer_name(channel.getPeer())
-        self._per_address[host] -= 1
-        if not self._per_address[host]:
-            del self._per_address[host]
+        key = rate_key(peer_name(channel.getPeer()))
+        self._per_address[key] -= 1
+        if not self._per_address[key]:
+            del self._per_address[key]
 
     def exchange_ended(self, request: DownstreamRequest) -> None:
         """Tell the observers that *request* is answered, or that its browser left."""
