@@ -35,6 +35,8 @@ class DownstreamSite(Site):
     :param charge: called with the address that sent bytes which are no request. An error that it
         returns is the answer, in place of the one about those bytes.
     :ivar draining: the server shuts down, so that answers say ``Connection: close``.
+    :ivar tight: hardly a file can be opened any more.
+    :ivar is_overflow: it takes those who find no room, tells them so, and answers health checks.
     :ivar open: the connections that are open now.
     :ivar waiting: those beside them whose front has not said yet for whom it connects.
     :ivar held: the account of request bodies in memory.
@@ -58,7 +60,8 @@ class DownstreamSite(Site):
         super().__init__(resource, reactor=reactor)  # type: ignore[no-untyped-call]
         self.limits = limits or DownstreamLimits()
         self.ticker = Ticker(self.reactor)
-        self.draining = False
+        self.draining = self.tight = self.is_overflow = False
+        self._overflow: DownstreamSite | None = None
         self.open: set[Channel] = set()
         self.waiting: set[Waiting] = set()
         self._per_address: Counter[str] = Counter()
@@ -74,13 +77,31 @@ class DownstreamSite(Site):
     ) -> Channel | None:
         """A new connection, or ``None`` over the bounds, whereupon Twisted closes it."""
         host = peer_name(addr)
-        if not self.has_room() or self._is_crowded(host):
+        site = self if self._has_room() else self._overflow
+        if site is None or not site._has_room() or site._is_crowded(host):
             self._log.warn("connection refused: too many are open", peer=host)
             return None
-        return Channel(self)
+        return Channel(site)
+
+    def overflow_into(self, limits: DownstreamLimits) -> None:
+        """Let connections that find no room be answered by a site with *limits*, and closed."""
+        overflow = self._overflow = type(self)(
+            self.resource,
+            limits=limits,
+            reactor=self.reactor,
+            observers=self._observers,
+            charge=self._charge,
+        )
+        overflow.ticker = self.ticker
+        overflow.draining = overflow.is_overflow = True
 
     def has_room(self) -> bool:
-        """Whether one more connection may be open."""
+        """Whether one more connection may be open, if only to be told that there is no room."""
+        return self._has_room() or (self._overflow is not None and self._overflow._has_room())
+
+    def _has_room(self) -> bool:
+        if self.tight and self._overflow is not None:
+            return False
         return len(self.open) + len(self.waiting) < self.limits.connections
 
     def _is_crowded(self, host: str) -> bool:
@@ -146,6 +167,8 @@ class DownstreamSite(Site):
             channel.wind_up()
         for connection in list(self.waiting):
             connection.abort()
+        if self._overflow is not None:
+            self._overflow.drain()
 
     def startFactory(self) -> None:
         """Open no access log of Twisted's: an observer writes the log."""

@@ -38,12 +38,11 @@ from ..route.cross_site import CrossSite
 from ..route.spine import Bindings, ExternalProxy, MountedProxy
 from ..route.via import Via
 from ..secret import Secret
-from ..upstream.client import UpstreamClient
 from ..whip.key import LocationKey
 from ..wrappers.rate_limit import Charge
 from .authentication import NOBODY, auth_in_words, authenticator_of
-from .cautions import of_routes
-from .chain import capacity_of, limits_of, resolver_of, wrapped
+from .cautions import of_files, of_routes
+from .chain import capacity_of, limits_of, most_connections, upstream_of, wrapped
 from .drain import Drain
 from .mounts import Mount, shadowed
 from .own_calls import keyed_client, open_client
@@ -90,10 +89,9 @@ class PluginServer(MultiService):
         self._bounds = limits_of(config)
         self._places = capacity_of(options)
         self._trusted = TrustedProxies(options.trusted_proxies)
-        resolver = resolver_of(config.upstream, reactor)
         self.parts = Parts(
             options=options,
-            upstream=UpstreamClient(reactor, resolver=resolver, ca_file=config.upstream.ca_file),
+            upstream=upstream_of(config.upstream, self._bounds, reactor),
             state=State(config, reactor),
             capacity=Capacity.of(self._places),
             tally=Tally(),
@@ -216,6 +214,7 @@ class PluginServer(MultiService):
                 observers=self._observers(),
                 charge=None if limiter is None else Charge(limiter, self._trusted),
             )
+            self._site.overflow_into(self._bounds.of_overflow())
         return self._site
 
     def _observers(self) -> list[Callable[[Any], None]]:
@@ -302,6 +301,7 @@ class PluginServer(MultiService):
     def cautions(self) -> list[str]:
         """What is allowed and its owner should know, one line each: for a start and ``check``."""
         lines = [NOBODY] if self.require_auth and not self._gate.knows_users else []
+        lines += of_files(self.parts.options.max_connections, most_connections())
         about = self.routes(), self.parts.options.base_path, self.listen, self.config
         return [*lines, *of_routes(*about, asks=self.require_auth)]
 

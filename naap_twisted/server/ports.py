@@ -18,10 +18,12 @@ from twisted.internet.endpoints import SSL4ServerEndpoint, serverFromString
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.ssl import CertificateOptions, DiffieHellmanParameters, KeyPair
+from twisted.internet.tcp import Port
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.python.lockfile import isLocked
 
+from ..downstream.accepting import Accepting
 from ..downstream.front import Fronts
 from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
@@ -41,7 +43,10 @@ class ListeningPort(Service):
         self._listen = parse_listen(description)
         self._endpoint = _endpoint(reactor, self._listen)
         self._factory: IProtocolFactory = Fronts(site) if self._listen.fronted else site
+        self._reactor = reactor
+        self._site = site
         self._port: Any = None
+        self._accepting: Accepting | None = None
 
     def privilegedStartService(self) -> None:
         """Listen.
@@ -54,6 +59,8 @@ class ListeningPort(Service):
         (outcome,) = outcomes  # every kind of endpoint that listen may name listens at once
         if not isinstance(outcome, Failure):
             self._port = outcome
+            if isinstance(outcome, Port):
+                self._accepting = Accepting(outcome, self._site, self._reactor)
         elif isinstance(outcome.value, OSError):
             reason = outcome.value.strerror or outcome.value
             raise ConfigError(f"{self.description}: {reason}")
@@ -70,6 +77,9 @@ class ListeningPort(Service):
         """Stop listening; a Deferred that fires when that is done, or ``None``."""
         super().stopService()  # type: ignore[no-untyped-call]
         port, self._port = self._port, None
+        if self._accepting is not None:
+            self._accepting.close()
+            self._accepting = None
         return None if port is None else port.stopListening()
 
     @property

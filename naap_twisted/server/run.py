@@ -17,9 +17,9 @@ from ..errors import ConfigError
 from ..observe.outlets import write_in_a_thread
 from ..observe.text import speed_up_text_logs
 from .cautions import as_root
+from .chain import MOST_FILES
 from .signals import Hurried, outlive_others, when_asked_again
 
-_MOST_FILES = 65_536
 # New objects between two looks for reference cycles. An exchange leaves no cycle behind, so that
 # most looks of Python's own 700 are in vain. With the ticker's clock called directly this took a
 # small exchange from 735,743 to 710,653 instructions (callgrind, 1,000 exchanges).
@@ -72,7 +72,7 @@ def settle_down(reactor: Any, hurry: Callable[[], None]) -> None:
 def raise_file_limit() -> None:
     """Raise the soft limit of open files towards the hard one: an exchange takes two sockets."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(_MOST_FILES, hard)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
