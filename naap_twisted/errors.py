@@ -5,6 +5,8 @@ a public code and a public message. A class whose message says all has no docstr
 a browser console reads the message, so it never holds a secret, a network address or anything an
 upstream said. What the operator needs beside it stands in :attr:`ProxyError.reason` and goes to the
 log only.
+
+It has more than 400 lines, because every row of the table has its class here.
 """
 
 from __future__ import annotations
@@ -388,6 +390,12 @@ class LoopDetected(ProxyError):
     """The request came through this server before (RFC 5842 section 7.2)."""
 
     status, code, default = 508, "LOOP_DETECTED", "The target leads back to this server"
+
+
+class UpstreamUnhealthy(Unavailable):
+    """The upstream has failed too often of late, so it is not asked for a while."""
+
+    code, default = "UPSTREAM_UNHEALTHY", "The external API does not answer at the moment"
 
 
 class UpstreamCut(NaapError):

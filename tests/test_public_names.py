@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import naap_twisted
 from naap_twisted import RateLimit, create_external_proxy, create_plugin_server
+from naap_twisted.model import CircuitBreaker
 
 NAMES = [
     "ConfigError",
@@ -80,6 +81,7 @@ PROXY = {
     "content_type": "application/json",
     "body_limit": "1mb",
     "body_required": False,
+    "circuit_breaker": CircuitBreaker(),
     "timeout": 30.0,
     "connect_timeout": 10.0,
     "idle_timeout": 300.0,

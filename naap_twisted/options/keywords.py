@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..downstream.limits import DownstreamLimits
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
-    from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..model import AllowedNetwork, CircuitBreaker, ExposeHeader, RateLimit
     from ..policy.body_rules import BodyRules
     from ..policy.output_limit import OutputBound
     from ..policy.query_rules import QueryRules
@@ -114,6 +114,7 @@ class RouteKeywords(TypedDict, total=False):
     require_origin: bool
     authorize: Authorize | None
     max_in_flight: int | None
+    circuit_breaker: CircuitBreaker | Mapping[str, float | str] | None
     rate_limit: RateLimit | Mapping[str, float | str] | None
     budget: Sequence[Budget | Mapping[str, object]]
     count_tokens: bool

@@ -16,7 +16,7 @@ from ..credentials.oauth2 import ClientCredentials
 from ..credentials.sigv4 import AwsSigV4
 from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, TAKEN_OUT, extended
 from ..interfaces import IUpstream
-from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
+from ..model import AllowedNetwork, CircuitBreaker, ExposeHeader, RateLimit, UserKeyHeader
 from ..policy.body_rules import BodyRules
 from ..policy.endpoints import METHOD_OVERRIDES
 from ..policy.output_limit import OutputBound
@@ -282,6 +282,13 @@ class RouteOptions:
     )
     max_in_flight: int | None = option(
         optional(count), "Exchanges of this route at once; more wait, then 503.", "100"
+    )
+    circuit_breaker: CircuitBreaker | None = option(
+        http.circuit_breaker,
+        "Per upstream origin: after so many failures in a row within `window` requests get 503 for"
+        " as long as `open` says, and then one tries. `false`, in code `None`, for none.",
+        '{ failures = 5, window = "30s", open = "30s" }',
+        default=CircuitBreaker(),
     )
     rate_limit: RateLimit | None = option(
         http.rate_limit,

@@ -37,6 +37,7 @@ from ..spend.purse import Purse
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
 from .access_token import AccessToken
+from .breaking import Breaking
 from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite, need_origin
 from .destination import Targets
@@ -117,6 +118,7 @@ class MountedProxy(Answering):
     :ivar options: as the route was created with.
     :ivar route: the compiled options.
     :ivar egress: the route's egress policy, the server's ``allow_networks`` included.
+    :ivar breaking: its way out.
     """
 
     failure_text = "Proxy route {route} failed"
@@ -127,8 +129,11 @@ class MountedProxy(Answering):
         self.egress = route.egress(networks)
         self._beyond = None if route.beyond is None else route.beyond(networks)
         self._bound = bindings
-        self._upstream = options.upstream or bindings.upstream
+        upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
+        self._upstream = self.breaking = Breaking(
+            upstream, options.circuit_breaker, bindings.clock, bindings.path, self._log
+        )
         self._missed = MissedHeaders(self._log)
         self._key_told = -_KEY_TOLD_EVERY
         self._webrtc: WebRtcSessions | None = None
@@ -144,9 +149,7 @@ class MountedProxy(Answering):
         self._access: AccessToken | None = None
         if route.oauth2 is not None:
             asked = AnyHost(self.egress.allow_networks)
-            source = TokenSource(
-                route.oauth2, self._upstream, asked, bindings.clock, self._certificate
-            )
+            source = TokenSource(route.oauth2, upstream, asked, bindings.clock, self._certificate)
             self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if self.injects else None

@@ -198,6 +198,9 @@ BAD_LIMITS += (
     {"requests": 1, "window": "soon"},
     {"requests": 1, "window": 1, "per": "user"},
 )
+GOOD_BREAKERS = (False, {}, {"failures": 1}, {"failures": 3, "window": "1m", "open": 0.5})
+BAD_BREAKERS = (0, 5, "5", True, [], {"failures": 0}, {"failures": 1.5}, {"failures": "5"})
+BAD_BREAKERS += ({"window": 0}, {"window": INF}, {"open": -1}, {"open": "soon"}, {"opens": 1})
 BAD_SECRETS = ("", " ", "${env:NO_SUCH}", "${env:}", "${x}", "a${", "${file:no-such-file}", "a\nb")
 BAD_SECRETS += (
     "$KEY",
@@ -606,6 +609,8 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.max_in_flight", False, BAD_COUNTS)
     yield from _rows("proxy.max_in_flight", True, GOOD_COUNTS)
     yield from _rows("proxy.rate_limit", False, BAD_LIMITS)
+    yield from _rows("proxy.circuit_breaker", False, BAD_BREAKERS)
+    yield from _rows("proxy.circuit_breaker", True, GOOD_BREAKERS)
     for place in ("proxy.budget", "server.budget"):
         yield from _rows(place, True, ([], *([budget] for budget in GOOD_BUDGETS)))
         yield from _rows(place, False, (*({}, 3, True, "x"), *([each] for each in BAD_BUDGETS)))
