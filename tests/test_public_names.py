@@ -95,6 +95,7 @@ PROXY = {
     "client_key": None,
     "expose_headers": (),
     "response_headers": (),
+    "retries": 0,
     "pass_headers": None,
     "authorize": None,
     "methods": ("POST",),

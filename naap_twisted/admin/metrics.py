@@ -64,7 +64,7 @@ class ServerCollector(Collector):
         upstream.add_metric(["busy"], pool.opened - len(pool))
         upstream.add_metric(["idle"], len(pool))
         yield upstream
-        yield from _circuits(self._server)
+        yield from _ways_out(self._server)
         redis, usage = parts.state.redis, parts.state.usage
         if redis is not None:
             yield _gauge("redis_up", "1: Redis answered last time", int(redis.up))
@@ -81,18 +81,22 @@ def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(f"naap_{name}", text, value=value)
 
 
-def _circuits(server: PluginServer) -> Iterable[Metric]:
+def _ways_out(server: PluginServer) -> Iterable[Metric]:
     now = GaugeMetricFamily(
         "naap_circuits_open", "Upstream origins that a route leaves alone now", labels=["route"]
     )
     opened = CounterMetricFamily(
         "naap_circuit_openings", "How often an upstream failed too often", labels=["route"]
     )
+    again = CounterMetricFamily(
+        "naap_upstream_retries", "Requests that were sent again", labels=["route"]
+    )
     for mount in server.routes():
         if mount.proxy is not None:
+            again.add_metric([mount.full_path], mount.proxy.retrying.retried)
             now.add_metric([mount.full_path], mount.proxy.breaking.open)
             opened.add_metric([mount.full_path], mount.proxy.breaking.opened)
-    return now, opened
+    return now, opened, again
 
 
 def _exchanges(tally: Tally) -> Iterable[Metric]:

@@ -115,6 +115,7 @@ class RouteKeywords(TypedDict, total=False):
     authorize: Authorize | None
     max_in_flight: int | None
     circuit_breaker: CircuitBreaker | Mapping[str, float | str] | None
+    retries: int
     rate_limit: RateLimit | Mapping[str, float | str] | None
     budget: Sequence[Budget | Mapping[str, object]]
     count_tokens: bool

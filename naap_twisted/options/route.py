@@ -38,10 +38,12 @@ from .provider import Provider, provider
 from .route_body import Judge, body_rules, judge, model_pattern, output_bound
 from .secrets import InjectedHeaders, secret_headers, secret_key
 from .signing import Sign, signing
-from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text
+from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text, upto
 
 #: Names the URL where no other header was chosen.
 TARGET_URL_HEADER = "X-Target-URL"
+# More would only be later: what does not answer three times in half a second is down.
+_MOST_RETRIES = 5
 
 
 @values.reads("IUpstream | HTTPClient | StubTreq | None", {})
@@ -289,6 +291,14 @@ class RouteOptions:
         " as long as `open` says, and then one tries. `false`, in code `None`, for none.",
         '{ failures = 5, window = "30s", open = "30s" }',
         default=CircuitBreaker(),
+    )
+    retries: int = option(
+        upto(_MOST_RETRIES),
+        "How often a request is sent again that no answer came to: where nothing was sent, and else"
+        " where its method is `GET` or `HEAD`, or it has an `Idempotency-Key`. At most a tenth of"
+        " the requests to an origin, and no body that streams.",
+        "2",
+        default=0,
     )
     rate_limit: RateLimit | None = option(
         http.rate_limit,

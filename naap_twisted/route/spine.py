@@ -47,6 +47,7 @@ from .observation import observation_of
 from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .request_headers import injected_headers
+from .retrying import Retrying
 from .scrub import Guard
 from .signing import SignedExchange
 from .spending import Spending
@@ -118,7 +119,7 @@ class MountedProxy(Answering):
     :ivar options: as the route was created with.
     :ivar route: the compiled options.
     :ivar egress: the route's egress policy, the server's ``allow_networks`` included.
-    :ivar breaking: its way out.
+    :ivar breaking: its way out, and *retrying* before it.
     """
 
     failure_text = "Proxy route {route} failed"
@@ -131,9 +132,11 @@ class MountedProxy(Answering):
         self._bound = bindings
         upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
-        self._upstream = self.breaking = Breaking(
+        self.breaking = Breaking(
             upstream, options.circuit_breaker, bindings.clock, bindings.path, self._log
         )
+        self.retrying = Retrying(self.breaking, options.retries, bindings.clock)
+        self._upstream: IUpstream = self.retrying if options.retries else self.breaking
         self._missed = MissedHeaders(self._log)
         self._key_told = -_KEY_TOLD_EVERY
         self._webrtc: WebRtcSessions | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
 
-from naap_twisted.testing import PAUSE, ScriptedUpstream
+from naap_twisted.testing import ABORT, PAUSE, ScriptedUpstream
 
 from .support import OK, IntegrationTestCase, until
 
@@ -46,6 +46,17 @@ class CircuitTests(IntegrationTestCase):
         self.assertEqual(await self.outcome("/api/v1/s"), UNHEALTHY)
         self.assertEqual(len(self.upstream.requests), 3)
         self.assertEqual(self.running.server.parts.capacity.in_flight, 0)
+
+    async def test_sent_again(self):
+        """A GET that is cut off is answered by the next try; a POST is not sent twice."""
+        self.start(ABORT)
+        self.mount("/s", target=self.upstream.origin, methods=["GET", "POST"], retries=2)
+        for method, body, sent in (("POST", b"{}", 1), ("GET", None, 2)):
+            before = len(self.upstream.requests)
+            answer = await self.post(body, method, "/api/v1/s")
+            self.assert_refused(answer, 502, "BAD_GATEWAY")
+            self.assertEqual(answer.header("X-Should-Retry"), "false")
+            self.assertEqual(len(self.upstream.requests) - before, sent, "a budget of one")
 
     async def test_callers_who_leave(self):
         """Any number of them says nothing about the upstream."""

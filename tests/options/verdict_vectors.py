@@ -609,6 +609,8 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.max_in_flight", False, BAD_COUNTS)
     yield from _rows("proxy.max_in_flight", True, GOOD_COUNTS)
     yield from _rows("proxy.rate_limit", False, BAD_LIMITS)
+    yield from _rows("proxy.retries", False, (-1, 6, True, 1.0, "1", []))
+    yield from _rows("proxy.retries", True, (0, 1, 5))
     yield from _rows("proxy.circuit_breaker", False, BAD_BREAKERS)
     yield from _rows("proxy.circuit_breaker", True, GOOD_BREAKERS)
     for place in ("proxy.budget", "server.budget"):
