@@ -93,7 +93,7 @@ class PluginServer(MultiService):
             options=options,
             upstream=upstream_of(config.upstream, self._bounds, reactor),
             state=State(config, reactor),
-            capacity=Capacity.of(self._places),
+            capacity=Capacity.of(self._places, self._bounds.connections),
             tally=Tally(),
             clock=reactor,
             born=reactor.seconds(),

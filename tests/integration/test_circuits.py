@@ -47,6 +47,25 @@ class CircuitTests(IntegrationTestCase):
         self.assertEqual(len(self.upstream.requests), 3)
         self.assertEqual(self.running.server.parts.capacity.in_flight, 0)
 
+    async def test_a_full_house(self):
+        """Callers of a route that stalls take what they can; another route and health answer."""
+        self.start(PAUSE, server={"max_connections": 32})
+        sound = ScriptedUpstream(self, OK)
+        self.mount("/s", target=self.upstream.origin)
+        self.mount("/o", target=sound.origin)
+        stalled = []
+        for _ in range(40):
+            client = await self.running.client()
+            headers = {**self.headers(), "Connection": "close"}
+            client.request("POST", "/api/v1/s", headers, b"{}")
+            stalled.append(client)
+        await until(lambda: len(self.upstream.requests) >= 28)
+        await until(lambda: sum(client.closed for client in stalled) >= 11)
+        for _ in range(3):
+            self.assertEqual(await self.outcome("/api/v1/o"), (200, ""))
+        self.assertEqual((await self.running.ask("GET", "/healthz")).status, 200)
+        self.assertEqual(len(self.upstream.requests), 28)
+
     async def test_sent_again(self):
         """A GET that is cut off is answered by the next try; a POST is not sent twice."""
         self.start(ABORT)
