@@ -18,7 +18,7 @@ from klein import Klein
 from OpenSSL import SSL
 from twisted.internet.ssl import OpenSSLDefaultPaths
 from twisted.internet.tcp import Connection
-from twisted.logger import ILogObserver, LogPublisher
+from twisted.logger import FileLogObserver, ILogObserver, LogPublisher
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
@@ -182,6 +182,16 @@ class RequestChannel:
 def observers_of(publisher: LogPublisher) -> Sequence[ILogObserver]:
     """Who hears of the events of *publisher*."""
     return tuple(publisher._observers)
+
+
+def file_of(observer: FileLogObserver) -> Any:
+    """What *observer* writes to."""
+    return observer._outFile
+
+
+def write_to(observer: FileLogObserver, file: Any) -> None:
+    """Let *observer* write to *file* from now on."""
+    observer._outFile = file
 
 
 def handles_errors(klein: Klein) -> bool:

@@ -424,6 +424,18 @@ class CredentialUnavailable(Unavailable):
     code, default = "CREDENTIAL_UNAVAILABLE", "The key for this API is not available at the moment"
 
 
+class LoopDetected(ProxyError):
+    """The request came through this server before (RFC 5842 section 7.2)."""
+
+    status, code, default = 508, "LOOP_DETECTED", "The target leads back to this server"
+
+
+class UpstreamUnhealthy(Unavailable):
+    """The upstream has failed too often of late, so it is not asked for a while."""
+
+    code, default = "UPSTREAM_UNHEALTHY", "The external API does not answer at the moment"
+
+
 class UpstreamCut(NaapError):
     """The upstream's response ended before it was complete.
 

@@ -130,6 +130,15 @@ class RateLimit:
 
 
 @frozen
+class CircuitBreaker:
+    """When an upstream is left alone: ``failures`` in a row in ``window`` s, for ``open`` s."""
+
+    failures: int = 5
+    window: float = 30.0
+    open: float = 30.0
+
+
+@frozen
 class Target:
     """An absolute http(s) URL, parsed once.
 

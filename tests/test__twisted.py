@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import io
 import os
 import socket
 import struct
@@ -21,7 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, OpenSSLDefaultPaths, optionsForClientTLS
 from twisted.internet.testing import MemoryReactorClock, StringTransport
-from twisted.logger import LogPublisher
+from twisted.logger import FileLogObserver, LogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.http_headers import Headers
@@ -36,6 +37,7 @@ from naap_twisted._twisted import (
     TableHeaders,
     UnmadeRequest,
     end_with_status_0,
+    file_of,
     handles_errors,
     listening_below,
     observers_of,
@@ -43,6 +45,7 @@ from naap_twisted._twisted import (
     stop_writing,
     unread,
     unsent,
+    write_to,
 )
 from naap_twisted.upstream.tls import trust_roots
 from tests.certs import Authority
@@ -411,6 +414,16 @@ class OtherNames(SynchronousTestCase):
         for observer in observers_of(publisher):
             observer("event")
         self.assertEqual((first, second), (["event"], ["event"]))
+
+    def test_outFile(self) -> None:
+        """What an observer of files writes to, and flushes."""
+        first, second = io.StringIO(), io.StringIO()
+        observer = FileLogObserver(first, str)
+        private(observer, "_outFile")
+        self.assertIs(file_of(observer), first)
+        write_to(observer, second)
+        observer({"a": 1})
+        self.assertEqual((first.getvalue(), second.getvalue()), ("", "{'a': 1}"))
 
     def test_error_handlers(self) -> None:
         """Functions that an application answers errors with, its own or Klein's."""

@@ -64,6 +64,8 @@ TABLE = [
     ("HeadersTooLarge", (), 431, "HEADERS_TOO_LARGE", "invalid_request_error"),
     ("UriTooLong", (), 414, "URI_TOO_LONG", "invalid_request_error"),
     ("BadGateway", (), 502, "BAD_GATEWAY", "api_error"),
+    ("UpstreamUnhealthy", (), 503, "UPSTREAM_UNHEALTHY", "api_error"),
+    ("LoopDetected", (), 508, "LOOP_DETECTED", "api_error"),
     ("UpstreamTimeout", (), 504, "UPSTREAM_TIMEOUT", "api_error"),
     ("Unavailable", (), 503, "UNAVAILABLE", "api_error"),
     ("CredentialUnavailable", (), 503, "CREDENTIAL_UNAVAILABLE", "api_error"),

@@ -8,6 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import naap_twisted
 from naap_twisted import RateLimit, create_external_proxy, create_plugin_server
+from naap_twisted.model import CircuitBreaker
 
 NAMES = [
     "ConfigError",
@@ -84,6 +85,7 @@ PROXY = {
     "content_type": "application/json",
     "body_limit": "1mb",
     "body_required": False,
+    "circuit_breaker": CircuitBreaker(),
     "timeout": 30.0,
     "connect_timeout": 10.0,
     "idle_timeout": 300.0,
@@ -97,6 +99,7 @@ PROXY = {
     "client_key": None,
     "expose_headers": (),
     "response_headers": (),
+    "retries": 0,
     "pass_headers": None,
     "authorize": None,
     "methods": ("POST",),
@@ -105,6 +108,7 @@ PROXY = {
     "encoded_slashes": False,
     "models": (),
     "max_output_tokens": None,
+    "max_response": None,
     "body": None,
     "judge": None,
     "allowed_schemes": ("https",),

@@ -20,6 +20,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from ..limits.replays import Replays
+from ..observe.outlets import LOG_QUEUE
 from ..route.scrub import Guard
 from ..server.tally import BOUNDS, Tally
 from ..spend.budget import NANOS
@@ -68,6 +69,7 @@ class ServerCollector(Collector):
         yield _gauge("held_body_bytes", "Of request bodies that are held whole", site.held.total)
         refused = "Request bodies refused with 503 for want of room"
         yield _counter("held_bodies_refused", refused, site.held.refused)
+        yield _counter("log_lines_dropped", "Not written, or not in time", LOG_QUEUE.dropped)
         upstream = GaugeMetricFamily(
             "naap_upstream_connections",
             "Connections to upstreams: in use or being made ready for it, and idle",
@@ -77,6 +79,7 @@ class ServerCollector(Collector):
         upstream.add_metric(["idle"], len(pool))
         yield upstream
         yield from _replays(parts.state.replays)
+        yield from _ways_out(self._server)
         redis, usage = parts.state.redis, parts.state.usage
         if redis is not None:
             yield _gauge("redis_up", "1: Redis answered last time", int(redis.up))
@@ -145,6 +148,24 @@ def _replays(replays: Replays[Guard]) -> Iterable[Metric]:
     yield _gauge("replay_bytes", "Of answers that are kept for retries", replays.size)
     alone = "Exchanges that go on after their callers have left"
     yield _gauge("replays_going_on", alone, replays.going_on)
+
+
+def _ways_out(server: PluginServer) -> Iterable[Metric]:
+    now = GaugeMetricFamily(
+        "naap_circuits_open", "Upstream origins that a route leaves alone now", labels=["route"]
+    )
+    opened = CounterMetricFamily(
+        "naap_circuit_openings", "How often an upstream failed too often", labels=["route"]
+    )
+    again = CounterMetricFamily(
+        "naap_upstream_retries", "Requests that were sent again", labels=["route"]
+    )
+    for mount in server.routes():
+        if mount.proxy is not None:
+            again.add_metric([mount.full_path], mount.proxy.retrying.retried)
+            now.add_metric([mount.full_path], mount.proxy.breaking.open)
+            opened.add_metric([mount.full_path], mount.proxy.breaking.opened)
+    return now, opened, again
 
 
 def _exchanges(tally: Tally) -> Iterable[Metric]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from ..framing.fields import HeadLimits
 
@@ -37,7 +37,7 @@ class DownstreamLimits:
     :ivar callable_timeout: how long an authenticator, ``authorize`` or ``forward_headers`` may
         take.
     :ivar connections: open at once, in total.
-    :ivar connections_per_address: open at once, from one address.
+    :ivar connections_per_address: open at once, from one address, of IPv6 from one /64.
     """
 
     head: HeadLimits = field(factory=HeadLimits)
@@ -62,3 +62,15 @@ class DownstreamLimits:
     callable_timeout: float = 10.0
     connections: int = 10_000
     connections_per_address: int = 1_000
+
+    def of_overflow(self) -> DownstreamLimits:
+        """The bounds of those who find no room: few, and each for a moment."""
+        return evolve(
+            self,
+            head_timeout=min(self.head_timeout, 2.0),
+            write_timeout=min(self.write_timeout, 5.0),
+            linger_time=min(self.linger_time, 2.0),
+            linger_timeout=min(self.linger_timeout, 1.0),
+            connections=32,
+            connections_per_address=8,
+        )

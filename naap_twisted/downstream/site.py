@@ -16,7 +16,7 @@ from twisted.web.server import Site
 
 from ..deadlines import Ticker
 from ..errors import ProxyError
-from .caller import NOBODY, TrustedProxies, peer_name
+from .caller import NOBODY, TrustedProxies, peer_name, rate_key
 from .channel import Channel
 from .held import HeldBytes
 from .limits import DownstreamLimits
@@ -34,6 +34,8 @@ class DownstreamSite(Site):
     :ivar regime: the one that holds now, for what begins.
     :ivar closing: the server is about to end, so that answers say ``Connection: close``.
     :ivar draining: it shuts down: it listens no more, and requests that begin now are refused.
+    :ivar tight: hardly a file can be opened any more.
+    :ivar is_overflow: it takes those who find no room, tells them so, and answers health checks.
     :ivar open: the connections that are open now.
     :ivar waiting: those beside them whose front has not said yet for whom it connects.
     :ivar held: the account of request bodies in memory.
@@ -58,7 +60,8 @@ class DownstreamSite(Site):
         self.limits = limits or DownstreamLimits()
         self.regime = Regime(resource, self.limits, observers, exempt, charge)
         self.ticker = Ticker(self.reactor)
-        self.closing = self.draining = False
+        self.closing = self.draining = self.tight = self.is_overflow = False
+        self._overflow: DownstreamSite | None = None
         self.open: set[Channel] = set()
         self.waiting: set[Waiting] = set()
         self._per_address: Counter[str] = Counter()
@@ -77,40 +80,56 @@ class DownstreamSite(Site):
         self.limits = regime.limits
         self.held.rebound(self.limits.held, self.limits.held_per_address)
         self.lingering.rebound(self.limits)
+        if self._overflow is not None:
+            limits, told = self._overflow.limits, (regime.observers, NOBODY, regime.charge)
+            self._overflow.serve(Regime(regime.resource, limits, *told))
 
     def buildProtocol(  # type: ignore[override]
         self, addr: IAddress | None
     ) -> Channel | None:
         """A new connection, or ``None`` over the bounds, whereupon Twisted closes it."""
         host = peer_name(addr)
-        if not self.has_room() or self._is_crowded(host):
+        site = self if self._has_room() else self._overflow
+        if site is None or not site._has_room() or site._is_crowded(host):
             self._log.warn("connection refused: too many are open", peer=host)
             return None
-        return Channel(self)
+        return Channel(site)
+
+    def overflow_into(self, limits: DownstreamLimits) -> None:
+        """Let connections that find no room be answered by a site with *limits*, and closed."""
+        overflow = self._overflow = type(self)(self.resource, limits=limits, reactor=self.reactor)
+        overflow.ticker = self.ticker
+        overflow.closing = overflow.draining = overflow.is_overflow = True
+        self.serve(self.regime)
 
     def has_room(self) -> bool:
-        """Whether one more connection may be open."""
+        """Whether one more connection may be open, if only to be told that there is no room."""
+        return self._has_room() or (self._overflow is not None and self._overflow._has_room())
+
+    def _has_room(self) -> bool:
+        if self.tight and self._overflow is not None:
+            return False
         return len(self.open) + len(self.waiting) < self.limits.connections
 
     def _is_crowded(self, host: str) -> bool:
-        if self._per_address[host] < self.limits.connections_per_address:
+        if self._per_address[rate_key(host)] < self.limits.connections_per_address:
             return False
         return not self.regime.exempt.trusts(host)
 
     def connection_opened(self, channel: Channel) -> None:
         """Count *channel*, a new connection."""
         self.open.add(channel)
-        self._per_address[peer_name(channel.getPeer())] += 1
+        self._per_address[rate_key(peer_name(channel.getPeer()))] += 1
 
     def connection_closed(self, channel: Channel) -> None:
         """Count *channel* no more."""
         if channel not in self.open:
             return
         self.open.discard(channel)
-        host = peer_name(channel.getPeer())
-        self._per_address[host] -= 1
-        if not self._per_address[host]:
-            del self._per_address[host]
+        key = rate_key(peer_name(channel.getPeer()))
+        self._per_address[key] -= 1
+        if not self._per_address[key]:
+            del self._per_address[key]
 
     def exchange_ended(self, request: DownstreamRequest) -> None:
         """Tell those who observe that *request* is answered, or that its browser left."""
@@ -158,6 +177,8 @@ class DownstreamSite(Site):
             channel.wind_up()
         for connection in list(self.waiting):
             connection.abort()
+        if self._overflow is not None:
+            self._overflow.drain()
 
     def startFactory(self) -> None:
         """Open no access log of Twisted's: an observer writes the log."""

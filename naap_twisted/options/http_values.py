@@ -6,10 +6,12 @@ import ipaddress
 import re
 from collections.abc import Mapping
 
+from attrs import asdict
+
 from ..auth.gate import Authorize, is_rule
 from ..downstream.caller import UNIX
 from ..headers import CONNECTION_FIELDS, TAKEN_OUT, HeaderPatterns, is_token
-from ..model import AllowedNetwork, ExposeHeader, RateLimit
+from ..model import AllowedNetwork, CircuitBreaker, ExposeHeader, RateLimit
 from ..policy.addresses import parse_allow_network
 from ..policy.own_headers import why_not_relayed, why_not_renamed
 from ..wrappers.origins import parse_origin, parse_pattern
@@ -94,6 +96,26 @@ def rate_limit(value: object) -> RateLimit | None:
     if not isinstance(value, Mapping):
         raise values.expected('{ requests = 200, window = "15m" } or false', value)
     return RateLimit(**_RATE(value))
+
+
+_BREAKER = values.table_of(
+    {"failures": values.count, "window": values.duration, "open": values.duration}
+)
+
+
+@values.reads(
+    "CircuitBreaker | Mapping[str, float | str] | None",
+    {"anyOf": [_BREAKER.schema, {"const": False}]},
+)
+def circuit_breaker(value: object) -> CircuitBreaker | None:
+    """``{ failures = 5, window = "30s", open = "30s" }``, or ``false`` (``None``) for none."""
+    if value is False or value is None:
+        return None
+    if isinstance(value, CircuitBreaker):
+        value = asdict(value)
+    if not isinstance(value, Mapping):
+        raise values.expected('{ failures = 5, window = "30s", open = "30s" } or false', value)
+    return CircuitBreaker(**_BREAKER(value))
 
 
 @values.reads_text(pattern=_METHOD.pattern)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..downstream.limits import DownstreamLimits
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
-    from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..model import AllowedNetwork, CircuitBreaker, ExposeHeader, RateLimit
     from ..policy.body_rules import BodyRules
     from ..policy.output_limit import OutputBound
     from ..policy.query_rules import QueryRules
@@ -98,6 +98,7 @@ class RouteKeywords(TypedDict, total=False):
     content_type: str | Sequence[str]
     body_limit: int | str
     body_required: bool
+    max_response: int | str | None
     timeout: float | str
     connect_timeout: float | str
     idle_timeout: float | str | None
@@ -117,6 +118,8 @@ class RouteKeywords(TypedDict, total=False):
     require_origin: bool
     authorize: Authorize | None
     max_in_flight: int | None
+    circuit_breaker: CircuitBreaker | Mapping[str, float | str] | None
+    retries: int
     rate_limit: RateLimit | Mapping[str, float | str] | None
     budget: Sequence[Budget | Mapping[str, object]]
     replay: float | str | None

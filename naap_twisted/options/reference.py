@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..model import RateLimit
+from ..model import CircuitBreaker, RateLimit
 from .code import ROUTE_KEYWORDS, SERVER_KEYWORDS
 from .option import Option, listed_options
 from .route import RouteOptions
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ..downstream.limits import DownstreamLimits
     from ..interfaces import IAuthenticator, IKeyStore, IUpstream
     from ..limits.capacity import CapacityLimits
-    from ..model import AllowedNetwork, ExposeHeader, RateLimit
+    from ..model import AllowedNetwork, CircuitBreaker, ExposeHeader, RateLimit
     from ..policy.body_rules import BodyRules
     from ..policy.output_limit import OutputBound
     from ..policy.query_rules import QueryRules
@@ -66,6 +66,9 @@ def default_of(option: Option) -> str:
         return f'"{seconds // size}{unit}"'
     if isinstance(value, RateLimit):
         return f'{{ requests = {value.requests}, window = "{int(value.window // 60)}m" }}'
+    if isinstance(value, CircuitBreaker):
+        times = f'window = "{int(value.window)}s", open = "{int(value.open)}s"'
+        return f"{{ failures = {value.failures}, {times} }}"
     return json.dumps(value)
 
 

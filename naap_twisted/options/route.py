@@ -16,7 +16,7 @@ from ..credentials.oauth2 import ClientCredentials
 from ..credentials.sigv4 import AwsSigV4
 from ..headers import PASSED, PINNED_PASS, PINNED_RELAY, RELAYED, SDP_RELAY, TAKEN_OUT, extended
 from ..interfaces import IUpstream
-from ..model import AllowedNetwork, ExposeHeader, RateLimit, UserKeyHeader
+from ..model import AllowedNetwork, CircuitBreaker, ExposeHeader, RateLimit, UserKeyHeader
 from ..policy.body_rules import BodyRules
 from ..policy.endpoints import METHOD_OVERRIDES
 from ..policy.output_limit import OutputBound
@@ -38,10 +38,12 @@ from .provider import Provider, provider
 from .route_body import Judge, body_rules, judge, model_pattern, output_bound
 from .secrets import InjectedHeaders, secret_headers, secret_key
 from .signing import Sign, signing
-from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text
+from .values import count, duration, flag, list_of, one_of, one_or_list, optional, size, text, upto
 
 #: Names the URL where no other header was chosen.
 TARGET_URL_HEADER = "X-Target-URL"
+# More would only be later: what does not answer three times in half a second is down.
+_MOST_RETRIES = 5
 
 
 @values.reads("IUpstream | HTTPClient | StubTreq | None", {})
@@ -170,6 +172,12 @@ class RouteOptions:
     body_required: bool = option(
         flag, "`POST`, `PUT` and `PATCH` without a body are 400; else they go upstream."
     )
+    max_response: int | None = option(
+        optional(size),
+        "The answer's body as the upstream sends it, and where a coding is undone, without it: one"
+        " whose length is known is 502, another is cut past it. Streams count whole.",
+        '"1gb"',
+    )
     timeout: float = option(
         duration, "From the request sent to the response head.", '"60s"', default=30.0
     )
@@ -276,6 +284,21 @@ class RouteOptions:
     )
     max_in_flight: int | None = option(
         optional(count), "Exchanges of this route at once; more wait, then 503.", "100"
+    )
+    circuit_breaker: CircuitBreaker | None = option(
+        http.circuit_breaker,
+        "Per upstream origin: after so many failures in a row within `window` requests get 503 for"
+        " as long as `open` says, and then one tries. `false`, in code `None`, for none.",
+        '{ failures = 5, window = "30s", open = "30s" }',
+        default=CircuitBreaker(),
+    )
+    retries: int = option(
+        upto(_MOST_RETRIES),
+        "How often a request is sent again that no answer came to: where nothing was sent, and else"
+        " where its method is `GET` or `HEAD`, or it has an `Idempotency-Key`. At most a tenth of"
+        " the requests to an origin, and no body that streams.",
+        "2",
+        default=0,
     )
     rate_limit: RateLimit | None = option(
         http.rate_limit,

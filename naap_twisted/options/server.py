@@ -155,8 +155,8 @@ class ServerOptions:
     max_in_flight_per_user: int = option(count, "The same of one signed-in user.", default=1_000)
     max_connections: int | None = option(
         optional(count),
-        "Connections of browsers open at once; else 10,000, or what the limit of open files lets"
-        " two sockets an exchange be.",
+        "Connections of browsers open at once; else 10,000. Never more than the limit of open files"
+        " lets two sockets an exchange be.",
         "5000",
     )
     connections_per_address: int = option(

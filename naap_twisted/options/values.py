@@ -197,6 +197,19 @@ def count(value: object) -> int:
     return number
 
 
+def upto(most: int) -> Kind[int]:
+    """A whole number from zero to *most*."""
+
+    @reads("int", {"type": "integer", "minimum": 0, "maximum": most})
+    def parse(value: object) -> int:
+        number = integer(value)
+        if not 0 <= number <= most:
+            raise ValueError(f"must be 0 to {most}")
+        return number
+
+    return parse
+
+
 #: Seconds and bytes, see :mod:`naap_twisted.units`.
 duration = reads("float | str", NUMBER_OR_TEXT)(units.parse_duration)
 size = reads("int | str", {"type": ["integer", "string"]})(units.parse_size)

@@ -39,6 +39,8 @@ class Passage(Protocol):
     :param stages: what changes the body, one after the other.
     :param inflater: decodes the content coding, a slice at a time, because a browser that does not
         read must not let a small body on the wire become much memory.
+    :param most: bytes that may come, and of those that go on where *inflater* undoes a coding; past
+        them the answer is cut as one that the upstream broke off. ``None``: any number.
     :ivar done: fires when the browser has the whole body; fails with UpstreamCut where it is cut.
     """
 
@@ -50,11 +52,14 @@ class Passage(Protocol):
         stages: Sequence[Stage],
         meter: ModelTokenMeter | None,
         inflater: Inflater | None = None,
+        most: int | None = None,
     ) -> None:
         self._request = request
         self._stages = stages
         self._meter = meter
         self._inflater = inflater
+        self._most = most
+        self._received = self._inflated = 0
         self.done: Deferred[None] = Deferred(lambda _: self.stopProducing())
         self._over = False
         self._paused = False
@@ -64,25 +69,44 @@ class Passage(Protocol):
         self._request.registerProducer(self, True)
 
     def dataReceived(self, data: bytes) -> None:
+        if self._over:
+            return
+        self._received += len(data)
         if self._inflater is None:
-            self._pass_on(data)
-        elif not self._over:
+            self._pass_on(data, self._received)
+        elif not self._is_past(self._received):
             self._inflater.put(data)
             self._inflate(self._inflater)
+
+    def _is_past(self, size: int) -> bool:
+        """Whether the answer is longer than it may be; it is cut then."""
+        if self._most is None or size <= self._most:
+            return False
+        record = self._request.record
+        record.reason, record.rule = f"the answer is over {self._most} bytes", "max_response"
+        self.transport.loseConnection()
+        self._end(Failure(UpstreamCut(record.reason)))
+        return True
 
     def _inflate(self, inflater: Inflater) -> None:
         try:
             while inflater.waits and not self._paused and not self._over:
-                self._pass_on(inflater.take(_SLICE))
+                piece = inflater.take(_SLICE)
+                self._inflated += len(piece)
+                self._pass_on(piece, self._inflated)
             if self._ended is not None and not inflater.waits:
                 inflater.end()
         except Unreadable as error:
             self.transport.loseConnection()
             self._end(Failure(UpstreamCut(str(error))))
 
-    def _pass_on(self, data: bytes) -> None:
+    def _pass_on(self, data: bytes, sofar: int) -> None:
         if self._meter is not None:
-            self._meter.feed(data)  # before the stages, which keep some bytes for the end
+            # Before the stages, which keep some bytes for the end, and before a cut: the upstream
+            # has made this piece.
+            self._meter.feed(data)
+        if self._is_past(sofar):
+            return
         for stage in self._stages:
             data = stage.feed(data)
         if data:

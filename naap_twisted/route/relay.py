@@ -84,6 +84,7 @@ async def relay(
     clock: IReactorTime,
     *,
     redact: bool = False,
+    most: int | None = None,
     tokens: TokenMembers | None = None,
     unasked: bool = False,
     locate: Mapping[bytes, Callable[[bytes], bytes]] | None = None,
@@ -91,18 +92,21 @@ async def relay(
     """Carry *response* to the browser, to its end.
 
     :param redact: search JSON and text bodies of successful responses for injected secrets, too.
+    :param most: bytes that the body may have; ``None``: any number.
     :param tokens: where the response reports the model's tokens, which go into the record.
     :param unasked: a stream reports usage only because this server asked; the page gets none of it.
     :param locate: what rewrites a header of a name, such as the absolute Location.
     :raises UpstreamCut: the upstream's body ended early; the browser's connection is aborted.
     :raises UpstreamStatus: an error's body had to be searched and could not be decoded.
     :raises BadGateway: the body of a successful response, or of a redirect, had to be, and could
-        not be.
+        not be; or its length is known, and over *most*.
     """
     fields, exposed = rewrite.apply(response_fields(response), target, guard)
     if locate:
         fields = [(n, locate[n](value) if n in locate else value) for n, value in fields]
     bodiless = request.method == b"HEAD" or response.code in (204, 304)
+    if most is not None and not bodiless:
+        _hold_to(most, response)
     stages: list[Stage] = []
     inflater = None
     # An error may quote the key that it refuses, and a redirect's body its Location, so the body of
@@ -137,12 +141,23 @@ async def relay(
     if tokens is not None:
         # What passes through the decoder of its coding comes to the meter without it.
         meter = _meter(fields, b"" if inflater else coding_of(response_fields(response)), tokens)
-    passage = Passage(request, stages, meter, inflater)
+    passage = Passage(request, stages, meter, inflater, most)
     if not getattr(response, "body_follows", False):
         # The head goes out now, because a stream's first event may come minutes later.
         request.write(b"")
     response.deliverBody(passage)
     await passage.done
+
+
+def _hold_to(most: int, response: IResponse) -> None:
+    """:raises BadGateway: the body is known to be longer than *most*; the exchange is ended."""
+    body = getattr(response, "complete_body", None)
+    length = response.length if body is None else len(body)
+    if length is UNKNOWN_LENGTH or length <= most:
+        return
+    discard(response)
+    message, reason = "The external API's answer is too large", f"{length} bytes, over {most}"
+    raise BadGateway(message, reason=reason, rule="max_response").once_sent()
 
 
 def _tell_length(request: IDownstreamRequest, response: IResponse) -> None:

@@ -38,6 +38,7 @@ from ..spend.tokens import TokenMembers
 from ..whip.key import LocationKey
 from ..whip.sessions import METHODS, WebRtcSessions
 from .access_token import AccessToken
+from .breaking import Breaking
 from .compiled import CERTIFICATE, Route, compile_again, compile_route
 from .cross_site import CrossSite, need_origin
 from .destination import Targets
@@ -52,11 +53,12 @@ from .redirects import Hops, Trail, send_and_follow
 from .relay import refuse_with, relay
 from .replaying import replaying_of
 from .request_headers import injected_headers
+from .retrying import Retrying
 from .scrub import Guard
 from .signing import SignedExchange
 from .spending import Spending
+from .via import Via
 
-_REPLAYED = spelled(b"Idempotent-Replayed")
 _FOR_ANY_PAGE = make_preset({b"Cross-Origin-Resource-Policy": b"cross-origin"})
 
 
@@ -74,6 +76,7 @@ class Bindings:
     :ivar prices: what models cost.
     :ivar replays: answers that are kept for retries.
     :ivar book: users' usage, where the server keeps it.
+    :ivar via: tells requests that come back.
     """
 
     path: str
@@ -91,6 +94,7 @@ class Bindings:
     replays: Replays[Guard]
     book: UsageBook | None
     secret_files: SecretFiles
+    via: Via
 
 
 class ExternalProxy:
@@ -123,6 +127,7 @@ class MountedProxy(Answering):
     :ivar options: as the route was created with.
     :ivar route: the compiled options.
     :ivar egress: the route's egress policy, the server's ``allow_networks`` included.
+    :ivar breaking: its way out, and *retrying* before it.
     """
 
     failure_text = "Proxy route {route} failed"
@@ -133,9 +138,13 @@ class MountedProxy(Answering):
         self.egress = route.egress(networks)
         self._beyond = None if route.beyond is None else route.beyond(networks)
         self._bound = bindings
-        self._upstream = options.upstream or bindings.upstream
+        upstream = options.upstream or bindings.upstream
         self._log = options.logger or Logger()
         self._notices = Notices(self._log, bindings.clock)
+        told = bindings.clock, bindings.path, self._log
+        self.breaking = Breaking(upstream, options.circuit_breaker, *told)
+        self.retrying = Retrying(self.breaking, options.retries, bindings.clock)
+        self._upstream: IUpstream = self.retrying if options.retries else self.breaking
         self._webrtc: WebRtcSessions | None = None
         if route.session_ttl is not None:
             self._webrtc = WebRtcSessions(bindings.key, bindings.path, route.session_ttl)
@@ -150,14 +159,12 @@ class MountedProxy(Answering):
         self._access: AccessToken | None = None
         if route.oauth2 is not None:
             asked = AnyHost(self.egress.allow_networks)
-            source = TokenSource(
-                route.oauth2, self._upstream, asked, bindings.clock, self._certificate
-            )
+            source = TokenSource(route.oauth2, upstream, asked, bindings.clock, self._certificate)
             self._access = AccessToken(source)
         # A route that injects no key has nothing for another site's page to spend.
         self._cross_site = bindings.cross_site if self.injects else None
-        kept = bindings.replays, bindings.book
-        self._replaying = replaying_of(options, bindings.path, *kept, self._log)
+        kept = bindings.replays, bindings.book, self._log
+        self._replaying = replaying_of(options, bindings.path, *kept)
         bindings.secret_files.watch(bindings.path, options, self.renew)
 
     @property
@@ -173,8 +180,7 @@ class MountedProxy(Answering):
         self.options = options
         self.route = route if bound.keys is None else route.with_keys(bound.keys)
         self._hops = Hops(self.egress, route.pinned, self._beyond, route.opening)
-        prefix = bound.path.encode("ascii")
-        self._targets = Targets(self.route, self.egress, prefix, self._webrtc)
+        self._targets = Targets(self.route, self.egress, bound.path.encode("ascii"), self._webrtc)
         self._bodies = LeavingBodies(self.route, self._webrtc, bound.gate.patience)
 
     def renew(self, options: RouteOptions) -> None:
@@ -190,6 +196,7 @@ class MountedProxy(Answering):
         """THE WAY OF A REQUEST."""
         record = request.record
         record.route = self._bound.path
+        self._bound.via.check(request)
         at_location = self._webrtc is not None and self._webrtc.holds(request)
         methods = METHODS if at_location else self.route.own_methods
         if request.method not in methods:
@@ -279,16 +286,15 @@ class MountedProxy(Answering):
         if response.code == 401:
             own = target.origin == vetted.target.origin
             if keys.token is not None and self._access is not None and own:
-                # Its next request gets another. No request is sent again, because the upstream
-                # may have acted on it before it said no.
+                # The next request gets another; this one is not sent again, for it may have acted.
                 self._access.source.refused(keys.token)
             if self.injects and not self.route.needs_keys:
                 self._notices.key_refused(record, self.injects)
         if self._observation is not None and response.code < 400:
             at_location = self._webrtc is not None and self._webrtc.holds(request)
             targets = () if at_location else dict.fromkeys((vetted.target, target))
-            body = going.body.body
-            self._observation.note(request.method, targets, body.content, body.content_type)
+            seen = going.body.body
+            self._observation.note(request.method, targets, seen.content, seen.content_type)
         await self._answer(request, headed, unasked=going.body.asks, tokens=going.tokens)
 
     async def _keys(self, request: IDownstreamRequest, target: Target) -> Keys:
@@ -318,6 +324,7 @@ class MountedProxy(Answering):
             request_id=record.request_id,
             dropped=dropped,
         )
+        headers = (*headers, self._bound.via.field(request))
         if body.is_another:
             headers = tuple(pair for pair in headers if pair[0].lower() not in DIGESTS)
         if dropped:
@@ -347,7 +354,7 @@ class MountedProxy(Answering):
         self, request: IDownstreamRequest, kept: Replayed[Guard], *, unasked: bool
     ) -> None:
         """Give a kept answer again: it costs nothing, and no upstream is asked."""
-        put_exposed(request.responseHeaders, _REPLAYED, b"true")
+        put_exposed(request.responseHeaders, spelled(b"Idempotent-Replayed"), b"true")
         await self._answer(request, unpacked(kept), unasked=unasked, tokens=None)
 
     async def _answer(
@@ -375,6 +382,7 @@ class MountedProxy(Answering):
             guard,
             self._bound.clock,
             redact=self.options.redact_bodies,
+            most=self.options.max_response,
             tokens=tokens,
             unasked=unasked,
             locate=self._homeward.locate(request, location) if moves else None,

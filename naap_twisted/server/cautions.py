@@ -17,7 +17,23 @@ from ..secret import Secret
 from ..spend.estimate import UNBOUNDED_OUTPUT
 from .mounts import Mount
 
+# Open files of an exchange.
+_FILES_EACH = 2
 _SOURCES = ("env:", "file:", "user_key:")
+
+
+def of_files(wanted: int | None, most: int) -> list[str]:
+    """The caution about more connections than the limit of open files has room for.
+
+    :param wanted: ``server.max_connections``.
+    """
+    if wanted is None or wanted <= most:
+        return []
+    return [
+        f"server.max_connections = {wanted} needs {_FILES_EACH * wanted} open files, which is more"
+        f" than this process may have: {most} connections are taken. Raise the limit (ulimit -n,"
+        " LimitNOFILE=)"
+    ]
 
 
 def of_routes(

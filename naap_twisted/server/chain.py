@@ -1,4 +1,4 @@
-"""The wrappers around a server's routes, its bounds and its resolver, made of its options."""
+"""What a server is made of by its options: wrappers, the bounds of its two sides, a resolver."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from ..limits.capacity import CapacityLimits
 from ..limits.in_flight import InFlightLimit
 from ..options.listen import Listen
 from ..options.server import Config, ServerOptions, UpstreamOptions
+from ..upstream.client import UpstreamClient
 from ..upstream.dns import DnsResolver
+from ..upstream.pool import PoolLimits
 from ..upstream.resolver import SystemResolver
 from ..wrappers.compression import Compression
 from ..wrappers.cors import Cors
@@ -28,8 +30,12 @@ from ..wrappers.untrusted_proxies import UntrustedProxies
 from .own_names import OwnNames
 from .routing import Routes
 
-# Files that are no exchange's: listeners, logs, stores, connections to the DNS.
+#: What a start raises the soft limit of open files to, where the hard one is not lower.
+MOST_FILES = 65_536
+# Files that are no exchange's: listeners, logs, stores, connections to the DNS and of the admin
+# port, and those that are told that there is no room.
 _OTHER_FILES = 100
+_USUAL = DownstreamLimits().connections
 
 
 def wrapped(
@@ -76,13 +82,6 @@ def _https_port(endpoints: Sequence[Listen]) -> int:
     return 443 if 443 in ports or not ports else ports[0]
 
 
-def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
-    """The resolver that *options* ask for: the named DNS servers, else the system's."""
-    if options.dns_servers:
-        return DnsResolver(options.dns_servers, reactor)
-    return SystemResolver(reactor)
-
-
 def capacity_of(options: ServerOptions) -> CapacityLimits:
     """The bounds on proxied exchanges in progress: in total, a user, a route."""
     return options.capacity or CapacityLimits(
@@ -94,7 +93,7 @@ def limits_of(config: Config) -> DownstreamLimits:
     """The bounds on connections and requests of browsers."""
     server, auth = config.server, config.auth
     limits = server.limits or DownstreamLimits(
-        connections=server.max_connections or _most_connections(),
+        connections=min(server.max_connections or _USUAL, most_connections()),
         connections_per_address=server.connections_per_address,
     )
     if auth.mode != "session":
@@ -103,17 +102,43 @@ def limits_of(config: Config) -> DownstreamLimits:
     return evolve(limits, callable_timeout=max(limits.callable_timeout, auth.session_timeout + 1.0))
 
 
-def _most_connections() -> int:
-    """The default, or fewer where that many exchanges would need more files than may be open.
+def most_connections() -> int:
+    """As many as the limit of open files lets be, where each exchange takes two sockets."""
+    return max((_most_files() - _OTHER_FILES) // 2, 1)
 
-    A start raises the soft limit to the hard one, and an exchange takes two sockets.
-    """
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    usual = DownstreamLimits().connections
+
+def pool_limits_of(limits: DownstreamLimits) -> PoolLimits:
+    """The bounds on connections to upstreams: what browsers under *limits* leave of the files."""
+    usual = PoolLimits()
+    left = max(_most_files() - _OTHER_FILES - limits.connections, 1)
+    total = min(usual.open_total, left)
+    return evolve(usual, open_total=total, open_per_key=min(usual.open_per_key, total))
+
+
+def _most_files() -> int:
+    """The limit of open files after the start, which raises the soft one towards the hard one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard == resource.RLIM_INFINITY:
-        return usual
-    return min(usual, max((hard - _OTHER_FILES) // 2, 1))
+        return MOST_FILES if soft == resource.RLIM_INFINITY else max(soft, MOST_FILES)
+    return max(soft, min(hard, MOST_FILES))
 
 
 def _queued(running: int) -> InFlightLimit:
     return InFlightLimit(running, min(running, 1_000))
+
+
+def upstream_of(options: UpstreamOptions, limits: DownstreamLimits, reactor: Any) -> UpstreamClient:
+    """The way out of a server whose browsers come under *limits*."""
+    return UpstreamClient(
+        reactor,
+        resolver=resolver_of(options, reactor),
+        ca_file=options.ca_file,
+        limits=pool_limits_of(limits),
+    )
+
+
+def resolver_of(options: UpstreamOptions, reactor: Any) -> IResolver:
+    """The resolver that *options* ask for: the named DNS servers, else the system's."""
+    if options.dns_servers:
+        return DnsResolver(options.dns_servers, reactor)
+    return SystemResolver(reactor)

@@ -8,6 +8,7 @@ connections stay warm.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar, cast
@@ -23,6 +24,10 @@ def stamp(path: str) -> bytes:
     return sha256(Path(path).read_bytes()).digest() if path else b""
 
 
+def _nothing(thing: object) -> None:
+    """What there is to do at most beginnings and ends."""
+
+
 class Heirlooms:
     """The lasting things of one server.
 
@@ -33,16 +38,42 @@ class Heirlooms:
         self._before = before
         self._after: Heirlooms | None = None
         self._things: list[tuple[tuple[object, ...], object]] = []
+        self._begins: list[Callable[[], object]] = []
+        self._ends: list[tuple[object, Callable[[], object]]] = []
 
-    def have(self, make: Callable[[], T], *words: object) -> T:
+    def have(
+        self,
+        make: Callable[[], T],
+        *words: object,
+        begin: Callable[[T], object] = _nothing,
+        end: Callable[[T], object] = _nothing,
+    ) -> T:
         """What the server before had under the same *words*, else what *make* gives.
 
         :param words: all that the thing depends on; they are compared by ``==``.
+        :param begin: is called with a thing that was made, as soon as this server serves.
+        :param end: is called with it in the end, by :meth:`close`.
         """
         found = [kept for known, kept in self._kept(self._before) if known == words]
         thing = cast(T, found[0]) if found else make()
         self._things.append((words, thing))
+        self._ends.append((thing, partial(end, thing)))
+        if not found:
+            self._begins.append(partial(begin, thing))
+            if self._before is None:
+                self._begin()
         return thing
+
+    def _begin(self) -> None:
+        begins, self._begins = self._begins, []
+        for begin in begins:
+            begin()
+
+    def close(self) -> None:
+        """End what no other server has; of one that has served."""
+        for thing, end in self._ends:
+            if not self.shares(thing):
+                end()
 
     @staticmethod
     def _kept(of: Heirlooms | None) -> Iterator[tuple[tuple[object, ...], object]]:
@@ -60,3 +91,4 @@ class Heirlooms:
             # Without this each reload would keep every server before it in memory.
             self._before._before = None
             self._before = None
+            self._begin()

@@ -11,9 +11,8 @@ from ..interfaces import IAuthenticator
 from ..limits.capacity import Capacity
 from ..observe.log import AccessLog
 from ..options.server import Config
-from ..upstream.client import UpstreamClient
 from .authentication import authenticator_of
-from .chain import capacity_of, resolver_of
+from .chain import capacity_of, limits_of, pool_limits_of, upstream_of
 from .heirlooms import Heirlooms, stamp
 from .parts import Parts
 from .stores import State
@@ -26,18 +25,17 @@ def parts_of(config: Config, reactor: Any, before: Parts | None) -> Parts:
     :raises ConfigError: see :class:`~.stores.State`; or ``ca_file`` can't be read.
     """
     heirlooms = Heirlooms(None if before is None else before.heirlooms)
-    upstream = config.upstream
-
-    def client() -> UpstreamClient:
-        resolver = resolver_of(upstream, reactor)
-        return UpstreamClient(reactor, resolver=resolver, ca_file=upstream.ca_file)
-
-    places = capacity_of(config.server)
+    upstream, bounds, places = config.upstream, limits_of(config), capacity_of(config.server)
     return Parts(
         options=config.server,
-        upstream=heirlooms.have(client, "upstream", upstream, stamp(upstream.ca_file)),
+        upstream=heirlooms.have(
+            lambda: upstream_of(upstream, bounds, reactor),
+            *("upstream", upstream, stamp(upstream.ca_file), pool_limits_of(bounds)),
+        ),
         state=State(config, reactor, heirlooms),
-        capacity=heirlooms.have(lambda: Capacity.of(places), "places", places),
+        capacity=heirlooms.have(
+            lambda: Capacity.of(places, bounds.connections), "places", places, bounds.connections
+        ),
         tally=heirlooms.have(Tally, "tally"),
         clock=reactor,
         born=heirlooms.have(reactor.seconds, "born"),
@@ -76,5 +74,8 @@ def places_of(parts: Parts, path: str, running: int | None) -> Capacity:
     if running is not None:
         limit = evolve(limit, running=running)
     return parts.heirlooms.have(
-        lambda: parts.capacity.sibling(limit), "places of a route", path, limit, parts.capacity
+        lambda: parts.capacity.sibling(limit),
+        *("places of a route", path, limit, parts.capacity),
+        begin=Capacity.move_in,
+        end=Capacity.move_out,
     )

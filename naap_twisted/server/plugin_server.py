@@ -35,12 +35,13 @@ from ..options.server import Config
 from ..policy.egress import EgressPolicy
 from ..route.cross_site import CrossSite
 from ..route.spine import Bindings, ExternalProxy, MountedProxy
+from ..route.via import Via
 from ..secret import Secret
 from ..whip.key import LocationKey
 from ..wrappers.rate_limit import Charge
 from .authentication import NOBODY, auth_in_words
-from .cautions import of_routes
-from .chain import limits_of, wrapped
+from .cautions import of_files, of_routes
+from .chain import limits_of, most_connections, wrapped
 from .made import authenticator_for, observers_of, parts_of, places_of
 from .mounts import Mount, exposures, in_words, options_of, shadowed
 from .own_calls import keyed_client, open_client
@@ -97,6 +98,7 @@ class PluginServer(MultiService):
         self._location_key = self.parts.heirlooms.have(
             lambda: LocationKey(options.state_dir), "key of locations", options.state_dir
         )
+        self._via = self.parts.heirlooms.have(Via, "via")
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = self._made_routes()
         self.root_children = self._routes.beside
@@ -166,6 +168,7 @@ class PluginServer(MultiService):
             replays=self.parts.state.replays,
             book=self.parts.state.usage,
             prices=self.config.prices,
+            via=self._via,
         )
         return proxy.mounted(bindings)
 
@@ -217,8 +220,8 @@ class PluginServer(MultiService):
     ) -> HTTPClient:
         """A treq client with a key, for this server's own calls; docs/testing.md shows one.
 
-        It adds *forward_headers* to each request, asks where a route with these options would, and
-        takes out of the answers what repeats a header's value.
+        It adds *forward_headers*, asks where a route with these options would, and takes out of
+        the answers what repeats a header's value.
 
         :raises ConfigError: as for the options of a route with these names.
         """
@@ -230,10 +233,7 @@ class PluginServer(MultiService):
 
     @property
     def keys(self) -> IKeyStore:
-        """The store of users' own keys: ``await server.keys.get(user.id, "daydream")``.
-
-        :raises ConfigError: this server keeps no keys.
-        """
+        """The store of users' own keys; raises ConfigError where the server keeps none."""
         return self.parts.state.keys
 
     def user(self, request: Request | IRequest) -> User | None:
@@ -276,6 +276,7 @@ class PluginServer(MultiService):
     def cautions(self) -> list[str]:
         """What is allowed and its owner should know, one line each: for a start and ``check``."""
         lines = [NOBODY] if self.require_auth and not self._gate.knows_users else []
+        lines += of_files(self.parts.options.max_connections, most_connections())
         about = self.routes(), self.parts.options.base_path, self.listen, self.config
         return [*lines, *of_routes(*about, asks=self.require_auth)]
 
@@ -384,6 +385,7 @@ class PluginServer(MultiService):
         self.parts.state.secret_files.stop()
         await regime.over()
         await self._replaced
+        self.parts.heirlooms.close()
         await self._close_stores()
 
     def _close_later(self, closing: Coroutine[Any, Any, None]) -> Deferred[None]:

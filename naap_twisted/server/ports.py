@@ -23,11 +23,13 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import CertificateOptions, DiffieHellmanParameters, KeyPair
+from twisted.internet.tcp import Port
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from twisted.python.filepath import FilePath
 from twisted.python.lockfile import isLocked
 
+from ..downstream.accepting import Accepting
 from ..downstream.front import Fronts
 from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
@@ -71,6 +73,7 @@ class ListeningPort(Service):
         self._endpoint = _endpoint(reactor, self._listen)
         self._doorway: Doorway | None = None
         self._port: Any = None
+        self._accepting: Accepting | None = None
 
     def privilegedStartService(self) -> None:
         """Listen.
@@ -84,6 +87,8 @@ class ListeningPort(Service):
         (outcome,) = outcomes  # every kind of endpoint that listen may name listens at once
         if not isinstance(outcome, Failure):
             self._port = outcome
+            if isinstance(outcome, Port):
+                self._accepting = Accepting(outcome, self._site, self._reactor)
         elif isinstance(outcome.value, OSError):
             reason = outcome.value.strerror or outcome.value
             raise ConfigError(f"{self.description}: {reason}")
@@ -100,6 +105,9 @@ class ListeningPort(Service):
         """Stop listening; a Deferred that fires when that is done, or ``None``."""
         super().stopService()  # type: ignore[no-untyped-call]
         port, self._port = self._port, None
+        if self._accepting is not None:
+            self._accepting.close()
+            self._accepting = None
         return None if port is None else port.stopListening()
 
     @property

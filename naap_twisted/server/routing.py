@@ -133,9 +133,12 @@ class Routes(HeadResource):
         if below is None:
             self._render_beside(request)
             return NOT_DONE_YET
-        if getattr(getattr(request, "site", None), "draining", False):
+        site = getattr(request, "site", None)
+        if getattr(site, "draining", False):
             # A keep-alive connection outlived the listener; a retry reaches another server.
-            request.refuse(Unavailable(reason="shutting down"))
+            full = getattr(site, "is_overflow", False)
+            reason = "too many connections are open" if full else "shutting down"
+            request.refuse(Unavailable(reason=reason))
             return NOT_DONE_YET
         match = self._match(request.method, below)
         if match.error is not None:

@@ -14,11 +14,12 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger, globalLogBeginner, textFileLogObserver
 
 from ..errors import ConfigError
+from ..observe.outlets import write_in_a_thread
 from ..observe.text import speed_up_text_logs
 from .cautions import as_root
+from .chain import MOST_FILES
 from .signals import Hurried, on_hangup, outlive_others, when_asked_again
 
-_MOST_FILES = 65_536
 # New objects between two looks for reference cycles. An exchange leaves no cycle behind, so that
 # most looks of Python's own 700 are in vain. With the ticker's clock called directly this took a
 # small exchange from 735,743 to 710,653 instructions (callgrind, 1,000 exchanges).
@@ -65,6 +66,7 @@ def settle_down(
         on_hangup(reactor, reload)
     when_asked_again(reactor, hurry)
     speed_up_text_logs()
+    write_in_a_thread(reactor)
     # The objects there are now live as long as the process. Frozen, they are not traversed in each
     # full collection, which is what the garbage collector's longest pauses come from.
     gc.collect()
@@ -75,7 +77,7 @@ def settle_down(
 def raise_file_limit() -> None:
     """Raise the soft limit of open files towards the hard one: an exchange takes two sockets."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(_MOST_FILES, hard)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 

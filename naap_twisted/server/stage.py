@@ -44,6 +44,7 @@ class Stage:
         self._make_admin = make_admin
         self.site = DownstreamSite(regime.resource, limits=regime.limits, reactor=reactor)
         self.site.serve(regime)
+        self.site.overflow_into(regime.limits.of_overflow())
         self._listeners: Listeners | None = None
         self._admin: AdminSide | None = None
         self._admin_listen = ""

@@ -175,7 +175,7 @@ class Purse:
     @property
     def has_budgets(self) -> bool:
         """Whether any request of the route may fall under a budget of it, or of the server."""
-        return bool(self._pockets)
+        return bool(self._pockets.each)
 
     def pockets_of(self, record: ExchangeRecord) -> Pockets:
         """The budgets of a request: of the server, of the route, and of the caller's page token."""

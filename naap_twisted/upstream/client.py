@@ -60,7 +60,7 @@ class UpstreamClient:
     async def _send_on_new(
         self, outbound: OutboundRequest, key: PoolKey, total_at: float
     ) -> IResponse:
-        if not self.pool.may_open(key):
+        if not self.pool.may_open(key) and not self.pool.make_room(key):
             raise Unavailable(reason="too many connections to this upstream")
         timeout = min(outbound.timeouts.connect, total_at - self.ticker.now())
         connection = await self.connector.connect(

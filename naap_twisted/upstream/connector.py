@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP6ClientEndpoint, wrapClientTLS
 from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from ..deadlines import Ticker
-from ..errors import AddressNotAllowed, BadGateway
+from ..errors import AddressNotAllowed, BadGateway, Unavailable
 from ..model import Address, ClientCertificate, Target, VettedTarget
 from ..policy.egress import check_address
 from .attempts import cancelled_next_turn
@@ -84,12 +84,20 @@ class Connector:
         factory.noisy = False
 
         def start(address: Address) -> Deferred[Any]:
+            if not keeper.may_open(key):
+                return fail(Unavailable(reason="too many connections to this upstream"))
+            keeper.begun(key)
             kind = TCP4ClientEndpoint if address.version == 4 else TCP6ClientEndpoint
             endpoint: Any = kind(self._reactor, str(address), target.port)
             if target.scheme == "https":
                 creator = self._tls.for_host(target.host, certificate)
                 endpoint = wrapClientTLS(creator, endpoint)
-            return cancelled_next_turn(endpoint.connect(factory), self._reactor)
+            attempt = cancelled_next_turn(endpoint.connect(factory), self._reactor)
+            return attempt.addBoth(ended)
+
+        def ended(outcome: Any) -> Any:
+            keeper.ended(key)
+            return outcome
 
         connection: UpstreamConnection = await race(addresses, start, self._reactor)
         try:

@@ -33,7 +33,7 @@ class PoolLimits:
 class Pool:
     """Keeps idle connections by key, and hands out the one that was used last and is usable.
 
-    :ivar opened: connections that are open, idle ones included.
+    :ivar opened: connections that are open, idle ones and attempts to open one included.
     """
 
     def __init__(self, limits: PoolLimits | None = None) -> None:
@@ -42,6 +42,7 @@ class Pool:
         # The count is by origin and policy, for users with keys of their own share one bound.
         self._open: Counter[Hashable] = Counter()
         self._size = 0
+        self._leaving: set[UpstreamConnection] = set()
         self.opened = 0
 
     def __len__(self) -> int:
@@ -64,10 +65,32 @@ class Pool:
         limits = self._limits
         return self.opened < limits.open_total and self._open[key[0]] < limits.open_per_key
 
+    def make_room(self, key: PoolKey) -> bool:
+        """Close an idle connection where all together are too many; whether that makes room."""
+        if self._open[key[0]] >= self._limits.open_per_key or not self._idle:
+            return False
+        idle = next(iter(self._idle.values()))[0]
+        # Its file is free in the reactor's next turn, before anything can have connected.
+        self.lost(idle)
+        self._leaving.add(idle)
+        idle.abort()
+        return True
+
+    def begun(self, key: PoolKey) -> None:
+        """Count an attempt to connect: it has a socket already."""
+        self._open[key[0]] += 1
+        self.opened += 1
+
+    def ended(self, key: PoolKey) -> None:
+        """Count an attempt no more, which has failed, or is counted as a connection by now."""
+        self.opened -= 1
+        self._open[key[0]] -= 1
+        if not self._open[key[0]]:
+            del self._open[key[0]]
+
     def made(self, connection: UpstreamConnection) -> None:
         """Count *connection*, a new one."""
-        self._open[connection.key[0]] += 1
-        self.opened += 1
+        self.begun(connection.key)
 
     def released(self, connection: UpstreamConnection) -> None:
         """Keep *connection* for reuse, or close it where the bounds are reached."""
@@ -81,11 +104,10 @@ class Pool:
 
     def lost(self, connection: UpstreamConnection) -> None:
         """Forget *connection*, which is closed, whether it was idle or not."""
-        self.opened -= 1
-        origin = connection.key[0]
-        self._open[origin] -= 1
-        if not self._open[origin]:
-            del self._open[origin]
+        if connection in self._leaving:
+            self._leaving.remove(connection)
+            return
+        self.ended(connection.key)
         self.withdrawn(connection)
 
     def withdrawn(self, connection: UpstreamConnection) -> None:

@@ -348,3 +348,22 @@ class PatienceTests(FrontStage):
             kept.append(client)
         for client in kept:
             await client.stop()
+
+    async def test_no_bound_for_a_trusted_client(self):
+        """A proxy before the front, such as a content network's, may have any number."""
+        self.begin(
+            "haproxy:tcp:{port}:interface=127.0.0.1",
+            connections_per_address=2,
+            trusted_proxies=["192.0.2.0/24"],
+        )
+        kept = []
+        for address in ("192.0.2.7", "198.51.100.7"):
+            for number in range(4):
+                client = await RawClient.connect(self, self.front_port)
+                client.send(b"PROXY TCP4 %s 203.0.113.1 1 2\r\n" % address.encode())
+                client.request("GET", "/healthz", {"Host": "a"})
+                await client.until(lambda client=client: client.buffer or client.closed)
+                self.assertEqual(bool(client.buffer), address == "192.0.2.7" or number < 2)
+                kept.append(client)
+        for client in kept:
+            await client.stop()

@@ -18,6 +18,7 @@ _KNOWN = {
     b"accept-encoding",
     b"x-request-id",
     b"authorization",
+    b"via",
 }
 
 

@@ -46,6 +46,7 @@ content_type = "*/*"
 response_headers = ["X-Told"]
 timeout = "10s"
 forward_headers = {{ Authorization = "Bearer ${{user_key:shifty}}" }}
+circuit_breaker = false
 """
 # Said by an upstream to the other user, in answer to nothing.
 STRAY = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s"

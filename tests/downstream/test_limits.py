@@ -1,7 +1,7 @@
 """The bounds of a site: deadlines, stuck readers, and how many may connect."""
 
 from attrs import fields
-from twisted.internet.address import IPv4Address
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.downstream.limits import DownstreamLimits
@@ -237,6 +237,19 @@ class Connections(SynchronousTestCase):
         self.assertIsNotNone(Browser(site=first.site, peer=self.peer("192.0.2.2")).channel)
         second.leave()
         self.assertIsNotNone(Browser(site=first.site, peer=self.peer("192.0.2.1")).channel)
+
+    def test_of_one_subscriber(self):
+        """Who has an IPv6 network has all of its addresses, and one bound."""
+        made = []
+        for host in ("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1"):
+            site = made[0].site if made else None
+            peer = IPv6Address("TCP", host, 50000)
+            made.append(Browser(connections_per_address=2, site=site, peer=peer))
+        opened = [browser.channel is not None for browser in made]
+        self.assertEqual(opened, [True, True, False, True])
+        for browser in (made[0], made[1], made[3]):
+            browser.leave()
+        self.assertEqual(len(made[0].site._per_address), 0)
 
     def test_total(self):
         """All addresses together have theirs."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import Resource
 
 from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.downstream.regime import Regime
+from naap_twisted.downstream.site import DownstreamSite
 from naap_twisted.errors import Unavailable
 from tests.spine import JSON, TARGET, connect, make_spine, read_answer, request_bytes
 
@@ -56,7 +58,7 @@ class SiteTests(SynchronousTestCase):
 
     def test_bounds(self) -> None:
         """The accounts of what is open go on, under other bounds."""
-        site = make_spine().site
+        site = DownstreamSite(Resource(), reactor=MemoryReactorClock())
         site.held.add("a", 10)
         limits = DownstreamLimits(held=20, held_per_address=15, connections=0, lingering=0)
         site.serve(Regime(Resource(), limits))

@@ -6,7 +6,9 @@ import os
 import treq
 from klein import Klein
 from twisted.internet import reactor
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import ensureDeferred
+from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import TestCase
 from twisted.web.client import Agent
 from twisted.web.resource import Resource
@@ -17,6 +19,7 @@ from naap_twisted.downstream.limits import DownstreamLimits
 from naap_twisted.downstream.site import DownstreamSite
 
 from ..demo.loopback import serve, until
+from ..spine import BrowserTransport, connect, make_server, read_answer, request_bytes
 
 BOUNDARY = b"-----------------------------9051914041544843365972754266"
 MULTIPART = b"\r\n".join(
@@ -177,6 +180,35 @@ class TheSite(TestCase):
     def test_protocols(self):
         """ALPN offers what we speak, and only that."""
         self.assertEqual(DownstreamSite(Resource()).acceptableProtocols(), [b"http/1.1"])
+
+    def test_overflow(self):
+        """Who finds no room is told so, on a site with few places; health answers."""
+        server = make_server(limits=DownstreamLimits(connections=1))
+        site = server.site()
+        connect(site)
+        for path, status in (("/healthz", 200), ("/api/v1/x", 503), ("/nothing", 404)):
+            transport = connect(site)
+            transport.protocol.dataReceived(request_bytes("GET", path, (), None))
+            answer = read_answer(transport.value())
+            self.assertEqual((answer.code, answer.header("Connection")), (status, "close"))
+            self.assertTrue(transport.disconnecting)
+        self.assertEqual(len(site.open), 1)
+        address = [IPv4Address("TCP", f"192.0.2.{number}", 1) for number in range(50)]
+        for peer in address:
+            channel = site.buildProtocol(peer)
+            if channel is not None:
+                channel.makeConnection(BrowserTransport(peer, peer))
+        self.assertEqual(len(site._overflow.open), 32)
+        self.assertFalse(site.has_room())
+
+    def test_tight(self):
+        """Where hardly a file can be opened, nobody new finds room but in the overflow, if any."""
+        site = make_server().site()
+        site.tight = True
+        self.assertTrue(connect(site).protocol.site.is_overflow)
+        alone = DownstreamSite(Resource(), reactor=MemoryReactorClock())
+        alone.tight = True
+        self.assertIs(connect(alone).protocol.site, alone)
 
     def test_date(self):
         """The Date is RFC 9110's form."""

@@ -100,7 +100,9 @@ class IntegrationTestCase(TestCase):
                 "allowed_ports": [self.upstream.port],
                 **route,
             }
-        options = {"forward_headers": {"Authorization": AUTHORIZATION}, **route}
+        # Tests let upstreams fail again and again; test_circuits has what comes of that.
+        usual = {"forward_headers": {"Authorization": AUTHORIZATION}, "circuit_breaker": False}
+        options = {**usual, **route}
         proxy = create_external_proxy(**options)
         self.running.server.mount(path, proxy)
         return proxy

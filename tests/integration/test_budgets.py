@@ -184,6 +184,21 @@ class TokenBudgetTests(BudgetTestCase):
         ((spent, _),) = self.spent()
         self.assertEqual(spent, -(-len(body) // 3) + max(26, -(-26 * 4 // 3)))
 
+    async def test_an_answer_that_is_cut(self):
+        """Past ``max_response``: booked is what came until then, and nothing stays reserved."""
+        event = b'data: {"choices": [{"delta": {"content": "%s"}}]}\n\n' % (b"word " * 20)
+        head = response(200, b"", "Content-Type: text/event-stream", CHUNKED, length=False)
+        self.begin(
+            *(head, chunk(event), chunk(event), chunk(event)),
+            budget=[{"tokens": 10_000, "per": "day"}],
+            max_response=2 * len(event),
+        )
+        with self.assertRaises(EOFError):
+            await self.chat(max_tokens=5_000, stream=True)
+        ((spent, held),) = self.spent()
+        self.assertEqual(held, 0)
+        self.assertTrue(40 < spent < 400, spent)
+
     async def test_no_answer(self):
         """Where the upstream may have answered and nobody heard it, all of it is spent."""
         self.begin(b"", budget=TOKENS, timeout=0.3)

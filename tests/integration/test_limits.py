@@ -91,6 +91,16 @@ class LimitTests(IntegrationTestCase):
         networks = ("2001:db8:0:1::1", "2001:db8:0:1::2", "2001:db8:0:2::1")
         self.assertEqual(await self.forwarded(*networks), [200, 429, 200])
 
+    async def test_connections_of_a_proxy(self) -> None:
+        """A trusted proxy may have any number open, another address so many."""
+        for trusted, most in (["127.0.0.1"], 5), ([], 2):
+            self.start(OK, server={"connections_per_address": 2, "trusted_proxies": trusted})
+            kept = [await self.running.client() for _ in range(5)]
+            for client in kept:
+                client.request("GET", "/healthz")
+                await client.until(lambda client=client: client.buffer or client.closed)
+            self.assertEqual(sum(bool(client.buffer) for client in kept), most)
+
     async def test_headers(self) -> None:
         """Every limit that was asked tells what is left; a page may read it, on a refusal too."""
         server = {**AUTH, "rate_limit": RateLimit(9, 60.0), "user_rate_limit": RateLimit(5, 30.0)}

@@ -44,6 +44,80 @@ class EventTests(IntegrationTestCase):
             self.assertEqual((answer.body, answer.complete), (b"data: 1\n\n", True))
 
 
+class LongAnswers(IntegrationTestCase):
+    """``max_response``: what is too long is refused, or cut, and never looks whole."""
+
+    async def test_told_beforehand(self):
+        """The length is known: 502, and not a byte of it. The caller's connection lives on."""
+        for step, status in ((response(200, b"x" * 10), 200), (response(200, b"x" * 11), 502)):
+            self.start(step, max_response=10)
+            answer = await self.post()
+            self.assertEqual(answer.status, status)
+        self.assert_refused(answer, 502, "BAD_GATEWAY", "The external API's answer is too large")
+        self.assertEqual(answer.header("X-Should-Retry"), "false")
+
+    async def test_not_read(self):
+        """Of an announced gigabyte nothing is read: the upstream's connection is closed."""
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n"
+        self.start(head, JUNK, max_response="1mb")
+        answer = await self.post()
+        self.assert_refused(answer, 502, "BAD_GATEWAY")
+        await self.upstream.until(lambda: self.upstream.requests[0].lost)
+
+    async def test_a_head_is_told_of_its_length(self):
+        """HEAD carries no body, so there is nothing to bound."""
+        self.start(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n", methods=["GET"], max_response=9
+        )
+        answer = await self.post(None, "HEAD")
+        self.assertEqual((answer.status, answer.header("Content-Length")), (200, "11"))
+
+    async def test_cut(self):
+        """A length that nobody told: what fits goes out, and then a reset, with no last chunk."""
+        for framing, frame in ((CHUNKED, chunk), ("Connection: close", bytes)):
+            head = response(200, b"", framing, length=False)
+            self.start(
+                head,
+                frame(b"12345"),
+                PAUSE,
+                frame(b"67890"),
+                PAUSE,
+                frame(b"1"),
+                PAUSE,
+                max_response=10,
+            )
+            client = await self.running.client()
+            client.request("POST", PATH, self.headers(), b"{}")
+            self.assertEqual((await client.head()).status, 200)
+            self.assertEqual(await client.read(10), chunk(b"12345"))
+            self.upstream.release()
+            self.assertEqual(await client.read(10), chunk(b"67890"))
+            self.upstream.release()
+            self.assertEqual((await client.read_to_end(), client.clean), (b"", False))
+            await self.upstream.until(lambda: self.upstream.requests[-1].lost)
+
+    async def test_all_of_it_at_once(self):
+        """Chunks that come with their head, the last one among them."""
+        whole = chunk(b"x" * 11) + b"0\r\n\r\n"
+        self.start(response(200, b"", CHUNKED, length=False) + whole, max_response=10)
+        client = await self.running.client()
+        client.request("POST", PATH, self.headers(), b"{}")
+        self.assertNotIn(b"0\r\n\r\n", await client.read_to_end())
+        self.assertFalse(client.clean)
+
+    async def test_the_log_tells_which_rule(self):
+        """And the metrics count it by the option."""
+        records = []
+        self.start(SSE, chunk(b"x" * 11), PAUSE, max_response=10)
+        self.running.server.site()._observers.append(lambda request: records.append(request.record))
+        client = await self.running.client()
+        client.request("POST", PATH, self.headers(), b"{}")
+        await client.read_to_end()
+        (record,) = records
+        self.assertEqual((record.outcome, record.rule), ("upstream_cut", "max_response"))
+        self.assertEqual(record.reason, "the answer is over 10 bytes")
+
+
 class UploadTests(IntegrationTestCase):
     async def test_the_upstream_sees_the_head_before_the_body_is_complete(self):
         """And each piece before the next is sent; by length and chunked."""

@@ -70,3 +70,51 @@ class CapacityTests(SynchronousTestCase):
         for places in held:
             leave(places)
         self.assertEqual(one.in_flight, 0)
+
+
+class HouseTests(SynchronousTestCase):
+    def test_room_for_others(self) -> None:
+        """A route that holds all it may is refused at once, queue or not; the other goes on."""
+        base = Capacity.of(CapacityLimits(), 32)
+        busy, other = (base.sibling(InFlightLimit(20, 100)) for _ in range(2))
+        busy.move_in()
+        other.move_in()
+        waiting = [entering(busy) for _ in range(29)]
+        self.assertEqual(sum(bool(each.called) for each in waiting), 20)
+        self.assertIsNone(busy.take(None))
+        self.failureResultOf(entering(busy), Unavailable)
+        places = other.take(ADA)
+        assert places is not None
+        leave(places)
+        leave(self.successResultOf(waiting[0]))
+        self.assertTrue(waiting[20].called)
+        for each in waiting[1:20]:
+            leave(self.successResultOf(each))
+        for each in waiting[20:]:
+            leave(self.successResultOf(each))
+        self.assertEqual((base.in_flight, base._house._inside), (0, 0))
+
+    def test_who_leaves_the_queue(self) -> None:
+        """Leaves nothing behind in the house either."""
+        base = Capacity.of(CapacityLimits(), 32)
+        busy = base.sibling(InFlightLimit(1, 5))
+        busy.move_in()
+        held = self.successResultOf(entering(busy))
+        waiting = entering(busy)
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        leave(held)
+        self.assertEqual(base._house._inside, 0)
+
+    def test_moving(self) -> None:
+        """Room is left for the routes that are there: not for one that is gone, or not yet there."""
+        base = Capacity.of(CapacityLimits(), 64)
+        busy, other = (base.sibling(InFlightLimit(100)) for _ in range(2))
+        busy.move_in()
+        alone = [busy.take(None) for _ in range(64)]
+        self.assertNotIn(None, alone)
+        other.move_in()
+        self.assertIsNone(busy.take(None))
+        other.move_out()
+        other.move_out()
+        self.assertIsNotNone(busy.take(None))

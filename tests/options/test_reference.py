@@ -55,6 +55,7 @@ def fits(value: Any, schema: dict[str, Any]) -> bool:
         "minLength": lambda least: len(value) >= least,
         "maxLength": lambda most: len(value) <= most,
         "minimum": lambda least: value >= least,
+        "maximum": lambda most: value <= most,
         "additionalProperties": lambda rest: all(
             rest is not False and fits(value[key], rest)
             for key in set(value) - set(schema.get("properties", ()))

@@ -198,6 +198,9 @@ BAD_LIMITS += (
     {"requests": 1, "window": "soon"},
     {"requests": 1, "window": 1, "per": "user"},
 )
+GOOD_BREAKERS = (False, {}, {"failures": 1}, {"failures": 3, "window": "1m", "open": 0.5})
+BAD_BREAKERS = (0, 5, "5", True, [], {"failures": 0}, {"failures": 1.5}, {"failures": "5"})
+BAD_BREAKERS += ({"window": 0}, {"window": INF}, {"open": -1}, {"open": "soon"}, {"opens": 1})
 BAD_SECRETS = ("", " ", "${env:NO_SUCH}", "${env:}", "${x}", "a${", "${file:no-such-file}", "a\nb")
 BAD_SECRETS += (
     "$KEY",
@@ -605,6 +608,8 @@ def _routes() -> Iterator[Row]:
     )
     yield from _rows("proxy.body_limit", False, BAD_SIZES)
     yield from _rows("proxy.body_limit", True, GOOD_SIZES)
+    yield from _rows("proxy.max_response", False, BAD_SIZES)
+    yield from _rows("proxy.max_response", True, GOOD_SIZES)
     for key in ("timeout", "connect_timeout", "idle_timeout", "total_timeout", "location_ttl"):
         yield from _rows(f"proxy.{key}", False, BAD_DURATIONS)
         yield from _rows(f"proxy.{key}", True, GOOD_DURATIONS)
@@ -655,6 +660,10 @@ def _routes() -> Iterator[Row]:
     yield from _rows("proxy.max_in_flight", False, BAD_COUNTS)
     yield from _rows("proxy.max_in_flight", True, GOOD_COUNTS)
     yield from _rows("proxy.rate_limit", False, BAD_LIMITS)
+    yield from _rows("proxy.retries", False, (-1, 6, True, 1.0, "1", []))
+    yield from _rows("proxy.retries", True, (0, 1, 5))
+    yield from _rows("proxy.circuit_breaker", False, BAD_BREAKERS)
+    yield from _rows("proxy.circuit_breaker", True, GOOD_BREAKERS)
     for place in ("proxy.budget", "server.budget"):
         yield from _rows(place, True, ([], *([budget] for budget in GOOD_BUDGETS)))
         yield from _rows(place, False, (*({}, 3, True, "x"), *([each] for each in BAD_BUDGETS)))

@@ -118,3 +118,44 @@ class Inflating(SynchronousTestCase):
         self.failureResultOf(done, CancelledError)
         self.response.end(ConnectionLost())
         self.assertFalse(self.browser.aborted)
+
+
+class LongBodies(SynchronousTestCase):
+    """``most``: what comes, and what comes out of a coding, are both held to it."""
+
+    def begin(self, most, inflater=None):
+        self.browser, self.response = Browser(), Response()
+        passage = Passage(self.browser, [], None, inflater, most)
+        self.response.deliverBody(passage)
+        return passage.done
+
+    def assert_cut(self, done):
+        self.failureResultOf(done, UpstreamCut)
+        self.assertTrue(self.browser.aborted)
+        self.assertEqual(self.browser.finished, 0)
+        self.assertEqual(self.browser.record.rule, "max_response")
+        self.assertEqual(self.response.said[-1], "lose")
+
+    def test_as_much_as_may_be(self):
+        """The bound itself is no excess."""
+        done = self.begin(10)
+        for piece in (b"12345", b"67890"):
+            self.response.body.dataReceived(piece)
+        self.response.end(ResponseDone())
+        self.successResultOf(done)
+
+    def test_one_more(self):
+        """What is past it goes nowhere, nor does what comes after."""
+        done = self.begin(10)
+        for piece in (b"12345", b"678901", b"2"):
+            self.response.body.dataReceived(piece)
+        self.response.end(ResponseDone())
+        self.assert_cut(done)
+        self.assertEqual(b"".join(self.browser.written), b"12345")
+
+    def test_out_of_a_coding(self):
+        """A small body that becomes a large one; at most one slice more is ever made of it."""
+        done = self.begin(100_000, Inflater(b"gzip"))
+        self.response.body.dataReceived(gzip.compress(LONG))
+        self.assert_cut(done)
+        self.assertLessEqual(sum(map(len, self.browser.written)), 100_000)

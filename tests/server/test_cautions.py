@@ -8,9 +8,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from naap_twisted import create_external_proxy, create_plugin_server
 from naap_twisted.auth.static import StaticTokens
 from naap_twisted.secret import Secret
-from naap_twisted.server.cautions import as_root
+from naap_twisted.server.cautions import as_root, of_files
 
 KEY = {"Authorization": "Bearer sk-canary"}
+
+
+class FileTests(SynchronousTestCase):
+    def test_of_files(self):
+        """What can't be had is said, with what to raise; what nobody asked for is not."""
+        self.assertEqual(of_files(None, 10), [])
+        self.assertEqual(of_files(10, 10), [])
+        (line,) = of_files(11, 10)
+        self.assertIn("server.max_connections = 11 needs 22 open files", line)
+        self.assertIn("10 connections are taken", line)
 
 
 class RouteTests(SynchronousTestCase):

@@ -199,13 +199,29 @@ class Connections(SynchronousTestCase):
         site = make_server(max_connections=3).site()
         for number in range(3):
             connect(site, f"192.0.2.{number}")
-        self.assertIsNone(site.buildProtocol(IPv4Address("TCP", "192.0.2.9", 1)))
+        self.assertTrue(site.buildProtocol(IPv4Address("TCP", "192.0.2.9", 1)).site.is_overflow)
         for hard, most in ((1024, 462), (100, 1), (20_100, 10_000), (65_536, 10_000), (-1, 10_000)):
             self.patch(chain.resource, "getrlimit", lambda kind, hard=hard: (hard, hard))
             self.assertEqual(make_server().site().limits.connections, most, hard)
-            self.assertEqual(make_server(max_connections=7).site().limits.connections, 7)
+            few = make_server(max_connections=7).site().limits.connections
+            self.assertEqual(few, min(7, most))
             limits = DownstreamLimits(connections=9)
             self.assertEqual(make_server(limits=limits).site().limits.connections, 9)
+
+    def test_upstreams(self):
+        """What browsers leave of the files, connections to upstreams may have."""
+        for hard, total in ((1024, 462), (100, 1), (30_000, 19_900), (65_536, 24_000)):
+            self.patch(chain.resource, "getrlimit", lambda kind, hard=hard: (hard, hard))
+            limits = chain.pool_limits_of(make_server().site().limits)
+            self.assertEqual(limits.open_total, total, hard)
+            self.assertEqual(limits.open_per_key, min(total, 20_000))
+
+    def test_told(self):
+        """More than the limit of open files has room for is said at the start."""
+        self.patch(chain.resource, "getrlimit", lambda kind: (1024, 1024))
+        (line,) = make_server(max_connections=5_000).cautions()
+        self.assertIn("462 connections are taken", line)
+        self.assertEqual(make_server(max_connections=462).cautions(), [])
 
 
 class Networks(SynchronousTestCase):

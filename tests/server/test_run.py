@@ -13,6 +13,8 @@ from naap_twisted.server import run
 class RunServerTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.patch(run.globalLogBeginner, "beginLoggingTo", lambda *args, **options: None)
+        # The log of the tests stays as it is.
+        self.patch(run, "write_in_a_thread", lambda reactor: None)
 
     def test_run(self) -> None:
         """Started, run, and stopped with the reactor."""

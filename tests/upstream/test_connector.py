@@ -13,9 +13,10 @@ from naap_twisted.errors import AddressNotAllowed, BadGateway, UpstreamTimeout
 from naap_twisted.testing import StaticResolver
 from naap_twisted.upstream.connector import Connector, race
 from naap_twisted.upstream.lookups import SharedLookups
+from naap_twisted.upstream.pool import Pool, PoolLimits
 from naap_twisted.upstream.tls import TlsContexts
 
-from .support import Keeper, UpstreamTransport, addresses, vetted
+from .support import UpstreamTransport, addresses, vetted
 
 PUBLIC = ("2606:4700::1", "93.184.215.14", "2606:4700::2")
 
@@ -71,6 +72,7 @@ class Race(SynchronousTestCase):
 class Connecting(SynchronousTestCase):
     def setUp(self):
         self.reactor = MemoryReactorClock()
+        self.limits = PoolLimits()
 
     def connect(self, *found, timeout=5.0, resolver=None, **target):
         resolver = resolver or StaticResolver({"api.example.com": found})
@@ -78,7 +80,7 @@ class Connecting(SynchronousTestCase):
         lookups = SharedLookups(resolver, self.reactor)
         connector = Connector(self.reactor, lookups, TlsContexts(), ticker)
         target = {"scheme": "http", "port": 80, **target}
-        self.keeper = Keeper()
+        self.keeper = Pool(self.limits)
         return connector.connect(vetted(**target), self.keeper, "key", timeout)
 
     def up(self, peer):
@@ -146,6 +148,17 @@ class Connecting(SynchronousTestCase):
     def test_unknown_name(self):
         """So is a name without an address."""
         self.failureResultOf(self.connect(), BadGateway)
+
+    def test_no_more_attempts_than_may_be(self):
+        """Addresses that do not answer take sockets, all of them together so many."""
+        self.limits = PoolLimits(open_total=2)
+        done = self.connect(*PUBLIC, timeout=5.0)
+        for _ in range(20):
+            self.reactor.advance(0.2)
+        self.assertEqual((len(self.reactor.tcpClients), self.keeper.opened), (2, 2))
+        self.reactor.advance(2.0)
+        self.failureResultOf(done, UpstreamTimeout)
+        self.assertEqual(self.keeper.opened, 0)
 
     def test_timeout(self):
         """DNS and TCP share one deadline; past it, it is a timeout."""

@@ -42,6 +42,30 @@ class Pooling(SynchronousTestCase):
         self.assertIsNone(self.pool.take("a"))
         self.assertEqual((len(self.pool), self.pool._idle), (0, {}))
 
+    def test_attempts(self):
+        """An attempt to connect has a socket, and counts as a connection."""
+        for _ in range(4):
+            self.assertTrue(self.pool.may_open("a"))
+            self.pool.begun("a")
+        self.assertFalse(self.pool.may_open("a"))
+        self.assertTrue(self.pool.may_open("b"))
+        self.pool.ended("a")
+        self.assertTrue(self.pool.may_open("a"))
+
+    def test_room(self):
+        """Where all are too many, the connection that is idle first goes; a busy one never."""
+        pool = self.pool = Pool(PoolLimits(per_key=2, total=3, open_per_key=2, open_total=3))
+        self.assertFalse(pool.make_room("c"))
+        idle, busy = self.idle("a"), Connection(pool, "b")
+        later = self.idle("b")
+        self.assertFalse(pool.may_open("c"))
+        self.assertTrue(pool.make_room("c"))
+        self.assertEqual((idle.closed, busy.closed, later.closed), (True, False, False))
+        self.assertTrue(pool.may_open("c"))
+        pool.lost(idle)  # as its transport says later
+        self.assertEqual((pool.opened, len(pool)), (2, 1))
+        self.assertFalse(pool.make_room("b"), "the bound of its own origin")
+
     def test_bounds(self):
         """Over the bound per key or in total a connection is closed, not kept."""
         kept = [self.idle(), self.idle()]
