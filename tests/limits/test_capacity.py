@@ -107,7 +107,7 @@ class HouseTests(SynchronousTestCase):
         self.assertEqual(base._house._inside, 0)
 
     def test_moving(self) -> None:
-        """Room is left for the routes that are there: not for one that is gone, or not yet there."""
+        """Room is left for the routes that are there, not for one that is gone or not yet there."""
         base = Capacity.of(CapacityLimits(), 64)
         busy, other = (base.sibling(InFlightLimit(100)) for _ in range(2))
         busy.move_in()
