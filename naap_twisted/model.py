@@ -27,7 +27,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @frozen
 class PageBudget:
-    """What the holder of a page token may spend, beside the budgets of its user.
+    """What the holder of a page token may spend, beside the budgets of its user; or a service.
 
     :ivar unit: ``"requests"``, ``"tokens"`` or ``"usd"``.
     :ivar per: ``"hour"``, ``"day"`` or ``"month"``.
@@ -70,6 +70,7 @@ class User:
     :ivar id: the identity provider's stable id; never empty.
     :ivar page: what the caller may do, where the caller is a page that shows a page token.
     :ivar guest: it is an anonymous visitor, who never signed in.
+    :ivar budget: what the user may spend in all, beside the budgets of the config.
     """
 
     id: str
@@ -77,6 +78,7 @@ class User:
     roles: tuple[str, ...] = ()
     page: PageGrant | None = field(default=None, repr=False)
     guest: bool = field(default=False, repr=False)
+    budget: tuple[PageBudget, ...] = field(default=(), repr=False)
 
 
 @frozen

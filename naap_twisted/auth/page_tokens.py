@@ -211,10 +211,13 @@ class PageTokens:
 
         :param minter: ``None``: the site's backend, for the user in the order.
         :raises InvalidTokenRequest: it would be too long.
-        :raises TokenNotAllowed: the minter shows a page token, which makes no other.
+        :raises TokenNotAllowed: the minter shows a page token, or has a budget of its own.
         """
         if minter is not None and minter.page is not None:
             raise TokenNotAllowed("A page token makes no other")
+        if minter is not None and minter.budget:
+            # Each page token would have the budget once more.
+            raise TokenNotAllowed("A caller with a budget of its own makes no page tokens")
         now = self._clocks.wall()
         grant = PageGrant(
             id=secrets.token_urlsafe(_ID_BYTES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sql
@@ -10,6 +11,7 @@ from attrs import asdict, frozen
 from sqlalchemy.engine import Connection
 from twisted.internet.defer import Deferred
 
+from ..model import PageBudget
 from ..storage.database import Database
 from ..storage.tables import TOKENS
 from .tokens import ServiceToken
@@ -44,7 +46,8 @@ class SqlTokenStore:
     def add(self, token: ServiceToken) -> None:
         """Keep a new token."""
         routes = None if token.routes is None else json.dumps(token.routes)
-        row = {**asdict(token), "routes": routes}
+        budget = json.dumps([[each.unit, str(each.amount), each.per] for each in token.budget])
+        row = {**asdict(token), "routes": routes, "budget": budget}
         self._database.now(lambda connection: connection.execute(sql.insert(TOKENS).values(row)))
 
     def every(self) -> list[ServiceToken]:
@@ -71,4 +74,8 @@ class SqlTokenStore:
 
 def _token(row: dict[str, Any]) -> ServiceToken:
     routes = None if row["routes"] is None else tuple(json.loads(row["routes"]))
-    return ServiceToken(**{**row, "routes": routes})
+    budget = tuple(
+        PageBudget(unit, Decimal(amount), per)
+        for unit, amount, per in json.loads(row["budget"] or "[]")
+    )
+    return ServiceToken(**{**row, "routes": routes, "budget": budget})

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.server import Request
 
 from ..errors import Forbidden, InvalidToken, Unavailable
-from ..model import User
+from ..model import PageBudget, User
 from .cache import TtlCache
 from .credentials import CredentialReader
 from .single_flight import SingleFlight
@@ -47,6 +47,7 @@ class ServiceToken:
     :ivar name: the service's; two tokens may have one, while the second takes over.
     :ivar routes: paths of mounts below the base path; ``None``: every one.
     :ivar used_at: to the minute; ``None``: never.
+    :ivar budget: what the service may spend, under its name: a second token of the name shares it.
     """
 
     id: str
@@ -57,11 +58,12 @@ class ServiceToken:
     expires_at: int | None = None
     revoked_at: int | None = None
     used_at: int | None = None
+    budget: tuple[PageBudget, ...] = ()
 
     @property
     def user(self) -> User:
         """Whom the token's bearer is: no user of another mode has an id of this form."""
-        return User(f"token:{self.name}")
+        return User(f"token:{self.name}", budget=self.budget)
 
     def ended(self, now: float) -> str:
         """Why the token does not count any more at *now*; ``""``: it does."""
@@ -71,11 +73,16 @@ class ServiceToken:
 
 
 def new_token(
-    name: str, routes: tuple[str, ...] | None, expires_at: int | None, now: float
+    name: str,
+    routes: tuple[str, ...] | None,
+    expires_at: int | None,
+    now: float,
+    budget: tuple[PageBudget, ...] = (),
 ) -> tuple[ServiceToken, str]:
     """A token, and the only copy of its text."""
     token_id, secret = secrets.token_hex(8), secrets.token_urlsafe(32)
-    token = ServiceToken(token_id, name, digest_of(secret), routes, int(now), expires_at)
+    made = token_id, name, digest_of(secret), routes, int(now), expires_at
+    token = ServiceToken(*made, budget=budget)
     return token, f"naap_{token_id}_{secret}"
 
 

@@ -278,8 +278,9 @@ class State:
     @property
     def watch(self) -> LedgerWatch | None:
         """Of the shared ledger; ``None`` where there is none, or nothing could be booked in it."""
-        pages = self.page_tokens is not None
-        spends = pages or any(purse.has_budgets for purse in self.purses.values())
+        # Page tokens, and those of services, bring budgets of their own.
+        own = self.page_tokens is not None or self._config.auth.mode == "tokens"
+        spends = own or any(purse.has_budgets for purse in self.purses.values())
         return self._watch if spends else None
 
     @property

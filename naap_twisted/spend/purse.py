@@ -178,12 +178,17 @@ class Purse:
         return bool(self._pockets.each)
 
     def pockets_of(self, record: ExchangeRecord) -> Pockets:
-        """The budgets of a request: of the server, of the route, and of the caller's page token."""
-        page = None if record.user is None else record.user.page
-        if page is None or not page.budget:
+        """The budgets of a request: of server and route, and of the caller, or its page token."""
+        user = record.user
+        if user is None:
             return self._pockets
-        of_page = (_of_page(page.id, *astuple(each)) for each in page.budget)
-        return Pockets.of((*self._pockets.each, *of_page))
+        page = user.page
+        if not user.budget and (page is None or not page.budget):
+            return self._pockets
+        own = [_own(f"token:{user.id}", *astuple(each)) for each in user.budget]
+        if page is not None:
+            own += (_own(f"page:{page.id}", *astuple(each)) for each in page.budget)
+        return Pockets.of((*self._pockets.each, *own))
 
     async def reserve(
         self, record: ExchangeRecord, pockets: Pockets, worst: Cost
@@ -265,10 +270,10 @@ class Purse:
 
 
 @lru_cache(maxsize=10_000)
-def _of_page(token: str, unit: str, amount: Decimal, per: str) -> Pocket:
-    """The budget of one page token, over all of its routes."""
+def _own(account: str, unit: str, amount: Decimal, per: str) -> Pocket:
+    """A budget of one caller or page token, over all routes."""
     limit = nanos(amount) if unit == "usd" else int(amount)
-    return Pocket(Budget(unit, limit, Window(per, 0, UTC), "server"), f"page:{token}", "")
+    return Pocket(Budget(unit, limit, Window(per, 0, UTC), "server"), account, "")
 
 
 async def _awaited(settled: Awaitable[None]) -> None:

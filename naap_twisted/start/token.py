@@ -7,11 +7,13 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from ..auth.tokens import KEPT_FOR, ServiceToken, new_token
 from ..config import load_config
 from ..errors import ConfigError
+from ..model import PageBudget
 from ..options.server import Config
 from ..units import parse_duration
 from .assembly import checked_server, import_from_here
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ID = re.compile(r"[0-9a-f]{16}")
+_BUDGET = re.compile(r"(usd|tokens|requests)=(\d{1,12}(?:\.\d{1,9})?)/(hour|day|month)", re.ASCII)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -38,6 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
             action.add_argument("name", metavar="NAME", help="of the service, such as nightly-job")
             about = "path of a [[proxy]] that it may use, any number of them; left out, all"
             action.add_argument("--route", metavar="PATH", action="append", help=about)
+            about = "what the service may spend, such as usd=50/month; per hour, day or month"
+            action.add_argument("--budget", metavar="UNIT=N/WINDOW", action="append", help=about)
             about = "how long it is good for, such as 90d; left out, until it is revoked"
             action.add_argument("--expires", metavar="DURATION", help=about)
         elif name == "revoke":
@@ -48,9 +53,9 @@ def _new(options: Namespace) -> int:
     if not _NAME.fullmatch(options.name) or _ID.fullmatch(options.name):
         raise ConfigError("NAME: must be 1 to 64 of A-Z, a-z, 0-9, . _ -, and no token's id")
     now, config = time.time(), _load(options.config)
-    token, text = new_token(
-        options.name, _routes(config, options.route), _expiry(options.expires, now), now
-    )
+    budget = tuple(map(_budget, options.budget or ()))
+    routes, expires_at = _routes(config, options.route), _expiry(options.expires, now)
+    token, text = new_token(options.name, routes, expires_at, now, budget)
     _with_store(options.config, lambda store: store.add(token))
     print(text)
     print("keep it now: it is not shown again, only its hash is kept", file=sys.stderr)
@@ -65,6 +70,16 @@ def _routes(config: Config, wanted: list[str] | None) -> tuple[str, ...] | None:
         if path not in known:
             raise ConfigError(f"--route: there is no {path}; there is {', '.join(known)}")
     return tuple(dict.fromkeys(wanted))
+
+
+def _budget(written: str) -> PageBudget:
+    form = _BUDGET.fullmatch(written)
+    if form is None or not Decimal(form[2]) or (form[1] != "usd" and "." in form[2]):
+        raise ConfigError(
+            f"--budget: {written!r} is none; write usd=50/month, tokens=200000/day or"
+            " requests=100/hour, with a number above zero"
+        )
+    return PageBudget(form[1], Decimal(form[2]), form[3])
 
 
 def _expiry(written: str | None, now: float) -> int | None:
@@ -82,11 +97,13 @@ def _list(options: Namespace) -> int:
     found: list[ServiceToken] = []
     _with_store(options.config, lambda store: found.extend(store.every()))
     now = time.time()
-    print(f"{'id':16}  {'name':20}  {'made':10}  {'expires':10}  {'used':10}  {'state':7}  routes")
+    columns = f"{'made':10}  {'expires':10}  {'used':10}"
+    print(f"{'id':16}  {'name':20}  {columns}  {'state':7}  routes; budget")
     for token in found:
-        dates = (token.created_at, token.expires_at, token.used_at)
-        shown = "  ".join(f"{_date(date):10}" for date in dates)
+        times = (token.created_at, token.expires_at, token.used_at)
+        shown = "  ".join(f"{_date(each):10}" for each in times)
         routes = "all" if token.routes is None else " ".join(token.routes)
+        routes += "".join(f"; {each.unit}={each.amount}/{each.per}" for each in token.budget)
         state = token.ended(now) or "good"
         print(f"{token.id}  {token.name:20}  {shown}  {state:7}  {routes}")
     return 0

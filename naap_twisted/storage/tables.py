@@ -67,7 +67,7 @@ _OLD_USAGE = Table(
 )
 
 #: Tokens of services: of a secret there is the SHA-256 only. Times are seconds since 1970; column
-#: ``routes`` holds a JSON list, or NULL for every route.
+#: ``routes`` holds a JSON list, or NULL for every route; ``budget`` one of unit, amount and window.
 TOKENS = Table(
     "naap_tokens",
     METADATA,
@@ -77,6 +77,7 @@ TOKENS = Table(
     Column("routes", sql.Text),
     Column("created_at", sql.BigInteger, nullable=False),
     *(Column(name, sql.BigInteger) for name in ("expires_at", "revoked_at", "used_at")),
+    Column("budget", sql.Text),
 )
 
 #: Page tokens that count no more; an empty id: all of the user's. ``at``: milliseconds since 1970.
@@ -137,10 +138,17 @@ def _usage_by_day(connection: Connection) -> None:
     _OLD_USAGE.drop(connection)
 
 
+def _budgets_of_tokens(connection: Connection) -> None:
+    known = {column["name"] for column in sql.inspect(connection).get_columns(TOKENS.name)}
+    # A database that is new has the column from the step that made the table.
+    if "budget" not in known:
+        connection.execute(sql.text(f"ALTER TABLE {TOKENS.name} ADD COLUMN budget TEXT"))
+
+
 #: Step n takes version n to n + 1. Append to them and never edit one: a database has run it.
 STEPS: tuple[Callable[[Connection], None], ...] = (
     *(_first, _revoked_tokens, _budgets, _tokens),
-    _usage_by_day,
+    *(_usage_by_day, _budgets_of_tokens),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from naap_twisted.errors import (
     TokenNotAllowed,
     Unavailable,
 )
-from naap_twisted.model import PageGrant, User
+from naap_twisted.model import PageBudget, PageGrant, User
 from naap_twisted.secret import Secret
 from tests.support import FakeRequest
 
@@ -173,6 +174,8 @@ class ShowingTests(PageTokensCase):
         shown = self.show(token)
         order = Order("", ("/x",), 60, 0, (), "", ())
         self.assertRaises(TokenNotAllowed, self.tokens.mint, shown, order)
+        service = User("token:ci", budget=(PageBudget("usd", Decimal(5), "day"),))
+        self.assertRaises(TokenNotAllowed, self.tokens.mint, service, order)
 
     def test_too_much(self) -> None:
         """A token that would not fit is not made."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
 
 from naap_twisted.auth.sql_tokens import SqlTokenStore
 from naap_twisted.auth.tokens import new_token
+from naap_twisted.model import PageBudget
 from naap_twisted.storage.database import Database
 
 from ..servers import NO_POSTGRES, Postgres
@@ -26,7 +29,14 @@ class SqliteTokenTests(TestCase):
         database.open()
         self.addCleanup(database.close)
         store = SqlTokenStore(database)
-        made = [new_token("ci", routes, 9, 1)[0] for routes in (None, ("/a",))]
+        budget = (
+            PageBudget("usd", Decimal("0.1"), "day"),
+            PageBudget("requests", Decimal(5), "hour"),
+        )
+        made = [
+            new_token("ci", routes, 9, 1, spends)[0]
+            for routes, spends in ((None, ()), (("/a",), budget))
+        ]
         for token in made:
             store.add(token)
         self.assertEqual([await store.find(token.id) for token in made], made)

@@ -94,6 +94,19 @@ class CallerTests(PurseTestCase):
 
 
 class ReservationTests(PurseTestCase):
+    def test_of_a_service(self) -> None:
+        """It is the service's own, over all routes, whichever of its tokens comes."""
+        spends = PageBudget("requests", Decimal(2), "month")
+        record = ExchangeRecord(user=User("token:ci", budget=(spends,)), route="/r")
+        purses = self.purse(path="/r"), self.purse(path="/s")
+        self.reserve(purses[0], record)
+        self.reserve(purses[1], record)
+        asked = purses[0].reserve(record, purses[0].pockets_of(record), Cost(1))
+        self.failureResultOf(Deferred.fromCoroutine(asked), BudgetExceeded)
+        other = ExchangeRecord(user=User("token:other", budget=(spends,)), route="/r")
+        self.reserve(purses[0], other)
+        self.assertEqual(purses[0].pockets_of(ExchangeRecord(user=User("ada"))).each, ())
+
     def test_over(self) -> None:
         """A refusal says until when, and nothing that it reserved stays."""
         purse = self.purse(budget(15), budget(1000, "requests"))

@@ -32,9 +32,11 @@ token_headers = ["X-Api-Key"]
 allow_networks = ["127.0.0.1/32"]
 [[proxy]]
 path = "/a"
+methods = ["GET", "POST"]
 target = "{origin}"
 [[proxy]]
 path = "/b"
+methods = ["GET", "POST"]
 target = "{origin}"
 """
 
@@ -76,6 +78,23 @@ class TokenCommandTests(IntegrationTestCase):
         self.run_it("revoke", "ci")
         self.assertEqual((await running.ask("POST", "/api/v1/a/x", bearer, b"{}")).status, 401)
 
+    async def test_budget(self):
+        """It holds over both routes and for both tokens of the name; the config's beside it."""
+        running = RunningServer(self, build_server(load_config(self.path)))
+        made = ("new", "ci", "--budget", "requests=3/day", "--budget", "usd=0.5/month")
+        tokens = [self.run_it(*made).strip() for _ in range(2)]
+        self.assertIn("all; requests=3/day; usd=0.5/month", self.run_it("list"))
+
+        async def ask(path, token=tokens[0]):
+            headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+            return (await running.ask("GET", f"/api/v1{path}", headers)).status
+
+        asked = [await ask("/a/x"), await ask("/b/x"), await ask("/a/x", tokens[1])]
+        self.assertEqual(asked, [200, 200, 200])
+        self.assertEqual([await ask("/a/x"), await ask("/b/x", tokens[1])], [429, 429])
+        other = self.run_it("new", "other").strip()
+        self.assertEqual(await ask("/a/x", other), 200)
+
     async def test_stock_client(self):
         """It is the key of a stock client, and stands in no log line and no metric."""
         running = RunningServer(self, build_server(load_config(self.path)))
@@ -98,6 +117,8 @@ class TokenCommandTests(IntegrationTestCase):
         """Each says what to write instead."""
         self.assertIn("--route", self.run_it("new", "ci", "--route", "/c", status=1))
         self.assertIn("--expires", self.run_it("new", "ci", "--expires", "soon", status=1))
+        for wrong in ("5", "usd=5", "usd=0/day", "tokens=1.5/day", "usd=5/week", "eur=5/day"):
+            self.assertIn("--budget", self.run_it("new", "ci", "--budget", wrong, status=1))
         self.assertIn("NAME", self.run_it("new", "a b", status=1))
         self.assertIn("no token", self.run_it("revoke", "ci", status=1))
         self.write("")

@@ -25,6 +25,24 @@ def old_database(connection: sql.engine.Connection) -> None:
         connection.execute(sql.text(statement))
 
 
+class BudgetsOfTokens:
+    """Mixed into a TestCase with a ``connection`` to an empty database."""
+
+    connection: sql.engine.Connection
+
+    def test_budgets_of_tokens(self: Any) -> None:
+        """A token of an older version has none; a new database has the column already."""
+        old_database(self.connection)
+        self.connection.execute(sql.text("ALTER TABLE naap_tokens DROP COLUMN budget"))
+        names = "id, name, digest, created_at"
+        statement = f"INSERT INTO naap_tokens ({names}) VALUES ('a', 'ci', 'd', 1)"
+        self.connection.execute(sql.text(statement))
+        for _ in range(2):
+            tables.migrate(self.connection)
+        (row,) = self.connection.execute(sql.select(tables.TOKENS)).mappings()
+        self.assertEqual((row["name"], row["budget"]), ("ci", None))
+
+
 class UsageByDay:
     """Mixed into a TestCase with a ``connection`` to an empty database."""
 
@@ -53,7 +71,7 @@ class UsageByDay:
         )
 
 
-class PostgresTests(UsageByDay, SynchronousTestCase):
+class PostgresTests(BudgetsOfTokens, UsageByDay, SynchronousTestCase):
     skip = NO_POSTGRES
 
     def setUp(self) -> None:
@@ -64,7 +82,7 @@ class PostgresTests(UsageByDay, SynchronousTestCase):
         self.addCleanup(self.connection.close)
 
 
-class MigrateTests(UsageByDay, SynchronousTestCase):
+class MigrateTests(BudgetsOfTokens, UsageByDay, SynchronousTestCase):
     def setUp(self) -> None:
         engine = sql.create_engine("sqlite://")
         self.connection = engine.connect()
