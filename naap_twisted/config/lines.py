@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 _TABLE = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(
@@ -72,6 +73,15 @@ def _open_at_end(line: str, within: str) -> str:
             depth = depth[:-1]
     # A table's head is no value; its brackets close on its line.
     return depth
+
+
+def located_in(path: Path, problems: Sequence[str], name: str) -> list[str]:
+    """*problems* of the config at *path* as :func:`located` has them, or as they are without it."""
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, ValueError):
+        return [*problems]  # They say so themselves.
+    return [*located(problems, text, name)]
 
 
 def located(problems: Iterable[str], text: str, name: str) -> Iterator[str]:

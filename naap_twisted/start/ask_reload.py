@@ -7,9 +7,12 @@ import json
 import socket
 import sys
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any
 
 from ..config import load_config
+from ..config.lines import located_in
+from ..errors import ConfigError
 from ..options.listen import Listen, parse_listen
 
 DONE, REFUSED, USAGE = 0, 1, 2
@@ -30,7 +33,12 @@ def run(options: argparse.Namespace) -> int:
 
     :raises ConfigError: the config can't be used. The server was not asked: it would refuse it.
     """
-    endpoint = load_config(options.config).server.admin_listen
+    try:
+        endpoint = load_config(options.config).server.admin_listen
+    except ConfigError as error:
+        raise ConfigError(
+            *located_in(Path(options.config), error.problems, options.config)
+        ) from None
     if not endpoint:
         return _fail(f"{options.config} has no server.admin_listen; {_BY_SIGNAL}")
     listen = parse_listen(endpoint)

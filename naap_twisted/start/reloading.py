@@ -17,7 +17,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
 from ..config import load_config
-from ..config.lines import located
+from ..config.lines import located_in
 from ..errors import ConfigError
 from ..options.server import Config
 from ..server.parts import Reloaded
@@ -91,7 +91,7 @@ class ReloadingServer(Service):
         try:
             told = self._change()
         except ConfigError as error:
-            told = self._refused(self._located(error.problems))
+            told = self._refused(located_in(self._path, error.problems, self._shown))
         except CannotListenError as error:
             told = self._refused([cannot_listen(error)])
         tally.reloads["refused" if told.problems else "done"] += 1
@@ -101,13 +101,6 @@ class ReloadingServer(Service):
         for problem in problems:
             self._log.error("reload refused, nothing has changed: {problem}", problem=problem)
         return Reloaded(self.server.parts.generation, problems=tuple(problems))
-
-    def _located(self, problems: tuple[str, ...]) -> list[str]:
-        try:
-            text = self._path.read_text("utf-8-sig")
-        except (OSError, ValueError):
-            return [*problems]  # They say so themselves.
-        return [*located(problems, text, self._shown)]
 
     def _change(self) -> Reloaded:
         if not self.running:
