@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -10,7 +12,7 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.ssl import optionsForClientTLS
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from txredisapi import RedisFactory
+from txredisapi import RedisFactory, ScriptDoesNotExist
 
 from .redis_address import RedisAddress
 
@@ -27,6 +29,17 @@ class _Factory(RedisFactory):  # type: ignore[misc]
 
     initialDelay = 0.1
     maxDelay = 1.0
+
+
+@lru_cache(maxsize=32)
+def sha_of(script: str) -> str:
+    """The name that Redis has for *script*, which is hashed once and not at each call."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _told(failure: Failure, handler: Any, script: str, *arguments: Any) -> Any:
+    failure.trap(ScriptDoesNotExist)
+    return handler.eval(script, *arguments)
 
 
 class _Deadline:
@@ -124,7 +137,7 @@ class RedisLink:
 
         :param late: told the value where it comes after that.
         """
-        return self._ask("eval", script, keys, arguments, late=late)
+        return self._ask("evalsha", sha_of(script), keys, arguments, script=script, late=late)
 
     def ping(self) -> Deferred[Any]:
         """Fire if Redis answers now; fail as :meth:`evaluate` does."""
@@ -135,6 +148,7 @@ class RedisLink:
         command: str,
         *arguments: Any,
         probing: bool = False,
+        script: str = "",
         late: Callable[[Any], object] | None = None,
     ) -> Deferred[Any]:
         if not (self.up or probing):
@@ -163,7 +177,11 @@ class RedisLink:
                 result.errback(RedisGone("too late"))
 
         deadline = _Deadline(self._reactor, self.deadline, overdue)
-        getattr(factory.handler, command)(*arguments).addBoth(answered)
+        asked = getattr(factory.handler, command)(*arguments)
+        if script:
+            # A Redis that has restarted, or sees it for the first time, does not know it by name.
+            asked.addErrback(_told, factory.handler, script, *arguments[1:])
+        asked.addBoth(answered)
         return result
 
     def _gone(self, reason: str) -> None:

@@ -191,12 +191,15 @@ class RedisLedger:
         """
         if not self._link.up:
             return self._alone(charges)
-        arguments: list[int] = []
-        for each in charges:
-            limit = each.limit if each.enforced else -1
-            known = self._known.get((each.account, each.part), 0)
-            numbers = each.part, each.since, each.minute, limit, each.amount, each.keep, known
-            arguments += numbers
+        known = self._known
+        # Written out: this is a third faster than to join numbers.
+        numbers = " ".join(
+            [
+                f"{each.part} {each.since} {each.minute} {each.limit if each.enforced else -1}"
+                f" {each.amount} {each.keep} {known.get((each.account, each.part), 0)}"
+                for each in charges
+            ]
+        )
         refused = False
 
         def lost(failure: Any) -> Verdict:
@@ -213,7 +216,7 @@ class RedisLedger:
                     self._owe(charge, charge.amount)
                 self.settle([Correction(charge, 0) for charge in charges])
 
-        asked = self._link.evaluate(_RESERVE, self._keys(charges), _written(arguments), late)
+        asked = self._link.evaluate(_RESERVE, self._keys(charges), [numbers], late)
         return asked.addCallbacks(self._verdict, lost, callbackArgs=(charges,))
 
     def _verdict(self, answer: str, charges: Sequence[Charge]) -> Verdict:
@@ -278,14 +281,16 @@ class RedisLedger:
         self._book()
 
     def _is_local(self, corrections: Sequence[Correction]) -> bool:
-        return not self._without.isdisjoint(id(each.charge) for each in corrections)
+        without = self._without
+        return bool(without) and not without.isdisjoint(id(each.charge) for each in corrections)
 
     def _forget(self, corrections: Sequence[Correction]) -> None:
         """Nobody waits for the end of these any more."""
         if not self._is_local(corrections):
             for each in corrections:
                 self._owe(each.charge, -each.spent)
-        self._without.difference_update(id(each.charge) for each in corrections)
+        if self._without:
+            self._without.difference_update(id(each.charge) for each in corrections)
 
     def _book(self) -> None:
         """Tell Redis what it does not know, one step at a time."""
@@ -298,15 +303,18 @@ class RedisLedger:
         step = self.waiting[0]
         keys = [f"{self._prefix}step:{step.name}"]
         keys += self._keys([each.charge for each in step.corrections])
-        arguments: list[int] = []
+        numbers = []
+        oldest = self._now() // 60 - HELD_MINUTES
         for each in step.corrections:
             charge = each.charge
             # What Redis has spent as estimated meanwhile is corrected; what it never had is added.
-            old = self._now() // 60 - charge.minute > HELD_MINUTES
-            keep = -charge.keep if old and id(charge) not in self._without else charge.keep
+            is_added = charge.minute >= oldest or id(charge) in self._without
+            keep = charge.keep if is_added else -charge.keep
             known = self._known.get((charge.account, charge.part), 0)
-            arguments += (charge.part, charge.minute, charge.amount, each.spent, keep, known)
-        asked = self._link.evaluate(_SETTLE, keys, _written(arguments))
+            numbers.append(
+                f"{charge.part} {charge.minute} {charge.amount} {each.spent} {keep} {known}"
+            )
+        asked = self._link.evaluate(_SETTLE, keys, [" ".join(numbers)])
         asked.addCallbacks(self._booked, self._not_booked, callbackArgs=(step,))
 
     def _booked(self, sums: str | int, step: _Step) -> None:
