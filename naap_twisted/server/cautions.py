@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ..headers import TAKEN_OUT
 from ..model import UserKeyHeader
+from ..options.code import exposed
 from ..options.injected import is_written_out
 from ..options.listen import parse_listen
 from ..options.secrets import LITERAL, sources_of
@@ -18,6 +19,14 @@ from ..spend.estimate import UNBOUNDED_OUTPUT
 from .mounts import Mount
 
 _SOURCES = ("env:", "file:", "user_key:")
+
+
+def exposures(mounts: Sequence[Mount], config: Config) -> Iterator[str]:
+    """One line for each route that makes the server an open relay which nobody asked for."""
+    for mount in mounts:
+        if mount.proxy is not None:
+            for line in exposed(config, mount.proxy.options):
+                yield f"{mount.full_path}: {line}"
 
 
 def of_routes(

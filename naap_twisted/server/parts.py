@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
 
+from .setting import ALONE, Setting
+
 if TYPE_CHECKING:
     from ..limits.capacity import Capacity
     from ..options.server import Config, ServerOptions
@@ -70,6 +72,7 @@ class Parts:
     :ivar born: when the first server of these sockets was made, in the clock's seconds.
     :ivar heirlooms: what a reload goes on with.
     :ivar generation: 1, and one more with each reload.
+    :ivar setting: stays as it is in a reload.
     """
 
     options: ServerOptions
@@ -81,3 +84,4 @@ class Parts:
     born: float
     heirlooms: Heirlooms
     generation: int = 1
+    setting: Setting = ALONE

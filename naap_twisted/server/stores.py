@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..keys.sql import SqlKeyStore
     from ..limits.redis_link import RedisLink
     from ..storage.database import Database
+    from .setting import Workplace
 
 
 class State:
@@ -56,12 +57,20 @@ class State:
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
     :param heirlooms: has the stores of the server before, which a reload goes on with.
+    :param workplace: of a worker: there it has what would be in memory.
     :raises ConfigError: the package that an option needs is not installed, or ``database_url`` is
         no URL of a database.
     """
 
-    def __init__(self, config: Config, reactor: Any, heirlooms: Heirlooms | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        heirlooms: Heirlooms | None = None,
+        workplace: Workplace | None = None,
+    ) -> None:
         self._config = config
+        self._workplace = workplace
         self._reactor = reactor
         self._heirlooms = heirlooms or Heirlooms()
         have = self._heirlooms.have
@@ -103,7 +112,7 @@ class State:
             from ..spend.sql_ledger import SqlLedger
 
             return SqlLedger(self._database)
-        return MemoryLedger()
+        return MemoryLedger() if self._workplace is None else self._workplace.ledger()
 
     @property
     def keys(self) -> IKeyStore:
@@ -119,7 +128,9 @@ class State:
         options, server = self._config.auth.page_tokens, self._config.server
         if options is None:
             return None
-        memory = self._heirlooms.have(lambda: TokenMemory(options.max_ttl), "memory of page tokens")
+        memory = self._heirlooms.have(
+            lambda: self._memory(options.max_ttl), "memory of page tokens"
+        )
         return self._heirlooms.have(
             lambda: PageTokens(
                 options,
@@ -134,9 +145,18 @@ class State:
             *(self.redis, self._database, self._denies),
         )
 
+    def _memory(self, lasting: float) -> TokenMemory:
+        place = self._workplace
+        return TokenMemory(lasting, key=None if place is None else place.key("page tokens"))
+
+    def location_key(self) -> key.LocationKey:
+        """The key of WHIP Locations."""
+        place, directory = self._workplace, self._config.server.state_dir
+        return key.LocationKey(directory, None if place is None else place.key("locations"))
+
     def _page_token_store(self, lasting: float) -> IPageTokenStore | None:
         if self.redis is None:
-            return None
+            return None if self._workplace is None else self._workplace.page_tokens(lasting)
         from ..auth.redis_page_tokens import RedisPageTokens
 
         return RedisPageTokens(self.redis, name=self._name, lasting=lasting, deny=self._denies)
@@ -194,6 +214,8 @@ class State:
 
     def _made_limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         if self.redis is None:
+            if self._workplace is not None:
+                return self._workplace.limiter(policy, limit)
             return MemoryRateLimiter(limit, self._reactor)
         from ..limits.redis import RedisRateLimiter
 

@@ -16,12 +16,14 @@ class LocationKey:
     """Reads or makes the key when it is first used.
 
     :param state_dir: processes with the same directory share the key.
+    :param given: the key where there is no *state_dir*; ``None``: it is made.
     """
 
     _log = Logger()
 
-    def __init__(self, state_dir: str | None = None) -> None:
+    def __init__(self, state_dir: str | None = None, given: bytes | None = None) -> None:
         self._state_dir = state_dir
+        self._given = given
         self._key = b""
 
     def open(self) -> bytes:
@@ -39,4 +41,4 @@ class LocationKey:
         self._log.info(
             "No state_dir: Locations of WHIP sessions work until this process ends, and in no other"
         )
-        return secrets.token_bytes(KEY_SIZE)
+        return self._given or secrets.token_bytes(KEY_SIZE)

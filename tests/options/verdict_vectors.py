@@ -382,7 +382,8 @@ def _server() -> Iterator[Row]:
     yield from _rows("server.admin_remote", False, BAD_FLAGS)
     yield from _rows("server.state_dir", False, (3, True, [], *STRANGE))
     yield from _rows("server.database_url", False, ("mysql://h/d", "${env:NO_SUCH}", 3, True))
-    yield from _rows("server.workers", False, (0, 2, True, "auto", 1.0, -1))
+    yield from _rows("server.workers", False, (0, 257, True, "many", "2", 1.0, -1))
+    yield from _rows("server.workers", True, (1, 2))
 
 
 def _others() -> Iterator[Row]:
