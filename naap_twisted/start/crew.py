@@ -1,7 +1,8 @@
 """The workers of a supervisor: begun, put in the place of those that ended, told and asked.
 
 A worker that is killed takes its own streams with it, and nothing else: what waits in the queues of
-its sockets is there for the next one, which gets them from the supervisor.
+its sockets is there for the next one, which gets them from the supervisor, and until then for
+another worker, which stands in.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Worker:
 
     :ivar state: "starting", "ready", "ending" or "down".
     :ivar numbers: as the process told them last.
+    :ivar vacant: a process has ended here, and no other serves yet.
+    :ivar helper: who accepts on its sockets meanwhile.
     """
 
     def __init__(self, number: int) -> None:
@@ -56,6 +59,8 @@ class Worker:
         self.wait = FIRST_WAIT
         self.next: Any = None
         self.numbers: Sequence[Written] = ()
+        self.vacant = False
+        self.helper: Worker | None = None
         self.ended: Deferred[None] = succeed(None)
 
     @property
@@ -134,6 +139,8 @@ class Crew:
     def _ready(self, worker: Worker, addresses: Sequence[str]) -> None:
         if worker.state == "starting":
             worker.state = "ready"
+            self._stand_down(worker)
+            self._fill()
         self._log.info(
             "{name} serves, process {pid}: {addresses}",
             name=worker.name,
@@ -160,7 +167,29 @@ class Crew:
         )
         worker.next = self._reactor.callLater(worker.wait, self._replace, worker)
         worker.wait = min(worker.wait * 2, LONGEST_WAIT)
+        worker.vacant = True
+        for other in self.workers:
+            other.helper = None if other.helper is worker else other.helper
+        self._fill()
         ended.callback(None)
+
+    def _fill(self) -> None:
+        """Let somebody accept on the sockets of each worker that has ended, until the next one."""
+        ready = self._with("ready")
+        for worker in self.workers:
+            if worker.vacant and worker.helper is None and ready:
+                worker.helper = ready[0]
+                self._stand_in(worker)
+
+    def _stand_in(self, worker: Worker) -> None:
+        names, descriptors = self._sockets(worker)
+        assert worker.helper is not None and worker.helper.channel is not None
+        worker.helper.channel.tell("stand_in", descriptors, number=worker.number, sockets=names)
+
+    def _stand_down(self, worker: Worker) -> None:
+        helper, worker.helper, worker.vacant = worker.helper, None, False
+        if helper is not None and helper.channel is not None:
+            helper.channel.tell("stand_down", number=worker.number)
 
     def _replace(self, worker: Worker) -> None:
         self.restarts += 1
@@ -186,6 +215,9 @@ class Crew:
                 "reload", descriptors, patience=_RELOAD, sockets=names, **_written(file)
             )
             asked.append(answer.addErrback(_reason).addCallback(_after, worker))
+        for worker in self.workers:
+            if worker.helper is not None:
+                self._stand_in(worker)
         problems = []
         for _, told in await DeferredList(asked):
             name, lines = told

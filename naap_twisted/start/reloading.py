@@ -15,7 +15,7 @@ from attrs import evolve, fields, has
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from ..config.lines import located
 from ..config.load import ConfigFile
@@ -168,7 +168,10 @@ class ReloadingServer(Service):
         self._serves(new, file)
         changed, self._config = tuple(differences(self._config, config)), config
         generation = new.parts.generation
-        self._log.info(
+        # Of a reload by several processes the supervisor tells.
+        level = LogLevel.debug if new.parts.setting.workplace else LogLevel.info
+        self._log.emit(
+            level,
             "reloaded {path}, generation {generation}; changed: {changed}",
             path=self._shown,
             generation=generation,

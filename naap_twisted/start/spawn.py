@@ -11,9 +11,10 @@ from typing import Any
 
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.internet.protocol import ProcessProtocol
-from twisted.logger import Logger, LogLevel
+from twisted.logger import InvalidLogLevelError, Logger, LogLevel
 from twisted.python.failure import Failure
 
+from ..observe.log import NAMESPACE
 from .channel import Channel, OneChannel
 
 #: Begins a process: named for people, spoken to by the channel; the callable hears how it ended.
@@ -108,7 +109,9 @@ def tell(name: str, line: bytes) -> None:
     """Log what a worker has logged by :func:`line_of`, and whatever else it wrote by its *name*."""
     try:
         level, namespace, text = json.loads(line)
-        Logger(namespace=namespace).emit(LogLevel.levelWithName(level), "{text}", text=text)
-    except Exception:
+        more = {"access_line": text} if namespace == NAMESPACE else {}
+        log = Logger(namespace=namespace)
+        log.emit(LogLevel.levelWithName(level), "{text}", text=text, **more)
+    except (ValueError, TypeError, InvalidLogLevelError):
         shown = line.decode("utf-8", "replace")
         WorkerProcess._log.warn("{name}: {line}", name=name, line=shown)

@@ -27,6 +27,7 @@ from twisted.logger import (
 from ..admin.metrics import metrics_of
 from ..admin.sums import written
 from ..config.load import ConfigFile
+from ..server.listeners import Listeners
 from ..server.run import plainly, settle_down
 from ..server.setting import Setting
 from ..server.sockets import GivenSockets
@@ -50,6 +51,7 @@ class WorkerSide:
         self._sockets = GivenSockets()
         self._file: ConfigFile | None = None
         self._serving: ReloadingServer | None = None
+        self._stand_ins: dict[int, Listeners] = {}
         self._stopping = False
         self.status = 0
         handlers: dict[str, Callable[..., Any]] = {
@@ -57,6 +59,8 @@ class WorkerSide:
             "reload": self.reload,
             "numbers": self.numbers,
             "check": lambda: "ok",
+            "stand_in": self.stand_in,
+            "stand_down": self.stand_down,
             "stop": self.stop,
             "hurry": self.hurry,
         }
@@ -89,7 +93,7 @@ class WorkerSide:
             self.stop()
             return
         self._sockets.close()
-        settle_down(self._reactor, self.hurry)
+        settle_down(self._reactor, self.hurry, cautions=False)
         self.channel.tell("ready", addresses=self._serving.addresses())
 
     def _take(self, sockets: list[str], file: dict[str, Any]) -> None:
@@ -111,6 +115,23 @@ class WorkerSide:
         finally:
             self._sockets.close()
 
+    def stand_in(self, number: int, sockets: list[str]) -> None:
+        """Accept on the sockets of another worker, too, which has ended."""
+        descriptors = self.channel.take_descriptors(len(sockets))
+        given = GivenSockets()
+        given.give(dict(zip(sockets, descriptors, strict=True)))
+        self.stand_down(number)
+        if self._serving is not None and not self._stopping:
+            listeners = Listeners(self._reactor, self._serving.server.site(), given)
+            listeners.change(sockets)()
+            self._stand_ins[number] = listeners
+        given.close()
+
+    def stand_down(self, number: int) -> None:
+        """Leave the sockets of that worker to the next one."""
+        if number in self._stand_ins:
+            self._stand_ins.pop(number).change(())()
+
     def numbers(self) -> list[Any]:
         """What ``/metrics`` tells of this process."""
         return [] if self._serving is None else written(metrics_of(self._serving.server))
@@ -129,6 +150,8 @@ class WorkerSide:
 
     def _drain(self) -> Deferred[None] | None:
         self._stopping = True
+        for number in [*self._stand_ins]:
+            self.stand_down(number)
         serving = self._serving
         return None if serving is None else Deferred.fromCoroutine(self._end(serving))
 

@@ -38,7 +38,9 @@ class LocationKey:
     def _find(self) -> bytes:
         if self._state_dir:
             return stored_key(Path(self._state_dir).absolute() / FILE_NAME)
+        if self._given is not None:
+            return self._given  # The supervisor has told how long it works.
         self._log.info(
             "No state_dir: Locations of WHIP sessions work until this process ends, and in no other"
         )
-        return self._given or secrets.token_bytes(KEY_SIZE)
+        return secrets.token_bytes(KEY_SIZE)

@@ -219,7 +219,7 @@ class EndTests(CrewCase):
         self.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
     def test_cannot_serve(self) -> None:
-        """Workers that can't begin are told of, and the supervisor can be stopped all the same."""
+        """A worker that can't begin is told of, and another accepts what comes to its sockets."""
         state = self.folder / "state"
         self.write(server=f'state_dir = "{state}"')
         process = self.start()
@@ -228,6 +228,15 @@ class EndTests(CrewCase):
         os.kill(self.pids()["worker 1"], signal.SIGKILL)
         self.until(lambda: "exit status 1; the next begins in 0.2 s" in "".join(self.lines))
         self.until(lambda: self.states().get("ready") == 1)
+        self.assertEqual(self.statuses(20), [200] * 20)
+        self.assertEqual(self.get("/readyz", self.admin)[0], 503)
+        self.assertEqual(self.get("/reload", self.admin, "POST", "")[0], 422)
+        self.assertEqual(self.statuses(20), [200] * 20)
+        database.chmod(0o600)
+        self.until(lambda: self.states() == {"ready": 2})
+        owners = self.owners(self.streams(20))
+        self.assertEqual({*owners.values()}, {*self.pids().values()})
+        self.upstream.release.set()
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(60), 0)
         self.assertIn("cannot serve: ", "".join(self.lines))

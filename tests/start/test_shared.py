@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
@@ -147,6 +149,15 @@ class TogetherTests(CrewCase):
         self.assertEqual(self.ask_issuer(issuer, "DELETE", path)[0], 204)
         self.assertEqual(self.statuses(10, "/api/v1/c/ok", **headers), [401] * 10)
         self.assertNotIn("Traceback", "".join(self.lines))
+
+    def test_database(self) -> None:
+        """With a state_dir budgets are there, and hold under load from both workers at once."""
+        budget = 'budget = [{ requests = 30, per = "day", of = "route" }]'
+        self.write(server=f'state_dir = "{self.folder}/state"', more=budget)
+        self.start()
+        with ThreadPoolExecutor(20) as pool:
+            told = Counter(pool.map(lambda _: self.get("/api/v1/a/ok")[0], range(100)))
+        self.assertEqual(told, {200: 30, 429: 70})
 
     def token(self, issuer: str, **order: object) -> dict[str, str]:
         wanted = json.dumps({"sub": "ada", "routes": ["/c"], "ttl": 600, **order})

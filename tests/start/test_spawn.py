@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from io import StringIO
+
 from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
+from naap_twisted.observe.log import json_observer
 from naap_twisted.start import spawn
 from naap_twisted.start.spawn import WorkerProcess, how_ended, line_of
 
@@ -36,6 +40,20 @@ class OutputTests(SynchronousTestCase):
             ],
         )
         self.assertEqual(ended, ["exit status 1"])
+
+    def test_exchanges(self) -> None:
+        """The line of an exchange is one for --logger, too."""
+        out = StringIO()
+        row = '{"route":"/a","status":200}'
+        with capturedLogs() as events:
+            WorkerProcess("worker 1", print).childDataReceived(
+                1, line_of("info", "naap.access", row).encode()
+            )
+        json_observer(out)(events[0])
+        told = json.loads(out.getvalue())
+        self.assertEqual(
+            (told["system"], told["route"], told["status"]), ("naap.access", "/a", 200)
+        )
 
     def test_bound(self) -> None:
         """A line without an end is not gathered for ever."""

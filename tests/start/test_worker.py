@@ -42,7 +42,7 @@ class Stopped:
 
 class WorkerTests(TestCase):
     def setUp(self) -> None:
-        self.patch(worker, "settle_down", lambda *_: None)
+        self.patch(worker, "settle_down", lambda *_, **__: None)
         self.stopped = Stopped()
         self.side = WorkerSide(self.stopped)
         self.drain = self.stopped.triggers[0]
