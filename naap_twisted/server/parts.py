@@ -57,11 +57,13 @@ class Reloaded:
     :ivar generation: of the config that serves now.
     :ivar changed: the options that are other than before.
     :ivar problems: why nothing has changed; empty where the config was taken.
+    :ivar partly: it was taken, but not by the workers that the problems name.
     """
 
     generation: int
     changed: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    partly: bool = False
 
 
 @frozen(kw_only=True)

@@ -129,7 +129,7 @@ class ReloadingServer(Service):
         problems = await self._crew.reload(self._crew.file)
         for problem in problems:
             self._log.error("reload refused there: {problem}", problem=problem)
-        return evolve(told, problems=tuple(problems))
+        return evolve(told, problems=tuple(problems), partly=bool(problems))
 
     def reload(self) -> Reloaded:
         """Read the config again, and serve by it if it can be used; the log tells which."""

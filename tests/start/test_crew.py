@@ -163,7 +163,7 @@ class EndTests(CrewCase):
         process.send_signal(signal.SIGTERM)
         self.until(lambda: self.get("/readyz", self.admin)[0] == 503)
         self.assertEqual(self.statuses(1), [200])
-        self.until(lambda: self.refuses())
+        self.until(self.refuses)
         self.assertIsNone(process.poll())
         self.upstream.release.set()
         self.assertTrue(all(stream.whole() for stream in streams))
@@ -183,12 +183,29 @@ class EndTests(CrewCase):
         process = self.start()
         streams = self.streams(20)
         process.send_signal(signal.SIGTERM)
-        self.until(lambda: self.refuses())
+        self.until(self.refuses)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(15), 0)
         self.assertFalse(any(stream.whole() for stream in streams))
         cut = re.findall(r"(\d+) exchanges outlasted the drain", "".join(self.lines))
         self.assertEqual(sum(map(int, cut)), 20)
+
+    def test_stuck(self) -> None:
+        """A worker that answers nothing is not ready, and is killed where it does not end."""
+        self.write()
+        process = self.start()
+        stuck = self.pids()["worker 1"]
+        os.kill(stuck, signal.SIGSTOP)
+        self.addCleanup(lambda: Path(f"/proc/{stuck}").exists() and os.kill(stuck, signal.SIGKILL))
+        status, text = self.get("/readyz", self.admin)
+        self.assertEqual((status, json.loads(text)["failing"]), (503, ["worker 1"]))
+        self.assertEqual(json.loads(text)["checks"]["worker 1"], "no answer")
+        self.assertEqual(self.states(), {"ready": 2})
+        process.send_signal(signal.SIGTERM)
+        self.until(self.refuses)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(30), 0)
+        self.assertIn(f"worker 1 does not end, and is killed: process {stuck}", "".join(self.lines))
 
     def test_group(self) -> None:
         """A signal to the whole group, as a terminal or systemd sends, drains as well."""
@@ -200,7 +217,7 @@ class EndTests(CrewCase):
             os.kill(pid, signal.SIGHUP)
             os.kill(pid, signal.SIGINT)
         process.send_signal(signal.SIGTERM)
-        self.until(lambda: self.refuses())
+        self.until(self.refuses)
         self.upstream.release.set()
         self.assertTrue(all(stream.whole() for stream in streams))
         self.assertEqual(process.wait(60), 0)
@@ -213,7 +230,7 @@ class EndTests(CrewCase):
         pids = self.pids().values()
         process.kill()
         process.wait(30)
-        self.until(lambda: self.refuses())
+        self.until(self.refuses)
         self.upstream.release.set()
         self.assertTrue(all(stream.whole() for stream in streams))
         self.until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
