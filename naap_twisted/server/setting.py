@@ -20,10 +20,11 @@ class Crew(Protocol):
     def restarts(self) -> int:
         """How many workers were put in the place of one that ended."""
 
-    def start(self, descriptors: Callable[[int], Mapping[str, int]]) -> None:
+    def start(self, descriptors: Callable[[int], Sequence[tuple[str, int]]]) -> None:
         """Let them begin.
 
-        :param descriptors: of the sockets of the worker with a number, by endpoint string.
+        :param descriptors: of the sockets of the worker with a number, each behind its endpoint
+            string.
         """
 
     def stop(self) -> Awaitable[None]:

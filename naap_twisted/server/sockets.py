@@ -158,18 +158,21 @@ class GivenSockets:
     """The sockets that a worker was given last: one for each of the config's addresses."""
 
     def __init__(self) -> None:
-        self._given: dict[str, int] = {}
+        self._given: list[tuple[str, int]] = []
 
-    def give(self, descriptors: dict[str, int]) -> None:
-        """Take file descriptors by endpoint string; those given before and not used are closed."""
+    def give(self, descriptors: list[tuple[str, int]]) -> None:
+        """Take file descriptors, each behind its endpoint string.
+
+        Those that were given before and not used are closed.
+        """
         self.close()
         self._given = descriptors
 
     def close(self) -> None:
         """Close what nothing listens on."""
-        for descriptor in self._given.values():
+        for _, descriptor in self._given:
             os.close(descriptor)
-        self._given = {}
+        self._given = []
 
     def endpoint(self, reactor: Any, listen: Listen, own: Callable[[], Endpoint]) -> Endpoint:
         """See :class:`Sockets`."""
@@ -177,16 +180,18 @@ class GivenSockets:
 
 
 class _Given:
-    def __init__(self, reactor: Any, listen: Listen, given: dict[str, int]) -> None:
+    def __init__(self, reactor: Any, listen: Listen, given: list[tuple[str, int]]) -> None:
         self._reactor = reactor
         self._listen = listen
         self._given = given
 
     def listen(self, factory: IProtocolFactory) -> Deferred[Any]:
-        descriptor = self._given.pop(self._listen.description, None)
-        if descriptor is None:
-            place = self._listen.description
+        place = self._listen.description
+        found = next((pair for pair in self._given if pair[0] == place), None)
+        if found is None:
             raise CannotListenError(None, place, "the supervisor has given no socket for it")
+        self._given.remove(found)
+        descriptor = found[1]
         with socket.socket(fileno=os.dup(descriptor)) as known:
             family = known.family
         if family == socket.AF_UNIX:

@@ -70,9 +70,9 @@ class Stage:
         """Of the sockets: ``scheme://host:port``, or a UNIX endpoint's string."""
         return [port.address for port in self._listeners or ()]
 
-    def descriptors(self, worker: int) -> dict[str, int]:
-        """The file descriptors held for the worker of this number, from 0, by endpoint string."""
-        return {port.description: port.descriptor(worker) for port in self._listeners or ()}
+    def descriptors(self, worker: int) -> list[tuple[str, int]]:
+        """Endpoint strings, and the file descriptor of each for the worker of a number, from 0."""
+        return [(port.description, port.descriptor(worker)) for port in self._listeners or ()]
 
     @property
     def admin_address(self) -> str:

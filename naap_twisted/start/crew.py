@@ -29,7 +29,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 10.0
 WELL = 30.0
 #: Seconds between two looks at the workers' numbers: so much of its counts is lost with a worker
 #: that is killed.
-LOOK = 5.0
+LOOK = 1.0
 # Seconds that a worker has to answer a probe.
 _PROMPT = 0.8
 # Seconds that a reload may take in a worker.
@@ -89,13 +89,13 @@ class Crew:
         self.most = 0.0
         self.restarts = 0
         self._past: list[Written] = []
-        self._descriptors: Callable[[int], Mapping[str, int]] = lambda _: {}
+        self._descriptors: Callable[[int], Sequence[tuple[str, int]]] = lambda _: ()
         self._stopping = False
         self._looks = LoopingCall(lambda: Deferred.fromCoroutine(self.look()))
         self._looks.clock = reactor
         self._deadlines: list[Any] = []
 
-    def start(self, descriptors: Callable[[int], Mapping[str, int]]) -> None:
+    def start(self, descriptors: Callable[[int], Sequence[tuple[str, int]]]) -> None:
         """See :class:`~..server.parts.Crew`."""
         self._descriptors = descriptors
         self._stopping = False
@@ -134,7 +134,7 @@ class Crew:
 
     def _sockets(self, worker: Worker) -> tuple[list[str], tuple[int, ...]]:
         given = self._descriptors(worker.number)
-        return [*given], tuple(given.values())
+        return [name for name, _ in given], tuple([descriptor for _, descriptor in given])
 
     def _ready(self, worker: Worker, addresses: Sequence[str]) -> None:
         if worker.state == "starting":

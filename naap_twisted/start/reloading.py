@@ -15,7 +15,7 @@ from attrs import evolve, fields, has
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
-from twisted.logger import Logger, LogLevel
+from twisted.logger import Logger
 
 from ..config.lines import located
 from ..config.load import ConfigFile
@@ -169,14 +169,13 @@ class ReloadingServer(Service):
         changed, self._config = tuple(differences(self._config, config)), config
         generation = new.parts.generation
         # Of a reload by several processes the supervisor tells.
-        level = LogLevel.debug if new.parts.setting.workplace else LogLevel.info
-        self._log.emit(
-            level,
-            "reloaded {path}, generation {generation}; changed: {changed}",
-            path=self._shown,
-            generation=generation,
-            changed=", ".join(changed) or "no option, but files may have",
-        )
+        if new.parts.setting.workplace is None:
+            self._log.info(
+                "reloaded {path}, generation {generation}; changed: {changed}",
+                path=self._shown,
+                generation=generation,
+                changed=", ".join(changed) or "no option, but files may have",
+            )
         return Reloaded(generation, changed)
 
 

@@ -98,7 +98,7 @@ class WorkerSide:
 
     def _take(self, sockets: list[str], file: dict[str, Any]) -> None:
         descriptors = self.channel.take_descriptors(len(sockets))
-        self._sockets.give(dict(zip(sockets, descriptors, strict=True)))
+        self._sockets.give([*zip(sockets, descriptors, strict=True)])
         self._file = ConfigFile(Path(file["path"]), file["text"], file["readable"])
 
     def _current(self) -> ConfigFile:
@@ -119,7 +119,7 @@ class WorkerSide:
         """Accept on the sockets of another worker, too, which has ended."""
         descriptors = self.channel.take_descriptors(len(sockets))
         given = GivenSockets()
-        given.give(dict(zip(sockets, descriptors, strict=True)))
+        given.give([*zip(sockets, descriptors, strict=True)])
         self.stand_down(number)
         if self._serving is not None and not self._stopping:
             listeners = Listeners(self._reactor, self._serving.server.site(), given)

@@ -17,6 +17,7 @@ from naap_twisted.options.listen import parse_listen
 from naap_twisted.server.ports import ListeningPort, check_free
 from naap_twisted.server.sockets import GivenSockets, HeldSockets, place_of
 from naap_twisted.testing import RawClient
+from tests.integration.certificates import Authority
 
 LOOPBACK = "tcp:0:interface=127.0.0.1"
 
@@ -35,7 +36,7 @@ class SocketsTests(TestCase):
     def given(self, description: str, descriptor: int) -> ListeningPort:
         sockets = GivenSockets()
         self.addCleanup(sockets.close)
-        sockets.give({description: os.dup(descriptor)})
+        sockets.give([(description, os.dup(descriptor))])
         port = ListeningPort(reactor, description, self.site, sockets)
         port.startService()
         self.addCleanup(port.stopService)
@@ -58,6 +59,28 @@ class SocketsTests(TestCase):
         asking = await RawClient.connect(self, number)
         asking.request("GET", "/x")
         self.assertEqual((await asking.answer()).status, 404)
+
+    async def test_tls(self) -> None:
+        """On a given socket as on one's own; the same words twice are two sockets."""
+        folder, authority = Path(self.mktemp()).absolute(), Authority()
+        folder.mkdir()
+        files = folder / "key.pem", folder / "chain.pem"
+        for file, content in zip(files, authority.issue("localhost"), strict=True):
+            file.write_bytes(content)
+        description = f"ssl:0:privateKey={files[0]}:certKey={files[1]}:interface=127.0.0.1"
+        held = [self.held(description, 1) for _ in range(2)]
+        given = GivenSockets()
+        given.give([(description, os.dup(port.descriptor(0))) for port in held])
+        for port in held:
+            worker = ListeningPort(reactor, description, self.site, given)
+            worker.startService()
+            self.addCleanup(worker.stopService)
+            self.assertEqual(worker.address, port.address)
+            number = int(port.address.rpartition(":")[2])
+            tls = authority.client_options("localhost")
+            client = await RawClient.connect(self, number, tls=tls)
+            client.request("GET", "/x")
+            self.assertEqual((await client.answer()).status, 404)
 
     async def test_taken(self) -> None:
         """An address that another has is refused, with its place."""
@@ -89,10 +112,10 @@ class SocketsTests(TestCase):
         sockets = GivenSockets()
         with socket.socket() as some:
             descriptor = os.dup(some.fileno())
-        sockets.give({"tcp:1": descriptor})
+        sockets.give([("tcp:1", descriptor)])
         port = ListeningPort(reactor, LOOPBACK, self.site, sockets)
         self.assertRaises(CannotListenError, port.startService)
-        sockets.give({})
+        sockets.give([])
         self.assertRaises(OSError, os.fstat, descriptor)
 
     def test_places(self) -> None:

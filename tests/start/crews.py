@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread, Timer
@@ -45,6 +45,16 @@ target = "{target}"
 authorize = "anyone"
 methods = ["GET"]
 {more}
+"""
+
+
+# What systemd does for a socket unit (sd_listen_fds(3)).
+GIVEN = """\
+import os
+for place, number in enumerate({numbers}, 3):
+    os.dup2(number, place) if number != place else None
+    os.environ |= {{"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(place - 2)}}
+    os.environ["LISTEN_FDNAMES"] = ":".join(["web"] * (place - 2))
 """
 
 
@@ -152,8 +162,13 @@ class CrewCase(SynchronousTestCase):
         self.config.write_text(text + "".join(routes))
         self.config.chmod(0o600)
 
-    def start(self, *options: str, ready: int = 2) -> subprocess.Popen[str]:
-        program = "from twisted.scripts.twistd import run; run()"
+    def start(self, *options: str, inherits: Sequence[socket.socket] = ()) -> subprocess.Popen[str]:
+        """Start it, and wait until its workers serve.
+
+        :param inherits: sockets that systemd would give it.
+        """
+        numbers = [each.fileno() for each in inherits]
+        program = GIVEN.format(numbers=numbers) + "from twisted.scripts.twistd import run; run()"
         process = subprocess.Popen(
             [
                 *(*INTERRUPTIBLE, sys.executable, "-c", program, "-n", "--pidfile=", *options),
@@ -164,6 +179,7 @@ class CrewCase(SynchronousTestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            pass_fds=numbers,
         )
         deadline = Timer(DEADLINE, process.kill)
         deadline.start()
@@ -173,8 +189,7 @@ class CrewCase(SynchronousTestCase):
         for clean in (deadline.cancel, process.stdout.close, reader.join, process.wait):
             self.addCleanup(clean)
         self.addCleanup(process.kill)
-        if ready:
-            self.until(lambda: self.states() == {"ready": ready})
+        self.until(lambda: self.states() == {"ready": 2})
         return process
 
     def until(self, holds: Callable[[], object]) -> None:

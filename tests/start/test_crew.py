@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,20 @@ class ServingTests(CrewCase):
         log = "".join(self.lines)
         self.assertIn("worker 1 ended, process", log)
         self.assertNotIn("Traceback", log)
+
+    def test_systemd(self) -> None:
+        """A socket that systemd gives is shared by all, over the end of a worker, too."""
+        with socket.create_server(("127.0.0.1", self.port)) as given:
+            self.listen = ["systemd:domain=INET:index=0"]
+            self.write()
+            self.start(inherits=[given])
+        self.assertEqual(self.statuses(10), [200] * 10)
+        victim = self.pids()["worker 1"]
+        os.kill(victim, signal.SIGKILL)
+        self.assertEqual(self.statuses(10), [200] * 10)
+        self.assertEqual(self.get("/reload", self.admin, "POST", "")[0], 200)
+        self.until(lambda: self.states() == {"ready": 2})
+        self.assertEqual(self.statuses(10), [200] * 10)
 
     def test_killed(self) -> None:
         """A worker that is killed takes its own streams only, is replaced, and its counts stay."""
