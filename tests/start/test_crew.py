@@ -217,7 +217,8 @@ class EndTests(CrewCase):
         self.assertEqual(json.loads(text)["checks"]["worker 1"], "no answer")
         self.assertEqual(self.states(), {"ready": 2})
         process.send_signal(signal.SIGTERM)
-        self.until(self.refuses)
+        # A caller of its socket would wait, so that "refuses" does not tell here.
+        self.until(lambda: any(f"TCP Port {self.port} Closed" in line for line in self.lines))
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(30), 0)
         self.assertIn(f"worker 1 does not end, and is killed: process {stuck}", "".join(self.lines))
