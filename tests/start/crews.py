@@ -59,7 +59,10 @@ for place, number in enumerate({numbers}, 3):
 
 
 class Upstream:
-    """Answers ``/ok`` at once, and a ``/stream`` with one event now and another when released."""
+    """Answers ``/ok`` at once, and a ``/stream`` with one event now and another when released.
+
+    A POST begins a WHIP session, and a DELETE ends it, any number of times.
+    """
 
     def __init__(self, test: Any) -> None:
         self.release = release = Event()
@@ -80,6 +83,19 @@ class Upstream:
                 self.wfile.write(b"9\r\ndata: 1\n\n\r\n")
                 release.wait(DEADLINE)
                 self.wfile.write(b"9\r\ndata: 2\n\n\r\n0\r\n\r\n")
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(201)
+                self.send_header("Location", "/v1/session/7")
+                self.send_header("Content-Type", "application/sdp")
+                self.send_header("Content-Length", "5")
+                self.end_headers()
+                self.wfile.write(b"v=0\r\n")
+
+            def do_DELETE(self) -> None:
+                self.send_response(204 if self.path == "/v1/session/7" else 404)
+                self.end_headers()
 
             def handle(self) -> None:
                 try:

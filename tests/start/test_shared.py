@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from urllib.request import Request, urlopen
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
@@ -149,6 +150,21 @@ class TogetherTests(CrewCase):
         self.assertEqual(self.ask_issuer(issuer, "DELETE", path)[0], 204)
         self.assertEqual(self.statuses(10, "/api/v1/c/ok", **headers), [401] * 10)
         self.assertNotIn("Traceback", "".join(self.lines))
+
+    def test_whip(self) -> None:
+        """A Location that one worker has signed works in both, without a state_dir."""
+        self.write()
+        text = self.config.read_text()
+        self.config.write_text(text.replace('"GET"', '"POST"') + 'content_type = "application/sdp"')
+        self.start()
+        offer = Request(f"http://127.0.0.1:{self.port}/api/v1/a/whip", b"v=0\r\n")
+        offer.add_header("Content-Type", "application/sdp")
+        with urlopen(offer, timeout=60) as answer:
+            location = answer.headers["Location"]
+        self.assertIn("/api/v1/a/whip-session/", location)
+        told = [self.get(location, method="DELETE")[0] for _ in range(16)]
+        self.assertEqual(told, [204] * 16)
+        self.assertNotEqual(self.get(location[:-2], method="DELETE")[0], 204)
 
     def test_database(self) -> None:
         """With a state_dir budgets are there, and hold under load from both workers at once."""
