@@ -8,6 +8,7 @@ where a release has changed it. There is no public way to what stands here.
 from __future__ import annotations
 
 import fcntl
+import os
 import select
 import termios
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from klein import Klein
 from OpenSSL import SSL
 from twisted.internet.ssl import OpenSSLDefaultPaths
 from twisted.internet.tcp import Connection
+from twisted.internet.unix import Port as UnixPort
 from twisted.logger import FileLogObserver, ILogObserver, LogPublisher
 from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.web.http_headers import Headers
@@ -123,6 +125,19 @@ def unread(below: select.poll) -> bool:
     It is not to be asked of a connection that has closed: its number may be another's by then.
     """
     return bool(below.poll(0))
+
+
+def adopt_unix(reactor: Any, descriptor: int, factory: Any) -> UnixPort:
+    """Listen on a UNIX socket that another process has bound, and close *descriptor*.
+
+    ``adoptStreamPort`` would change the mode of the socket's file, and remove the file at the end,
+    while other processes listen there, too.
+    """
+    port: UnixPort = UnixPort._fromListeningDescriptor(reactor, descriptor, factory)
+    port._bindPath = b"\0given"  # A name outside of the file system has no file.
+    port.startListening()
+    os.close(descriptor)
+    return port
 
 
 class PlatformTrustAnd(OpenSSLDefaultPaths):

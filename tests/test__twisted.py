@@ -22,6 +22,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import CertificateOptions, OpenSSLDefaultPaths, optionsForClientTLS
 from twisted.internet.testing import MemoryReactorClock, StringTransport
+from twisted.internet.unix import Port as UnixPort
 from twisted.logger import FileLogObserver, LogPublisher
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase, TestCase
@@ -36,6 +37,7 @@ from naap_twisted._twisted import (
     RequestChannel,
     TableHeaders,
     UnmadeRequest,
+    adopt_unix,
     end_with_status_0,
     file_of,
     handles_errors,
@@ -442,6 +444,24 @@ class OtherNames(SynchronousTestCase):
         ((forget, _, _),) = memory.triggers["after"]["shutdown"]
         forget()
         self.assertIsNone(memory._exitSignal)
+
+    def test_bindPath(self) -> None:
+        """A UNIX port without a path neither changes nor removes the file of its socket."""
+        path = os.path.abspath(self.mktemp())
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path)
+            bound.listen()
+            bound.setblocking(False)
+            os.chmod(path, 0o600)
+            port = adopt_unix(reactor, os.dup(bound.fileno()), Factory())
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        self.assertEqual(port.getHost().name, path.encode())
+        port.connectionLost(None)
+        self.assertTrue(os.path.exists(path))
+
+    def test_fromListeningDescriptor(self) -> None:
+        """It is there: the test above has called it."""
+        self.assertTrue(hasattr(UnixPort, "_fromListeningDescriptor"))
 
     def test_every_name_has_its_test(self) -> None:
         """A private name that _twisted.py takes is tested above, by a test of its name."""

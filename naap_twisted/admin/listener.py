@@ -6,6 +6,7 @@ drains.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
 from attrs import asdict
@@ -27,9 +28,9 @@ from ..wrappers.request_id import RequestId
 from ..wrappers.security_headers import SecurityHeaders
 from .console import Console
 from .guard import check_host, check_local, check_same_origin
-from .metrics import metrics_of
 from .ready import Readiness
 from .setup import own_origins
+from .sums import metrics_of_all
 from .usage import UsageTotals
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ class AdminRoot(Answering):
         super().__init__()  # type: ignore[no-untyped-call]
         self._server = server
         self._readiness = Readiness(server)
-        self._metrics = metrics_of(server)
+        self._metrics = metrics_of_all(server)
+        self._crew = server.parts.setting.crew
         self._beside: dict[bytes, IResource] = {
             **console_children(lambda: own_origins(server)),
             b"console": Console(server),
@@ -108,22 +110,26 @@ class AdminRoot(Answering):
             send_json(request, report, 503 if report["failing"] else 200)
         elif request.path == b"/metrics":
             only(request, b"GET", b"HEAD")
+            if self._crew is not None:
+                await self._crew.look()
             metrics = generate_latest(self._metrics)
             send(request, 200, own_fields(metrics, CONTENT_TYPE_LATEST.encode("ascii")), metrics)
         elif request.path == b"/reload":
             only(request, b"POST")
             check_local(request)
             check_same_origin(request, host)
-            self._reload(request)
+            await self._reload(request)
         else:
             check_local(request)
             self._render_beside(request)
 
-    def _reload(self, request: IDownstreamRequest) -> None:
+    async def _reload(self, request: IDownstreamRequest) -> None:
         reload = self._server.reload
         if reload is None:
             raise NotFound("This server is built in code: it has no config file to read again")
         told = reload()
+        if isinstance(told, Awaitable):
+            told = await told
         send_json(request, asdict(told), 422 if told.problems else 200)
 
     def _render_beside(self, request: IDownstreamRequest) -> None:

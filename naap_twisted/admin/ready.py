@@ -61,6 +61,8 @@ class Readiness:
         answers = await gatherResults([probe() for probe in self._probes.values()])
         for name, answered in zip(self._probes, answers, strict=True):
             checks[name] = OK if answered else "unreachable"
+        if server.parts.setting.crew is not None:
+            checks |= await server.parts.setting.crew.checks()
         optional = set() if server.parts.state.needs_redis else {"redis"}
         watch = server.parts.state.watch
         if watch is not None:

@@ -50,15 +50,17 @@ class TokenMemory:
     :param lasting: seconds that it remembers: as long as a token may live.
     :ivar counter: names the process. Uses that no store counts are counted by one process: another
         would count from 0 again.
-    :ivar key: signs where nothing else is there to do it.
+    :ivar key: signs where nothing else is there to do it; in workers all have the same.
     """
 
-    def __init__(self, lasting: float, clocks: Clocks | None = None) -> None:
+    def __init__(
+        self, lasting: float, clocks: Clocks | None = None, key: bytes | None = None
+    ) -> None:
         self.clocks = clocks or Clocks()
         self.revoked = Revocations(self.clocks, lasting)
         self.uses = Uses(self.clocks, lasting)
         self.counter = secrets.token_urlsafe(_ID_BYTES)
-        self.key = secrets.token_bytes(KEY_SIZE)
+        self.key = key or secrets.token_bytes(KEY_SIZE)
 
     def last(self, seconds: float) -> None:
         """Remember for *seconds* at least, from now on."""

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from attrs import field, frozen
+
 from ..errors import ConfigError
 from ..options.auth import AuthOptions, with_environment
 from ..options.judge import judge
@@ -31,33 +33,56 @@ from .literals import refuse_literals
 MAX_CONFIG_BYTES = 1024 * 1024
 
 
+@frozen
+class ConfigFile:
+    """What was read of a config file, which may be another by now.
+
+    :ivar readable: whether other users could read it.
+    """
+
+    path: Path
+    text: str = field(repr=False)
+    readable: bool
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> ConfigFile:
+        """The file at *path*.
+
+        :raises ConfigError: it can't be read, is too large, or no UTF-8 text.
+        """
+        file = Path(path)
+        try:
+            with file.open("rb") as stream:
+                content = stream.read(MAX_CONFIG_BYTES + 1)
+                readable = bool(os.fstat(stream.fileno()).st_mode & stat.S_IROTH)
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"config: {unreadable(file, error)}") from None
+        if len(content) > MAX_CONFIG_BYTES:
+            raise ConfigError(f"config: {file} is over {MAX_CONFIG_BYTES} bytes")
+        try:
+            # Windows' editors write a byte order mark, which is no part of the text.
+            return cls(file, content.decode("utf-8-sig"), readable)
+        except UnicodeDecodeError:
+            raise ConfigError(f"config: {file} is not UTF-8 text") from None
+
+    def parse(self, environ: Mapping[str, str] | None = None) -> Config:
+        """The config; see :func:`load_config`."""
+        return parse_config(
+            self.text,
+            name=str(self.path),
+            directory=self.path.parent,
+            environ=environ,
+            readable=str(self.path) if self.readable else None,
+        )
+
+
 def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Config:
     """Read and check the file at *path*; the relative paths in it start at its directory.
 
     :param environ: the environment variables; the process's own when ``None``.
     :raises ConfigError: with every problem in the file, one line each.
     """
-    file = Path(path)
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(MAX_CONFIG_BYTES + 1)
-            readable = bool(os.fstat(stream.fileno()).st_mode & stat.S_IROTH)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"config: {unreadable(file, error)}") from None
-    if len(content) > MAX_CONFIG_BYTES:
-        raise ConfigError(f"config: {file} is over {MAX_CONFIG_BYTES} bytes")
-    try:
-        # Windows' editors write a byte order mark, which is no part of the text.
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"config: {file} is not UTF-8 text") from None
-    return parse_config(
-        text,
-        name=str(file),
-        directory=file.parent,
-        environ=environ,
-        readable=str(file) if readable else None,
-    )
+    return ConfigFile.read(path).parse(environ)
 
 
 def parse_config(

@@ -18,6 +18,8 @@ from zope.interface import provider
 if TYPE_CHECKING:
     from ..downstream.request import DownstreamRequest
 
+#: Of the events of exchanges.
+NAMESPACE = "naap.access"
 _LONGEST = 4000
 # json.dumps with separators would make a new encoder at every call.
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -32,7 +34,7 @@ class AccessLog:
     """
 
     def __init__(self, logger: Logger | None = None) -> None:
-        self._log = logger or Logger("naap.access")
+        self._log = logger or Logger(NAMESPACE)
 
     def __call__(self, request: DownstreamRequest) -> None:
         log = self._log
@@ -114,6 +116,8 @@ def json_observer(out: TextIO) -> FileLogObserver:
         }
         if "exchange" in event:
             fields.update(access_fields(event["exchange"]))
+        elif "access_line" in event:  # of a worker, which has written it already
+            fields.update(json.loads(event["access_line"]))
         else:
             fields["message"] = formatEvent(event)[:_LONGEST]
         if "log_failure" in event:

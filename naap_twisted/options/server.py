@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -35,6 +36,9 @@ from .stores import (
 )
 from .values import count, duration, flag, instance, integer, list_of, name, one_of, optional, text
 
+# A worker takes 60 MB or so, and a socket for each address.
+_MOST = 256
+
 
 @values.reads("str", values.TEXT)
 def _admin(value: object) -> str:
@@ -49,11 +53,16 @@ def _port(value: object) -> int:
     return number
 
 
-@values.reads("int", {"const": 1})
-def _processes(value: object) -> int:
-    if count(value) > 1:
-        raise ValueError("more than 1 is not available in this version")
-    return 1
+@values.reads("int | str", {"anyOf": [count.schema, {"const": "auto"}]})
+def _workers(value: object) -> int:
+    if value == "auto":
+        return min(len(os.sched_getaffinity(0)), _MOST)
+    if isinstance(value, str):
+        raise ValueError('must be a number or "auto"')
+    number = count(value)
+    if number > _MOST:
+        raise ValueError(f"must be {_MOST} at most")
+    return number
 
 
 def tcp(port: int, host: str) -> Listen:
@@ -178,7 +187,14 @@ class ServerOptions:
         default="",
     )
     admin_remote: bool = option(flag, "Other machines may reach it, the console excepted.")
-    workers: int = option(_processes, "Processes.", default=1, keyword="")
+    workers: int = option(
+        _workers,
+        'Processes that serve; `"auto"`: as many as there are CPUs. See'
+        " [docs/operations.md](docs/operations.md#workers).",
+        '"auto"',
+        default=1,
+        keyword="",
+    )
     state_dir: str = option(
         directory,
         "Users' keys and usage are kept here, in SQLite; also the key of WHIP Locations, which then"

@@ -90,7 +90,9 @@ def of_routes(
         lines += (f"{path}: {line}" for line in (*_shared(proxy), *_taken_in_vain(proxy)))
         lines += (f"{path}: {line}" for line in _of_budgets(proxy, config))
         lines += (f"{path}: {line}" for line in _of_guests(proxy, config))
-        if proxy.options.replay is not None and (config.redis.url or config.server.database_url):
+        server = config.server
+        several = config.redis.url or server.database_url or server.workers > 1
+        if proxy.options.replay is not None and several:
             lines.append(
                 f"{path}: replay is of each process for itself; where several serve, a retry that"
                 " reaches another one goes upstream, with its Idempotency-Key"

@@ -19,13 +19,22 @@ from ..route.cross_site import CrossSite
 from ..storage.key_file import KEY_SIZE
 from ..wrappers.base import is_https
 from .heirlooms import Heirlooms
+from .setting import Workplace
 
 
-def guests_of(config: Config, heirlooms: Heirlooms) -> Guests | None:
-    """Who makes the server's guests; ``None`` in another mode."""
+def guests_of(
+    config: Config, heirlooms: Heirlooms, workplace: Workplace | None = None
+) -> Guests | None:
+    """Who makes the server's guests; ``None`` in another mode.
+
+    :param workplace: of a worker, which has the key of all workers where there is no other.
+    """
     if config.auth.mode != "guest":
         return None
-    key = heirlooms.have(partial(secrets.token_bytes, KEY_SIZE), "process key of guests")
+    make = partial(secrets.token_bytes, KEY_SIZE)
+    if workplace is not None:
+        make = partial(workplace.key, "guests")
+    key = heirlooms.have(make, "process key of guests")
     return Guests(
         config.auth.guests,
         server=config.server.name,

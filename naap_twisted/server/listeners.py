@@ -11,19 +11,22 @@ from twisted.python.failure import Failure
 
 from ..downstream.site import DownstreamSite
 from .ports import ListeningPort
+from .sockets import OwnSockets, Sockets
 
 
 class Listeners:
     """The sockets that *site* listens on.
 
     :param site: whose connections come in there.
+    :param sockets: where they come from.
     """
 
     _log = Logger()
 
-    def __init__(self, reactor: Any, site: DownstreamSite) -> None:
+    def __init__(self, reactor: Any, site: DownstreamSite, sockets: Sockets | None = None) -> None:
         self._reactor = reactor
         self._site = site
+        self._sockets = sockets or OwnSockets()
         self._ports: list[ListeningPort] = []
 
     def __iter__(self) -> Iterator[ListeningPort]:
@@ -50,7 +53,7 @@ class Listeners:
                         turns.append(turn)
                         break
                 else:
-                    port = ListeningPort(self._reactor, description, self._site)
+                    port = ListeningPort(self._reactor, description, self._site, self._sockets)
                     port.startService()
                     opened.append(port)
                 ports.append(port)

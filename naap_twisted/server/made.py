@@ -7,32 +7,38 @@ from typing import Any
 
 from attrs import evolve
 
+from ..auth.gate import Gate
+from ..auth.patience import Patience
 from ..interfaces import IAuthenticator
 from ..limits.capacity import Capacity
+from ..limits.door import Door
 from ..observe.log import AccessLog
-from ..options.server import Config
+from ..options.server import Config, ServerOptions
 from .authentication import authenticator_of
 from .chain import capacity_of, limits_of, pool_limits_of, upstream_of
 from .heirlooms import Heirlooms, stamp
 from .parts import Parts
+from .setting import ALONE, Setting
 from .stores import State
 from .tally import Tally
 
 
-def parts_of(config: Config, reactor: Any, before: Parts | None) -> Parts:
+def parts_of(config: Config, reactor: Any, before: Parts | None, setting: Setting = ALONE) -> Parts:
     """The parts of a server with *config*, as far as they can be had those of the one before.
 
+    :param setting: of a server without one before.
     :raises ConfigError: see :class:`~.stores.State`; or ``ca_file`` can't be read.
     """
     heirlooms = Heirlooms(None if before is None else before.heirlooms)
     upstream, bounds, places = config.upstream, limits_of(config), capacity_of(config.server)
+    setting = setting if before is None else before.setting
     return Parts(
         options=config.server,
         upstream=heirlooms.have(
             lambda: upstream_of(upstream, bounds, reactor),
             *("upstream", upstream, stamp(upstream.ca_file), pool_limits_of(bounds)),
         ),
-        state=State(config, reactor, heirlooms),
+        state=State(config, reactor, heirlooms, setting.workplace),
         capacity=heirlooms.have(
             lambda: Capacity.of(places, bounds.connections), "places", places, bounds.connections
         ),
@@ -41,6 +47,7 @@ def parts_of(config: Config, reactor: Any, before: Parts | None) -> Parts:
         born=heirlooms.have(reactor.seconds, "born"),
         heirlooms=heirlooms,
         generation=1 if before is None else before.generation + 1,
+        setting=setting,
     )
 
 
@@ -51,6 +58,26 @@ def authenticator_for(config: Config, parts: Parts) -> IAuthenticator | None:
         lambda: authenticator_of(auth, ca_file, guests),
         *("authenticator", auth, ca_file, stamp(ca_file), guests),
     )
+
+
+def gate_of(
+    config: Config, authenticator: IAuthenticator | None, patience: Patience, state: State
+) -> Gate:
+    """The gate of a server with *config*, which asks *authenticator* who a caller is."""
+    return Gate(
+        authenticator,
+        patience,
+        required=config.auth.is_required,
+        public_routes=state.public_routes,
+        token_headers=config.auth.token_headers,
+        page_tokens=state.page_tokens,
+    )
+
+
+def door_of(options: ServerOptions, state: State) -> Door:
+    """The door of every route: the limit of a user, where there is one."""
+    limit = options.user_rate_limit
+    return Door() if limit is None else Door((state.policy("user", limit, users=True),))
 
 
 def observers_of(parts: Parts) -> list[Callable[[Any], None]]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
 
+from .setting import ALONE, Setting
+
 if TYPE_CHECKING:
     from ..limits.capacity import Capacity
     from ..options.server import Config, ServerOptions
@@ -55,11 +57,13 @@ class Reloaded:
     :ivar generation: of the config that serves now.
     :ivar changed: the options that are other than before.
     :ivar problems: why nothing has changed; empty where the config was taken.
+    :ivar partly: it was taken, but not by the workers that the problems name.
     """
 
     generation: int
     changed: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    partly: bool = False
 
 
 @frozen(kw_only=True)
@@ -70,6 +74,7 @@ class Parts:
     :ivar born: when the first server of these sockets was made, in the clock's seconds.
     :ivar heirlooms: what a reload goes on with.
     :ivar generation: 1, and one more with each reload.
+    :ivar setting: stays as it is in a reload.
     """
 
     options: ServerOptions
@@ -81,3 +86,4 @@ class Parts:
     born: float
     heirlooms: Heirlooms
     generation: int = 1
+    setting: Setting = ALONE

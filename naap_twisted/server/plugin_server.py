@@ -5,7 +5,7 @@ It is the seed's plugin server; ``create_plugin_server`` makes one of options.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from twisted.web.iweb import IRequest
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import Request
 
-from ..auth.gate import Gate
 from ..auth.patience import Patience
 from ..deadlines import make_monotonic
 from ..downstream.adapt import AnySite
@@ -26,7 +25,6 @@ from ..downstream.regime import Regime
 from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
 from ..interfaces import IHeadResource, IKeyStore
-from ..limits.door import Door
 from ..model import User
 from ..observe.health import Health
 from ..options.code import check_mount
@@ -35,20 +33,19 @@ from ..options.server import Config
 from ..policy.egress import EgressPolicy
 from ..route.cross_site import CrossSite
 from ..route.spine import Bindings, ExternalProxy, MountedProxy
-from ..route.via import Via
 from ..secret import Secret
-from ..whip.key import LocationKey
 from ..wrappers.rate_limit import Charge
 from .authentication import NOBODY, auth_in_words
 from .cautions import of_files, of_routes
 from .chain import limits_of, most_connections, wrapped
-from .made import authenticator_for, observers_of, parts_of, places_of
+from .made import authenticator_for, door_of, gate_of, observers_of, parts_of, places_of
 from .mounts import Mount, exposures, in_words, options_of, shadowed
 from .own_calls import keyed_client, open_client
 from .own_names import own_names
 from .parts import AdminSide, Parts, Reloaded
 from .ports import tls_problems
 from .routing import Routes
+from .setting import ALONE, Setting
 from .stage import Stage
 
 if TYPE_CHECKING:
@@ -60,6 +57,7 @@ class PluginServer(MultiService):
 
     :param admin: makes the listener of ``admin_listen``, of this server and that endpoint string.
     :param before: the server in whose place this one will serve: see :meth:`take_over`.
+    :param setting: of a server without one before.
     :ivar router: a ``klein.Klein``, mounted at the base path: add routes to it.
     :ivar root_children: resources outside the base path, by first path segment.
     :ivar listen: endpoint strings.
@@ -74,8 +72,9 @@ class PluginServer(MultiService):
         self,
         config: Config,
         reactor: Any,
-        admin: Callable[[PluginServer, str], AdminSide],
+        admin: Callable[[PluginServer, str], AdminSide | None],
         before: PluginServer | None = None,
+        setting: Setting = ALONE,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         make_monotonic(reactor)  # before anything of this server looks at the clock
@@ -89,16 +88,19 @@ class PluginServer(MultiService):
         self.listen = tuple(listen.description for listen in options.listen)
         self._bounds = limits_of(config)
         self._trusted = TrustedProxies(options.trusted_proxies)
-        self.parts: Parts = parts_of(config, reactor, None if before is None else before.parts)
+        old = None if before is None else before.parts
+        self.parts: Parts = parts_of(config, reactor, old, setting)
+        self._crew = self.parts.setting.crew
         self.http: HTTPClient = open_client(self.parts.upstream, config.upstream.allow_networks)
         state = self.parts.state
         self._authenticator = authenticator_for(config, self.parts)
-        self._gate = self._made_gate()
+        patience = Patience(reactor, self._bounds.callable_timeout)
+        self._gate = gate_of(config, self._authenticator, patience, state)
         state.connect(self._authenticator)
         self._location_key = self.parts.heirlooms.have(
-            lambda: LocationKey(options.state_dir), "key of locations", options.state_dir
+            state.location_key, "key of locations", options.state_dir
         )
-        self._via = self.parts.heirlooms.have(Via, "via")
+        self._via = self.parts.heirlooms.have(state.via, "via")
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = self._made_routes()
         self.root_children = self._routes.beside
@@ -106,27 +108,15 @@ class PluginServer(MultiService):
         self._limiter = None if limit is None else state.limiter("address", limit)
         self._root = self._wrapped(options.listen)
         self._resource: AnySite | None = None
-        self.reload: Callable[[], Reloaded] | None = None
+        self.reload: Callable[[], Reloaded | Awaitable[Reloaded]] | None = None
         self._make_admin = admin
         self._stage: Stage | None = None
         # Fires when every server in whose place this one serves has answered all that it began.
         self._replaced: Deferred[None] = succeed(None)
 
-    def _made_gate(self) -> Gate:
-        return Gate(
-            self._authenticator,
-            Patience(self._reactor, self._bounds.callable_timeout),
-            required=self.require_auth,
-            public_routes=self.parts.state.public_routes,
-            token_headers=self.config.auth.token_headers,
-            page_tokens=self.parts.state.page_tokens,
-        )
-
     def _made_routes(self) -> Routes:
         options, state = self.parts.options, self.parts.state
-        limit = options.user_rate_limit
-        door = Door() if limit is None else Door((state.policy("user", limit, users=True),))
-        routes = Routes(self.router, options.base_path, self._gate, door)
+        routes = Routes(self.router, options.base_path, self._gate, door_of(options, state))
         state.add_routes(self.router, routes.holds, self._cross_site)
         routes.beside[b"healthz"] = Health(options.name, self._reactor)
         return routes
@@ -203,7 +193,8 @@ class PluginServer(MultiService):
 
     def _staged(self) -> Stage:
         if self._stage is None:
-            self._stage = Stage(self._reactor, self._regime(), self._make_admin)
+            sockets = self.parts.setting.sockets
+            self._stage = Stage(self._reactor, self._regime(), self._make_admin, sockets)
         return self._stage
 
     def _regime(self) -> Regime:
@@ -299,6 +290,8 @@ class PluginServer(MultiService):
         super().startService()  # type: ignore[no-untyped-call]
         self._staged().watch(self.parts.state.secret_files)
         self._tell()
+        if self._crew is not None:
+            self._crew.start(lambda worker: self._staged().descriptors(worker))
 
     def _open_stores(self) -> None:
         self.parts.state.open()
@@ -306,8 +299,12 @@ class PluginServer(MultiService):
             self._location_key.open()
 
     def _tell(self) -> None:
+        if self.parts.setting.workplace is not None:
+            return  # The supervisor has told it.
         self._log.info(
-            "{name} listens on {addresses}{admin}; routes: {routes}; auth: {auth}",
+            "{name} listens on {addresses}{admin}; routes: {routes}; auth: {auth};"
+            " workers: {workers}",
+            workers=self.config.server.workers,
             name=self.title,
             addresses=", ".join(self.addresses()),
             admin=f"; admin: {self.admin_address}" if self.admin_address else "",
@@ -338,10 +335,14 @@ class PluginServer(MultiService):
     def hurry(self) -> None:
         """Cut every open exchange, while the server stops."""
         self._staged().hurry()
+        if self._crew is not None:
+            self._crew.hurry()
 
     async def _stop(self) -> None:
         stage = self._staged()
+        workers_ended = succeed(None) if self._crew is None else self._crew.stop()
         await stage.drain(self, self.parts.state.replays)
+        await workers_ended
         await super().stopService()  # type: ignore[no-untyped-call]
         await self._replaced
         await self._close_stores()

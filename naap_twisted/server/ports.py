@@ -11,6 +11,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,9 @@ from ..downstream.site import DownstreamSite
 from ..errors import ConfigError
 from ..options.listen import BACKLOG, Listen, parse_listen, with_backlog
 from ..options.secrets import read_secret_file
+from .sockets import OwnSockets, Sockets
 
+_OWN = OwnSockets()
 # What reading the files of ``ssl:`` raises where they hold something else.
 _UNFIT = (ssl.SSLError, SSL.Error, OSError, ValueError, TypeError, AttributeError)
 
@@ -62,15 +65,23 @@ class ListeningPort(Service):
 
     :param description: an endpoint string.
     :param site: whose connections come in there.
+    :param sockets: where the socket comes from.
     :raises ConfigError: systemd gave no such socket.
     """
 
-    def __init__(self, reactor: Any, description: str, site: DownstreamSite) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        description: str,
+        site: DownstreamSite,
+        sockets: Sockets = _OWN,
+    ) -> None:
         self.description = description
         self._reactor = reactor
         self._site = site
         self._listen = parse_listen(description)
-        self._endpoint = _endpoint(reactor, self._listen)
+        own = partial(_endpoint, reactor, self._listen)
+        self._endpoint = sockets.endpoint(reactor, self._listen, own)
         self._doorway: Doorway | None = None
         self._port: Any = None
         self._accepting: Accepting | None = None
@@ -150,6 +161,10 @@ class ListeningPort(Service):
             self.description, self._listen = description, listen
 
         return turn
+
+    def descriptor(self, worker: int) -> int:
+        """The file descriptor that is held for the worker of this number, from 0."""
+        return int(self._port.descriptor(worker))
 
     @property
     def is_up(self) -> bool:

@@ -52,14 +52,19 @@ def run_server(server: Runnable, reactor: Any) -> None:
 
 
 def settle_down(
-    reactor: Any, hurry: Callable[[], None], reload: Callable[[], None] | None = None
+    reactor: Any,
+    hurry: Callable[[], None],
+    reload: Callable[[], None] | None = None,
+    *,
+    cautions: bool = True,
 ) -> None:
     """Make the process ready for its first request, once its server has started.
 
     :param hurry: is called for a second stop signal.
     :param reload: is called for SIGHUP.
+    :param cautions: whether to say what is wrong with the process; its supervisor may have.
     """
-    for line in as_root(os.geteuid()):
+    for line in as_root(os.geteuid()) if cautions else ():
         _log.warn("{caution}", caution=line)
     outlive_others(reactor)
     if reload is not None:

@@ -15,6 +15,7 @@ from ..downstream.site import DownstreamSite
 from .drain import Drain, GoingOn
 from .listeners import Listeners
 from .parts import AdminSide, Served
+from .sockets import Sockets
 
 
 def _nothing() -> None:
@@ -28,7 +29,9 @@ def _do(change: Callable[[], None]) -> None:
 class Stage:
     """What stays open while a reload puts one server in the place of another.
 
-    :param make_admin: makes the listener of ``admin_listen``, of a server and an endpoint string.
+    :param make_admin: makes the listener of ``admin_listen``, of a server and an endpoint string;
+        in a worker there is none.
+    :param sockets: where those of ``listen`` come from.
     :ivar site: that the sockets belong to.
     """
 
@@ -38,10 +41,12 @@ class Stage:
         self,
         reactor: Any,
         regime: Regime,
-        make_admin: Callable[[Any, str], AdminSide],
+        make_admin: Callable[[Any, str], AdminSide | None],
+        sockets: Sockets | None = None,
     ) -> None:
         self._reactor = reactor
         self._make_admin = make_admin
+        self._sockets = sockets
         self.site = DownstreamSite(regime.resource, limits=regime.limits, reactor=reactor)
         self.site.serve(regime)
         self.site.overflow_into(regime.limits.of_overflow())
@@ -66,6 +71,10 @@ class Stage:
         """Of the sockets: ``scheme://host:port``, or a UNIX endpoint's string."""
         return [port.address for port in self._listeners or ()]
 
+    def descriptors(self, worker: int) -> list[tuple[str, int]]:
+        """Endpoint strings, and the file descriptor of each for the worker of a number, from 0."""
+        return [(port.description, port.descriptor(worker)) for port in self._listeners or ()]
+
     @property
     def admin_address(self) -> str:
         """Where the admin side listens; ``""`` while it does not."""
@@ -77,7 +86,7 @@ class Stage:
         :raises CannotListenError, ConfigError: an address can't be had; none is kept then.
         """
         self.site.closing = self.site.draining = False  # An earlier stop has set them.
-        self._listeners = Listeners(self._reactor, self.site)
+        self._listeners = Listeners(self._reactor, self.site, self._sockets)
         try:
             self.change(server, self.site.regime)()
         except BaseException:

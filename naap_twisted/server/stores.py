@@ -29,6 +29,7 @@ from ..model import RateLimit
 from ..options.server import Config
 from ..route.cross_site import CrossSite
 from ..route.scrub import Guard
+from ..route.via import Via
 from ..spend.book import UsageBook
 from ..spend.budget import Budget
 from ..spend.ledger import Ledger, MemoryLedger
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from ..auth.sql_tokens import SqlTokenStore
     from ..spend.ledger_watch import LedgerWatch
     from ..storage.database import Database
+    from .setting import Workplace
 
 
 class State:
@@ -61,12 +63,20 @@ class State:
     :ivar redis: ``None`` where there is no Redis.
     :ivar secret_files: looked at while the stores are open.
     :param heirlooms: has the stores of the server before, which a reload goes on with.
+    :param workplace: of a worker: there it has what would be in memory.
     :raises ConfigError: the package that an option needs is not installed, or ``database_url`` is
         no URL of a database.
     """
 
-    def __init__(self, config: Config, reactor: Any, heirlooms: Heirlooms | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        reactor: Any,
+        heirlooms: Heirlooms | None = None,
+        workplace: Workplace | None = None,
+    ) -> None:
         self._config = config
+        self._workplace = workplace
         self._reactor = reactor
         self._heirlooms = heirlooms or Heirlooms()
         have = self._heirlooms.have
@@ -80,7 +90,7 @@ class State:
         self.redis = have(lambda: redis_of(config.redis.url, reactor), "redis", config.redis.url)
         self.secret_files = SecretFiles(reactor)
         self.page_tokens = self._made_page_tokens()
-        self.guests = guests_of(config, self._heirlooms)
+        self.guests = guests_of(config, self._heirlooms, workplace)
         self.alerts = have(
             lambda: alerts_of(config, reactor),
             *("alerts", server.name, server.alert_url, server.alert_secret),
@@ -117,7 +127,7 @@ class State:
 
             kept = SqlLedger(self._database)
             return kept, kept.watch
-        return MemoryLedger(), None
+        return MemoryLedger() if self._workplace is None else self._workplace.ledger(), None
 
     @property
     def keys(self) -> IKeyStore:
@@ -133,7 +143,9 @@ class State:
         options, server = self._config.auth.page_tokens, self._config.server
         if options is None:
             return None
-        memory = self._heirlooms.have(lambda: TokenMemory(options.max_ttl), "memory of page tokens")
+        memory = self._heirlooms.have(
+            lambda: self._memory(options.max_ttl), "memory of page tokens"
+        )
         return self._heirlooms.have(
             lambda: PageTokens(
                 options,
@@ -148,9 +160,23 @@ class State:
             *(self.redis, self._database, self._denies),
         )
 
+    def _memory(self, lasting: float) -> TokenMemory:
+        place = self._workplace
+        return TokenMemory(lasting, key=None if place is None else place.key("page tokens"))
+
+    def location_key(self) -> key.LocationKey:
+        """The key of WHIP Locations."""
+        place, directory = self._workplace, self._config.server.state_dir
+        return key.LocationKey(directory, None if place is None else place.key("locations"))
+
+    def via(self) -> Via:
+        """The name by which a request that comes back is known: one of all workers."""
+        place = self._workplace
+        return Via() if place is None else Via(b"naap-" + place.key("via").hex()[:16].encode("ascii"))
+
     def _page_token_store(self, lasting: float) -> IPageTokenStore | None:
         if self.redis is None:
-            return None
+            return None if self._workplace is None else self._workplace.page_tokens(lasting)
         from ..auth.redis_page_tokens import RedisPageTokens
 
         return RedisPageTokens(self.redis, name=self._name, lasting=lasting, deny=self._denies)
@@ -208,6 +234,8 @@ class State:
 
     def _made_limiter(self, policy: str, limit: RateLimit) -> IRateLimiter:
         if self.redis is None:
+            if self._workplace is not None:
+                return self._workplace.limiter(policy, limit)
             return MemoryRateLimiter(limit, self._reactor)
         from ..limits.redis import RedisRateLimiter
 

@@ -50,6 +50,9 @@ def run(options: argparse.Namespace) -> int:
         return _fail(f"no answer from {endpoint}: {error or type(error).__name__}; {_BY_SIGNAL}")
     for problem in told.get("problems", ()):
         print(problem, file=sys.stderr)
+    if told.get("partly"):
+        print(f"generation {told['generation']} serves, but not in these workers", file=sys.stderr)
+        return REFUSED
     if status != 200:
         message = told.get("error", {}).get("message", "nothing has changed")
         print(f"reload refused: {message}", file=sys.stderr)

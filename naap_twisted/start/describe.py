@@ -34,6 +34,8 @@ def _table(rows: Iterable[tuple[str, str]]) -> Iterator[str]:
 def _server_rows(config: Config) -> Iterator[tuple[str, str]]:
     server, upstream = config.server, config.upstream
     yield "listen", ", ".join(listen.description for listen in server.listen)
+    if server.workers > 1:
+        yield "workers", f"{server.workers}; each has its own bounds of connections and in flight"
     if server.admin_listen:
         yield "admin", server.admin_listen
     yield "auth", describe_auth(config.auth)

@@ -7,22 +7,30 @@ went well does it serve; else the log says what is wrong, and nothing has change
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attrs import fields, has
+from attrs import evolve, fields, has
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 
-from ..config import load_config
 from ..config.lines import located_in
+from ..config.load import ConfigFile
 from ..errors import ConfigError
 from ..options.server import Config
 from ..server.parts import Reloaded
+from ..server.plugin_server import PluginServer
 from ..server.run import cannot_listen
+from ..server.setting import ALONE, Setting
+from ..server.sockets import HeldSockets
 from .assembly import checked_server
+
+if TYPE_CHECKING:
+    # Its module reads metrics, and most servers have no workers.
+    from .crew import Crew
 
 #: Seconds from one reload to the next, however often one is asked for: each takes the loop's time.
 GAP = 1.0
@@ -31,21 +39,40 @@ GAP = 1.0
 class ReloadingServer(Service):
     """The servers of the config at *path*, one after the other.
 
+    Where the config has ``workers`` it is their supervisor, and none of it serves here.
+
+    :param setting: of the process.
+    :param read: reads the config's file.
+    :param hire: makes a crew of so many workers; ``None`` where there can't be one.
     :ivar server: the one that serves now.
     :raises ConfigError: the config can't be used.
     """
 
     _log = Logger()
 
-    def __init__(self, path: str | os.PathLike[str], reactor: Any) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        reactor: Any,
+        setting: Setting = ALONE,
+        *,
+        read: Callable[[Path], ConfigFile] = ConfigFile.read,
+        hire: Callable[[int], Crew] | None = None,
+    ) -> None:
         self._reactor = reactor
+        self._read = read
         self._shown = os.fspath(path)
-        config = load_config(path)
+        file = read(Path(path))
+        config = file.parse()
         # Going to the background changes the directory.
         self._path = Path(path).absolute()
-        self.server = checked_server(config)
-        self.server.reload = self.reload
+        size = config.server.workers
+        self._crew = hire(size) if hire is not None and size > 1 else None
+        if self._crew is not None:
+            setting = Setting(HeldSockets(size), self._crew)
+        self.server = checked_server(config, setting=setting)
         self._config = config
+        self._serves(self.server, file)
         self._next: Any = None
         self._last = -GAP
 
@@ -74,6 +101,15 @@ class ReloadingServer(Service):
         """Where the server listens: ``scheme://host:port``, or a UNIX endpoint's string."""
         return self.server.addresses()
 
+    def _serves(self, server: PluginServer, file: ConfigFile) -> None:
+        """Note that *server*, of *file*, serves now."""
+        self.server = server
+        server.reload = self.reload if self._crew is None else self.reload_all
+        if self._crew is not None:
+            options = server.config.server
+            self._crew.file = evolve(file, path=self._path)
+            self._crew.most = options.drain_timeout + (options.lame_duck or 0.0)
+
     def ask(self) -> None:
         """Reload soon: at once, or :data:`GAP` after the last one. More wishes become one."""
         if self._next is None and self.running:
@@ -82,7 +118,18 @@ class ReloadingServer(Service):
 
     def _due(self) -> None:
         self._next = None
-        self.reload()
+        Deferred.fromCoroutine(self.reload_all())
+
+    async def reload_all(self) -> Reloaded:
+        """The same, in every worker, too. One that can't is told; the others serve by the new."""
+        told = self.reload()
+        if self._crew is None or told.problems:
+            return told
+        assert self._crew.file is not None
+        problems = await self._crew.reload(self._crew.file)
+        for problem in problems:
+            self._log.error("reload refused there: {problem}", problem=problem)
+        return evolve(told, problems=tuple(problems), partly=bool(problems))
 
     def reload(self) -> Reloaded:
         """Read the config again, and serve by it if it can be used; the log tells which."""
@@ -105,19 +152,23 @@ class ReloadingServer(Service):
     def _change(self) -> Reloaded:
         if not self.running:
             raise ConfigError("the server is not running")
-        old, config = self.server, load_config(self._path)
+        old, file = self.server, self._read(self._path)
+        config = file.parse()
+        if config.server.workers != self._config.server.workers:
+            raise ConfigError(f"server.workers: is {self._config.server.workers} until a restart")
         new = checked_server(config, old)
-        new.reload = self.reload
         new.take_over(old)
-        self.server = new
+        self._serves(new, file)
         changed, self._config = tuple(differences(self._config, config)), config
         generation = new.parts.generation
-        self._log.info(
-            "reloaded {path}, generation {generation}; changed: {changed}",
-            path=self._shown,
-            generation=generation,
-            changed=", ".join(changed) or "no option, but files may have",
-        )
+        # Of a reload by several processes the supervisor tells.
+        if new.parts.setting.workplace is None:
+            self._log.info(
+                "reloaded {path}, generation {generation}; changed: {changed}",
+                path=self._shown,
+                generation=generation,
+                changed=", ".join(changed) or "no option, but files may have",
+            )
         return Reloaded(generation, changed)
 
 

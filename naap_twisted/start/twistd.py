@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import IService, MultiService
 from twisted.logger import Logger
@@ -29,6 +29,9 @@ from ..server.run import plainly, raise_file_limit, settle_down
 from ..server.signals import Hurried, Reloadable
 from .assembly import import_from_here
 from .reloading import ReloadingServer
+
+if TYPE_CHECKING:
+    from .crew import Crew
 
 DEMO_PORT = 4020
 _log = Logger()
@@ -186,11 +189,23 @@ def _make(options: Options) -> IService:
         import_from_here()
         from twisted.internet import reactor
 
-        reloading = ReloadingServer(options["config"], reactor)
+        def hire(size: int) -> Crew:
+
+            from .crew import Crew
+            from .spawn import Spawner
+
+            return Crew(size, reactor, Spawner(reactor, piped=logs_elsewhere(options.parent or {})))
+
+        reloading = ReloadingServer(options["config"], reactor, hire=hire)
         _check_free(reloading.server)
         return reloading
     _check_free(server)
     return server
+
+
+def logs_elsewhere(twistd: dict[str, Any]) -> bool:
+    """Whether twistd's log is not on its stdout."""
+    return not twistd.get("nodaemon") or any(map(twistd.get, ("logfile", "syslog", "logger")))
 
 
 def _check_free(server: PluginServer) -> None:

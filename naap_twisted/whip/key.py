@@ -16,12 +16,14 @@ class LocationKey:
     """Reads or makes the key when it is first used.
 
     :param state_dir: processes with the same directory share the key.
+    :param given: the key where there is no *state_dir*; ``None``: it is made.
     """
 
     _log = Logger()
 
-    def __init__(self, state_dir: str | None = None) -> None:
+    def __init__(self, state_dir: str | None = None, given: bytes | None = None) -> None:
         self._state_dir = state_dir
+        self._given = given
         self._key = b""
 
     def open(self) -> bytes:
@@ -36,6 +38,8 @@ class LocationKey:
     def _find(self) -> bytes:
         if self._state_dir:
             return stored_key(Path(self._state_dir).absolute() / FILE_NAME)
+        if self._given is not None:
+            return self._given  # The supervisor has told how long it works.
         self._log.info(
             "No state_dir: Locations of WHIP sessions work until this process ends, and in no other"
         )

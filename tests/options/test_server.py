@@ -1,5 +1,7 @@
 """The schema itself: every key of the contract, with its default."""
 
+import os
+
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -50,11 +52,14 @@ class SchemaTests(SynchronousTestCase):
         self.assertEqual((route.idle_timeout, route.total_timeout), (300.0, None))
         self.assertEqual((route.errors, route.pass_headers, route.authorize), (None, (), None))
 
-    def test_unbuilt(self) -> None:
-        """What is promised and not there yet is refused, and not ignored."""
-        (line,) = problems_of(server="[server]\nworkers = 2")
-        self.assertEqual(line, "server.workers: more than 1 is not available in this version")
-        self.assertEqual(config_of(server="[server]\nworkers = 1").server.workers, 1)
+    def test_workers(self) -> None:
+        """A number, or as many as there are CPUs for this process."""
+        self.assertEqual(config_of().server.workers, 1)
+        self.assertEqual(config_of(server="[server]\nworkers = 3").server.workers, 3)
+        found = config_of(server='[server]\nworkers = "auto"').server.workers
+        self.assertEqual(found, len(os.sched_getaffinity(0)))
+        (line,) = problems_of(server='[server]\nworkers = "all"')
+        self.assertEqual(line, 'server.workers: must be a number or "auto"')
 
     def test_wrong_types(self) -> None:
         """Each key refuses what is not of its type, in one line."""

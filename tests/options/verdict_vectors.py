@@ -392,7 +392,8 @@ def _server() -> Iterator[Row]:
     )
     yield from _rows("server.alert_url", True, ("https://h/hook?t=1", "http://localhost:9/", ""))
     yield from _rows("server.alert_secret", False, ("too-short", "x" * 32, 3, True, "${env:NO}"))
-    yield from _rows("server.workers", False, (0, 2, True, "auto", 1.0, -1))
+    yield from _rows("server.workers", False, (0, 257, True, "many", "2", 1.0, -1))
+    yield from _rows("server.workers", True, (1, 2))
 
 
 def _others() -> Iterator[Row]:

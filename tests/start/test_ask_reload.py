@@ -7,6 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from threading import Timer
 from typing import IO, Any
@@ -15,6 +18,7 @@ from urllib.request import urlopen
 from twisted.trial.unittest import SynchronousTestCase
 
 from naap_twisted.options.listen import parse_listen
+from naap_twisted.start import ask_reload
 from naap_twisted.start.ask_reload import _connection
 from tests.servers import free_port
 from tests.support import INTERRUPTIBLE
@@ -145,6 +149,19 @@ class CommandTests(ReloadProcessCase):
 
 
 class AskTests(SynchronousTestCase):
+    def test_partly(self) -> None:
+        """Where some workers refuse, it says which, and that the others do not."""
+        config = Path(self.mktemp()).absolute()
+        admin = 'admin_listen = "tcp:9:interface=127.0.0.1"'
+        config.write_text(CONFIG.format(port=1, admin=admin, path="/a"))
+        told = {"generation": 2, "changed": [], "problems": ["worker 1: x"], "partly": True}
+        self.patch(ask_reload, "_ask", lambda _: (422, told))
+        err = StringIO()
+        with redirect_stderr(err):
+            self.assertEqual(ask_reload.run(Namespace(config=str(config))), 1)
+        said = "worker 1: x\ngeneration 2 serves, but not in these workers\n"
+        self.assertEqual(err.getvalue(), said)
+
     def test_where(self) -> None:
         """Loopback for a listener on every interface, and the path of a UNIX socket."""
         for endpoint, host in (

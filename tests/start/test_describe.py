@@ -33,6 +33,11 @@ class DescribeTests(SynchronousTestCase):
         line = "  replay             answers to an Idempotency-Key for 600s, in memory\n"
         self.assertIn(line, text)
 
+    def test_workers(self) -> None:
+        """How many there are, and what is not of all together."""
+        text = "\n".join(describe(config_of(server="[server]\nworkers = 3")))
+        self.assertIn("  workers            3; each has its own bounds of ", text)
+
     def test_budgets(self) -> None:
         """What may be spent, a line each."""
         budgets = '[{ usd = 0.5, per = "day" }, { requests = 9, per = "1h", mode = "audit" }]'

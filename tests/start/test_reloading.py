@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.error import ConnectionRefusedError
 from twisted.internet.task import Clock, deferLater
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from naap_twisted.config.load import ConfigFile
 from naap_twisted.errors import ConfigError
 from naap_twisted.options.server import Config
 from naap_twisted.start.reloading import GAP, ReloadingServer, differences
@@ -309,6 +312,56 @@ class ReloadTests(ReloadCase):
             client.request("GET", "/healthz")
             heard.append((await client.read_until(b"\r\n")).startswith(b"HTTP/1.1 200"))
         return heard
+
+
+class Crew:
+    """Workers of whom one takes no other config."""
+
+    restarts = 0
+    file: ConfigFile
+    most = 0.0
+
+    async def reload(self, file: ConfigFile) -> list[str]:
+        self.asked = file
+        return ["worker 2: no"]
+
+    def start(self, descriptors: object) -> None: ...
+
+    def stop(self) -> Deferred[None]:
+        return succeed(None)
+
+    def hurry(self) -> None: ...
+
+
+class CrewTests(ReloadCase):
+    async def test_refused_there(self) -> None:
+        """Workers get the text that was read, only if it is good; who refuses it is told."""
+        self.upstream = ScriptedUpstream(self)
+        self.write(self.route(), server="workers = 2")
+        hired: list[int] = []
+        crew = Crew()
+
+        def hire(size: int) -> Any:
+            hired.append(size)
+            return crew
+
+        self.serving = ReloadingServer(self.path, reactor, hire=hire)
+        self.serving.startService()
+        self.addCleanup(self.stop)
+        self.assertEqual((hired, crew.most), ([2], 2.0))
+        self.assertEqual(crew.file.text, self.path.read_text())
+        self.write(self.route("/b"), server="workers = 2")
+        told = await self.serving.reload_all()
+        self.assertEqual(
+            (told.generation, told.problems, told.partly), (2, ("worker 2: no",), True)
+        )
+        self.assertIs(crew.asked, crew.file)
+        self.assertEqual(crew.file.text, self.path.read_text())
+        self.write(self.route("/b"), server="workers = 3")
+        told = await self.serving.reload_all()
+        self.assertIn("server.workers: is 2 until a restart", told.problems[0])
+        self.assertIsNot(crew.file.text, self.path.read_text())
+        self.assertFalse(told.partly)
 
 
 class StartTests(SynchronousTestCase):

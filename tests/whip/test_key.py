@@ -24,6 +24,13 @@ class KeyTests(SynchronousTestCase):
         (event,) = events
         self.assertIn("state_dir", event["log_format"])
 
+    def test_given(self):
+        """A worker has the one of its supervisor, and says nothing of it."""
+        with capturedLogs() as events:
+            self.assertEqual(LocationKey("", b"k" * 32).open(), b"k" * 32)
+        self.assertEqual(events, [])
+        self.assertNotEqual(LocationKey(str(self.folder), b"k" * 32).open(), b"k" * 32)
+
     def test_state_dir(self):
         """Made once, for this user only; whoever opens the directory later has the same."""
         with capturedLogs() as events:
