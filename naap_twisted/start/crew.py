@@ -30,6 +30,8 @@ WELL = 30.0
 #: Seconds between two looks at the workers' numbers: so much of its counts is lost with a worker
 #: that is killed.
 LOOK = 1.0
+#: So many looks that a worker misses in a row make it one that is stuck.
+STUCK = 5
 # Seconds that a worker has to answer a probe.
 _PROMPT = 0.8
 # Seconds that a reload may take in a worker.
@@ -45,7 +47,8 @@ class Worker:
 
     :ivar state: "starting", "ready", "ending" or "down".
     :ivar numbers: as the process told them last.
-    :ivar vacant: a process has ended here, and no other serves yet.
+    :ivar vacant: a process has ended here, and no other serves yet; or it answers nothing.
+    :ivar missed: looks in a row that it has not answered.
     :ivar helper: who accepts on its sockets meanwhile.
     """
 
@@ -60,6 +63,7 @@ class Worker:
         self.next: Any = None
         self.numbers: Sequence[Written] = ()
         self.vacant = False
+        self.missed = 0
         self.helper: Worker | None = None
         self.ended: Deferred[None] = succeed(None)
 
@@ -107,7 +111,7 @@ class Crew:
         assert self.file is not None
         worker.next = None
         worker.state, worker.born = "starting", self._reactor.seconds()
-        worker.numbers = ()
+        worker.numbers, worker.missed = (), 0
         worker.ended = Deferred()
         handlers = {
             **self.common.handlers(),
@@ -174,8 +178,8 @@ class Crew:
         ended.callback(None)
 
     def _fill(self) -> None:
-        """Let somebody accept on the sockets of each worker that has ended, until the next one."""
-        ready = self._with("ready")
+        """Let somebody accept on the sockets of each worker that does not, until it does."""
+        ready = [worker for worker in self._with("ready") if not worker.vacant]
         for worker in self.workers:
             if worker.vacant and worker.helper is None and ready:
                 worker.helper = ready[0]
@@ -286,16 +290,26 @@ class Crew:
 
         def keep(numbers: Any, worker: Worker, process: Any) -> None:
             if worker.process is process:
-                worker.numbers = numbers
+                worker.numbers, worker.missed = numbers, 0
+                if worker.vacant:
+                    self._log.info("{name} answers again, process {pid}", **_of(worker))
+                    self._stand_down(worker)
 
-        def late(failure: Failure) -> None:
+        def late(failure: Failure, worker: Worker) -> None:
             failure.trap(Unavailable)  # What it told last counts on.
+            worker.missed += 1
+            if worker.missed == STUCK and worker.state == "ready":
+                self._log.error("{name} is stuck: it answers nothing; process {pid}", **_of(worker))
+                worker.vacant = True
+                for other in self.workers:
+                    other.helper = None if other.helper is worker else other.helper
+                self._fill()
 
         await DeferredList(
             [
                 self._ask(worker, "numbers")
                 .addCallback(keep, worker, worker.process)
-                .addErrback(late)
+                .addErrback(late, worker)
                 for worker in self._with("ready", "ending")
             ]
         )

@@ -206,7 +206,7 @@ class EndTests(CrewCase):
         self.assertEqual(sum(map(int, cut)), 20)
 
     def test_stuck(self) -> None:
-        """A worker that answers nothing is not ready, and is killed where it does not end."""
+        """A worker that is stuck is not ready, somebody stands in, and at the end it is killed."""
         self.write()
         process = self.start()
         stuck = self.pids()["worker 1"]
@@ -216,9 +216,16 @@ class EndTests(CrewCase):
         self.assertEqual((status, json.loads(text)["failing"]), (503, ["worker 1"]))
         self.assertEqual(json.loads(text)["checks"]["worker 1"], "no answer")
         self.assertEqual(self.states(), {"ready": 2})
+        self.until(lambda: "worker 1 is stuck" in "".join(self.lines))
+        self.assertEqual(self.statuses(20), [200] * 20)
+        os.kill(stuck, signal.SIGCONT)
+        self.until(lambda: "worker 1 answers again" in "".join(self.lines))
+        self.assertEqual(self.get("/readyz", self.admin)[0], 200)
+        os.kill(stuck, signal.SIGSTOP)
         process.send_signal(signal.SIGTERM)
         # A caller of its socket would wait, so that "refuses" does not tell here.
-        self.until(lambda: any(f"TCP Port {self.port} Closed" in line for line in self.lines))
+        closed = f"TCP Port {self.port} Closed"
+        self.until(lambda: closed in "".join(self.lines).partition("Received SIGTERM")[2])
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(30), 0)
         self.assertIn(f"worker 1 does not end, and is killed: process {stuck}", "".join(self.lines))
