@@ -97,10 +97,9 @@ class PluginServer(MultiService):
         patience = Patience(reactor, self._bounds.callable_timeout)
         self._gate = gate_of(config, self._authenticator, patience, state)
         state.connect(self._authenticator)
-        self._location_key = self.parts.heirlooms.have(
-            state.location_key, "key of locations", options.state_dir
-        )
-        self._via = self.parts.heirlooms.have(state.via, "via")
+        have = self.parts.heirlooms.have
+        self._location_key = have(state.location_key, "key of locations", options.state_dir)
+        self._via = have(state.via, "via")
         self._cross_site = CrossSite(options.cors_origins, self._trusted)
         self._routes = self._made_routes()
         self.root_children = self._routes.beside

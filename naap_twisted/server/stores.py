@@ -172,7 +172,7 @@ class State:
     def via(self) -> Via:
         """The name by which a request that comes back is known: one of all workers."""
         place = self._workplace
-        return Via() if place is None else Via(b"naap-" + place.key("via").hex()[:16].encode("ascii"))
+        return Via() if place is None else Via(b"naap-%b" % place.key("via").hex()[:16].encode())
 
     def _page_token_store(self, lasting: float) -> IPageTokenStore | None:
         if self.redis is None:

@@ -109,7 +109,8 @@ class LongAnswers(IntegrationTestCase):
         """And the metrics count it by the option."""
         records = []
         self.start(SSE, chunk(b"x" * 11), PAUSE, max_response=10)
-        self.running.server.site()._observers.append(lambda request: records.append(request.record))
+        observers = self.running.server.site().regime.observers
+        observers.append(lambda request: records.append(request.record))
         client = await self.running.client()
         client.request("POST", PATH, self.headers(), b"{}")
         await client.read_to_end()

@@ -48,6 +48,7 @@ provider = "openai"
 target = "{origin}/{name}"
 endpoints = ["@chat"]
 key = "sk-of-the-wallet-suite"
+circuit_breaker = false
 budget = [{{ {written} }}]
 """
 

@@ -206,6 +206,8 @@ class CrewCase(SynchronousTestCase):
             self.addCleanup(clean)
         self.addCleanup(process.kill)
         self.until(lambda: self.states() == {"ready": 2})
+        # The log is written in a thread, so that a line may come later than what it tells of.
+        self.until(lambda: options or len(self.pids()) == 2)
         return process
 
     def until(self, holds: Callable[[], object]) -> None:

@@ -79,7 +79,7 @@ class ServingTests(CrewCase):
         self.assertFalse(any(stream.whole() for stream in cut))
         self.assertEqual(self.statuses(20), [200] * 20)
         self.until(lambda: self.states() == {"ready": 2})
-        self.assertNotEqual(self.pids()["worker 2"], victim)
+        self.until(lambda: self.pids()["worker 2"] != victim)
         self.upstream.release.set()
         self.assertTrue(all(s.whole() for s in streams if owners[s.port] != victim))
         self.assertGreaterEqual(self.metrics()[key], 9 + 20)
@@ -272,8 +272,11 @@ class EndTests(CrewCase):
         self.assertEqual(self.get("/readyz", self.admin)[0], 503)
         self.assertEqual(self.get("/reload", self.admin, "POST", "")[0], 422)
         self.assertEqual(self.statuses(20), [200] * 20)
+        ended = {*self.pids().values()}
         database.chmod(0o600)
         self.until(lambda: self.states() == {"ready": 2})
+        # The log is written in a thread, so that a line may come later than what it tells of.
+        self.until(lambda: {*self.pids().values()} != ended)
         owners = self.owners(self.streams(20))
         self.assertEqual({*owners.values()}, {*self.pids().values()})
         self.upstream.release.set()
