@@ -88,7 +88,7 @@ class MemoryTests(EndsCase):
         server = create_plugin_server("w", allow_networks=networks, prices=prices, **settings)
         for name, unit in ((f"{name}-{unit}", unit) for name in names for unit in UNITS):
             route: dict[str, Any] = {"provider": "openai", "key": "sk-of-the-wallet-suite"}
-            route["target"] = f"{self.maker.origin}/{name}"
+            route |= {"target": f"{self.maker.origin}/{name}", "circuit_breaker": False}
             server.mount(
                 f"/{name}", create_external_proxy(budget=[budget(unit, self.fits)], **route)
             )
