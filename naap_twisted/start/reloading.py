@@ -23,6 +23,7 @@ from ..options.server import Config
 from ..server.parts import Reloaded
 from ..server.run import cannot_listen
 from .assembly import checked_server
+from .notify import tell_ready, tell_reloading
 
 #: Seconds from one reload to the next, however often one is asked for: each takes the loop's time.
 GAP = 1.0
@@ -88,6 +89,7 @@ class ReloadingServer(Service):
         """Read the config again, and serve by it if it can be used; the log tells which."""
         self._last = self._reactor.seconds()
         tally = self.server.parts.tally
+        tell_reloading()
         try:
             told = self._change()
         except ConfigError as error:
@@ -95,6 +97,8 @@ class ReloadingServer(Service):
         except CannotListenError as error:
             told = self._refused([cannot_listen(error)])
         tally.reloads["refused" if told.problems else "done"] += 1
+        refused = f"reload refused: {told.problems[0]}" if told.problems else ""
+        tell_ready(refused or f"serving, generation {told.generation}")
         return told
 
     def _refused(self, problems: list[str]) -> Reloaded:
