@@ -132,8 +132,8 @@ class KubernetesTests(SynchronousTestCase):
                     kubernetes_validate.validate(each, "1.33", strict=True)
 
 
-class ServedTests(TestCase):
-    """The image's command with compose's config, and with the ConfigMap's."""
+class ServedCase(TestCase):
+    """Starts the image's command, with a Redis beside it."""
 
     timeout = 90
     skip = NO_POSTGRES or NO_REDIS
@@ -160,6 +160,10 @@ class ServedTests(TestCase):
             "tcp:4020:interface=0.0.0.0": f"tcp:{self.port}:interface=127.0.0.1",
             "tcp:4021:interface=0.0.0.0": f"tcp:{self.admin}:interface=127.0.0.1",
         }
+
+
+class ServedTests(ServedCase):
+    """With compose's config, and with the ConfigMap's."""
 
     async def test_docker(self):
         """The healthcheck says yes of a server that runs and no of one that is gone."""
