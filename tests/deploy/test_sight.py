@@ -107,6 +107,17 @@ class FileTests(SynchronousTestCase):
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertIn(f"{len(RULES)} rules found", done.stdout)
 
+    def test_alerts(self):
+        """They ring for what they are for, and for a moment's trouble not."""
+        program = shutil.which("promtool")
+        if program is None:
+            raise SkipTest("promtool is not installed (Debian: prometheus)")
+        command = [program, "test", "rules", "alerts.test.yaml"]
+        done = subprocess.run(
+            command, cwd=DEPLOY / "prometheus", capture_output=True, text=True, timeout=60
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_queries(self):
         """Prometheus understands those of the panels, which Grafana fills in."""
         program = shutil.which("promtool")
