@@ -46,7 +46,7 @@ setup(
     extras_require={
         "test": [
             *("ada-url>=1.15", "hypothesis>=6.100", "import-linter>=2.5", "openai>=1.40"),
-            *("mypy>=1.11", "setuptools>=68"),
+            *("mypy>=1.11", "pyyaml>=6", "setuptools>=68"),
             *(*AWS, *KEYS, *POSTGRES, *REDIS),
         ],
         "browser": ["playwright>=1.45"],

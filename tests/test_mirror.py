@@ -10,7 +10,7 @@ PACKAGE = Path(naap_twisted.__file__).parent
 TESTS = Path(__file__).parent
 
 # Tests of no single module.
-CROSS_CUTTING_FOLDERS = ("adversarial", "browser", "clients", "integration")
+CROSS_CUTTING_FOLDERS = ("adversarial", "browser", "clients", "deploy", "integration")
 CROSS_CUTTING = (
     "test_mirror.py",
     "test_house.py",

@@ -45,7 +45,8 @@ _BASIC = re.compile(r"(|env:\w+|file:.+?):(|env:\w+|file:.+)", re.ASCII)
 def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
     """The bytes of a secret file, closing line ends removed.
 
-    :param group_may_read: lets mode 0640 pass, which is how Debian keeps TLS keys.
+    :param group_may_read: lets mode 0640 pass, which is how Debian keeps TLS keys. A file
+        of root and root's group may be such for a process of somebody else in any case.
     :raises ValueError: unreadable, not a regular file, too large, readable by others than its
         owner, owned by neither this process's user nor root, or in a place where others can put
         another file.
@@ -59,7 +60,10 @@ def read_secret_file(path: Path, *, group_may_read: bool = False) -> bytes:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(f"{path} is not a regular file")
-        if status.st_mode & (0o037 if group_may_read else 0o077):
+        # systemd lets a service read its credential, a file of root's, by an access list: that
+        # shows as mode 0440, though the group of root gets nothing by it.
+        credential = status.st_uid == status.st_gid == 0 != os.geteuid()
+        if status.st_mode & (0o037 if group_may_read or credential else 0o077):
             raise ValueError(f"{path} is open to group or others; run: chmod 600 {path}")
         if status.st_uid not in (os.geteuid(), 0):
             raise ValueError(f"{path} belongs to another user")

@@ -27,6 +27,7 @@ from ..server.run import cannot_listen
 from ..server.setting import ALONE, Setting
 from ..server.sockets import HeldSockets
 from .assembly import checked_server
+from .notify import tell_ready, tell_reloading
 
 if TYPE_CHECKING:
     # Its module reads metrics, and most servers have no workers.
@@ -135,6 +136,7 @@ class ReloadingServer(Service):
         """Read the config again, and serve by it if it can be used; the log tells which."""
         self._last = self._reactor.seconds()
         tally = self.server.parts.tally
+        tell_reloading()
         try:
             told = self._change()
         except ConfigError as error:
@@ -142,6 +144,8 @@ class ReloadingServer(Service):
         except CannotListenError as error:
             told = self._refused([cannot_listen(error)])
         tally.reloads["refused" if told.problems else "done"] += 1
+        refused = f"reload refused: {told.problems[0]}" if told.problems else ""
+        tell_ready(refused or f"serving, generation {told.generation}")
         return told
 
     def _refused(self, problems: list[str]) -> Reloaded:

@@ -28,6 +28,7 @@ from ..server.ports import check_free
 from ..server.run import plainly, raise_file_limit, settle_down
 from ..server.signals import Hurried, Reloadable
 from .assembly import import_from_here
+from .notify import tell_ready, tell_stopping
 from .reloading import ReloadingServer
 
 if TYPE_CHECKING:
@@ -112,6 +113,12 @@ class PlainStart(MultiService):
         reload = next((service.ask for service in self if isinstance(service, Reloadable)), None)
         settle_down(reactor, self.hurry, reload)
         end_with_status_0(reactor)
+        tell_ready("serving")
+
+    def stopService(self) -> Any:
+        """Close what is open; a Deferred that fires when that is done."""
+        tell_stopping()
+        return super().stopService()  # type: ignore[no-untyped-call]
 
     @contextmanager
     def _plainly(self) -> Iterator[None]:

@@ -4,7 +4,7 @@ import os
 from base64 import b64encode
 from pathlib import Path
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from naap_twisted.model import UserKeyHeader
 from naap_twisted.options import secrets
@@ -204,6 +204,21 @@ class FileTests(SecretsCase):
             path.chmod(mode)
             with self.assertRaises(ValueError):
                 secrets.read_secret_file(path, group_may_read=True)
+
+    def test_credential(self) -> None:
+        """systemd's credential, root's and of mode 0440 by its access list, for another user."""
+        path = self.write("credential", mode=0o440)
+        status = path.stat()
+        if status.st_uid or status.st_gid:
+            raise SkipTest("only root can make files of root")
+        with self.assertRaises(ValueError):
+            secrets.read_secret_file(path)
+        self.patch(secrets.os, "geteuid", lambda: 4711)
+        self.assertTrue(secrets.read_secret_file(path))
+        for mode in (0o460, 0o450, 0o444, 0o442):
+            path.chmod(mode)
+            with self.assertRaises(ValueError, msg=oct(mode)):
+                secrets.read_secret_file(path)
 
     def test_owner(self) -> None:
         """A file that another user could change at will is refused."""
