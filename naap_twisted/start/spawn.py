@@ -24,6 +24,8 @@ CHANNEL = 3
 _PROGRAM = "from naap_twisted.start.worker import main; main()"
 # Bytes of a log line; the rest of a longer one is told as a line of its own.
 _LONGEST = 1024 * 1024
+# Where a service manager is told of the service: by the supervisor, and by nobody else.
+_MANAGER = "NOTIFY_SOCKET"
 
 
 class Spawner:
@@ -53,11 +55,12 @@ class Spawner:
             self._reactor.adoptStreamConnection(ours.fileno(), socket.AF_UNIX, OneChannel(channel))
             output: dict[int, Any] = {1: "r", 2: "r"} if self._piped else {1: 1, 2: 2}
             how = "piped" if self._piped else "inherited"
+            environment = {**os.environ, "PYTHONPATH": self._path}
             return self._reactor.spawnProcess(
                 WorkerProcess(name, ended),
                 sys.executable,
                 [sys.executable, "-P", "-c", _PROGRAM, how],
-                env={**os.environ, "PYTHONPATH": self._path},
+                env={name: value for name, value in environment.items() if name != _MANAGER},
                 childFDs={0: nothing.fileno(), **output, CHANNEL: theirs.fileno()},
             )
 
