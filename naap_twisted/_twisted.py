@@ -134,7 +134,8 @@ def adopt_unix(reactor: Any, descriptor: int, factory: Any) -> UnixPort:
     while other processes listen there, too.
     """
     port: UnixPort = UnixPort._fromListeningDescriptor(reactor, descriptor, factory)
-    port._bindPath = b"\0given"  # A name outside of the file system has no file.
+    # A name outside of the file system has no file. In older releases "port" is where it stands.
+    setattr(port, "_bindPath" if hasattr(port, "_bindPath") else "port", b"\0given")
     port.startListening()
     os.close(descriptor)
     return port
