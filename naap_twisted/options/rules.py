@@ -362,6 +362,17 @@ ROUTE: tuple[Rule[RouteOptions], ...] = (
 # Over http a key is readable on the way; only the operator's own networks are excepted.
 PLACED: tuple[Rule[Placed], ...] = (
     Rule(
+        "retries",
+        lambda at: (
+            at.route.retries > 0
+            and any(
+                each.unit != "requests" for each in (*at.route.budget, *at.config.server.budget)
+            )
+        ),
+        "may let an upstream do twice what a budget of tokens or usd counts once; delete it",
+        ("budget", "server.budget"),
+    ),
+    Rule(
         "target",
         lambda at: at.is_bare and at.route.target and at.route.target.base.scheme == "http",
         *_HTTPS_ONLY,

@@ -75,7 +75,11 @@ class Bill:
             return sound, not timed
         if status >= 300:
             return reported or Tokens(), False
-        return self._estimated(record, reported or Tokens()), True
+        tokens = self._estimated(record, reported or Tokens())
+        if not whole and not record.answer_text and not (reported and reported.output):
+            # It may have thought, unseen, or have been refused here unread: all may be made.
+            tokens = evolve(tokens, output=worst.output)
+        return tokens, True
 
     def _estimated(self, record: ExchangeRecord, seen: Tokens) -> Tokens:
         """The tokens of an answer that has reported no more than *seen*."""

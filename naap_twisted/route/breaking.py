@@ -63,15 +63,17 @@ class Breaking:
             return self._upstream.send(outbound)
         origin = outbound.target.target.origin
         breaker = self._failing.get(origin)
+        body = outbound.body
+        streamed = body is not None and not isinstance(body, bytes)
         if breaker is None:
             answer = self._upstream.send(outbound)
-            return answer.addErrback(self._first_failure, origin, rule)
+            return answer.addErrback(self._first_failure, origin, rule, streamed)
         permit = breaker.enter(self._clock.seconds())
         if not isinstance(permit, Pass):
             seconds = max(1, math.ceil(permit))
             reason = f"the circuit to {origin} is {breaker.state.value}"
             return fail(UpstreamUnhealthy(reason=reason, retry_after=seconds))
-        about = origin, breaker, permit
+        about = origin, breaker, permit, streamed
         # A probe that raised without a Deferred would never be over.
         answer = maybeDeferred(self._upstream.send, outbound)
         return answer.addCallbacks(self._answered, self._failed, about, {}, about, {})
@@ -81,7 +83,7 @@ class Breaking:
         return self._upstream.close()
 
     def _answered(
-        self, response: IResponse, origin: str, breaker: Breaker, permit: Pass
+        self, response: IResponse, origin: str, breaker: Breaker, permit: Pass, _: bool
     ) -> IResponse:
         before = breaker.state
         breaker.answered(permit)
@@ -95,9 +97,11 @@ class Breaking:
             del self._failing[origin]
         return response
 
-    def _first_failure(self, failure: Failure, origin: str, rule: CircuitBreaker) -> Failure:
+    def _first_failure(
+        self, failure: Failure, origin: str, rule: CircuitBreaker, streamed: bool
+    ) -> Failure:
         breaker = self._failing.get(origin)
-        if breaker is None and _is_the_upstreams(failure):
+        if breaker is None and _is_the_upstreams(failure, streamed):
             breaker = self._failing[origin] = Breaker(rule)
             if len(self._failing) > _MOST:
                 self._failing.popitem(last=False)
@@ -105,10 +109,12 @@ class Breaking:
             return failure
         permit = breaker.enter(self._clock.seconds())
         assert isinstance(permit, Pass)  # A closed circuit lets every request go.
-        return self._failed(failure, origin, breaker, permit)
+        return self._failed(failure, origin, breaker, permit, streamed)
 
-    def _failed(self, failure: Failure, origin: str, breaker: Breaker, permit: Pass) -> Failure:
-        if not _is_the_upstreams(failure):
+    def _failed(
+        self, failure: Failure, origin: str, breaker: Breaker, permit: Pass, streamed: bool
+    ) -> Failure:
+        if not _is_the_upstreams(failure, streamed):
             breaker.left(permit)
             return failure
         before = breaker.state
@@ -124,9 +130,14 @@ class Breaking:
         return failure
 
 
-def _is_the_upstreams(failure: Failure) -> bool:
+def _is_the_upstreams(failure: Failure, streamed: bool) -> bool:
     """Whether *failure* tells of an upstream that is down: not reached, broken off, or too late.
 
     That a caller left does not, nor that an address may not be reached or this server is full.
+
+    :param streamed: the body comes from the caller, who may have let the upstream wait for it: what
+        became of such a request once it was on its way is no word about the upstream.
     """
-    return failure.check(BadGateway, UpstreamTimeout) is not None
+    if failure.check(BadGateway, UpstreamTimeout) is None:
+        return False
+    return not (streamed and getattr(failure.value, "was_sent", True))

@@ -50,11 +50,14 @@ class Heirlooms:
     ) -> T:
         """What the server before had under the same *words*, else what *make* gives.
 
-        :param words: all that the thing depends on; they are compared by ``==``.
+        :param words: all that the thing depends on; they are compared by ``==``. What is asked for
+            by the same words again is another thing, of each server the second one.
         :param begin: is called with a thing that was made, as soon as this server serves.
         :param end: is called with it in the end, by :meth:`close`.
         """
         found = [kept for known, kept in self._kept(self._before) if known == words]
+        # Two of the same words, such as two methods of one path, are two things.
+        found = found[sum(known == words for known, _ in self._things) :]
         thing = cast(T, found[0]) if found else make()
         self._things.append((words, thing))
         self._ends.append((thing, partial(end, thing)))

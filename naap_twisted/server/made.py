@@ -53,10 +53,12 @@ def parts_of(config: Config, reactor: Any, before: Parts | None, setting: Settin
 
 def authenticator_for(config: Config, parts: Parts) -> IAuthenticator | None:
     """The authenticator of *config*: sessions and keys that it knows outlive a reload."""
-    auth, ca_file, guests = config.auth, config.upstream.ca_file, parts.state.guests
+    auth, ca_file, state = config.auth, config.upstream.ca_file, parts.state
     return parts.heirlooms.have(
-        lambda: authenticator_of(auth, ca_file, guests),
-        *("authenticator", auth, ca_file, stamp(ca_file), guests),
+        lambda: authenticator_of(auth, ca_file, state.guests),
+        *("authenticator", auth, ca_file, stamp(ca_file), state.guests),
+        # Where it keeps what it knows: a server that is never to serve must not move that.
+        *state.places,
     )
 
 

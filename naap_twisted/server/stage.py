@@ -12,6 +12,7 @@ from twisted.python.failure import Failure
 from ..credentials.secret_files import SecretFiles
 from ..downstream.regime import Regime
 from ..downstream.site import DownstreamSite
+from ..errors import ConfigError
 from .drain import Drain, GoingOn
 from .listeners import Listeners
 from .parts import AdminSide, Served
@@ -108,8 +109,11 @@ class Stage:
             if admin is not None:
                 admin.open()
         try:
+            stays = admin is not None and admin is before
+            renewed = admin.port.read_again() if admin is not None and stays else _nothing
             change_sockets = self._listeners.change(server.listen)
-            renewed = _nothing if before is None else before.port.read_again()
+        except ValueError as error:
+            raise ConfigError(f"admin_listen: {error}") from None
         except BaseException:
             if admin is not None and admin is not before:
                 self._close(admin)

@@ -61,6 +61,7 @@ class State:
     :ivar alerts: ``None`` where no webhook hears of budgets.
     :ivar purses: the budgets of each route, by its path.
     :ivar redis: ``None`` where there is no Redis.
+    :ivar places: where things are kept: what is kept elsewhere is another thing.
     :ivar secret_files: looked at while the stores are open.
     :param heirlooms: has the stores of the server before, which a reload goes on with.
     :param workplace: of a worker: there it has what would be in memory.
@@ -75,12 +76,10 @@ class State:
         heirlooms: Heirlooms | None = None,
         workplace: Workplace | None = None,
     ) -> None:
-        self._config = config
-        self._workplace = workplace
-        self._reactor = reactor
+        self._config, self._reactor, self._workplace = config, reactor, workplace
         self._heirlooms = heirlooms or Heirlooms()
         have = self._heirlooms.have
-        server = self._config.server
+        server = config.server
         self._name = server.name
         self._database = have(
             lambda: database_of(server, reactor), "database", server.database_url, server.state_dir
@@ -88,6 +87,7 @@ class State:
         self._sealed = sealed_keys_of(config, self._database)
         self._keys: IKeyStore | None = config.keys.keys or self._sealed
         self.redis = have(lambda: redis_of(config.redis.url, reactor), "redis", config.redis.url)
+        self.places = self.redis, self._database, self._name, server.base_path
         self.secret_files = SecretFiles(reactor)
         self.page_tokens = self._made_page_tokens()
         self.guests = guests_of(config, self._heirlooms, workplace)

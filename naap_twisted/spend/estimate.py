@@ -31,7 +31,10 @@ SECOND_BYTES = 2_000
 ELSEWHERE = 3_600_000
 #: Texts of base64 from this length on are taken for a medium, and not for words.
 _MEDIUM = 2_048
-_MOST_ANSWERS = 1_000
+_MOST_ANSWERS = 128
+# Tokens of one answer, and of all that a request asks for: no model makes more, and what these cost
+# is a whole number that Redis' doubles hold exactly.
+_MOST_OUTPUT, _MOST_IN_ALL = 2_000_000, 256_000_000
 _ANSWERS = ("n", "best_of", "candidateCount", "candidate_count", "num_generations")
 _USUAL_LIMITS = (
     *("max_completion_tokens", "max_tokens", "max_output_tokens", "max_new_tokens"),
@@ -114,7 +117,7 @@ class Estimator:
         limit = self.limiting(method, path)
         items = value if isinstance(value, list) else [value if isinstance(value, dict) else {}]
         limits = [self._output(item, limit) for item in items]
-        output = sum(each.output for each in limits)
+        output = min(sum(each.output for each in limits), _MOST_IN_ALL)
         # That an API keeps to its limits is known where a provider's file lists its endpoints.
         bounded = bool(self._limits) and all(each.bounded for each in limits)
         sized = limit is not None and limit.tokens is not None
@@ -152,7 +155,7 @@ class Estimator:
         if limit is None or not isinstance(item, dict):
             return Worst()
         said = [n for path in limit.members for n in _numbers(item, path.split("."))]
-        most = Worst(0, max(said), bounded=True) if said else self._unsaid
+        most = Worst(0, min(max(said), _MOST_OUTPUT), bounded=True) if said else self._unsaid
         if not said and limit.tokens is not None:
             most = Worst(0, limit.tokens)
         return evolve(most, output=most.output * _answers(item))

@@ -89,13 +89,16 @@ out[#out + 1] = number(refused)
 return table.concat(out, ' ')
 """
 )
-# The first key is of the step, so that one that is told twice counts once. For each other key:
+# The first key has the last step of this process, so that one that is told twice counts once: they
+# come one after the other. It is written last, so that a script that fails is told again. The last
+# number is the step's. For each other key:
 # part, minute, what was held, what was spent, keep, what is known spent. The answer is what each
 # part has spent now.
 _SETTLE = (
     _NUMBERS
     + """
-local news, sums = redis.call('SET', KEYS[1], 1, 'NX', 'EX', 86400), {}
+local step, sums = tonumber(A[#A]), {}
+local news = tonumber(redis.call('GET', KEYS[1]) or '-1') < step
 for i = 2, #KEYS do
   local key, a = KEYS[i], (i - 2) * 6
   local field, part = 'h' .. A[a + 1] .. ':' .. A[a + 2], 's' .. A[a + 1]
@@ -122,6 +125,7 @@ for i = 2, #KEYS do
   sums[i - 1] = string.format('%.0f', sum)
   redis.call('EXPIRE', key, math.abs(tonumber(A[a + 5])))
 end
+if news then redis.call('SET', KEYS[1], A[#A], 'EX', 86400) end
 return table.concat(sums, ' ')
 """
 )
@@ -146,7 +150,7 @@ _MOST_WAITING = 100_000
 class _Step:
     """Corrections that Redis has not acknowledged."""
 
-    name: str
+    number: int
     corrections: Sequence[Correction]
 
 
@@ -277,7 +281,7 @@ class RedisLedger:
             return
         if not self._link.up:
             self.watch.lost()
-        self.waiting.append(_Step(f"{self._process}:{next(self._steps)}", corrections))
+        self.waiting.append(_Step(next(self._steps), corrections))
         self._book()
 
     def _is_local(self, corrections: Sequence[Correction]) -> bool:
@@ -301,7 +305,7 @@ class RedisLedger:
             return
         self._booking = True
         step = self.waiting[0]
-        keys = [f"{self._prefix}step:{step.name}"]
+        keys = [f"{self._prefix}step:{self._process}"]
         keys += self._keys([each.charge for each in step.corrections])
         numbers = []
         oldest = self._now() // 60 - HELD_MINUTES
@@ -314,7 +318,7 @@ class RedisLedger:
             numbers.append(
                 f"{charge.part} {charge.minute} {charge.amount} {each.spent} {keep} {known}"
             )
-        asked = self._link.evaluate(_SETTLE, keys, [" ".join(numbers)])
+        asked = self._link.evaluate(_SETTLE, keys, [" ".join((*numbers, str(step.number)))])
         asked.addCallbacks(self._booked, self._not_booked, callbackArgs=(step,))
 
     def _booked(self, sums: str | int, step: _Step) -> None:
@@ -327,7 +331,7 @@ class RedisLedger:
         self._book()
 
     def _not_booked(self, failure: Any) -> None:
-        # The step has a name, so it may be told again although Redis may have heard of it.
+        # The step has a number, so it may be told again although Redis may have heard of it.
         failure.trap(RedisGone)
         self._booking = False
 

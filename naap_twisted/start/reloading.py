@@ -143,6 +143,10 @@ class ReloadingServer(Service):
             told = self._refused(located_in(self._path, error.problems, self._shown))
         except CannotListenError as error:
             told = self._refused([cannot_listen(error)])
+        except Exception as error:
+            # Whatever it is, it must not leave a service manager waiting for the end of a reload.
+            self._log.failure("A reload failed")
+            told = self._refused([f"{type(error).__name__}, which should not happen"])
         tally.reloads["refused" if told.problems else "done"] += 1
         refused = f"reload refused: {told.problems[0]}" if told.problems else ""
         tell_ready(refused or f"serving, generation {told.generation}")
@@ -185,16 +189,16 @@ def differences(old: Config, new: Config) -> Iterator[str]:
                 yield from _of_section(section.name, before, after)
             else:
                 yield section.name
-    routes = {route.path: route for route in old.proxy}
+    routes = {(route.path, route.methods): route for route in old.proxy}
     for route in new.proxy:
-        known = routes.pop(route.path, None)
+        known = routes.pop((route.path, route.methods), None)
         if known is None:
             yield f"{route.path} (new)"
         else:
             names = [each.partition(".")[2] for each in _of_section("", known, route)]
             if names:
                 yield f"{route.path} ({', '.join(names)})"
-    for path in routes:
+    for path, _ in routes:
         yield f"{path} (gone)"
 
 

@@ -43,8 +43,9 @@ class Upstream:
         return "closed"
 
 
-def outbound(origin):
-    return SimpleNamespace(target=SimpleNamespace(target=SimpleNamespace(origin=origin)))
+def outbound(origin, body=None):
+    target = SimpleNamespace(target=SimpleNamespace(origin=origin))
+    return SimpleNamespace(target=target, body=body)
 
 
 class BreakingTests(SynchronousTestCase):
@@ -57,9 +58,9 @@ class BreakingTests(SynchronousTestCase):
         log = Logger("test", observer=self.events.append)
         self.breaking = Breaking(self.upstream, rule, self.clock, "/r", log)
 
-    def ask(self, end, origin=A):
+    def ask(self, end, origin=A, body=None):
         """One request, which ends so: its outcome."""
-        answer = self.breaking.send(outbound(origin))
+        answer = self.breaking.send(outbound(origin, body))
         if self.upstream.waiting:
             if isinstance(end, Exception):
                 self.upstream.waiting.pop().errback(Failure(end))
@@ -128,6 +129,14 @@ class BreakingTests(SynchronousTestCase):
         for answer in answers:
             self.failureResultOf(answer, UpstreamTimeout)
         self.assertEqual((self.breaking.open, self.breaking.opened), (1, 1))
+
+    def test_a_body_that_is_streamed(self):
+        """Whose caller may have let the upstream wait is no word about the upstream."""
+        for failure in (BadGateway().once_sent(), BadGateway()):
+            self.make(RULE)
+            for _ in range(RULE.failures):
+                self.assertIs(self.ask(failure, body=object()), BadGateway)
+            self.assertEqual(self.breaking.open, int(not failure.was_sent))
 
     def test_a_caller_leaves(self):
         """A probe that is cancelled leaves its place to the next."""

@@ -20,6 +20,15 @@ class HeirloomsTests(SynchronousTestCase):
         self.assertIsNot(second.have(list, "limit", 5), other)
         self.assertIsNone(second.have(lambda: None, "redis", None))
 
+    def test_twins(self) -> None:
+        """Two of the same words stay two, and each its own, however often the config is read."""
+        first = Heirlooms()
+        twins = [first.have(list, "a") for _ in range(2)]
+        second = Heirlooms(first)
+        again = [second.have(list, "a") for _ in range(3)]
+        self.assertEqual([*map(id, again[:2])], [*map(id, twins)])
+        self.assertNotIn(id(again[2]), map(id, twins))
+
     def test_shares(self) -> None:
         """What the one before or after has, too; not what only an earlier one had."""
         first = Heirlooms()

@@ -42,7 +42,8 @@ class OutputTests(SynchronousTestCase):
             ({"max_tokens": -1}, 500),
             ({"max_tokens": True}, 500),
             ({"max_tokens": 0}, 0),
-            ({"max_tokens": 1e30}, 1 << 40),
+            ({"max_tokens": 1e30}, 2_000_000),
+            ([{"max_tokens": 1e12, "n": 1000}] * 9_000, 256_000_000),
         ):
             self.assertEqual(worst(value).output, output, value)
         self.assertEqual(worst({}, UNKNOWN).output, UNBOUNDED_OUTPUT)
@@ -67,7 +68,7 @@ class OutputTests(SynchronousTestCase):
             ({"n": 2, "best_of": 5}, 5),
             ({"generationConfig": {"candidateCount": 4}}, 4),
             ({"n": 0}, 1),
-            ({"n": 10**18}, 1000),
+            ({"n": 10**18}, 128),
             ({"n": "3"}, 1),
         ):
             self.assertEqual(worst({"max_tokens": 10, **more}).output, 10 * times, more)

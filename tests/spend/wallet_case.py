@@ -228,5 +228,7 @@ def booked(work: Work) -> Amount:
         return work.made
     if plan.end in ("bolted", "deaf"):
         return WORST
+    if not plan.events and plan.end != "untold":
+        return WORST  # It broke off, and nobody saw whether it had thought of something.
     words = -(-plan.events * len(plan.word) // 3)
     return Amount(WORST.input, min(max(plan.events, words), WORST.output))

@@ -12,6 +12,9 @@ from twisted.internet.task import Clock, deferLater
 from twisted.logger import LogLevel, capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
+from naap_twisted.auth.cache import TtlCache
+from naap_twisted.auth.sql_tokens import SqlTokenStore
+from naap_twisted.auth.tokens import new_token
 from naap_twisted.config.load import ConfigFile
 from naap_twisted.errors import ConfigError
 from naap_twisted.options.server import Config
@@ -203,6 +206,33 @@ class ReloadTests(ReloadCase):
         self.assertEqual(serving.reload().problems, ())
         self.assertEqual(await self.ask(), 429)
         self.assertEqual(await self.ask("/api/v1/none"), 404)
+
+    async def test_refused_after_it_was_built(self) -> None:
+        """What serves knows its callers from where it did, though another place was named."""
+        self.upstream = ScriptedUpstream(self, OK, OK)
+        self.write(self.route(), server=f'state_dir = "{self.folder}/first"')
+        tokens = self.path.read_text().replace('mode = "none"', 'mode = "tokens"')
+        tokens = tokens.replace('authorize = "anyone"', 'authorize = "user"')
+        self.path.write_text(tokens)
+        serving = self.start()
+        token, text = new_token("ci", None, None, 1)
+        SqlTokenStore(serving.server.parts.state._database).add(token)
+
+        async def status() -> int:
+            client = await self.client()
+            client.request("GET", "/api/v1/x", {"Authorization": f"Bearer {text}"})
+            answer = await client.answer()
+            await client.stop()
+            return answer.status
+
+        self.assertEqual(await status(), 200)
+        other = tokens.replace("/first", "/second")
+        taken = ScriptedUpstream(self).port
+        self.path.write_text(other.replace("tcp:0:", f"tcp:{taken}:"))
+        self.assertIn("cannot listen", serving.reload().problems[0])
+        known = serving.server._authenticator
+        known._known = TtlCache(10)
+        self.assertEqual(await status(), 200)
 
     async def test_guests_stay(self) -> None:
         """A guest is known after a reload, also where the key is this process's alone."""
