@@ -103,17 +103,18 @@ class Stage:
         """
         assert self._listeners is not None, "it was never opened"
         listen, before = server.config.server.admin_listen, self._admin
-        admin = before
+        admin, renewed = before, _nothing
         if listen != self._admin_listen:
             admin = self._make_admin(server, listen) if listen else None
             if admin is not None:
                 admin.open()
+        elif admin is not None:
+            try:
+                renewed = admin.port.read_again()
+            except ValueError as error:
+                raise ConfigError(f"admin_listen: {error}") from None
         try:
-            stays = admin is not None and admin is before
-            renewed = admin.port.read_again() if admin is not None and stays else _nothing
             change_sockets = self._listeners.change(server.listen)
-        except ValueError as error:
-            raise ConfigError(f"admin_listen: {error}") from None
         except BaseException:
             if admin is not None and admin is not before:
                 self._close(admin)
